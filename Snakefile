@@ -1,0 +1,38 @@
+# Does supervision on easy data carry a language model to hard tasks?
+#
+#   items -> responses -> hardness -> splits -> predictions -> tables -> figures -> report
+#
+# Run it:  make demo                                                      the embedded default, on this machine
+#          snakemake --profile slurm results/tables/population.csv        on a cluster
+#          snakemake --profile slurm --configfile my.yaml                 your own study
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+# A config of yours replaces the embedded default; the two are not mixed.
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/items.smk"
+include: "rules/responses.smk"
+include: "rules/hardness.smk"
+include: "rules/splits.smk"
+include: "rules/predictions.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+include: "rules/demo_model.smk"
+
+
+rule all:
+    default_target: True
+    # Every stage is named, not only the last: a half-finished rerun is never taken for a result.
+    input:
+        EVERYTHING,
+    localrule: True
+    message:
+        "Everything is up to date"

@@ -1,0 +1,49 @@
+"""Paths, grids and resources. No rule, and no logic that could be tested elsewhere: that is in uphill.workflow."""
+
+import re
+import sys
+
+try:
+    from uphill import config as uphill_config
+    from uphill import hardware, workflow as paths
+    from uphill.errors import UphillError
+except ModuleNotFoundError as error:
+    sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")
+
+RESULTS = paths.RESULTS
+CONDA = "../envs/conda.yaml"
+
+try:
+    STUDY = uphill_config.check(config, where=", ".join(map(str, workflow.configfiles)))
+    HARDWARE = hardware.read("config/hardware.yaml")
+    PLAN = paths.Plan(STUDY)
+    EVERYTHING = PLAN.everything()
+except UphillError as error:
+    # One clear line instead of a traceback through Snakemake.
+    sys.exit(f"error: {error}")
+
+
+def one_of(names):
+    """A pattern for one of some names; for none, one that nothing matches."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    dataset=one_of(STUDY.datasets),
+    model=one_of(STUDY.models),
+    measure=one_of(STUDY.hardness),
+    variable=r"[^/]+",
+
+
+def on_cpu(resource):
+    """What a job that loads no model asks for; memory and time double with each attempt."""
+    return lambda wildcards, attempt: HARDWARE.of(None).grown(resource, attempt)
+
+
+def on_model(resource):
+    """What a job that loads `wildcards.model` asks for; memory and time double with each attempt."""
+    return lambda wildcards, attempt: HARDWARE.of(wildcards.model).grown(resource, attempt)
+
+
+def model_threads(wildcards):
+    return HARDWARE.of(wildcards.model).threads

@@ -1,0 +1,30 @@
+"""Tables to figures.
+
+Needs: the table that the figure is named after.
+Makes: results/figures/{figure}.pdf and .png.
+"""
+
+
+rule figure:
+    input:
+        paths.table_path("{figure}"),
+    output:
+        pdf="results/figures/{figure}.pdf",
+        png="results/figures/{figure}.png",
+    params:
+        spec=lambda wildcards: PLAN.figure_spec(wildcards.figure),
+    wildcard_constraints:
+        figure=one_of(paths.FIGURES),
+    log:
+        "results/logs/figures/{figure}.log",
+    benchmark:
+        "results/benchmarks/figures/{figure}.tsv"
+    conda:
+        CONDA
+    resources:
+        mem_mb=on_cpu("mem_mb"),
+        runtime=on_cpu("runtime"),
+    message:
+        "Figure {wildcards.figure}"
+    script:
+        "../workflow/scripts/figure.py"

@@ -1,0 +1,25 @@
+"""Raw data to item tables.
+
+Needs: what each dataset's `source` names (a generator, or a file).
+Makes: results/items/{dataset}.parquet, a row a question, each in the hardness pool or the experiment pool.
+"""
+
+
+rule items:
+    output:
+        paths.items_path("{dataset}"),
+    params:
+        spec=lambda wildcards: PLAN.items_spec(wildcards.dataset),
+    log:
+        "results/logs/items/{dataset}.log",
+    benchmark:
+        "results/benchmarks/items/{dataset}.tsv"
+    conda:
+        CONDA
+    resources:
+        mem_mb=on_cpu("mem_mb"),
+        runtime=on_cpu("runtime"),
+    message:
+        "Questions of {wildcards.dataset}"
+    script:
+        "../workflow/scripts/items.py"

@@ -1,0 +1,30 @@
+"""The whole study on one page.
+
+Needs: every table and figure.
+Makes: results/report.html, self-contained.
+"""
+
+
+rule report:
+    input:
+        questions=[paths.items_path(dataset) for dataset in PLAN.tested()],
+        hardness=[paths.hardness_path(dataset) for dataset in PLAN.tested()],
+        tables=PLAN.tables(),
+        figures=[figure for figure in PLAN.figures() if figure.endswith(".png")],
+    output:
+        paths.REPORT,
+    params:
+        spec=lambda wildcards: PLAN.report_spec(),
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
+    conda:
+        CONDA
+    resources:
+        mem_mb=on_cpu("mem_mb"),
+        runtime=on_cpu("runtime"),
+    message:
+        "Report"
+    script:
+        "../workflow/scripts/report.py"

@@ -1,0 +1,32 @@
+"""The one zero-shot pass of each model over each dataset.
+
+Needs: results/items/{dataset}.parquet and the model.
+Makes: results/responses/{model}/{dataset}/shard-{i}-of-{n}.parquet, a row an (item, choice): its log-probability and the
+hidden states of its last token. It feeds the unsupervised baseline, zero-shot MDL and every probe.
+"""
+
+
+rule responses:
+    input:
+        questions=paths.items_path("{dataset}"),
+    output:
+        PLAN.shard_paths("{model}", "{dataset}"),
+    params:
+        spec=lambda wildcards: PLAN.responses_spec(wildcards.model, wildcards.dataset),
+    log:
+        "results/logs/responses/{model}/{dataset}.log",
+    benchmark:
+        "results/benchmarks/responses/{model}/{dataset}.tsv"
+    conda:
+        CONDA
+    threads: model_threads
+    resources:
+        gpu=on_model("gpu"),
+        mem_mb=on_model("mem_mb"),
+        runtime=on_model("runtime"),
+        pack_tokens=on_model("pack_tokens"),
+    priority: 10
+    message:
+        "Zero-shot pass of {wildcards.model} over {wildcards.dataset}"
+    script:
+        "../workflow/scripts/responses.py"

@@ -1,0 +1,55 @@
+"""Predictions to tables: accuracies, gains and gaps recovered, with intervals. No GPU.
+
+Needs: predictions and hardness tables.
+Makes: results/tables/{table}.csv with {table}.provenance.json beside it (which predictions, made by what), and
+results/tables/correlations_{dataset}.csv.
+"""
+
+
+rule table:
+    input:
+        predictions=lambda wildcards: PLAN.predictions_of(wildcards.table),
+        hardness=[paths.hardness_path(dataset) for dataset in PLAN.tested()],
+    output:
+        table=paths.table_path("{table}"),
+        provenance="results/tables/{table}.provenance.json",
+    params:
+        spec=lambda wildcards: PLAN.table_spec(wildcards.table),
+    wildcard_constraints:
+        table=one_of(paths.TABLES),
+    log:
+        "results/logs/tables/{table}.log",
+    benchmark:
+        "results/benchmarks/tables/{table}.tsv"
+    conda:
+        CONDA
+    resources:
+        mem_mb=on_cpu("mem_mb"),
+        runtime=on_cpu("runtime"),
+    message:
+        "Table {wildcards.table}"
+    script:
+        "../workflow/scripts/table.py"
+
+
+rule correlations:
+    input:
+        questions=paths.items_path("{dataset}"),
+        hardness=paths.hardness_path("{dataset}"),
+    output:
+        paths.correlations_path("{dataset}"),
+    params:
+        spec=lambda wildcards: PLAN.correlations_spec(wildcards.dataset),
+    log:
+        "results/logs/tables/correlations_{dataset}.log",
+    benchmark:
+        "results/benchmarks/tables/correlations_{dataset}.tsv"
+    conda:
+        CONDA
+    resources:
+        mem_mb=on_cpu("mem_mb"),
+        runtime=on_cpu("runtime"),
+    message:
+        "Rank correlations between the hardness variables of {wildcards.dataset}"
+    script:
+        "../workflow/scripts/correlations.py"

@@ -1,0 +1,356 @@
+"""The configuration: one pydantic model that checks it, documents it and generates its schema.
+
+A wrong config fails here, before the DAG is built, with the key, the value and what was expected.
+"""
+
+import difflib
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from uphill import registry
+from uphill.errors import UphillError
+from uphill.hardness.data import Graded
+from uphill.prompts import PromptFormat
+from uphill.schemas import ALL
+
+ALL_VARIABLE = ALL
+"""The variable of an unstratified split: one train level, `all`."""
+
+Name = typing.Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Entry(BaseModel):
+    """A part of the config: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cuts(Entry):
+    """Published cut-offs of a variable: easy up to `easy_max`, hard from `hard_min`, medium between."""
+
+    easy_max: float = Field(description="The largest value that is easy.")
+    hard_min: float = Field(description="The smallest value that is hard.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.easy_max >= self.hard_min:
+            raise ValueError(f"easy_max is {self.easy_max} and hard_min {self.hard_min}, expected easy_max < hard_min")
+        return self
+
+
+class Dataset(Entry):
+    """Where a dataset's questions come from, how they are asked, and which of its columns people graded."""
+
+    source: dict[str, Any] = Field(description="`kind` names a module of uphill/datasets; the rest are its settings.")
+    prompt: str = Field(description="Four-digit template id of the prompt that asks for the answer at once.")
+    cot_prompt: str | None = Field(None, description="Template id of the prompt that asks for reasoning first.")
+    human: list[str] = Field([], description="Columns that hold a human (or true) grade of difficulty.")
+    cuts: dict[str, Cuts] = Field({}, description="Cut-offs by variable; a variable without any is cut at quantiles.")
+    hardness_pool: int = Field(1000, ge=1, description="Items set aside to train hardness models on.")
+    unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
+    max_new_tokens: int = Field(100, ge=1, description="Longest generated answer, in tokens.")
+
+    @field_validator("prompt", "cot_prompt")
+    @classmethod
+    def _known_template(cls, template: str | None) -> str | None:
+        if template is not None:
+            PromptFormat(template)
+        return template
+
+
+class Model(Entry):
+    """A language model: what decides its numbers. What it runs on is in config/hardware.yaml."""
+
+    path: str | None = Field(None, description="A local folder, or")
+    hub_id: str | None = Field(None, description="a Hugging Face hub id, with a")
+    revision: str | None = Field(None, description="pinned commit of the hub's repository.")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="Number format of the weights.")
+    quantization: Literal["none", "8bit", "4bit"] = Field("none", description="bitsandbytes: LLM.int8 or NF4.")
+    trust_remote_code: bool = Field(False, description="Run code that comes with the model. Read it first.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.hub_id is None):
+            raise ValueError("expected either path or hub_id")
+        if self.hub_id and not self.revision:
+            raise ValueError("expected a revision beside hub_id, so that results can be made again")
+        if self.path and not (Path(self.path) / "config.json").is_file():
+            raise ValueError(f"no model in the folder {self.path!r}, expected a config.json and safetensors there")
+        return self
+
+
+class Splits(Entry):
+    """Who trains and who tests."""
+
+    boots: int = Field(5, ge=1, description="Independent draws of the training items.")
+    n_train: int = Field(160, ge=1, description="Training items of a cell; a method may use the first few of them.")
+    n_test: int | None = Field(None, ge=3, description="Test items of a boot, equal shares a level; null tests all.")
+    min_test: int = Field(50, ge=0, description="Items that each level must keep for testing after training is drawn.")
+
+
+class Statistics(Entry):
+    """How intervals are made."""
+
+    draws: int = Field(10_000, ge=100, description="Bootstrap draws.")
+    correlation_draws: int = Field(1_000, ge=100, description="Bootstrap draws of a rank correlation.")
+    level: float = Field(0.95, gt=0, lt=1, description="Coverage of intervals.")
+
+
+class Responses(Entry):
+    """The zero-shot pass over every item."""
+
+    shards: int = Field(1, ge=1, description="Parquet files a (model, dataset) pair is written to.")
+    layers: list[int] | None = Field(
+        None, description="Kept hidden states of the L+1; null keeps ceil((L+1)/2) and L, the published two."
+    )
+
+
+class Population(Entry):
+    """One row of the population experiment: a dataset, cut by a variable, and the methods to run on it."""
+
+    dataset: str = Field(description="The dataset that is tested on.")
+    variable: str = Field(description="The hardness variable that cuts easy, medium and hard.")
+    methods: list[str] = Field(min_length=1, description="Names from `methods`.")
+    train_from: list[str] = Field([], description="Datasets to train on; the tested one unless given.")
+
+
+class AllToAll(Entry):
+    """One row of the all-to-all experiment: training items of any difficulty, tested on all."""
+
+    dataset: str = Field(description="The dataset that is trained and tested on.")
+    methods: list[str] = Field(min_length=1, description="Names from `methods`.")
+
+
+class Config(Entry):
+    """The whole study."""
+
+    seed: int = Field(0, description="Part of every random draw's key.")
+    datasets: dict[Name, Dataset] = Field(min_length=1, description="Datasets by name.")
+    models: dict[Name, Model] = Field(min_length=1, description="Models by name.")
+    hardness: dict[Name, dict[str, Any]] = Field(
+        description="Hardness measures by name: `measure` names a module of uphill/hardness; the rest are its settings."
+    )
+    hardness_models: list[str] = Field(min_length=1, description="Models whose MDL scores are averaged.")
+    methods: dict[Name, dict[str, Any]] = Field(
+        description="Methods by name: `kind` names a module of uphill/methods; the rest are its settings."
+    )
+    splits: Splits = Field(Splits.model_construct(), description="Who trains, who tests.", validate_default=True)
+    responses: Responses = Field(Responses.model_construct(), description="The zero-shot pass.", validate_default=True)
+    statistics: Statistics = Field(Statistics.model_construct(), description="Intervals.", validate_default=True)
+    test_models: list[str] = Field(min_length=1, description="Models that every experiment is run on.")
+    population: list[Population] = Field(min_length=1, description="Rows of the population experiment.")
+    all_to_all: list[AllToAll] = Field([], description="Rows of the all-to-all experiment.")
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        for key, name, known in self._references():
+            if name not in known:
+                raise ValueError(f"{key} is {name!r}, expected one of {', '.join(sorted(known))}{_guess(name, known)}")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Self:
+        for group, field, room, needs in (
+            ("hardness", "measure", "uphill.hardness", "measure"),
+            ("methods", "kind", "uphill.methods", "predict"),
+        ):
+            for name, entry in getattr(self, group).items():
+                _settings(f"{group}.{name}", entry, field, room, needs)
+        for name, dataset in self.datasets.items():
+            _settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+        return self
+
+    @model_validator(mode="after")
+    def _methods_fit(self) -> Self:
+        for group, rows in (("population", self.population), ("all_to_all", self.all_to_all)):
+            for number, row in enumerate(rows):
+                for method in row.methods:
+                    self._method_fits(f"{group}.{number}.methods", method, row.dataset)
+        return self
+
+    @model_validator(mode="after")
+    def _cells_differ(self) -> Self:
+        seen: set[tuple[str, str, str]] = set()
+        for row in self.rows():
+            for method in row.methods:
+                cell = (row.dataset, row.variable, method)
+                if cell in seen:
+                    raise ValueError(f"population: {cell} occurs in two rows, expected each method once")
+                seen.add(cell)
+        for dataset, variable in {cell[:2] for cell in seen}:
+            unsupervised = self.datasets[dataset].unsupervised
+            if (dataset, variable, unsupervised) not in seen:
+                raise ValueError(
+                    f"population: no row runs {unsupervised!r} on {(dataset, variable)}, "
+                    f"expected it there, since it is datasets.{dataset}.unsupervised"
+                )
+        return self
+
+    def _method_fits(self, where: str, method: str, dataset: str) -> None:
+        settings = self.method_settings(method)
+        misfit = self.method_module(method).misfit(settings, self.generative(dataset))
+        if misfit:
+            raise ValueError(f"{where}: {method!r} cannot be used on dataset {dataset!r}: {misfit}")
+        if self.n_train(method) > self.splits.n_train:
+            raise ValueError(
+                f"methods.{method} trains on {self.n_train(method)} items, expected at most splits.n_train "
+                f"({self.splits.n_train})"
+            )
+        if getattr(settings, "cot", False) and self.datasets[dataset].cot_prompt is None:
+            raise ValueError(f"datasets.{dataset}.cot_prompt is missing, expected a template id for method {method!r}")
+
+    @model_validator(mode="after")
+    def _variables_exist(self) -> Self:
+        for number, row in enumerate(self.population):
+            for dataset in {row.dataset, *row.train_from}:
+                known = set(self.variables(dataset))
+                if row.variable not in known:
+                    raise ValueError(
+                        f"population.{number}.variable is {row.variable!r}, expected one of {', '.join(sorted(known))} "
+                        f"for dataset {dataset!r}{_guess(row.variable, known)}"
+                    )
+        return self
+
+    def _references(self) -> Iterator[tuple[str, str, set[str]]]:
+        datasets, models, methods = set(self.datasets), set(self.models), set(self.methods)
+        for group in ("hardness_models", "test_models"):
+            for number, name in enumerate(getattr(self, group)):
+                yield f"{group}.{number}", name, models
+        for name, dataset in self.datasets.items():
+            yield f"datasets.{name}.unsupervised", dataset.unsupervised, methods
+        for number, row in enumerate(self.population):
+            yield f"population.{number}.dataset", row.dataset, datasets
+            for method in row.methods:
+                yield f"population.{number}.methods", method, methods
+            for source in row.train_from:
+                yield f"population.{number}.train_from", source, datasets
+        for number, pair in enumerate(self.all_to_all):
+            yield f"all_to_all.{number}.dataset", pair.dataset, datasets
+            for method in pair.methods:
+                yield f"all_to_all.{number}.methods", method, methods
+
+    def rows(self) -> list[Population]:
+        """Every row of every experiment; all-to-all has a variable of its own."""
+        pairs = [Population(dataset=row.dataset, variable=ALL_VARIABLE, methods=row.methods) for row in self.all_to_all]
+        return [*self.population, *pairs]
+
+    def method_module(self, name: str) -> ModuleType:
+        """The module that a method's entry names."""
+        return registry.load("uphill.methods", self.methods[name]["kind"], "predict")
+
+    def method_settings(self, name: str) -> BaseModel:
+        """A method's entry as its module's settings."""
+        return registry.settings_of(self.method_module(name), _without(self.methods[name], "kind"))
+
+    def measure_module(self, name: str) -> ModuleType:
+        """The module that a hardness measure's entry names."""
+        return registry.load("uphill.hardness", self.hardness[name]["measure"], "measure")
+
+    def measure_settings(self, name: str) -> BaseModel:
+        """A hardness measure's entry as its module's settings."""
+        return registry.settings_of(self.measure_module(name), _without(self.hardness[name], "measure"))
+
+    def source_module(self, dataset: str) -> ModuleType:
+        """The module that a dataset's source names."""
+        return registry.load("uphill.datasets", self.datasets[dataset].source["kind"], "load")
+
+    def source_settings(self, dataset: str) -> BaseModel:
+        """A dataset's source as its module's settings."""
+        return registry.settings_of(self.source_module(dataset), _without(self.datasets[dataset].source, "kind"))
+
+    def generative(self, dataset: str) -> bool:
+        """Whether a dataset's answers are written rather than chosen."""
+        return bool(getattr(self.source_settings(dataset), "generative", False))
+
+    def graded(self, dataset: str) -> Graded:
+        """What a hardness measure may know of a dataset."""
+        return Graded(dataset, self.datasets[dataset].human, self.generative(dataset))
+
+    def measures(self, dataset: str) -> dict[str, list[str]]:
+        """The variables of each measure that applies to a dataset."""
+        found = {
+            name: list(self.measure_module(name).variables(name, self.measure_settings(name), self.graded(dataset)))
+            for name in self.hardness
+        }
+        return {name: variables for name, variables in found.items() if variables}
+
+    def variables(self, dataset: str) -> list[str]:
+        """Every hardness variable of a dataset."""
+        return [variable for variables in self.measures(dataset).values() for variable in variables]
+
+    def n_train(self, name: str) -> int:
+        """How many training items a method uses in a cell; 0 for an unsupervised one."""
+        settings = self.method_settings(name)
+        return int(getattr(settings, "n_train", 0) or getattr(settings, "k", 0))
+
+
+def _settings(where: str, entry: Mapping[str, Any], field: str, room: str, needs: str) -> None:
+    """Check a module's own settings inside the config."""
+    if field not in entry:
+        raise ValueError(f"{where}.{field} is missing, expected one of {', '.join(registry.names(room, needs))}")
+    try:
+        module = registry.load(room, str(entry[field]), needs)
+    except KeyError as error:
+        known = set(registry.names(room, needs))
+        raise ValueError(
+            f"{where}.{field} is {entry[field]!r}, {error.args[0]}{_guess(str(entry[field]), known)}"
+        ) from None
+    try:
+        registry.settings_of(module, _without(entry, field))
+    except ValidationError as error:
+        raise ValueError(_first_problem(error, module.Settings, f"{where}.")) from None
+
+
+def _without(entry: Mapping[str, Any], field: str) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != field}
+
+
+def _guess(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _first_problem(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """The first of pydantic's complaints in one line: key, value, what was expected; and how many more there are."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    key = prefix + ".".join(str(part) for part in first["loc"] if part != "[key]")
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        guess = _guess(str(first["loc"][-1]), _known_keys(model, first["loc"][:-1]))
+        return f"{key}: unknown key{guess}{more}"
+    if first["type"] == "missing":
+        return f"{key}: missing, expected a value{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{key}: {message}{more}" if key else f"{message}{more}"
+    return f"{key}: is {first['input']!r}, expected otherwise: {message}{more}"
+
+
+def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+    """The keys of the entry that `loc` leads to, found by walking the annotations."""
+    current: Any = model
+    for part in loc:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            current = current.model_fields[str(part)].annotation if part in current.model_fields else None
+        else:
+            arguments = typing.get_args(current)
+            current = arguments[-1] if arguments else None
+    return set(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else set()
+
+
+def check(raw: Mapping[str, Any], where: str = "config") -> Config:
+    """The config in `raw`, checked.
+
+    Raises:
+        UphillError: one line with `where`, the key, the value and what was expected.
+    """
+    try:
+        return Config.model_validate(dict(raw))
+    except ValidationError as error:
+        raise UphillError(f"{where}: {_first_problem(error, Config)}") from None

@@ -1,0 +1,9 @@
+"""Raw rows to the item table: one module per kind of source, found by its name.
+
+A source module defines `Settings` (a pydantic model of its config entry) and `load(settings)`, which returns a data
+frame with the columns item_id, question, choices, answer_idx, answer_text, reasoning and any metadata of its own.
+"""
+
+from uphill.datasets.items import build_items, check_rows
+
+__all__ = ["build_items", "check_rows"]

@@ -1,0 +1,92 @@
+"""The item table: rows of any source, checked one by one, with a pool for each."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from uphill.errors import UphillError
+from uphill.randomness import keyed_rng
+from uphill.schemas import EXPERIMENT_POOL, HARDNESS_POOL, ITEMS
+
+ROW_COLUMNS = ("item_id", "question", "choices", "answer_idx", "answer_text", "reasoning")
+
+
+def _problems(row: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with one row, in words that say what was expected."""
+    if not _is_text(row["question"]):
+        yield "question is empty, expected text"
+    choices = row["choices"]
+    if not isinstance(choices, list):
+        yield f"choices is {choices!r}, expected a list of texts"
+        return
+    if len(choices) == 1:
+        yield "one choice, expected none (a generative item) or at least two"
+    if not all(_is_text(choice) for choice in choices):
+        yield "a choice is empty, expected text"
+    if len(set(map(str, choices))) < len(choices):
+        yield "a choice occurs twice, expected distinct choices"
+    answer = row["answer_idx"]
+    if choices and not (isinstance(answer, int | np.integer) and 0 <= answer < len(choices)):
+        yield f"answer_idx is {answer!r}, outside the choices, expected 0 to {len(choices) - 1}"
+    if not choices and not _is_text(row["answer_text"]):
+        yield "answer_text is empty, expected the gold answer of a generative item"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def check_rows(rows: pd.DataFrame, where: str) -> None:
+    """Check every row of a source.
+
+    Raises:
+        UphillError: names `where`, the first bad row by id (or by number, if it has none) and what was expected.
+    """
+    missing = [name for name in ROW_COLUMNS if name not in rows.columns]
+    if missing:
+        raise UphillError(f"{where}: no column {missing[0]!r}, expected the columns {', '.join(ROW_COLUMNS)}")
+    if rows.empty:
+        raise UphillError(f"{where}: no rows, expected at least one item")
+    seen: set[str] = set()
+    for number, row in enumerate(rows[list(ROW_COLUMNS)].to_dict("records"), start=1):
+        item_id = row["item_id"]
+        if not _is_text(item_id):
+            raise UphillError(f"{where}: row {number}: item_id is empty, expected a unique text")
+        if item_id in seen:
+            raise UphillError(f"{where}: row {number}: item_id {item_id!r} occurs twice, expected unique ids")
+        seen.add(item_id)
+        for problem in _problems(row):
+            raise UphillError(f"{where}: row {number} (item_id {item_id!r}): {problem}")
+
+
+def build_items(rows: pd.DataFrame, name: str, hardness_pool: int, seed: int, where: str | None = None) -> pd.DataFrame:
+    """The item table of a dataset: checked rows, sorted by id, each in the hardness pool or the experiment pool.
+
+    Args:
+        rows: what a source module's `load` returned.
+        name: the dataset's name, part of the key that draws the pools.
+        hardness_pool: how many items are set aside to train hardness models on (spec: Hase et al. 2024, section 3.2).
+        seed: the run's seed.
+        where: how error messages name the source; `name` unless given.
+
+    Raises:
+        UphillError: a bad row, or fewer items than `hardness_pool` leaves room for.
+    """
+    where = where or f"dataset {name!r}"
+    check_rows(rows, where)
+    if hardness_pool >= len(rows):
+        raise UphillError(f"{where}: {len(rows)} items, expected more than hardness_pool ({hardness_pool})")
+    # Sorting first makes the table independent of the order of the source's rows.
+    items = rows.sort_values("item_id", kind="stable").reset_index(drop=True)
+    items["answer_idx"] = items["answer_idx"].astype("Int64")
+    has_choices = items["choices"].map(len) > 0
+    items.loc[has_choices, "answer_text"] = [
+        row.choices[row.answer_idx] for row in items[has_choices].itertuples(index=False)
+    ]
+    drawn = keyed_rng("pool", name, seed).permutation(len(items))[:hardness_pool]
+    items["pool"] = EXPERIMENT_POOL
+    items.loc[drawn, "pool"] = HARDNESS_POOL
+    metadata = [column for column in items.columns if column not in ITEMS.schema.names]
+    return items[[*ITEMS.schema.names, *metadata]]

@@ -1,0 +1,96 @@
+"""LoRA adapters, many fits on one loaded base model, trained and evaluated through the packed forward pass."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from tqdm import tqdm
+
+from uphill.engine.loading import Loaded
+from uphill.engine.lora_recipe import LoraRecipe
+from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
+from uphill.engine.scoring import choice_logprobs, forward
+from uphill.engine.tokens import Prompt, encode_items
+from uphill.randomness import Key, keyed_rng, keyed_torch_seed
+
+
+class Adapters:
+    """Fresh LoRA adapters on one base model. `loaded` scores with the adapter that is fitted at the moment."""
+
+    def __init__(self, loaded: Loaded, recipe: LoraRecipe) -> None:
+        self.loaded = loaded
+        self.recipe = recipe
+        self._peft: PeftModel | None = None
+
+    @contextmanager
+    def fitted(self, prompts: Sequence[Prompt], gold: Sequence[int], key: Sequence[Key]) -> Iterator[Loaded]:
+        """Fit an adapter to choose the gold choice of each prompt; it is gone when the block ends.
+
+        Args:
+            prompts: training items.
+            gold: index of each item's right choice.
+            key: decides the initial weights, the dropout and the order of items.
+        """
+        torch.manual_seed(keyed_torch_seed("lora", *key))
+        self._add()
+        try:
+            self._train(prompts, gold, key)
+            self.loaded.model.eval()
+            yield self.loaded
+        finally:
+            self._drop()
+
+    def _add(self) -> None:
+        recipe = self.recipe
+        config = LoraConfig(
+            r=recipe.r,
+            lora_alpha=recipe.alpha,
+            lora_dropout=recipe.dropout,
+            target_modules=recipe.target_modules,
+            task_type="CAUSAL_LM",
+        )
+        # peft swaps modules inside the base model, so scoring goes on through the same object.
+        self._peft = get_peft_model(self.loaded.model, config, low_cpu_mem_usage=False)
+
+    def _drop(self) -> None:
+        if self._peft is not None:
+            self._peft.unload()
+            self._peft = None
+        self.loaded.model.eval()
+
+    def _train(self, prompts: Sequence[Prompt], gold: Sequence[int], key: Sequence[Key]) -> None:
+        recipe, model = self.recipe, self.loaded.model
+        heads, tails = encode_items(self.loaded, prompts)
+        prefix = shared_prefix(heads)
+        items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
+        steps = list(_batches(len(items), recipe, key))
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        optimiser = torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.1, total_iters=max(1, len(steps) - 1))
+        model.train()
+        for batch in tqdm(steps, desc="fitting LoRA", unit="step", leave=False, disable=None):
+            optimiser.zero_grad()
+            for pack in plan([items[index].n_tokens for index in batch], self.loaded.pack_tokens):
+                chosen = [batch[index] for index in pack]
+                loss = self._loss(heads[0][:prefix], [items[index] for index in chosen], [gold[index] for index in chosen])
+                (loss / len(batch)).backward()
+            torch.nn.utils.clip_grad_norm_(weights, recipe.clip)
+            optimiser.step()
+            schedule.step()
+
+    def _loss(self, prefix: list[int], items: list[Branched], gold: list[int]) -> torch.Tensor:
+        """Summed NLL of the gold choices, softmax over each item's choices."""
+        layout = lay_out(items, start=0, prefix=prefix)
+        scores = choice_logprobs(self.loaded, forward(self.loaded, layout, 0, None), layout)
+        groups = scores.split([len(item.choices) for item in items])
+        return -torch.stack([group.log_softmax(0)[right] for group, right in zip(groups, gold, strict=True)]).sum()
+
+
+def _batches(n_items: int, recipe: LoraRecipe, key: Sequence[Key]) -> Iterator[list[int]]:
+    """Training rows of each optimiser step: whole epochs, each in an order of its own."""
+    per_epoch = -(-n_items // recipe.batch_items)
+    epochs = max(recipe.epochs, -(-recipe.min_updates // per_epoch))
+    for epoch in range(epochs):
+        order = keyed_rng("lora order", *key, epoch).permutation(n_items).tolist()
+        yield from (order[first : first + recipe.batch_items] for first in range(0, n_items, recipe.batch_items))

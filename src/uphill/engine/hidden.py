@@ -1,0 +1,76 @@
+"""Hidden states of a few layers, caught as they pass; nothing else leaves the device."""
+
+import math
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+
+def default_layers(n_blocks: int) -> list[int]:
+    """The published two of the L+1 hidden states: index ceil((L+1)/2) and L (Hase et al. 2024, code release)."""
+    return [math.ceil((n_blocks + 1) / 2), n_blocks]
+
+
+class KeptLayers:
+    """Catch the output of chosen blocks during forward passes.
+
+    Index 0 is the embedding, i the output of block i, and L the last one behind the final norm, as in transformers.
+    """
+
+    def __init__(self, model: Any, layers: Sequence[int] | None) -> None:
+        self._layers = list(layers or [])
+        self._last = int(model.config.num_hidden_layers)
+        if any(not 0 <= layer <= self._last for layer in self._layers):
+            raise ValueError(f"layers {self._layers}: expected indices from 0 to {self._last}")
+        self._modules = {layer: _module(model, layer) for layer in self._layers}
+        self._caught: dict[int, torch.Tensor] = {}
+        self._hooks: list[Any] = []
+
+    def __enter__(self) -> Self:
+        for layer, module in self._modules.items():
+            self._hooks.append(module.register_forward_hook(self._catcher(layer)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._caught.clear()
+
+    def _catcher(self, layer: int) -> Any:
+        def catch(module: Any, inputs: Any, output: Any) -> None:  # noqa: ARG001 - torch's hook signature
+            # A block gives a tensor or a tuple, the whole base model an output object; its first entry is the state.
+            self._caught[layer] = output if isinstance(output, torch.Tensor) else output[0]
+
+        return catch
+
+    def rows(self, sequence: int, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float16] | None:
+        """Kept states [R, layers x d] of R rows of one sequence of the latest pass; None if no layer is kept."""
+        if not self._layers:
+            return None
+        found = [self._caught[layer][sequence] for layer in self._layers]
+        index = torch.as_tensor(rows)
+        states = torch.cat([state[index.to(state.device)].to(found[0].device) for state in found], -1)
+        kept: NDArray[np.float16] = states.half().cpu().numpy()
+        return kept
+
+
+def _module(model: Any, layer: int) -> Any:
+    """The module whose output is hidden state `layer`: the embedding, a block, or the whole base model."""
+    if layer == 0:
+        return model.get_input_embeddings()
+    if layer == model.config.num_hidden_layers:
+        return model.base_model
+    blocks = [
+        module
+        for module in model.base_model.modules()
+        if isinstance(module, torch.nn.ModuleList) and len(module) == model.config.num_hidden_layers
+    ]
+    if not blocks:
+        raise ValueError(f"{type(model).__name__}: found no list of {model.config.num_hidden_layers} blocks")
+    return blocks[0][layer - 1]

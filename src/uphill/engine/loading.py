@@ -1,0 +1,83 @@
+"""Load a model once, ready to score, extract, generate and adapt."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from uphill.errors import UphillError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Loaded:
+    """A model with its tokenizer, on its device.
+
+    Attributes:
+        model: a causal language model in evaluation mode.
+        tokenizer: its fast tokenizer.
+        device: where inputs go.
+        pack_tokens: how many tokens a packed sequence may hold (hardware, not identity).
+        packed: whether packed scoring was seen to agree with plain scoring; None until the first call checks it.
+    """
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    pack_tokens: int
+    packed: bool | None = field(default=None)
+
+    @property
+    def window(self) -> int:
+        """The longest sequence, in tokens, that the model was made for."""
+        return int(getattr(self.model.config, "max_position_embeddings", None) or 2**31)
+
+
+def load(entry: Mapping[str, Any], pack_tokens: int) -> Loaded:
+    """Load a model's weights (safetensors only) and tokenizer.
+
+    Args:
+        entry: a model's config entry: path or hub_id, revision, dtype, quantization, trust_remote_code.
+        pack_tokens: token budget of a packed sequence on this machine.
+
+    Raises:
+        UphillError: the folder or the hub has no such model, or this machine cannot run the quantization.
+    """
+    where = entry.get("path") or entry["hub_id"]
+    if entry.get("path") and not (Path(where) / "config.json").is_file():
+        raise UphillError(f"{where}: no config.json, expected a model's folder")
+    if entry["trust_remote_code"]:
+        log.warning("%s: running code that comes with the model (trust_remote_code)", where)
+    common = {"revision": entry.get("revision"), "trust_remote_code": entry["trust_remote_code"]}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, **common)
+        model = AutoModelForCausalLM.from_pretrained(
+            where,
+            **common,
+            dtype=getattr(torch, entry["dtype"]),
+            use_safetensors=True,
+            quantization_config=_quantization(entry),
+            device_map="auto" if torch.cuda.is_available() else None,
+        )
+    except (OSError, ImportError, ValueError) as error:
+        raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
+    model.eval()
+    return Loaded(model, tokenizer, model.get_input_embeddings().weight.device, pack_tokens)
+
+
+def _quantization(entry: Mapping[str, Any]) -> BitsAndBytesConfig | None:
+    if entry["quantization"] == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    if entry["quantization"] == "4bit":
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=getattr(torch, entry["dtype"]),
+        )
+    return None

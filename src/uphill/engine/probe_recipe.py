@@ -1,0 +1,15 @@
+"""Constants of the linear probe. Apart from `probes`, so that reading the config imports no torch."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ProbeRecipe(BaseModel):
+    """The published recipe (Hase et al. 2024, code release)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    l2: float = Field(1.0, ge=0, description="Weight of the un-squared norm.")
+    lr: float = Field(0.05, gt=0, description="Learning rate at the start.")
+    epochs: int = Field(100, ge=1, description="Full-batch steps.")
+    final_lr: float = Field(0.1, gt=0, le=1, description="Share of the rate that the schedule falls to.")
+    clip: float = Field(1.0, gt=0, description="Largest norm of a gradient.")

@@ -1,0 +1,55 @@
+"""One look for all figures: colours that colour-blind readers can tell apart, intervals always drawn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from uphill.schemas import UNSUPERVISED, written_whole
+
+# Okabe and Ito's palette.
+COLOURS = {UNSUPERVISED: "#999999", "easy": "#0072B2", "medium": "#E69F00", "hard": "#D55E00"}
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+NAMES = {
+    UNSUPERVISED: "no supervision",
+    "icl": "ICL",
+    "icl_cot": "ICL with reasoning",
+    "probe": "linear probe",
+    "lora": "LoRA",
+    "zero_shot": "zero-shot",
+    "zero_shot_cot": "zero-shot with reasoning",
+    "num_steps": "true steps",
+    "question_num_words": "question words",
+}
+
+
+def name(key: str) -> str:
+    """A name for readers."""
+    return NAMES.get(key, key.replace("_", " "))
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the house's style."""
+    look = {
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 9,
+        "axes.titlelocation": "left",
+        "figure.dpi": 150,
+        "legend.frameon": False,
+        "pdf.fonttype": 42,
+        "errorbar.capsize": 2,
+    }
+    with mpl.rc_context(look):
+        yield
+
+
+def save(figure: Figure, path: str) -> None:
+    """Write a figure whole. No date goes into a PDF, so that the same figure is the same bytes."""
+    metadata = {"CreationDate": None} if Path(path).suffix == ".pdf" else {"Software": None}
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, metadata=metadata)

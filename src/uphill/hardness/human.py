@@ -1,0 +1,43 @@
+"""Grades that people, or the truth, gave: the dataset's own columns."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from uphill.errors import UphillError
+from uphill.hardness.data import Graded, HardnessData, long_form
+
+READS_RESPONSES = False
+
+
+class Settings(BaseModel):
+    """Nothing to set: the dataset's entry names the columns."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:  # noqa: ARG001 - the interface
+    """The columns named by the dataset's entry."""
+    return dataset.human
+
+
+def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:  # noqa: ARG001 - the interface
+    """The named columns as numbers.
+
+    Raises:
+        UphillError: a column is missing or holds something that is no number.
+    """
+    values = {}
+    for column in data.dataset.human:
+        if column not in data.items.columns:
+            raise UphillError(f"dataset {data.dataset.name!r}: no column {column!r}, expected the human grade there")
+        numbers = pd.to_numeric(data.items[column], errors="coerce")
+        if numbers.isna().any():
+            item = numbers.index[numbers.isna()][0]
+            raise UphillError(
+                f"dataset {data.dataset.name!r}: item {item!r}: {column} is {data.items[column][item]!r}, "
+                "expected a number"
+            )
+        values[column] = numbers
+    return long_form(pd.DataFrame(values), kind="human")

@@ -1,0 +1,59 @@
+"""What jobs run on: GPUs, memory, time and pack size. Never part of a result's identity; changing it reruns nothing."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from uphill.errors import UphillError
+
+GROWING = ("mem_mb", "runtime")
+
+
+class Needs(BaseModel):
+    """What one job asks for. Memory and time grow with each attempt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    gpu: int = Field(0, ge=0, description="GPUs.")
+    mem_mb: int = Field(2000, ge=1, description="Memory of the first attempt, MB.")
+    runtime: int = Field(30, ge=1, description="Minutes of the first attempt.")
+    pack_tokens: int = Field(512, ge=1, description="Tokens of a packed sequence; halved when memory runs out.")
+    threads: int = Field(1, ge=1, description="CPU threads.")
+
+    def grown(self, resource: str, attempt: int) -> int:
+        """What attempt 1, 2, ... asks for: memory and time double, the rest stays."""
+        asked = int(getattr(self, resource))
+        return asked * 2 ** (attempt - 1) if resource in GROWING else asked
+
+
+class Hardware(BaseModel):
+    """Needs of jobs that load a model, by model, and of those that do not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cpu: Needs = Field(Needs.model_construct(), validate_default=True, description="Jobs that load no model.")
+    default: Needs = Field(Needs.model_construct(), validate_default=True, description="Models without an entry.")
+    models: dict[str, Needs] = Field({}, description="Jobs that load a model, by its name in the config.")
+
+    def of(self, model: str | None) -> Needs:
+        """Needs of a job that loads `model`, or of one that loads none."""
+        return self.cpu if model is None else self.models.get(model, self.default)
+
+
+def read(path: Path | str) -> Hardware:
+    """Read the hardware file.
+
+    Raises:
+        UphillError: it is missing or malformed.
+    """
+    try:
+        return Hardware.model_validate(yaml.safe_load(Path(path).read_text()) or {})
+    except OSError as error:
+        raise UphillError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UphillError(f"{path}: {key}: is {first['input']!r}, expected otherwise: {first['msg']}") from None
+    except yaml.YAMLError as error:
+        raise UphillError(f"{path}: not YAML: {' '.join(str(error).split())}") from None

@@ -1,0 +1,135 @@
+"""What makes a result what it is: settings, code, and the identity of everything it is made from.
+
+A job's `spec` is one ordered plain dict. Snakemake reruns the job when it changes, the job writes it into what it
+makes, and tables refuse inputs whose recorded spec is not today's.
+"""
+
+import ast
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import grimp
+
+from uphill.errors import UphillError
+
+PACKAGE = "uphill"
+SOURCE = Path(__file__).parent
+READ_WHOLE = 256 * 2**20
+"""Bytes of a local model's file up to which its whole content is its identity (beyond: its size and first bytes)."""
+HEAD = 2**20
+
+
+def digest(value: Any) -> str:
+    """A short digest of plain data; the order of dict keys does not matter, values do."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def spec(stage: str, settings: Mapping[str, Any], code: str, upstream: Mapping[str, str]) -> dict[str, Any]:
+    """The identity of one job, and `id`, its digest, by which those downstream name it.
+
+    Args:
+        stage: the kind of job.
+        settings: every config value that the job reads, as plain data.
+        code: digest of the modules that the job imports.
+        upstream: the `id` of each job that this one reads from.
+    """
+    body = {"stage": stage, "settings": dict(settings), "code": code, "upstream": dict(sorted(upstream.items()))}
+    return {**body, "id": digest(body)}
+
+
+@functools.cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph(PACKAGE, cache_dir=None)
+
+
+def imported_modules(script: Path | str, also: Iterable[str] = ()) -> list[str]:
+    """The library's modules that a script imports, through any number of steps, in order.
+
+    Args:
+        script: a Python file outside the library.
+        also: modules that it loads by name, which no import statement shows.
+    """
+    tree = ast.parse(Path(script).read_text())
+    named = set(also)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            named.add(node.module)
+            named.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            named.update(alias.name for alias in node.names)
+    graph = _graph()
+    direct = {name for name in named if name in graph.modules}
+    found = direct.union(*(graph.find_upstream_modules(name) for name in direct))
+    # Importing a module runs the packages above it too.
+    parents = {name.rsplit(".", depth)[0] for name in found for depth in range(1, name.count(".") + 1)}
+    above = {name for name in parents - found if name in graph.modules and name != PACKAGE}
+    return sorted(found | above.union(*(graph.find_upstream_modules(name) for name in above)))
+
+
+def _module_file(module: str) -> Path:
+    path = SOURCE.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@functools.cache
+def code_digest(script: str, also: tuple[str, ...] = (), data: tuple[str, ...] = ()) -> str:
+    """Digest of a script and of every library module that it imports; of content, so touching a file changes nothing.
+
+    Args:
+        script: the job's script.
+        also: modules that it loads by name.
+        data: other files that the code reads, such as a page template.
+    """
+    files = {module: _module_file(module) for module in imported_modules(script, also)}
+    files |= {name: Path(name) for name in (script, *data)}
+    contents = {
+        name if "/" not in name else Path(name).name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in files.items()
+    }
+    return digest(contents)
+
+
+@functools.cache
+def file_digest(path: str) -> str:
+    """Identity of a data file: its content.
+
+    Raises:
+        UphillError: there is no such file.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise UphillError(f"{path}: cannot be read ({error.strerror}), expected the items of a dataset") from None
+
+
+@functools.cache
+def folder_digest(folder: str) -> str:
+    """Identity of a local model folder: names, sizes and content of its files.
+
+    Of a file over `READ_WHOLE` only the first bytes are read: a safetensors header with the shapes of its weights.
+
+    Raises:
+        UphillError: there is no such folder.
+    """
+    if not Path(folder).is_dir():
+        raise UphillError(f"{folder}: no such folder, expected a model")
+    files = {}
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix in {".json", ".safetensors", ".model", ".jinja"}:
+            size = path.stat().st_size
+            with path.open("rb") as stream:
+                content = stream.read() if size <= READ_WHOLE else stream.read(HEAD)
+            files[path.name] = [size, hashlib.sha256(content).hexdigest()]
+    return digest(files)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that decide numbers. Recorded beside results, not part of their identity."""
+    names = ("torch", "transformers", "tokenizers", "peft", "numpy", "pandas", "pyarrow", "scipy", "snakemake", PACKAGE)
+    return {name: metadata.version(name) for name in names}

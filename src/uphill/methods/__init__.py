@@ -1,0 +1,13 @@
+"""Ways to use supervision: one module each, found by its name, one interface.
+
+A method module defines
+    Settings              a pydantic model of its config entry
+    RUNS_MODEL            whether its jobs load the language model
+    READS_RESPONSES       whether its jobs read the zero-shot responses
+    COT                   (in Settings, as `cot`, where the method may reason)
+    misfit(settings, generative)        why it cannot be used on such a dataset, or None
+    cells(task, settings)               the cells to make
+    predict(task, settings, cells)      an iterator of (cell, predictions)
+See `uphill.methods.task` for what these are. Modules import torch and transformers inside functions, since reading the
+config imports the module.
+"""

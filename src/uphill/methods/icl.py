@@ -1,0 +1,85 @@
+"""In-context learning: k solved examples before the question, scored or, with reasoning, generated.
+
+With k = 0 and `cot` it is the unsupervised baseline of a generative dataset. (Hase et al. 2024, section 4.)
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from uphill.methods.task import Cell, Predicted, Task, chosen, question_of, rectangle
+from uphill.prompts import assemble, extract_answer, same_answer
+
+RUNS_MODEL = True
+READS_RESPONSES = False
+
+
+class Settings(BaseModel):
+    """How many examples, and whether they show reasoning."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    k: int = Field(10, ge=0, description="Solved examples in the prompt; 0 asks without any.")
+    cot: bool = Field(False, description="Examples show their reasoning, and the answer is generated.")
+    batch: int = Field(64, ge=1, description="Prompts continued side by side when the answer is generated.")
+
+
+def misfit(settings: Settings, generative: bool) -> str | None:
+    """Scoring needs choices; generated answers can be read off any item."""
+    if settings.k == 0 and not settings.cot:
+        return "k is 0, which is what zero_shot does without running the model again"
+    return "it needs choices, unless cot is on" if generative and not settings.cot else None
+
+
+def cells(task: Task, settings: Settings) -> list[Cell]:
+    """Every train source, level and boot; one cell when there are no examples."""
+    return task.supervised_cells(settings.k) if settings.k else task.unsupervised_cells()
+
+
+def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+    """Ask every test item of each cell behind the cell's examples."""
+    answer = partial(_generated, settings=settings) if settings.cot else _scored
+    for cell in cells:
+        items = task.test_items(cell)
+        yield cell, answer(task, cell, items, list(_prompts(task, settings, cell, items)))
+
+
+def _prompts(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) -> Iterator[str]:
+    examples: list[str] = []
+    if settings.k:
+        shown = task.source(cell).prompt_format(settings.cot)
+        examples = [shown.example(question_of(row)) for row in task.train_items(cell).to_dict("records")]
+    asked = task.target.prompt_format(settings.cot)
+    for row in items.to_dict("records"):
+        yield assemble(examples, asked.query(question_of(row)))
+
+
+def _scored(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> pd.DataFrame:
+    from uphill.engine.scoring import score
+    from uphill.engine.tokens import Prompt
+
+    asked = [
+        Prompt(str(item), prompt, list(choices))
+        for item, prompt, choices in zip(items.index, prompts, items["choices"], strict=True)
+    ]
+    scores = [scored.logprob for scored in score(task.open_model(), asked, desc=cell.name)]
+    return chosen(items, rectangle(scores))
+
+
+def _generated(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str], settings: Settings) -> pd.DataFrame:
+    from uphill.engine.generation import generate
+
+    texts = generate(task.open_model(), prompts, task.target.max_new_tokens, settings.batch, desc=cell.name)
+    answers = [extract_answer(text) for text in texts]
+    return pd.DataFrame(
+        {
+            "item_id": items.index,
+            "correct": [same_answer(answer, gold) for answer, gold in zip(answers, items["answer_text"], strict=True)],
+            # A generated answer has no probability of the gold one beside it.
+            "p_gold": np.nan,
+            "prediction": answers,
+        }
+    )

@@ -1,0 +1,50 @@
+"""A linear probe on the frozen states of the zero-shot pass (Hase et al. 2024, section 4 and code release).
+
+All cells of a job are fitted as one batched computation; no model is loaded.
+"""
+
+import numpy as np
+from pydantic import Field
+
+from uphill.engine.probe_recipe import ProbeRecipe
+from uphill.methods.task import Cell, Predicted, Task, chosen
+
+RUNS_MODEL = False
+READS_RESPONSES = True
+
+
+class Settings(ProbeRecipe):
+    """The recipe, and how many items it is fitted to."""
+
+    n_train: int = Field(160, ge=2, description="Training items.")
+
+
+def misfit(settings: Settings, generative: bool) -> str | None:  # noqa: ARG001 - the interface
+    """It needs choices."""
+    return "it needs choices" if generative else None
+
+
+def cells(task: Task, settings: Settings) -> list[Cell]:
+    """Every train source, level and boot."""
+    return task.supervised_cells(settings.n_train)
+
+
+def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+    """Fit the cells of each train source together, then choose for each cell's test items."""
+    from uphill.engine.probes import Features, fit_probes
+
+    asked = task.target.responses
+    for source in task.sources:
+        own = [cell for cell in cells if cell.train_dataset == source.name]
+        if not own:
+            continue
+        shown = source.responses
+        features = Features(shown.states, shown.exists, shown.gold(source.items))
+        rows = [shown.rows(list(task.train_items(cell).index)) for cell in own]
+        probes = fit_probes(features, rows, [task.key(cell) for cell in own], settings)
+        for fit, cell in enumerate(own):
+            items = task.test_items(cell)
+            tested = asked.rows(list(items.index))
+            probability = probes.probabilities(fit, asked.states[tested], asked.exists[tested])
+            with np.errstate(divide="ignore"):  # a choice that does not exist has probability 0
+                yield cell, chosen(items, np.log(probability.astype(np.float64)))

@@ -1,0 +1,182 @@
+"""What a method is given, what it gives back, and the resumable run of its cells."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from uphill.parts import Parts
+from uphill.prompts import PromptFormat, Question
+from uphill.responses import ResponseTable, log_sum_exp
+from uphill.schemas import PREDICTIONS, UNSUPERVISED
+
+if TYPE_CHECKING:
+    from uphill.engine.loading import Loaded
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training condition: `n_train` items of level `train_on` of a dataset, as drawn for one boot."""
+
+    train_dataset: str
+    train_on: str
+    boot: int
+    n_train: int
+
+    @property
+    def name(self) -> str:
+        """A file name."""
+        return f"{self.train_dataset}-{self.train_on}-{self.boot}-{self.n_train}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset as a method sees it.
+
+    Attributes:
+        items: the item table, indexed by item_id.
+        splits: the splits of the task's variable.
+        prompt: template id for an answer at once; `cot_prompt` for reasoning first.
+        shards: files of the model's zero-shot responses, where the method reads them.
+    """
+
+    name: str
+    items: pd.DataFrame
+    splits: pd.DataFrame
+    prompt: str
+    cot_prompt: str | None
+    max_new_tokens: int
+    shards: Sequence[Path | str] = ()
+
+    def prompt_format(self, cot: bool) -> PromptFormat:
+        """How this dataset's questions are put."""
+        return PromptFormat(self.cot_prompt if cot and self.cot_prompt else self.prompt, cot)
+
+    def members(self, train_on: str, boot: int, role: str) -> pd.DataFrame:
+        """Items of one role in a cell, in the order of their ranks."""
+        splits = self.splits
+        chosen = splits[(splits["train_on"] == train_on) & (splits["boot"] == boot) & (splits["role"] == role)]
+        return self.items.loc[chosen.sort_values("rank")["item_id"]]
+
+    @cached_property
+    def responses(self) -> ResponseTable:
+        """The model's zero-shot responses."""
+        return ResponseTable.read(self.shards)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One job: a method on a model, tested on a dataset cut by a variable; all train levels, sources and boots.
+
+    Attributes:
+        target: the dataset that is tested on.
+        sources: datasets to train on.
+        seed: the run's seed.
+        open_model: loads the language model, once, when first called.
+    """
+
+    target: Source
+    sources: Sequence[Source]
+    variable: str
+    seed: int
+    open_model: "Callable[[], Loaded]"
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+    def source(self, cell: Cell) -> Source:
+        """The dataset that a cell trains on."""
+        return next(source for source in self.sources if source.name == cell.train_dataset)
+
+    def train_items(self, cell: Cell) -> pd.DataFrame:
+        """A cell's training items, in order."""
+        return self.source(cell).members(cell.train_on, cell.boot, "train").head(cell.n_train)
+
+    def test_items(self, cell: Cell) -> pd.DataFrame:
+        """A cell's test items; without supervision, those of every boot."""
+        splits = self.target.splits
+        if cell.train_on == UNSUPERVISED:
+            return self.target.items.loc[sorted(set(splits.loc[splits["role"] == "test", "item_id"]))]
+        return self.target.members(cell.train_on, cell.boot, "test")
+
+    def supervised_cells(self, n_train: int) -> list[Cell]:
+        """Every train source, level and boot."""
+        pairs = self.target.splits[["train_on", "boot"]].drop_duplicates().itertuples(index=False)
+        return [
+            Cell(source.name, pair.train_on, int(pair.boot), n_train) for pair in list(pairs) for source in self.sources
+        ]
+
+    def unsupervised_cells(self) -> list[Cell]:
+        """The one cell that sees no training item."""
+        return [Cell(self.target.name, UNSUPERVISED, 0, 0)]
+
+    def key(self, cell: Cell) -> tuple[str, str, str, int, int]:
+        """The key of a cell's own randomness; the seed is in it, the method and other cells are not."""
+        return (cell.train_dataset, self.variable, cell.train_on, cell.boot, self.seed)
+
+
+Predicted = Iterator[tuple[Cell, pd.DataFrame]]
+
+
+def question_of(row: Mapping[str, Any]) -> Question:
+    """An item's row as a prompt shows it."""
+    return Question(row["question"], list(row["choices"]), row["answer_text"], row["reasoning"])
+
+
+def rectangle(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Scores of N items with up to M choices as [N, M], -inf where an item has fewer choices."""
+    filled = np.full((len(scores), max(map(len, scores))), -np.inf)
+    for row, values in enumerate(scores):
+        filled[row, : len(values)] = values
+    return filled
+
+
+def chosen(items: pd.DataFrame, logprob: NDArray[np.float64]) -> pd.DataFrame:
+    """Predictions of multiple-choice items from scores of their choices.
+
+    Args:
+        items: N items, indexed by item_id.
+        logprob: [N, M] unnormalised log-probability of each choice, -inf where there is none.
+    """
+    gold = items["answer_idx"].to_numpy(dtype=np.int64)
+    best = logprob.argmax(-1)
+    own = logprob[np.arange(len(gold)), gold]
+    return pd.DataFrame(
+        {
+            "item_id": items.index,
+            "correct": best == gold,
+            "p_gold": np.exp(own - log_sum_exp(logprob)),
+            "prediction": [choices[index] for choices, index in zip(items["choices"], best, strict=True)],
+        }
+    )
+
+
+def run(task: Task, method: ModuleType, settings: BaseModel, parts: Parts) -> pa.Table:
+    """Make every cell of a task that `parts` does not hold yet, and join them all in a fixed order."""
+    cells = method.cells(task, settings)
+    missing = [cell for cell in cells if parts.get(cell.name) is None]
+    for cell, frame in method.predict(task, settings, missing):
+        parts.put(cell.name, PREDICTIONS.to_arrow(_complete(task, cell, frame), cell.name))
+    tables = [parts.get(cell.name) for cell in cells]
+    return pa.concat_tables([table for table in tables if table is not None])
+
+
+def _complete(task: Task, cell: Cell, frame: pd.DataFrame) -> pd.DataFrame:
+    """A cell's predictions with the columns that say where they come from."""
+    columns = {
+        **task.columns,
+        "dataset": task.target.name,
+        "variable": task.variable,
+        "train_dataset": cell.train_dataset,
+        "train_on": cell.train_on,
+        "boot": cell.boot,
+        "n_train": cell.n_train,
+        "noise_p": 0.0,
+    }
+    return frame.assign(**columns)[PREDICTIONS.schema.names]

@@ -1,0 +1,46 @@
+"""Parts of a long job: what is finished stays finished, whenever the job is killed.
+
+Snakemake deletes declared outputs before it tries a job again, so parts live in a scratch folder that no rule declares.
+The folder's name is the job's identity: a changed prompt or an edited method never picks up old parts.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from uphill.errors import UphillError
+from uphill.schemas import Contract, read_arrow, write_arrow
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Finished parts of one job, each a Parquet file of `contract` in `folder`.
+
+    Use it as a context: the folder goes when the block ends well, and stays for the next attempt when it does not.
+    """
+
+    folder: Path
+    contract: Contract
+
+    def __enter__(self) -> "Parts":
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.parquet"
+
+    def get(self, name: str) -> pa.Table | None:
+        """The finished part `name`, or None where it has yet to be made. A damaged part counts as not made."""
+        try:
+            return read_arrow(self._path(name), self.contract)
+        except UphillError:
+            return None
+
+    def put(self, name: str, table: pa.Table) -> None:
+        """Keep a finished part."""
+        write_arrow(table, self._path(name), self.contract, None)

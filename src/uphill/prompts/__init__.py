@@ -1,0 +1,6 @@
+"""Strings in, strings out: prompt templates, assembly of few-shot prompts, and answer extraction."""
+
+from uphill.prompts.extraction import extract_answer, same_answer
+from uphill.prompts.templates import PromptFormat, Question, assemble
+
+__all__ = ["PromptFormat", "Question", "assemble", "extract_answer", "same_answer"]

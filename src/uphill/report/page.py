@@ -1,0 +1,136 @@
+"""Gather tables, figures, config and versions, and fill the page."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from uphill.job import Job
+from uphill.report.captions import COLUMNS, FIGURES, TABLES, TITLES
+from uphill.schemas import HARDNESS, ITEMS, UNSUPERVISED, made_by, read, written_whole
+
+ORDER = ("population", "sgr", "accuracy_by_hardness", "all_to_all")
+SMALL_TEST = 50
+"""Fewer test items than this make an interval too wide to lean on; the page says so."""
+
+
+def render(job: Job) -> None:
+    """Write the page from the job's inputs: item tables, hardness tables, tables and figures."""
+    tables = {Path(path).stem: _read(path) for path in job.input.tables}
+    environment = Environment(
+        loader=PackageLoader("uphill.report", "."), autoescape=select_autoescape(), undefined=StrictUndefined
+    )
+    page = environment.get_template("report.html.j2").render(
+        config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
+        answer=_answer(tables["population"]),
+        datasets=[_counts(path) for path in job.input.questions],
+        levels=[row for path in job.input.hardness for row in _levels(path)],
+        tables=[_table(name, tables[name]) for name in _ordered(tables)],
+        figures=[_figure(path) for path in job.input.figures],
+        warnings=list(_warnings(tables)),
+        versions=job.made_by["versions"],
+        identity=job.spec["id"],
+    )
+    with written_whole(job.output[0]) as temporary:
+        temporary.write_text(page)
+
+
+def _read(path: str) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def _ordered(tables: dict[str, pd.DataFrame]) -> list[str]:
+    return [*(name for name in ORDER if name in tables), *sorted(set(tables) - set(ORDER))]
+
+
+def _answer(population: pd.DataFrame) -> list[dict[str, Any]]:
+    """The question in numbers: hard test items, without supervision and after training on easy data."""
+    hard = population[population["test_on"] == "hard"]
+    easy = hard[(hard["train_on"] == "easy") & (hard["train_dataset"] == hard["dataset"])]
+    keys = ["model", "dataset", "variable"]
+    unsupervised = hard[hard["train_on"] == UNSUPERVISED].set_index(keys)["accuracy"].rename("unsupervised")
+    rows = easy.join(unsupervised, on=keys)
+    found: list[dict[str, Any]] = rows.to_dict("records")
+    return found
+
+
+def _counts(path: str) -> dict[str, Any]:
+    items = read(path, ITEMS)
+    return {
+        "name": Path(path).stem,
+        "items": len(items),
+        "pools": dict(items["pool"].value_counts()),
+        "kind": "multiple choice" if items["choices"].map(len).max() else "written answers",
+        "example": items.iloc[0].to_dict(),
+        "id": made_by(path)["id"],
+    }
+
+
+def _levels(path: str) -> Iterator[dict[str, Any]]:
+    hardness = read(path, HARDNESS)
+    for (kind, variable), rows in hardness.groupby(["kind", "variable"], sort=True):
+        counts = rows["level"].value_counts()
+        yield {
+            "dataset": Path(path).stem,
+            "variable": variable,
+            "kind": kind,
+            **{level: int(counts.get(level, 0)) for level in ("easy", "medium", "hard")},
+            "smallest": rows["value"].min(),
+            "median": rows["value"].median(),
+            "largest": rows["value"].max(),
+        }
+
+
+def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    """A table for readers: an interval in one cell, percent with one decimal, no paths."""
+    shown = pd.DataFrame()
+    for column in table.columns:
+        if column in COLUMNS.intervals:
+            low, high = COLUMNS.intervals[column]
+            as_text = COLUMNS.percent if column in COLUMNS.percents else COLUMNS.number
+            values = zip(table[column], table[low], table[high], strict=True)
+            shown[column] = [as_text(value, bottom, top) for value, bottom, top in values]
+        elif column in COLUMNS.percents:
+            shown[column] = [COLUMNS.percent(value) for value in table[column]]
+        elif column not in COLUMNS.hidden:
+            shown[column] = table[column].map(_plain)
+    base = "correlations" if name.startswith("correlations_") else name
+    return {
+        "name": name,
+        "title": TITLES[base] + (f": {name.removeprefix('correlations_')}" if base != name else ""),
+        "caption": TABLES[base],
+        "columns": [COLUMNS.title(column) for column in shown.columns],
+        "rows": shown.to_numpy().tolist(),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return f"{value:g}" if isinstance(value, float) else value
+
+
+def _figure(path: str) -> dict[str, str]:
+    name = Path(path).stem
+    content = base64.b64encode(Path(path).read_bytes()).decode()
+    return {"name": name, "caption": FIGURES[name], "content": content}
+
+
+def _warnings(tables: dict[str, pd.DataFrame]) -> Iterator[str]:
+    for row in _records(tables["sgr"], "status", "undefined"):
+        yield (
+            f"SGR of {row['method']} on {row['dataset']} by {row['variable']} is undefined: accuracy after training on "
+            "hard data cannot be told from accuracy without supervision."
+        )
+    for name in ("population", "all_to_all"):
+        table = tables.get(name, pd.DataFrame(columns=["n_test"]))
+        few = table[table["n_test"] < SMALL_TEST]
+        if len(few):
+            yield f"{len(few)} rows of table {name} rest on fewer than {SMALL_TEST} test items."
+
+
+def _records(table: pd.DataFrame, column: str, value: str) -> Sequence[dict[str, Any]]:
+    found: list[dict[str, Any]] = table[table[column] == value].to_dict("records")
+    return found

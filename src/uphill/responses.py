@@ -1,0 +1,94 @@
+"""The zero-shot pass as arrays: what the unsupervised baseline, zero-shot MDL and the probes read.
+
+Importing this loads no model library.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from uphill.errors import UphillError
+from uphill.schemas import RESPONSES, read_arrow
+
+
+@dataclass(frozen=True)
+class ResponseTable:
+    """Zero-shot responses to N items with up to M choices each, in the order of `item_ids`.
+
+    Attributes:
+        item_ids: N ids.
+        logprob: [N, M] summed log-probability (nats) of each choice; -inf where there is none.
+        exists: [N, M] bool.
+        states: [N, M, D] float32 kept states of the last answer token; zeros where there is no choice.
+    """
+
+    item_ids: list[str]
+    logprob: NDArray[np.float64]
+    exists: NDArray[np.bool_]
+    states: NDArray[np.float32]
+
+    @classmethod
+    def read(cls, shards: Sequence[Path | str]) -> Self:
+        """Read every shard of a (model, dataset) pair."""
+        table = pa.concat_tables([read_arrow(path, RESPONSES) for path in shards]).combine_chunks()
+        item_ids = table["item_id"].to_pandas()
+        codes, ids = pd.factorize(item_ids)
+        choice = table["choice_idx"].to_numpy()
+        shape = (len(ids), int(choice.max()) + 1)
+        vectors = table["state"].combine_chunks()
+        flat = vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(vectors), -1)
+        logprob = np.full(shape, -np.inf)
+        logprob[codes, choice] = table["logprob"].to_numpy()
+        states = np.zeros((*shape, flat.shape[1]), dtype=np.float32)
+        states[codes, choice] = flat
+        exists = np.zeros(shape, dtype=bool)
+        exists[codes, choice] = True
+        return cls(list(ids), logprob, exists, states)
+
+    def rows(self, item_ids: Sequence[str]) -> NDArray[np.int64]:
+        """Row numbers of items.
+
+        Raises:
+            UphillError: the model has not answered one of them.
+        """
+        place = {item_id: row for row, item_id in enumerate(self.item_ids)}
+        try:
+            return np.array([place[item_id] for item_id in item_ids], dtype=np.int64)
+        except KeyError as error:
+            raise UphillError(f"item {error} has no response, expected one of every item of the dataset") from None
+
+    def gold(self, items: pd.DataFrame) -> NDArray[np.int64]:
+        """[N] index of each item's gold choice, in the order of `item_ids`; 0 for a generative item.
+
+        Args:
+            items: the item table, indexed by item_id.
+        """
+        answers = items["answer_idx"].reindex(self.item_ids)
+        return answers.fillna(0).to_numpy(dtype=np.int64)
+
+    def p_gold(self, gold: NDArray[np.int64]) -> NDArray[np.float64]:
+        """[N] probability of the gold choice.
+
+        Softmax of the summed log-probabilities over an item's choices (Hase et al. 2024, code release); of an item
+        with one text to score, a generative one, the probability of that text itself.
+        """
+        own = self.logprob[np.arange(len(gold)), gold]
+        alone = self.exists.sum(1) == 1
+        return np.exp(own - np.where(alone, 0.0, log_sum_exp(self.logprob)))
+
+
+def log_sum_exp(logprob: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log(sum(exp(x))) over the last axis, without overflow."""
+    top = logprob.max(-1, keepdims=True)
+    return np.log(np.exp(logprob - top).sum(-1)) + top[..., 0]
+
+
+def softmax(logprob: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax over the last axis; 0 where the log-probability is -inf."""
+    return np.exp(logprob - log_sum_exp(logprob)[..., None])

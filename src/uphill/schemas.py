@@ -1,0 +1,229 @@
+"""The column contracts between the rooms, checked at every write and every read.
+
+Every artefact is a Parquet file (zstd), tidy and keyed by ids. The identity of what made it travels in the file's own
+metadata, so that a reader can refuse a file that today's configuration and code would not make.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from uphill.errors import UphillError
+
+METADATA_KEY = b"uphill"
+HARDNESS_POOL, EXPERIMENT_POOL = "hardness", "experiment"
+POOLS = (HARDNESS_POOL, EXPERIMENT_POOL)
+LEVELS = ("easy", "medium", "hard")
+ALL = "all"
+UNSUPERVISED = "none"
+"""`train_on` of a cell that saw no training item."""
+
+_text, _int, _float, _bool = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+
+def _schema(columns: Mapping[str, pa.DataType], nullable: Sequence[str] = ()) -> pa.Schema:
+    return pa.schema([pa.field(name, kind, nullable=name in nullable) for name, kind in columns.items()])
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Columns that a table must have, and the columns that together name a row.
+
+    Attributes:
+        extra: whether further columns may follow (a dataset's own metadata).
+        vector: the name of the fixed-size-list column whose width is the model's, if any.
+    """
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    extra: bool = False
+    vector: str | None = None
+
+    def to_arrow(self, frame: pd.DataFrame, where: str) -> pa.Table:
+        """`frame` as an Arrow table of this contract.
+
+        Raises:
+            UphillError: a column is missing, unknown, of another type, null where it may not be, or a key repeats.
+        """
+        missing = [name for name in self.schema.names if name not in frame.columns]
+        unknown = [name for name in frame.columns if name not in self.schema.names]
+        if missing or (unknown and not self.extra):
+            raise UphillError(f"{where}: not a {self.name} table: missing columns {missing}, unknown columns {unknown}")
+        schema = self.schema
+        for name in unknown:
+            schema = schema.append(pa.field(name, pa.array(frame[name], from_pandas=True).type))
+        try:
+            table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise UphillError(f"{where}: not a {self.name} table: {error}") from error
+        self.check(table, where)
+        return table.replace_schema_metadata(None)
+
+    def check(self, table: pa.Table, where: str) -> None:
+        """Raises UphillError unless `table` keeps this contract."""
+        for field in self.schema:
+            if field.name not in table.schema.names:
+                raise UphillError(f"{where}: not a {self.name} table: no column {field.name!r}")
+            found = table.schema.field(field.name).type
+            if found != field.type and field.name != self.vector:
+                raise UphillError(f"{where}: column {field.name!r} is {found}, expected {field.type}")
+            if not field.nullable and table.column(field.name).null_count:
+                raise UphillError(f"{where}: column {field.name!r} has empty values, expected none")
+        keys = table.select(list(self.key)).to_pandas()
+        repeated = keys[keys.duplicated()]
+        if len(repeated):
+            raise UphillError(f"{where}: row {tuple(repeated.iloc[0])} occurs twice, expected unique {self.key}")
+
+
+ITEMS = Contract(
+    "items",
+    _schema(
+        {
+            "item_id": _text,
+            "question": _text,
+            "choices": pa.list_(_text),
+            "answer_idx": _int,
+            "answer_text": _text,
+            "reasoning": _text,
+            "pool": _text,
+        },
+        nullable=["answer_idx"],
+    ),
+    key=("item_id",),
+    extra=True,
+)
+RESPONSES = Contract(
+    "responses",
+    _schema(
+        {
+            "item_id": _text,
+            "choice_idx": _int,
+            "logprob": _float,
+            "n_tokens": _int,
+            "n_chars": _int,
+            "state": pa.list_(pa.float16()),
+        }
+    ),
+    key=("item_id", "choice_idx"),
+    vector="state",
+)
+MEASURE = Contract(
+    "hardness measure",
+    _schema({"item_id": _text, "variable": _text, "value": _float, "kind": _text}),
+    key=("item_id", "variable"),
+)
+HARDNESS = Contract(
+    "hardness",
+    _schema({"item_id": _text, "variable": _text, "value": _float, "level": _text, "kind": _text}),
+    key=("item_id", "variable"),
+)
+SPLITS = Contract(
+    "splits",
+    _schema(
+        {"train_on": _text, "boot": _int, "item_id": _text, "role": _text, "rank": _int, "noise_draw": _float},
+        nullable=["noise_draw"],
+    ),
+    key=("train_on", "boot", "role", "item_id"),
+)
+PREDICTIONS = Contract(
+    "predictions",
+    _schema(
+        {
+            "method": _text,
+            "model": _text,
+            "dataset": _text,
+            "variable": _text,
+            "train_dataset": _text,
+            "train_on": _text,
+            "boot": _int,
+            "n_train": _int,
+            "noise_p": _float,
+            "k": _int,
+            "cot": _bool,
+            "prompt": _text,
+            "item_id": _text,
+            "correct": _bool,
+            "p_gold": _float,
+            "prediction": _text,
+        },
+        nullable=["p_gold"],
+    ),
+    key=("train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id"),
+)
+
+
+@contextmanager
+def written_whole(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; it takes `path`'s place if the block ends well, else it is removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays, since writers such as matplotlib choose a format by it.
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(frame: pd.DataFrame, path: Path | str, contract: Contract, made_by: Mapping[str, Any] | None = None) -> None:
+    """Check `frame` against `contract` and write it whole, with the identity of what made it."""
+    table = contract.to_arrow(frame, str(path))
+    write_arrow(table, path, contract, made_by)
+
+
+def write_arrow(table: pa.Table, path: Path | str, contract: Contract, made_by: Mapping[str, Any] | None) -> None:
+    """As `write`, for data that is Arrow already."""
+    contract.check(table, str(path))
+    if made_by is not None:
+        table = table.replace_schema_metadata({METADATA_KEY: json.dumps(made_by).encode()})
+    with written_whole(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_arrow(path: Path | str, contract: Contract) -> pa.Table:
+    """Read a file of `contract`.
+
+    Raises:
+        UphillError: the file is missing, is not Parquet or is cut short, or breaks its contract.
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise UphillError(f"{path}: no such file, expected a {contract.name} table") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UphillError(f"{path}: not a whole Parquet file ({error}); delete it and run again") from error
+    contract.check(table, str(path))
+    return table
+
+
+def read(path: Path | str, contract: Contract) -> pd.DataFrame:
+    """As `read_arrow`, as a data frame."""
+    return read_arrow(path, contract).to_pandas()
+
+
+def made_by(path: Path | str) -> dict[str, Any]:
+    """What made a file: the `spec` of its job, as recorded by `write`.
+
+    Raises:
+        UphillError: the file records nothing.
+    """
+    metadata = pq.read_schema(path).metadata or {}
+    if METADATA_KEY not in metadata:
+        raise UphillError(f"{path}: records no identity, expected a file made by this workflow")
+    return json.loads(metadata[METADATA_KEY])
+
+
+def relative(path: Path | str) -> str:
+    """`path` from the working folder, with forward slashes, as tables and messages show it."""
+    return os.path.relpath(path).replace(os.sep, "/")

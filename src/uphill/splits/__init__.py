@@ -1,0 +1,5 @@
+"""Who trains, who tests, in which order: a pure function of a key."""
+
+from uphill.splits.draw import SplitSettings, draw_splits, experiment_levels
+
+__all__ = ["SplitSettings", "draw_splits", "experiment_levels"]

@@ -1,0 +1,154 @@
+"""Accuracy over items and boots, its bootstrap, and differences between conditions on the same items.
+
+Source: Hase et al. 2024 (arXiv 2401.06751), the two-way bootstrap over test items and training boots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from uphill.stats.bootstrap import (
+    DRAWS,
+    LEVEL,
+    FloatArray,
+    Interval,
+    check_settings,
+    chunked_counts,
+    percentile_interval,
+    resample_counts,
+)
+
+# Accuracies closer than this differ by floating-point rounding only: one item in a million weighs 1e-6.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Difference:
+    """accuracy(b) - accuracy(a) with its percentile interval and two-sided p-value; fractions, not percent."""
+
+    point: float
+    low: float
+    high: float
+    p_value: float
+    draws: int
+
+
+def accuracy(correct: npt.ArrayLike) -> float:
+    """Mean over boots of the mean over that boot's tested items, as a fraction.
+
+    `correct` is items x boots: 1 right, 0 wrong, NaN not tested in that boot. Boots without a tested item count for
+    nothing. Raises ValueError for an array that is not 2-D, is empty or all NaN, or holds another value.
+
+    Source: Hase et al. 2024, section 8.1 of the specification.
+    """
+    matrix = _checked(correct, "correct")
+    # Sums of 0/1 are exact, so the order of the items cannot move the result.
+    return float(np.mean(np.nansum(matrix, axis=0) / _tested(matrix).sum(axis=0)))
+
+
+def bootstrap_accuracy(
+    correct: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
+) -> Interval:
+    """Accuracy with a percentile interval from resampling items and boots, both with replacement.
+
+    `correct` is items x boots as in `accuracy`, with its errors. With one boot only the items vary.
+
+    Source: Hase et al. 2024, section 8.2 of the specification; each draw is `accuracy` of the resampled matrix.
+    """
+    check_settings(draws, level)
+    sample = paired_bootstrap({"correct": correct}, rng, draws)["correct"]
+    return percentile_interval(accuracy(correct), sample, level)
+
+
+def paired_bootstrap(
+    conditions: Mapping[str, npt.ArrayLike], rng: np.random.Generator, draws: int = DRAWS
+) -> dict[str, FloatArray]:
+    """Bootstrap draws of each condition's accuracy, items resampled jointly and boots independently.
+
+    Each condition is items x boots as in `accuracy`, the same items in the same order; the numbers of boots may
+    differ. Items that no condition tested are dropped. Returns, per condition, (draws,) accuracies: draw i used the
+    same items in every condition, so differences and ratios are taken draw by draw. A draw that hit no tested item
+    of a condition is NaN there.
+
+    Raises ValueError for no condition, different numbers of items, or whatever `accuracy` refuses.
+
+    Source: Hase et al. 2024, section 8.5 of the specification.
+    """
+    check_settings(draws, LEVEL)
+    matrices = _checked_pairs(conditions)
+    # Boots are drawn before any item: then the chunks of items do not move the generator's stream.
+    boots = {name: resample_counts(rng, matrix.shape[1], draws) for name, matrix in matrices.items()}
+    samples = {name: np.empty(draws) for name in matrices}
+    kept = np.any([_tested(matrix).any(axis=1) for matrix in matrices.values()], axis=0)
+    tested = {name: _tested(matrix[kept]).astype(np.float64) for name, matrix in matrices.items()}
+    right = {name: np.nan_to_num(matrix[kept]) for name, matrix in matrices.items()}
+    for chunk, items in chunked_counts(rng, int(kept.sum()), draws):
+        for name, sample in samples.items():
+            sample[chunk] = _mean_of_means(items @ right[name], items @ tested[name], boots[name][chunk])
+    return samples
+
+
+def difference(
+    a: npt.ArrayLike, b: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
+) -> Difference:
+    """accuracy(b) - accuracy(a) on the same items, with interval and two-sided p-value.
+
+    `a` and `b` are items x boots, paired by row as in `paired_bootstrap`, with its errors. The p-value is the share of
+    draws, centred on their mean, at least as far from 0 as the observed difference; its resolution is 1 / draws.
+
+    Source: Hase et al. 2024, sections 8.3 and 8.5 of the specification.
+    """
+    check_settings(draws, level)
+    samples = paired_bootstrap({"a": a, "b": b}, rng, draws)
+    sample = samples["b"] - samples["a"]
+    interval = percentile_interval(accuracy(b) - accuracy(a), sample, level)
+    p_value = _centred_p_value(interval.point, sample[np.isfinite(sample)])
+    return Difference(interval.point, interval.low, interval.high, p_value, interval.draws)
+
+
+def _centred_p_value(point: float, sample: FloatArray) -> float:
+    if not sample.size:
+        return float("nan")
+    # Without the allowance, rounding would decide the many exact ties of a difference between counts.
+    extreme = np.abs(sample - sample.mean()) >= abs(point) - ROUNDING
+    return float(extreme.mean())
+
+
+def _mean_of_means(right: FloatArray, tested: FloatArray, boots: FloatArray) -> FloatArray:
+    """Accuracy per draw from (draws, boots) weighted sums, skipping boots that a draw left without a tested item."""
+    weights = boots * (tested > 0)
+    means = right / np.where(tested > 0, tested, 1.0)
+    with np.errstate(invalid="ignore"):  # 0 / 0: a draw without any tested item is NaN
+        return np.asarray((weights * means).sum(axis=1) / weights.sum(axis=1), dtype=np.float64)
+
+
+def _tested(matrix: FloatArray) -> npt.NDArray[np.bool_]:
+    return ~np.isnan(matrix)
+
+
+def _checked(correct: npt.ArrayLike, name: str) -> FloatArray:
+    """`correct` as a float64 matrix without its never-tested boots; ValueError if it is no such matrix."""
+    matrix = np.asarray(correct, dtype=np.float64)
+    if matrix.ndim != 2:
+        raise ValueError(f"{name}: expected a 2-D array, items x boots, got shape {matrix.shape}")
+    tested = _tested(matrix)
+    if not tested.any():
+        raise ValueError(f"{name}: no tested item in an array of shape {matrix.shape}")
+    other = matrix[tested & (matrix != 0.0) & (matrix != 1.0)]
+    if other.size:
+        raise ValueError(f"{name}: expected 0, 1 or NaN, got {other[0]}")
+    return matrix[:, tested.any(axis=0)]
+
+
+def _checked_pairs(conditions: Mapping[str, npt.ArrayLike]) -> dict[str, FloatArray]:
+    if not conditions:
+        raise ValueError("no condition to bootstrap")
+    matrices = {name: _checked(correct, name) for name, correct in conditions.items()}
+    items = {name: len(matrix) for name, matrix in matrices.items()}
+    if len(set(items.values())) > 1:
+        raise ValueError(f"paired conditions must have the same items, got {items} rows")
+    return matrices

@@ -1,0 +1,168 @@
+"""Accuracy of every training condition on every test level, with intervals and the gain over no supervision."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from uphill.randomness import keyed_rng
+from uphill.schemas import ALL, LEVELS, UNSUPERVISED
+from uphill.stats import bootstrap_accuracy, difference, supervision_gap_recovered
+from uphill.tables.predictions import CONDITION, correctness
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a reduction needs to know beside the predictions.
+
+    Attributes:
+        unsupervised: by dataset, the method whose accuracy is Unsupervised.
+        draws, level: of the bootstrap.
+        seed: the run's seed.
+    """
+
+    unsupervised: Mapping[str, str]
+    draws: int
+    level: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Predictions of one (model, dataset, variable) on one group of test items, and its unsupervised baseline."""
+
+    name: tuple[str, str, str]
+    test_on: str
+    rows: pd.DataFrame
+    items: list[str]
+    baseline: pd.DataFrame
+
+    def conditions(self) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+        """Each training condition with its rows, in a fixed order."""
+        for values, rows in self.rows.groupby(CONDITION, sort=True):
+            yield dict(zip(CONDITION, values, strict=True)), rows
+
+    def condition(self, **wanted: Any) -> pd.DataFrame:
+        """The rows of one condition; empty if it was not run."""
+        rows = self.rows
+        for column, value in wanted.items():
+            rows = rows[rows[column] == value]
+        return rows
+
+
+def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> Iterator[Panel]:
+    """Cut predictions into panels.
+
+    Args:
+        predictions: rows of the predictions contract, with `source`.
+        groups: rows dataset, variable, item_id, test_on: which items make up each group of test items.
+        study: names each dataset's unsupervised method.
+    """
+    for name, rows in predictions.groupby(["model", "dataset", "variable"], sort=True):
+        own = groups[(groups["dataset"] == name[1]) & (groups["variable"] == name[2])]
+        for test_on, members in own.groupby("test_on", sort=False, observed=True):
+            tested = rows[rows["item_id"].isin(set(members["item_id"]))]
+            if tested.empty:
+                continue
+            baseline = tested[tested["method"] == study.unsupervised[name[1]]]
+            yield Panel(name, str(test_on), tested, sorted(set(tested["item_id"])), baseline)
+
+
+def by_level(hardness: pd.DataFrame) -> pd.DataFrame:
+    """Groups for `panels`: all items of a variable, then each of its levels."""
+    columns = ["dataset", "variable", "item_id", "test_on"]
+    levels = hardness.assign(test_on=hardness["level"])[columns]
+    levels["order"] = levels["test_on"].map({level: number for number, level in enumerate(LEVELS, start=1)})
+    everything = hardness.assign(test_on=ALL, order=0)[[*columns, "order"]]
+    return pd.concat([everything, levels]).sort_values("order", kind="stable").drop(columns="order")
+
+
+def by_value(hardness: pd.DataFrame, most: int = 8, bins: int = 4) -> pd.DataFrame:
+    """Groups for `panels`: items of equal value, or of `bins` equally wide ranges where more than `most` values occur.
+
+    The range's middle stands for its items (Hase et al. 2024, figure of accuracy against hardness).
+    """
+    parts = []
+    for _, rows in hardness.groupby(["dataset", "variable"], sort=True):
+        values = rows["value"]
+        if values.nunique() > most:
+            ranges = pd.cut(values, bins)
+            values = pd.Series([interval.mid for interval in ranges], index=values.index)
+        parts.append(rows.assign(test_on=values).sort_values("test_on", kind="stable"))
+    return pd.concat(parts)[["dataset", "variable", "item_id", "test_on"]]
+
+
+def accuracy_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """One row per training condition and group of test items.
+
+    Columns: those of `CONDITION`, test_on, boots, n_test, accuracy, low, high (percentile interval over items and
+    boots), gain, gain_low, gain_high (accuracy - Unsupervised on the same items, paired) and source.
+    """
+    return pd.DataFrame([row for panel in panels(predictions, groups, study) for row in _rows(panel, study)])
+
+
+def _rows(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
+    baseline = correctness(panel.baseline, panel.items)
+    for condition, rows in panel.conditions():
+        key = ("interval", *panel.name, panel.test_on, *map(str, condition.values()), study.seed)
+        matrix = correctness(rows, panel.items)
+        found = bootstrap_accuracy(matrix, keyed_rng(*key), study.draws, study.level)
+        row = {
+            **condition,
+            "test_on": panel.test_on,
+            "boots": rows["boot"].nunique(),
+            "n_test": rows["item_id"].nunique(),
+            "accuracy": found.point,
+            "low": found.low,
+            "high": found.high,
+        }
+        if condition["train_on"] != UNSUPERVISED:
+            gain = difference(baseline, matrix, keyed_rng("gain", *key), study.draws, study.level)
+            row |= {"gain": gain.point, "gain_low": gain.low, "gain_high": gain.high}
+        yield {**row, "source": rows["source"].iloc[0]}
+
+
+def sgr_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Supervision Gap Recovered on hard test items, one row per method and source of easy data.
+
+    SGR = (Easy - Unsupervised) / (Hard - Unsupervised); Hard is trained on hard data of the tested dataset, Easy on
+    easy data of `train_dataset` (Hase et al. 2024, section 5). `status` is `undefined` where the interval of
+    Hard - Unsupervised holds 0: then the ratio is a ratio to noise.
+    """
+    hard = groups[groups["test_on"] == "hard"]
+    found = [row for panel in panels(predictions, hard, study) for row in _sgr(panel, study)]
+    return pd.DataFrame(found, columns=SGR_COLUMNS)
+
+
+SGR_COLUMNS: Sequence[str] = [
+    *("model", "dataset", "variable", "method", "cot", "k", "n_train", "train_dataset", "test_on", "boots", "n_test"),
+    *("easy", "hard", "unsupervised", "sgr", "sgr_low", "sgr_high", "status", "source"),
+]
+
+
+def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
+    for condition, easy in panel.conditions():
+        if condition["train_on"] != "easy":
+            continue
+        same = {name: condition[name] for name in ("method", "cot", "k", "n_train", "noise_p")}
+        hard = panel.condition(**same, train_on="hard", train_dataset=condition["dataset"])
+        if hard.empty or panel.baseline.empty:
+            continue
+        key = ("sgr", *panel.name, *map(str, condition.values()), study.seed)
+        matrices = [correctness(rows, panel.items) for rows in (easy, hard, panel.baseline)]
+        found = supervision_gap_recovered(*matrices, keyed_rng(*key), study.draws, study.level)
+        yield {
+            **{name: condition[name] for name in SGR_COLUMNS if name in condition},
+            "test_on": panel.test_on,
+            "boots": easy["boot"].nunique(),
+            "n_test": len(panel.items),
+            "easy": found.easy,
+            "hard": found.hard,
+            "unsupervised": found.unsupervised,
+            "sgr": found.sgr,
+            "sgr_low": found.low,
+            "sgr_high": found.high,
+            "status": "defined" if found.defined else "undefined",
+            "source": easy["source"].iloc[0],
+        }

@@ -1,0 +1,57 @@
+"""Reading predictions for a table: only those that today's config and code would make."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from uphill.errors import UphillError
+from uphill.schemas import HARDNESS, PREDICTIONS, made_by, read, written_whole
+
+CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "noise_p", "train_dataset", "train_on"]
+"""Columns that together name a training condition; its boots are columns of one matrix."""
+
+
+def read_predictions(expected: Mapping[str, str]) -> pd.DataFrame:
+    """All predictions of a table, with the file each row is from in the column `source`.
+
+    Args:
+        expected: file -> the identity that it must record.
+
+    Raises:
+        UphillError: a file was made by another config or by other code, as after a half-finished rerun.
+    """
+    frames = []
+    for path, identity in expected.items():
+        if made_by(path)["id"] != identity:
+            raise UphillError(f"{path}: made by another config or by older code; run the workflow again to remake it")
+        frames.append(read(path, PREDICTIONS).assign(source=path))
+    return pd.concat(frames, ignore_index=True)
+
+
+def read_hardness(paths: Mapping[str, str]) -> pd.DataFrame:
+    """Hardness rows of several datasets (name -> file), with the dataset in a column of its own."""
+    return pd.concat([read(path, HARDNESS).assign(dataset=name) for name, path in paths.items()], ignore_index=True)
+
+
+def correctness(rows: pd.DataFrame, items: list[str]) -> NDArray[np.float64]:
+    """[items, boots] of one condition: 1 right, 0 wrong, NaN where the item was not tested in that boot."""
+    matrix = rows.pivot(index="item_id", columns="boot", values="correct").reindex(items)
+    return matrix.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def write_table(table: pd.DataFrame, path: str) -> None:
+    """Write a CSV whole; six decimals are far below any interval's width."""
+    with written_whole(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f")
+
+
+def write_provenance(path: str, spec: Mapping[str, Any], sources: Mapping[str, str]) -> None:
+    """Write what a table was made from, beside it: the table's spec, and that of every file it reads."""
+    content = {"spec": dict(spec), "sources": {source: made_by(source) for source in sources}}
+    with written_whole(path) as temporary:
+        Path(temporary).write_text(json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,302 @@
+"""The DAG without Snakemake: which files there are, and the identity of the job that makes each.
+
+The rules ask this module for paths, specs and resources, so all of it can be tested without running a workflow.
+"""
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from uphill.config import ALL_VARIABLE, Config, Population
+from uphill.identity import code_digest, file_digest, folder_digest, spec
+
+RESULTS = "results"
+REPORT = f"{RESULTS}/report.html"
+SCRIPTS = "workflow/scripts"
+REPORT_TEMPLATE = "src/uphill/report/report.html.j2"
+FIGURES = ("population", "accuracy_by_hardness", "sgr")
+TABLES = ("population", "sgr", "accuracy_by_hardness", "all_to_all")
+
+Spec = dict[str, Any]
+
+
+def items_path(dataset: str) -> str:
+    """The item table of a dataset."""
+    return f"{RESULTS}/items/{dataset}.parquet"
+
+
+def measure_path(dataset: str, measure: str) -> str:
+    """One measure's part of a hardness table."""
+    return f"{RESULTS}/hardness/measures/{dataset}/{measure}.parquet"
+
+
+def hardness_path(dataset: str) -> str:
+    """The hardness table of a dataset."""
+    return f"{RESULTS}/hardness/{dataset}.parquet"
+
+
+def splits_path(dataset: str, variable: str) -> str:
+    """The splits of a dataset by a variable."""
+    return f"{RESULTS}/splits/{dataset}/{variable}.parquet"
+
+
+def predictions_path(method: str, model: str, dataset: str, variable: str) -> str:
+    """The predictions of one job."""
+    return f"{RESULTS}/predictions/{method}/{model}/{dataset}/{variable}.parquet"
+
+
+def correlations_path(dataset: str) -> str:
+    """The rank correlations of a dataset's hardness variables."""
+    return f"{RESULTS}/tables/correlations_{dataset}.csv"
+
+
+def table_path(table: str) -> str:
+    """A table of an experiment."""
+    return f"{RESULTS}/tables/{table}.csv"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Files and identities of a study."""
+
+    config: Config
+
+    # -- what there is -------------------------------------------------------------------------------------------
+
+    def shard_paths(self, model: str, dataset: str) -> list[str]:
+        """Files of the zero-shot pass of a model over a dataset."""
+        count = self.config.responses.shards
+        return [f"{RESULTS}/responses/{model}/{dataset}/shard-{i}-of-{count}.parquet" for i in range(count)]
+
+    def rows(self, method: str, dataset: str, variable: str) -> Population:
+        """The experiment row that asks for a prediction job.
+
+        Raises:
+            KeyError: none does.
+        """
+        for row in self.config.rows():
+            if (row.dataset, row.variable) == (dataset, variable) and method in row.methods:
+                return row
+        raise KeyError(f"no experiment runs {method!r} on {dataset!r} by {variable!r}")
+
+    def sources(self, method: str, dataset: str, variable: str) -> list[str]:
+        """Datasets that a prediction job trains on."""
+        return self.rows(method, dataset, variable).train_from or [dataset]
+
+    def involved(self, method: str, dataset: str, variable: str) -> list[str]:
+        """Datasets that a prediction job reads: the tested one first."""
+        return list(dict.fromkeys([dataset, *self.sources(method, dataset, variable)]))
+
+    def population(self) -> list[str]:
+        """Predictions of the population experiment."""
+        return self._predictions(self.config.population)
+
+    def all_to_all(self) -> list[str]:
+        """Predictions of the all-to-all experiment."""
+        return self._predictions(row for row in self.config.rows() if row.variable == ALL_VARIABLE)
+
+    def _predictions(self, rows: Iterable[Population]) -> list[str]:
+        return [
+            predictions_path(method, model, row.dataset, row.variable)
+            for row in rows
+            for model in self.config.test_models
+            for method in row.methods
+        ]
+
+    def predictions_of(self, table: str) -> list[str]:
+        """Predictions that a table reduces."""
+        return self.all_to_all() if table == "all_to_all" else self.population()
+
+    def tested(self) -> list[str]:
+        """Datasets that some experiment involves, in the config's order."""
+        used = {name for row in self.config.rows() for name in (row.dataset, *row.train_from)}
+        return [name for name in self.config.datasets if name in used]
+
+    def tables(self) -> list[str]:
+        """Every table."""
+        named = [table_path(table) for table in TABLES if table != "all_to_all" or self.config.all_to_all]
+        return [*named, *map(correlations_path, self.tested())]
+
+    def figures(self) -> list[str]:
+        """Every figure, in both formats."""
+        return [f"{RESULTS}/figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png")]
+
+    def everything(self) -> list[str]:
+        """Every file of the study, stage by stage."""
+        datasets, rows = self.tested(), self.config.rows()
+        models = dict.fromkeys([*self.config.test_models, *self.config.hardness_models])
+        splits = {splits_path(name, row.variable) for row in rows for name in (row.dataset, *row.train_from)}
+        return [
+            *map(items_path, datasets),
+            *(path for model in models for name in datasets for path in self.shard_paths(model, name)),
+            *map(hardness_path, datasets),
+            *sorted(splits),
+            *self.population(),
+            *self.all_to_all(),
+            *self.tables(),
+            *self.figures(),
+            REPORT,
+        ]
+
+    def runs_model(self, method: str) -> bool:
+        """Whether a method's jobs load the language model."""
+        return bool(self.config.method_module(method).RUNS_MODEL)
+
+    def methods(self, runs_model: bool) -> list[str]:
+        """Methods whose jobs do, or do not, load the language model."""
+        return [name for name in self.config.methods if self.runs_model(name) == runs_model]
+
+    # -- what each is made from ----------------------------------------------------------------------------------
+
+    def items_spec(self, dataset: str) -> Spec:
+        """Identity of an item table."""
+        entry, source = self.config.datasets[dataset], self.config.source_settings(dataset)
+        settings = {
+            "dataset": dataset,
+            "source": plain(source),
+            "hardness_pool": entry.hardness_pool,
+            "seed": self.config.seed,
+        }
+        path = getattr(source, "path", None)
+        if path is not None:
+            settings["content"] = file_digest(str(path))
+        kind = entry.source["kind"]
+        settings["kind"] = kind
+        return spec("items", settings, _code("items", f"uphill.datasets.{kind}"), {})
+
+    def model_identity(self, model: str) -> dict[str, Any]:
+        """What decides a model's numbers: its config entry, and the content of a local folder."""
+        entry = self.config.models[model]
+        content = {"content": folder_digest(entry.path)} if entry.path else {}
+        return {"name": model, **plain(entry), **content}
+
+    def responses_spec(self, model: str, dataset: str) -> Spec:
+        """Identity of the zero-shot pass of a model over a dataset."""
+        settings = {
+            "model": self.model_identity(model),
+            "prompt": self.config.datasets[dataset].prompt,
+            **plain(self.config.responses),
+        }
+        return spec("responses", settings, _code("responses"), {"items": self.items_spec(dataset)["id"]})
+
+    def response_models(self, measure: str) -> list[str]:
+        """Models whose responses a measure reads."""
+        reads = self.config.measure_module(measure).READS_RESPONSES
+        return list(self.config.hardness_models) if reads else []
+
+    def measure_spec(self, dataset: str, measure: str) -> Spec:
+        """Identity of one measure's values for a dataset."""
+        graded = self.config.graded(dataset)
+        settings = {
+            "measure": measure,
+            "kind": self.config.hardness[measure]["measure"],
+            "settings": plain(self.config.measure_settings(measure)),
+            "dataset": {"name": dataset, "human": list(graded.human), "generative": graded.generative},
+            "models": self.response_models(measure),
+            "seed": self.config.seed,
+        }
+        upstream = {"items": self.items_spec(dataset)["id"]}
+        for model in self.response_models(measure):
+            upstream[f"responses/{model}"] = self.responses_spec(model, dataset)["id"]
+        return spec("measure", settings, _code("measure", f"uphill.hardness.{settings['kind']}"), upstream)
+
+    def hardness_spec(self, dataset: str) -> Spec:
+        """Identity of a hardness table."""
+        cuts = self.config.datasets[dataset].cuts
+        settings = {"cuts": {variable: [cut.easy_max, cut.hard_min] for variable, cut in cuts.items()}}
+        upstream = {name: self.measure_spec(dataset, name)["id"] for name in self.config.measures(dataset)}
+        return spec("hardness", settings, _code("hardness"), {**upstream, "items": self.items_spec(dataset)["id"]})
+
+    def splits_spec(self, dataset: str, variable: str) -> Spec:
+        """Identity of a dataset's splits by a variable."""
+        settings = {
+            "dataset": dataset,
+            "variable": variable,
+            **plain(self.config.splits),
+            "seed": self.config.seed,
+        }
+        upstream = {"items": self.items_spec(dataset)["id"], "hardness": self.hardness_spec(dataset)["id"]}
+        return spec("splits", settings, _code("splits"), upstream)
+
+    def predictions_spec(self, method: str, model: str, dataset: str, variable: str) -> Spec:
+        """Identity of one job's predictions."""
+        module = self.config.method_module(method)
+        involved = self.involved(method, dataset, variable)
+        asked = ("prompt", "cot_prompt", "max_new_tokens")
+        settings = {
+            "method": method,
+            "kind": self.config.methods[method]["kind"],
+            "settings": plain(self.config.method_settings(method)),
+            "model": self.model_identity(model) if module.RUNS_MODEL else {"name": model},
+            "variable": variable,
+            "sources": self.sources(method, dataset, variable),
+            "datasets": {
+                name: {field: getattr(self.config.datasets[name], field) for field in asked} for name in involved
+            },
+            "seed": self.config.seed,
+        }
+        upstream = {}
+        for name in involved:
+            upstream[f"items/{name}"] = self.items_spec(name)["id"]
+            upstream[f"splits/{name}"] = self.splits_spec(name, variable)["id"]
+            if module.READS_RESPONSES:
+                upstream[f"responses/{name}"] = self.responses_spec(model, name)["id"]
+        script = "predictions_on_model" if module.RUNS_MODEL else "predictions_from_responses"
+        code = _code(script, f"uphill.methods.{settings['kind']}")
+        return spec("predictions", settings, code, upstream)
+
+    def table_spec(self, table: str) -> Spec:
+        """Identity of a table; its `upstream` says what each file of predictions must record."""
+        statistics = self.config.statistics
+        settings = {
+            "table": table,
+            "unsupervised": {name: entry.unsupervised for name, entry in self.config.datasets.items()},
+            "draws": statistics.draws,
+            "level": statistics.level,
+            "seed": self.config.seed,
+        }
+        upstream = {path: self._predictions_id(path) for path in self.predictions_of(table)}
+        upstream |= {hardness_path(name): self.hardness_spec(name)["id"] for name in self.tested()}
+        return spec("table", settings, _code("table"), upstream)
+
+    def _predictions_id(self, path: str) -> str:
+        method, model, dataset, variable = path.removesuffix(".parquet").split("/")[-4:]
+        return str(self.predictions_spec(method, model, dataset, variable)["id"])
+
+    def correlations_spec(self, dataset: str) -> Spec:
+        """Identity of a table of rank correlations."""
+        statistics = self.config.statistics
+        settings = {
+            "dataset": dataset,
+            "draws": statistics.correlation_draws,
+            "level": statistics.level,
+            "seed": self.config.seed,
+        }
+        upstream = {"items": self.items_spec(dataset)["id"], "hardness": self.hardness_spec(dataset)["id"]}
+        return spec("correlations", settings, _code("correlations"), upstream)
+
+    def figure_spec(self, figure: str) -> Spec:
+        """Identity of a figure."""
+        return spec("figure", {"figure": figure}, _code("figure", f"uphill.figures.{figure}"), {figure: self.table_spec(figure)["id"]})
+
+    def report_spec(self) -> Spec:
+        """Identity of the report, which shows the whole config."""
+        settings = {"config": self.config.model_dump(mode="json", exclude_none=True)}
+        upstream = {table: self.table_spec(table)["id"] for table in TABLES}
+        upstream |= {f"correlations/{name}": self.correlations_spec(name)["id"] for name in self.tested()}
+        upstream |= {f"figure/{name}": self.figure_spec(name)["id"] for name in FIGURES}
+        return spec("report", settings, _code("report", data=(REPORT_TEMPLATE,)), upstream)
+
+
+def plain(settings: BaseModel) -> dict[str, Any]:
+    """Settings as plain data."""
+    return settings.model_dump(mode="json")
+
+
+@functools.cache
+def _code(script: str, *also: str, data: tuple[str, ...] = ()) -> str:
+    return code_digest(f"{SCRIPTS}/{script}.py", also, data)
+

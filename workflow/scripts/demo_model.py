@@ -1,0 +1,9 @@
+"""Train the demo model from scratch."""
+
+from pathlib import Path
+
+from uphill.demo_model.__main__ import make
+from uphill.job import start
+
+with start(snakemake) as job:
+    make(Path(job.output[0]).parent)

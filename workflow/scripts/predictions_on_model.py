@@ -1,0 +1,10 @@
+"""Predictions of a method that runs the language model: every cell on one load of it."""
+
+import functools
+
+from uphill.engine.loading import load
+from uphill.job import start
+from uphill.methods.job import predict
+
+with start(snakemake) as job:
+    predict(job, functools.cache(lambda: load(job.settings["model"], job.resources.pack_tokens)))

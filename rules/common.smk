@@ -42,8 +42,31 @@ def on_cpu(resource):
 
 def on_model(resource):
     """What a job that loads `wildcards.model` asks for; memory and time double with each attempt."""
-    return lambda wildcards, attempt: HARDWARE.of(wildcards.model).grown(resource, attempt)
+    return lambda wildcards, attempt: HARDWARE.of(wildcards.model).grown(
+        resource, attempt
+    )
 
 
 def model_threads(wildcards):
     return HARDWARE.of(wildcards.model).threads
+
+
+def involved(wildcards):
+    return PLAN.involved(wildcards.method, wildcards.dataset, wildcards.variable)
+
+
+def involved_items(wildcards):
+    return [paths.items_path(dataset) for dataset in involved(wildcards)]
+
+
+def involved_splits(wildcards):
+    return [
+        paths.splits_path(dataset, wildcards.variable)
+        for dataset in involved(wildcards)
+    ]
+
+
+def predictions_spec(wildcards):
+    return PLAN.predictions_spec(
+        **{name: wildcards[name] for name in ("method", "model", "dataset", "variable")}
+    )

@@ -9,7 +9,14 @@ rule demo_model:
     output:
         expand(
             "results/demo_model/{name}",
-            name=["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "recipe.json", "README.md"],
+            name=[
+                "config.json",
+                "model.safetensors",
+                "tokenizer.json",
+                "tokenizer_config.json",
+                "recipe.json",
+                "README.md",
+            ],
         ),
     log:
         "results/logs/demo_model.log",

@@ -11,19 +11,19 @@ rule figure:
     output:
         pdf="results/figures/{figure}.pdf",
         png="results/figures/{figure}.png",
-    params:
-        spec=lambda wildcards: PLAN.figure_spec(wildcards.figure),
-    wildcard_constraints:
-        figure=one_of(paths.FIGURES),
     log:
         "results/logs/figures/{figure}.log",
     benchmark:
         "results/benchmarks/figures/{figure}.tsv"
+    wildcard_constraints:
+        figure=one_of(paths.FIGURES),
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
+    params:
+        spec=lambda wildcards: PLAN.figure_spec(wildcards.figure),
     message:
         "Figure {wildcards.figure}"
     script:

@@ -16,8 +16,6 @@ rule measure:
         ],
     output:
         paths.measure_path("{dataset}", "{measure}"),
-    params:
-        spec=lambda wildcards: PLAN.measure_spec(wildcards.dataset, wildcards.measure),
     log:
         "results/logs/hardness/{dataset}/{measure}.log",
     benchmark:
@@ -27,6 +25,8 @@ rule measure:
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
+    params:
+        spec=lambda wildcards: PLAN.measure_spec(wildcards.dataset, wildcards.measure),
     message:
         "Hardness of {wildcards.dataset}: {wildcards.measure}"
     script:
@@ -37,12 +37,11 @@ rule hardness:
     input:
         questions=paths.items_path("{dataset}"),
         measures=lambda wildcards: [
-            paths.measure_path(wildcards.dataset, measure) for measure in STUDY.measures(wildcards.dataset)
+            paths.measure_path(wildcards.dataset, measure)
+            for measure in STUDY.measures(wildcards.dataset)
         ],
     output:
         paths.hardness_path("{dataset}"),
-    params:
-        spec=lambda wildcards: PLAN.hardness_spec(wildcards.dataset),
     log:
         "results/logs/hardness/{dataset}.log",
     benchmark:
@@ -52,6 +51,8 @@ rule hardness:
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
+    params:
+        spec=lambda wildcards: PLAN.hardness_spec(wildcards.dataset),
     message:
         "Hardness of {wildcards.dataset}, with levels"
     script:

@@ -8,8 +8,6 @@ Makes: results/items/{dataset}.parquet, a row a question, each in the hardness p
 rule items:
     output:
         paths.items_path("{dataset}"),
-    params:
-        spec=lambda wildcards: PLAN.items_spec(wildcards.dataset),
     log:
         "results/logs/items/{dataset}.log",
     benchmark:
@@ -19,6 +17,8 @@ rule items:
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
+    params:
+        spec=lambda wildcards: PLAN.items_spec(wildcards.dataset),
     message:
         "Questions of {wildcards.dataset}"
     script:

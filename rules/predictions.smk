@@ -5,44 +5,30 @@ Makes: results/predictions/{method}/{model}/{dataset}/{variable}.parquet, a row 
 """
 
 
-def involved(wildcards):
-    return PLAN.involved(wildcards.method, wildcards.dataset, wildcards.variable)
-
-
-def involved_items(wildcards):
-    return [paths.items_path(dataset) for dataset in involved(wildcards)]
-
-
-def involved_splits(wildcards):
-    return [paths.splits_path(dataset, wildcards.variable) for dataset in involved(wildcards)]
-
-
-def predictions_spec(wildcards):
-    return PLAN.predictions_spec(**{name: wildcards[name] for name in ("method", "model", "dataset", "variable")})
-
-
 rule predictions_from_responses:
     input:
         questions=involved_items,
         splits=involved_splits,
         responses=lambda wildcards: [
-            shard for dataset in involved(wildcards) for shard in PLAN.shard_paths(wildcards.model, dataset)
+            shard
+            for dataset in involved(wildcards)
+            for shard in PLAN.shard_paths(wildcards.model, dataset)
         ],
     output:
         paths.predictions_path("{method}", "{model}", "{dataset}", "{variable}"),
-    params:
-        spec=predictions_spec,
-    wildcard_constraints:
-        method=one_of(PLAN.methods(runs_model=False)),
     log:
         "results/logs/predictions/{method}/{model}/{dataset}/{variable}.log",
     benchmark:
         "results/benchmarks/predictions/{method}/{model}/{dataset}/{variable}.tsv"
+    wildcard_constraints:
+        method=one_of(PLAN.methods(runs_model=False)),
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
+    params:
+        spec=predictions_spec,
     message:
         "{wildcards.method} with {wildcards.model} on {wildcards.dataset} by {wildcards.variable}"
     script:
@@ -55,14 +41,13 @@ rule predictions_on_model:
         splits=involved_splits,
     output:
         paths.predictions_path("{method}", "{model}", "{dataset}", "{variable}"),
-    params:
-        spec=predictions_spec,
-    wildcard_constraints:
-        method=one_of(PLAN.methods(runs_model=True)),
     log:
         "results/logs/predictions/{method}/{model}/{dataset}/{variable}.log",
     benchmark:
         "results/benchmarks/predictions/{method}/{model}/{dataset}/{variable}.tsv"
+    wildcard_constraints:
+        method=one_of(PLAN.methods(runs_model=True)),
+    priority: 5
     conda:
         CONDA
     threads: model_threads
@@ -71,7 +56,8 @@ rule predictions_on_model:
         mem_mb=on_model("mem_mb"),
         runtime=on_model("runtime"),
         pack_tokens=on_model("pack_tokens"),
-    priority: 5
+    params:
+        spec=predictions_spec,
     message:
         "{wildcards.method} with {wildcards.model} on {wildcards.dataset} by {wildcards.variable}"
     script:

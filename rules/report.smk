@@ -13,8 +13,6 @@ rule report:
         figures=[figure for figure in PLAN.figures() if figure.endswith(".png")],
     output:
         paths.REPORT,
-    params:
-        spec=lambda wildcards: PLAN.report_spec(),
     log:
         "results/logs/report.log",
     benchmark:
@@ -24,6 +22,8 @@ rule report:
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
+    params:
+        spec=lambda wildcards: PLAN.report_spec(),
     message:
         "Report"
     script:

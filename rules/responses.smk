@@ -11,12 +11,11 @@ rule responses:
         questions=paths.items_path("{dataset}"),
     output:
         PLAN.shard_paths("{model}", "{dataset}"),
-    params:
-        spec=lambda wildcards: PLAN.responses_spec(wildcards.model, wildcards.dataset),
     log:
         "results/logs/responses/{model}/{dataset}.log",
     benchmark:
         "results/benchmarks/responses/{model}/{dataset}.tsv"
+    priority: 10
     conda:
         CONDA
     threads: model_threads
@@ -25,7 +24,8 @@ rule responses:
         mem_mb=on_model("mem_mb"),
         runtime=on_model("runtime"),
         pack_tokens=on_model("pack_tokens"),
-    priority: 10
+    params:
+        spec=lambda wildcards: PLAN.responses_spec(wildcards.model, wildcards.dataset),
     message:
         "Zero-shot pass of {wildcards.model} over {wildcards.dataset}"
     script:

@@ -11,8 +11,6 @@ rule splits:
         hardness=paths.hardness_path("{dataset}"),
     output:
         paths.splits_path("{dataset}", "{variable}"),
-    params:
-        spec=lambda wildcards: PLAN.splits_spec(wildcards.dataset, wildcards.variable),
     log:
         "results/logs/splits/{dataset}/{variable}.log",
     benchmark:
@@ -22,6 +20,8 @@ rule splits:
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
+    params:
+        spec=lambda wildcards: PLAN.splits_spec(wildcards.dataset, wildcards.variable),
     message:
         "Splits of {wildcards.dataset} by {wildcards.variable}"
     script:

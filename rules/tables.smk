@@ -13,19 +13,19 @@ rule table:
     output:
         table=paths.table_path("{table}"),
         provenance="results/tables/{table}.provenance.json",
-    params:
-        spec=lambda wildcards: PLAN.table_spec(wildcards.table),
-    wildcard_constraints:
-        table=one_of(paths.TABLES),
     log:
         "results/logs/tables/{table}.log",
     benchmark:
         "results/benchmarks/tables/{table}.tsv"
+    wildcard_constraints:
+        table=one_of(paths.TABLES),
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
+    params:
+        spec=lambda wildcards: PLAN.table_spec(wildcards.table),
     message:
         "Table {wildcards.table}"
     script:
@@ -38,8 +38,6 @@ rule correlations:
         hardness=paths.hardness_path("{dataset}"),
     output:
         paths.correlations_path("{dataset}"),
-    params:
-        spec=lambda wildcards: PLAN.correlations_spec(wildcards.dataset),
     log:
         "results/logs/tables/correlations_{dataset}.log",
     benchmark:
@@ -49,6 +47,8 @@ rule correlations:
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
+    params:
+        spec=lambda wildcards: PLAN.correlations_spec(wildcards.dataset),
     message:
         "Rank correlations between the hardness variables of {wildcards.dataset}"
     script:

@@ -167,10 +167,12 @@ class Config(Entry):
 
     @model_validator(mode="after")
     def _methods_fit(self) -> Self:
-        for group, rows in (("population", self.population), ("all_to_all", self.all_to_all)):
-            for number, row in enumerate(rows):
-                for method in row.methods:
-                    self._method_fits(f"{group}.{number}.methods", method, row.dataset)
+        for number, row in enumerate(self.population):
+            for method in row.methods:
+                self._method_fits(f"population.{number}.methods", method, row.dataset)
+        for number, pair in enumerate(self.all_to_all):
+            for method in pair.methods:
+                self._method_fits(f"all_to_all.{number}.methods", method, pair.dataset)
         return self
 
     @model_validator(mode="after")

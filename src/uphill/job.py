@@ -1,4 +1,4 @@
-"""What every job of the workflow does around its work: a log, one clear line for bad input, the identity of its results."""
+"""What every job does around its work: a log, one clear line for bad input, the identity of its results."""
 
 import logging
 import sys

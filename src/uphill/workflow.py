@@ -280,7 +280,12 @@ class Plan:
 
     def figure_spec(self, figure: str) -> Spec:
         """Identity of a figure."""
-        return spec("figure", {"figure": figure}, _code("figure", f"uphill.figures.{figure}"), {figure: self.table_spec(figure)["id"]})
+        return spec(
+            "figure",
+            {"figure": figure},
+            _code("figure", f"uphill.figures.{figure}"),
+            {figure: self.table_spec(figure)["id"]},
+        )
 
     def report_spec(self) -> Spec:
         """Identity of the report, which shows the whole config."""
@@ -299,4 +304,3 @@ def plain(settings: BaseModel) -> dict[str, Any]:
 @functools.cache
 def _code(script: str, *also: str, data: tuple[str, ...] = ()) -> str:
     return code_digest(f"{SCRIPTS}/{script}.py", also, data)
-

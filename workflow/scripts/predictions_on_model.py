@@ -4,7 +4,7 @@ import functools
 
 from uphill.engine.loading import load
 from uphill.job import start
-from uphill.methods.job import predict
+from uphill.methods.job import run_job
 
 with start(snakemake) as job:
-    predict(job, functools.cache(lambda: load(job.settings["model"], job.resources.pack_tokens)))
+    run_job(job, functools.cache(lambda: load(job.settings["model"], job.resources.pack_tokens)))

@@ -32,6 +32,9 @@ _MOVES = [amount for amount in range(-MAX_AMOUNT, MAX_AMOUNT + 1) if amount]
 STEP_TABLE = (*_MOVES * 3, *[DOUBLE] * (2 * MAX_AMOUNT))
 
 
+DomainName = Literal["dial", "road"]
+
+
 @dataclass(frozen=True)
 class Domain:
     """The words of one domain. All steps and fillers are two words, and on average about equally many characters."""
@@ -61,7 +64,7 @@ class Domain:
         return template.format(before, abs(step), after)
 
 
-DOMAINS = {
+DOMAINS: dict[DomainName, Domain] = {
     "dial": Domain(
         name="dial",
         start="The dial points at {}.",
@@ -200,7 +203,7 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     `generative` leaves the choices out: the answer is to be written.
     """
 
-    domain: Literal["dial", "road"]
+    domain: DomainName
     n_items: int = Field(ge=1)
     seed: int
     generative: bool = False

@@ -73,7 +73,9 @@ class Adapters:
             optimiser.zero_grad()
             for pack in plan([items[index].n_tokens for index in batch], self.loaded.pack_tokens):
                 chosen = [batch[index] for index in pack]
-                loss = self._loss(heads[0][:prefix], [items[index] for index in chosen], [gold[index] for index in chosen])
+                loss = self._loss(
+                    heads[0][:prefix], [items[index] for index in chosen], [gold[index] for index in chosen]
+                )
                 (loss / len(batch)).backward()
             torch.nn.utils.clip_grad_norm_(weights, recipe.clip)
             optimiser.step()

@@ -42,7 +42,9 @@ def generate(
     heads = encode_prompts(loaded, prompts)
     longest = max(map(len, heads)) + max_new_tokens
     if longest > loaded.window:
-        raise UphillError(f"prompt and answer are {longest} tokens, expected at most {loaded.window}, the model's window")
+        raise UphillError(
+            f"prompt and answer are {longest} tokens, expected at most {loaded.window}, the model's window"
+        )
     prefix = shared_prefix(heads)
     cache = read_prefix(loaded, heads[0][:prefix])
     ends = line_end_tokens(loaded)
@@ -58,7 +60,12 @@ def generate(
 
 
 def _continue(
-    loaded: Loaded, heads: list[list[int]], prefix: int, cache: DynamicCache | None, max_new_tokens: int, ends: list[int]
+    loaded: Loaded,
+    heads: list[list[int]],
+    prefix: int,
+    cache: DynamicCache | None,
+    max_new_tokens: int,
+    ends: list[int],
 ) -> Any:
     width = max(map(len, heads)) - prefix
     pad = ends[0]

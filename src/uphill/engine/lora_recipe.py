@@ -11,7 +11,9 @@ class LoraRecipe(BaseModel):
     r: int = Field(16, ge=1, description="Rank.")
     alpha: float = Field(32, gt=0, description="Scale of the update, divided by the rank.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout on the adapter's input.")
-    target_modules: list[str] | str | None = Field(None, description="Adapted modules; null takes peft's for the model.")
+    target_modules: list[str] | str | None = Field(
+        None, description="Adapted modules; null takes peft's for the model."
+    )
     lr: float = Field(1e-4, gt=0, description="Learning rate at the start; it falls linearly to a tenth.")
     weight_decay: float = Field(1e-5, ge=0, description="AdamW's weight decay.")
     epochs: int = Field(3, ge=1, description="Passes over the training items.")

@@ -57,10 +57,11 @@ class Layout:
 
 def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """Length of the longest common beginning that leaves every prompt at least one token of its own."""
-    shortest, longest = min(prompts), max(prompts)
+    # What the first and the last in alphabetical order share, all share.
+    first, last = min(map(list, prompts)), max(map(list, prompts))
     limit = min(map(len, prompts)) - 1
     same = 0
-    while same < limit and shortest[same] == longest[same]:
+    while same < limit and first[same] == last[same]:
         same += 1
     return same
 
@@ -91,7 +92,10 @@ def lay_out(items: Sequence[Branched], start: int, prefix: Sequence[int] = ()) -
     item_of += [PREFIX] * len(prefix)
     branch_of += [QUESTION] * len(prefix)
     start += len(prefix)
-    rows, targets, owners, lasts = [], [], [], []
+    rows: list[int] = []
+    targets: list[int] = []
+    owners: list[int] = []
+    lasts: list[int] = []
     for number, item in enumerate(items):
         asked = len(item.question)
         question_end = len(ids) + asked - 1

@@ -58,7 +58,7 @@ def score(
         desc: label of the progress bar.
 
     Raises:
-        UphillError: a prompt does not fit, a choice has no token, or the model gives a log-probability that is no number.
+        UphillError: a prompt does not fit, a choice has no token, or a log-probability is no number.
     """
     if not prompts:
         return
@@ -66,7 +66,10 @@ def score(
     if loaded.packed is None:
         loaded.packed = _agrees(loaded, heads[:AGREEMENT_ITEMS], tails[:AGREEMENT_ITEMS])
     one_pass = _packed if loaded.packed else _padded
-    with KeptLayers(loaded.model, layers) as kept, tqdm(total=len(prompts), desc=desc, unit="item", disable=None) as bar:
+    with (
+        KeptLayers(loaded.model, layers) as kept,
+        tqdm(total=len(prompts), desc=desc, unit="item", disable=None) as bar,
+    ):
         for prompt, choices, scores in zip(prompts, tails, one_pass(loaded, heads, tails, kept), strict=True):
             logprob, states = scores
             if not np.isfinite(logprob).all():
@@ -78,9 +81,7 @@ def score(
 Result = tuple[NDArray[np.float64], NDArray[np.float16] | None]
 
 
-def _packed(
-    loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers
-) -> Iterator[Result]:
+def _packed(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
     prefix = shared_prefix(heads)
     cache = read_prefix(loaded, heads[0][:prefix])
     items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
@@ -164,9 +165,7 @@ def choice_logprobs(loaded: Loaded, hidden: torch.Tensor, layout: Layout) -> tor
     return torch.zeros(len(layout.last_rows), device=hidden.device).index_add(0, owners, token).double()
 
 
-def _padded(
-    loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers
-) -> Iterator[Result]:
+def _padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
     """One right-padded batch per item, one sequence per choice: the plain way, for models that cannot be packed."""
     for head, choices in zip(heads, tails, strict=True):
         width = len(head) + max(map(len, choices))

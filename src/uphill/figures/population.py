@@ -36,13 +36,18 @@ def _panel(axis, rows: pd.DataFrame, dataset: str) -> None:  # type: ignore[no-u
     for method, bars in rows.groupby("method", sort=False):
         first = place
         order = {level: number for number, level in enumerate(COLOURS)}
-        bars = bars.assign(
-            other=bars["train_dataset"] != dataset, order=bars["train_on"].map(order)
-        ).sort_values(["other", "order"])
+        bars = bars.assign(other=bars["train_dataset"] != dataset, order=bars["train_on"].map(order)).sort_values(
+            ["other", "order"]
+        )
         for bar in bars.itertuples():
             axis.bar(
-                place, bar.accuracy, 0.9, color=COLOURS[bar.train_on], hatch="///" if bar.other else None,
-                edgecolor="white", linewidth=0.4,
+                place,
+                bar.accuracy,
+                0.9,
+                color=COLOURS[bar.train_on],
+                hatch="///" if bar.other else None,
+                edgecolor="white",
+                linewidth=0.4,
             )
             whisker = [[max(0.0, bar.accuracy - bar.low)], [max(0.0, bar.high - bar.accuracy)]]
             axis.errorbar(place, bar.accuracy, whisker, color="black", linewidth=0.8)

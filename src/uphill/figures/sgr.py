@@ -17,7 +17,9 @@ def draw(table: pd.DataFrame) -> Figure:
     for place, row in rows.iterrows():
         colour = SERIES[methods.index(row["method"]) % len(SERIES)]
         if row["status"] == "undefined":
-            axis.text(1.0, place, "undefined: hard data helps no more than chance", va="center", ha="center", fontsize=7)
+            axis.text(
+                1.0, place, "undefined: hard data helps no more than chance", va="center", ha="center", fontsize=7
+            )
             continue
         whisker = [[row["sgr"] - row["sgr_low"]], [row["sgr_high"] - row["sgr"]]]
         axis.errorbar(row["sgr"], place, xerr=whisker, fmt="o", markersize=4, color=colour)

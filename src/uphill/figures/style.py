@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -33,7 +34,7 @@ def name(key: str) -> str:
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw in the house's style."""
-    look = {
+    look: dict[str, Any] = {
         "font.size": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -44,7 +45,7 @@ def styled() -> Iterator[None]:
         "pdf.fonttype": 42,
         "errorbar.capsize": 2,
     }
-    with mpl.rc_context(look):
+    with mpl.rc_context(look):  # type: ignore[arg-type] # its keys are a closed list of literals
         yield
 
 

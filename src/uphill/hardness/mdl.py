@@ -73,7 +73,8 @@ def _training_rows(data: HardnessData, table: ResponseTable, size: int, boot: in
     pool = sorted(data.items.index[data.items["pool"] == HARDNESS_POOL])
     if size > len(pool):
         raise UphillError(
-            f"dataset {data.dataset.name!r}: MDL trains on {size} items, expected at most the hardness pool's {len(pool)}"
+            f"dataset {data.dataset.name!r}: MDL trains on {size} items, expected at most the {len(pool)} of the "
+            "hardness pool"
         )
     order = keyed_rng("mdl order", data.dataset.name, boot, data.seed).permutation(len(pool))[:size]
     return table.rows([pool[index] for index in order])

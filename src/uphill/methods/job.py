@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
 
 
-def predict(job: Job, open_model: "Callable[[], Loaded]") -> None:
+def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
     """Make every cell of the job's method and write them to its output."""
     settings = job.settings
     method = registry.load("uphill.methods", settings["kind"], "predict")

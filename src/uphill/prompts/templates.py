@@ -63,7 +63,8 @@ class PromptFormat:
         for part, digit, allowed in zip(parts, self.template, known, strict=True):
             if digit not in allowed:
                 raise ValueError(
-                    f"prompt template {self.template!r}: no {part} template {digit!r}; expected one of {sorted(allowed)}"
+                    f"prompt template {self.template!r}: no {part} template {digit!r}, "
+                    f"expected one of {sorted(allowed)}"
                 )
 
     def _point(self, item: Question) -> str:

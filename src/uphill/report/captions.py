@@ -12,8 +12,8 @@ TITLES = {
     "correlations": "Rank correlations between hardness variables",
 }
 TABLES = {
-    "population": "One row per training condition and test level. The interval is a bootstrap over test items and boots; "
-    "the gain is over no supervision on the same items.",
+    "population": "One row per training condition and test level. The interval is a bootstrap over test items and "
+    "boots; the gain is over no supervision on the same items.",
     "sgr": "(Easy - Unsupervised) / (Hard - Unsupervised), all on hard test items: 1 where easy data serves as well as "
     "hard data, 0 where it serves no better than none, undefined where hard data itself does not help.",
     "accuracy_by_hardness": "One row per training condition and hardness value; where a variable takes many values, "
@@ -23,12 +23,11 @@ TABLES = {
 }
 FIGURES = {
     "population": "Accuracy on hard test items without supervision and after training on easy, medium and hard data. "
-    "Whiskers are 95 % bootstrap intervals over items and boots unless the config says otherwise; hatched bars are "
-    "trained on the data of another dataset.",
-    "accuracy_by_hardness": "Accuracy against the hardness of the test items, without supervision and after training on "
-    "easy data of the same dataset.",
-    "sgr": "Supervision Gap Recovered by easy data with its paired-bootstrap interval; intervals that leave the frame are "
-    "cut there.",
+    "Whiskers are bootstrap intervals over items and boots; hatched bars are trained on data of another dataset.",
+    "accuracy_by_hardness": "Accuracy against the hardness of the test items, without supervision and after training "
+    "on easy data of the same dataset.",
+    "sgr": "Supervision Gap Recovered by easy data with its paired-bootstrap interval; intervals that leave the "
+    "frame are cut there.",
 }
 _TITLES = {
     "n_test": "test items",

@@ -2,13 +2,13 @@
 
 A cell's training items depend on its own key (dataset, variable, level, boot) and on nothing else: not on the method,
 the number of boots, or the other levels. Smaller training sets, and the few-shot examples, are the first of the larger.
-Test items of a boot are in no level's training set, so that every condition answers the same questions and comparisons
-are paired.
+No test item of a boot is in any level's training set, so that every condition answers the same questions and
+comparisons are paired.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from uphill.errors import UphillError
@@ -25,7 +25,7 @@ class SplitSettings:
     Attributes:
         boots: independent draws of the training items.
         n_train: training items of a level and boot.
-        n_test: test items of a boot, equal shares a level; None tests all that are left.
+        n_test: test items, equal shares a level, the same in every boot; None tests all that a boot does not train on.
         min_test: items that a level must keep for testing.
         seed: the run's seed.
     """
@@ -50,25 +50,49 @@ def draw_splits(levels: pd.Series, dataset: str, variable: str, settings: SplitS
         UphillError: a level is too small to train on and still test on.
     """
     pools = {str(level): sorted(members.index) for level, members in levels.groupby(levels.astype(str))}
+    reserved = _reserved(pools, dataset, settings)
     for level, pool in pools.items():
-        if len(pool) < settings.n_train + settings.min_test:
+        needed = settings.n_train + max(settings.min_test, len(reserved[level]))
+        if len(pool) < needed:
             raise UphillError(
                 f"dataset {dataset!r}, variable {variable!r}: level {level!r} has {len(pool)} items, expected at least "
-                f"{settings.n_train + settings.min_test} (n_train {settings.n_train} + min_test {settings.min_test})"
+                f"{needed} (n_train {settings.n_train} + {needed - settings.n_train} to test on)"
             )
-    parts = [part for boot in range(settings.boots) for part in _boot(pools, dataset, variable, boot, settings)]
+    open_pools = {level: [item for item in pool if item not in reserved[level]] for level, pool in pools.items()}
+    parts = []
+    for boot in range(settings.boots):
+        train = {level: _train(pool, dataset, variable, level, boot, settings) for level, pool in open_pools.items()}
+        test = _test(pools, reserved, train, settings)
+        parts += [pd.concat([chosen, test]).assign(train_on=level, boot=boot) for level, chosen in train.items()]
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
-def _boot(
-    pools: dict[str, list[str]], dataset: str, variable: str, boot: int, settings: SplitSettings
-) -> Iterator[pd.DataFrame]:
-    train = {level: _train(pool, dataset, variable, level, boot, settings) for level, pool in pools.items()}
-    taken = {item for chosen in train.values() for item in chosen["item_id"]}
-    test = pd.DataFrame({"item_id": _test(pools, taken, dataset, settings)})
-    test["role"], test["rank"], test["noise_draw"] = "test", range(len(test)), None
-    for level, chosen in train.items():
-        yield pd.concat([chosen, test.astype({"noise_draw": float})]).assign(train_on=level, boot=boot)
+def _reserved(pools: dict[str, list[str]], dataset: str, settings: SplitSettings) -> dict[str, set[str]]:
+    """Test items of each level that nobody trains on; none where everything left over is tested.
+
+    The order in which a level gives its share is keyed by the dataset alone, so that variables test on nearly the same
+    items.
+    """
+    if settings.n_test is None:
+        return {level: set() for level in pools}
+    shares = {}
+    for number, (level, pool) in enumerate(sorted(pools.items())):
+        share = settings.n_test // len(pools) + (number < settings.n_test % len(pools))
+        places = {item: keyed_rng("test", dataset, item, settings.seed).random() for item in pool}
+        shares[level] = set(sorted(pool, key=places.__getitem__)[:share])
+    return shares
+
+
+def _test(
+    pools: dict[str, list[str]], reserved: dict[str, set[str]], train: dict[str, pd.DataFrame], settings: SplitSettings
+) -> pd.DataFrame:
+    """A boot's test items, in id order."""
+    if settings.n_test is None:
+        taken = {item for chosen in train.values() for item in chosen["item_id"]}
+        items = sorted(item for pool in pools.values() for item in pool if item not in taken)
+    else:
+        items = sorted(item for held in reserved.values() for item in held)
+    return pd.DataFrame({"item_id": items, "role": "test", "rank": range(len(items)), "noise_draw": np.nan})
 
 
 def _train(
@@ -85,23 +109,6 @@ def _train(
             "noise_draw": noise,
         }
     )
-
-
-def _test(pools: dict[str, list[str]], taken: set[str], dataset: str, settings: SplitSettings) -> list[str]:
-    """Test items in id order: all that nobody trains on, or equal shares of each level.
-
-    The order in which a level gives its share is keyed by the dataset alone, so that boots and variables test on nearly
-    the same items and their comparisons have less noise.
-    """
-    chosen: list[str] = []
-    for number, level in enumerate(sorted(pools)):
-        left = [item for item in pools[level] if item not in taken]
-        if settings.n_test is not None:
-            share = settings.n_test // len(pools) + (number < settings.n_test % len(pools))
-            places = {item: keyed_rng("test", dataset, item, settings.seed).random() for item in left}
-            left = sorted(left, key=places.__getitem__)[:share]
-        chosen += left
-    return sorted(chosen)
 
 
 def experiment_levels(items: pd.DataFrame, hardness: pd.DataFrame, variable: str) -> pd.Series:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from uphill.randomness import keyed_rng
+from uphill.randomness import Key, keyed_rng
 from uphill.schemas import ALL, LEVELS, UNSUPERVISED
 from uphill.stats import bootstrap_accuracy, difference, supervision_gap_recovered
 from uphill.tables.predictions import CONDITION, correctness
+
+TRAIN_ORDER = [UNSUPERVISED, ALL, *LEVELS]
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,18 @@ def accuracy_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study)
     Columns: those of `CONDITION`, test_on, boots, n_test, accuracy, low, high (percentile interval over items and
     boots), gain, gain_low, gain_high (accuracy - Unsupervised on the same items, paired) and source.
     """
-    return pd.DataFrame([row for panel in panels(predictions, groups, study) for row in _rows(panel, study)])
+    table = pd.DataFrame([row for panel in panels(predictions, groups, study) for row in _rows(panel, study)])
+    # The sort is stable: within a condition, rows stay in the order of their test groups, from easy to hard.
+    table["train_on"] = pd.Categorical(table["train_on"], TRAIN_ORDER)
+    return table.sort_values([*CONDITION[:3], "method", "train_dataset", "train_on", "n_train"], kind="stable")
 
 
 def _rows(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
     baseline = correctness(panel.baseline, panel.items)
     for condition, rows in panel.conditions():
-        key = ("interval", *panel.name, panel.test_on, *map(str, condition.values()), study.seed)
+        key: tuple[Key, ...] = (*panel.name, panel.test_on, *map(str, condition.values()), study.seed)
         matrix = correctness(rows, panel.items)
-        found = bootstrap_accuracy(matrix, keyed_rng(*key), study.draws, study.level)
+        found = bootstrap_accuracy(matrix, keyed_rng("interval", *key), study.draws, study.level)
         row = {
             **condition,
             "test_on": panel.test_on,
@@ -149,9 +154,13 @@ def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
         hard = panel.condition(**same, train_on="hard", train_dataset=condition["dataset"])
         if hard.empty or panel.baseline.empty:
             continue
-        key = ("sgr", *panel.name, *map(str, condition.values()), study.seed)
-        matrices = [correctness(rows, panel.items) for rows in (easy, hard, panel.baseline)]
-        found = supervision_gap_recovered(*matrices, keyed_rng(*key), study.draws, study.level)
+        key: tuple[Key, ...] = (*panel.name, *map(str, condition.values()), study.seed)
+        found = supervision_gap_recovered(
+            *(correctness(rows, panel.items) for rows in (easy, hard, panel.baseline)),
+            rng=keyed_rng("sgr", *key),
+            draws=study.draws,
+            level=study.level,
+        )
         yield {
             **{name: condition[name] for name in SGR_COLUMNS if name in condition},
             "test_on": panel.test_on,

@@ -1,0 +1,70 @@
+# make demo   the embedded default: installs, runs, prints the population table
+# make test   every test
+SHELL := /bin/bash
+VENV := .venv
+LOCK ?= envs/cpu.lock
+PYTHON ?= python3
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+# Wheels that lie on this machine are used where PIP_FIND_LINKS names them; elsewhere the registry's are.
+FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
+INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
+
+.PHONY: demo install dev test test-fast lint format lock docs demo-model clean
+
+demo: install  ## run the embedded default and show what came out
+	@$(BIN)/snakemake --profile profiles/local
+	@$(BIN)/python -m uphill show
+
+install: $(VENV)/installed  ## the locked environment, in .venv
+
+$(VENV)/installed: $(LOCK) pyproject.toml
+	@echo "Installing the locked environment into $(VENV) (once; about half a minute on a fast network)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python %d.%d found, expected 3.11 or newer" % sys.version_info[:2])'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(INSTALL) -r $(LOCK)
+	@$(INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+dev: $(VENV)/installed-dev  ## tests, linters and the type checker, in the same .venv
+
+$(VENV)/installed-dev: $(VENV)/installed envs/dev.lock
+	@$(INSTALL) -r envs/dev.lock
+	@touch $@
+
+test: dev  ## every test
+	$(BIN)/python -m pytest
+
+test-fast: dev  ## the tests that run no workflow
+	$(BIN)/python -m pytest tests/unit
+
+lint: dev  ## linters, import layers, types, workflow lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+format: dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+docs: install  ## config/schema.json and config/README.md, from the config's model
+	$(BIN)/python -m uphill config-docs
+
+demo-model: install  ## train the shipped demo model again: minutes on a GPU, hours without
+	$(BIN)/snakemake --profile profiles/local demo_model
+	cp results/demo_model/* resources/demo-model/
+
+lock:  ## pin today's versions; uv must be installed
+	uv pip compile --upgrade --quiet --python-version 3.11 --no-header --no-annotate envs/requirements.in -o envs/gpu.lock
+	uv pip compile --upgrade --quiet $(FIND) --python-version 3.11 --no-header --no-annotate \
+	  -c <(grep -vE '^(torch=|nvidia-|cuda-|triton=)' envs/gpu.lock) envs/requirements.in -o envs/cpu.lock
+	sed -i 's/+cpu$$//' envs/cpu.lock
+	uv pip compile --upgrade --quiet --python-version 3.11 --no-header --no-annotate envs/dev.in -o envs/dev.lock
+
+clean:  ## results, but not the environment
+	rm -rf results .snakemake

@@ -1,0 +1,74 @@
+"""`python -m uphill`: look at results, and write the config's documentation."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from uphill import workflow
+from uphill.config_docs import write_docs
+from uphill.errors import UphillError
+from uphill.schemas import UNSUPERVISED
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command()
+def show(test_on: Annotated[str, typer.Option(help="Test level to show.")] = "hard") -> None:
+    """Print the population table's rows of one test level, and where everything else is."""
+    path = Path(workflow.table_path("population"))
+    if not path.is_file():
+        raise UphillError(f"{path}: no such file; run `make demo` first")
+    rows = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    chosen = rows[rows["test_on"] == test_on]
+    table = Table(title=f"Accuracy on {test_on} test items, and the gain over no supervision (%, 95 % interval)")
+    for column in ("method", "trained on", "accuracy", "gain"):
+        table.add_column(column, justify="right" if column in ("accuracy", "gain") else "left", no_wrap=True)
+    for (model, dataset, variable), panel in chosen.groupby(["model", "dataset", "variable"], sort=False):
+        table.add_section()
+        size = f"{panel['n_test'].max()} items x {panel['boots'].max()} boots"
+        table.add_row(f"[bold]{dataset} by {variable}[/bold]", f"[dim]{size}, {model}[/dim]")
+        for row in panel.itertuples(index=False):
+            accuracy = _percent(row.accuracy, row.low, row.high)
+            gain = _percent(row.gain, row.gain_low, row.gain_high, "+")
+            table.add_row(f"  {row.method}{_shots(row)}", _trained_on(row), accuracy, gain)
+    console = Console()
+    console.print(table)
+    console.print(f"tables   {path.parent}/  (this one: {path.name}; all levels, with its provenance beside it)")
+    console.print(f"figures  {workflow.RESULTS}/figures/")
+    console.print(f"report   {workflow.REPORT}")
+
+
+@app.command()
+def config_docs(check: Annotated[bool, typer.Option(help="Only say whether they are up to date.")] = False) -> None:
+    """Write config/schema.json and config/README.md from the config's model."""
+    write_docs(Path("config"), check)
+
+
+def _shots(row) -> str:  # type: ignore[no-untyped-def] # a named tuple of pandas
+    return f", {row.k} shots" if row.k else f", {row.n_train} items" if row.n_train else ""
+
+
+def _trained_on(row) -> str:  # type: ignore[no-untyped-def] # a named tuple of pandas
+    if row.train_on == UNSUPERVISED:
+        return "nothing"
+    return row.train_on if row.train_dataset == row.dataset else f"{row.train_on} ({row.train_dataset})"
+
+
+def _percent(value: float, low: float, high: float, sign: str = "") -> str:
+    return "" if pd.isna(value) else f"{100 * value:{sign}.1f} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
+
+
+def main() -> None:
+    """Run a command; bad input ends with one line."""
+    try:
+        app()
+    except UphillError as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The config's schema and its documentation, generated from its model, so that they cannot say something else."""
+
+import json
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from uphill import registry
+from uphill.config import Config
+from uphill.errors import UphillError
+from uphill.hardware import Hardware
+
+ROOMS = (
+    ("uphill.datasets", "load", "Sources of datasets", "datasets.NAME.source", "kind"),
+    ("uphill.hardness", "measure", "Hardness measures", "hardness.NAME", "measure"),
+    ("uphill.methods", "predict", "Methods", "methods.NAME", "kind"),
+)
+HEAD = """# Configuration
+
+Written by `make docs` from the config's model; `config/schema.json` is the same for editors. A wrong key or value is
+refused before anything runs, in one line that names it.
+
+`config/config.yaml` is the embedded default. A file of your own, given with `--configfile`, replaces it. What jobs run
+on is in `config/hardware.yaml`, apart from what they compute: changing it reruns nothing.
+"""
+
+
+def write_docs(folder: Path, check: bool = False) -> None:
+    """Write `schema.json` and `README.md` into `folder`; with `check`, only compare.
+
+    Raises:
+        UphillError: with `check`, a file says something else than the model.
+    """
+    for name, content in (("schema.json", _schema()), ("README.md", _readme())):
+        path = folder / name
+        if check and (not path.is_file() or path.read_text() != content):
+            raise UphillError(f"{path}: not what the config's model says; run `make docs`")
+        if not check:
+            path.write_text(content)
+
+
+def _schema() -> str:
+    return json.dumps(Config.model_json_schema(), indent=1, sort_keys=True) + "\n"
+
+
+def _readme() -> str:
+    parts = [HEAD, "\n## Keys\n\n", *_model(Config)]
+    for room, needs, title, where, field in ROOMS:
+        parts.append(f"\n## {title}\n\nUnder `{where}`, `{field}` names one of these; the rest are its settings.\n\n")
+        for name in registry.names(room, needs):
+            module = registry.load(room, name, needs)
+            parts.append(f"### {name}\n\n{_first_line(module.__doc__)}\n\n")
+            parts += _table(module.Settings)
+    parts.append("## Hardware (config/hardware.yaml)\n\n")
+    parts += _model(Hardware)
+    return "".join(parts).rstrip() + "\n"
+
+
+def _model(model: type[BaseModel]) -> Iterator[str]:
+    """A model's table, then those of the models that its fields hold."""
+    yield from _table(model)
+    for name, field in model.model_fields.items():
+        for inner in _inner(field.annotation):
+            yield f"### {name}\n\n{_first_line(inner.__doc__)}\n\n"
+            yield from _table(inner)
+
+
+def _inner(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _inner(argument)
+
+
+def _table(model: type[BaseModel]) -> Iterator[str]:
+    if not model.model_fields:
+        yield "No settings.\n\n"
+        return
+    yield "| key | type | default | meaning |\n|---|---|---|---|\n"
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
+        default = "see below" if isinstance(field.default, BaseModel) else default
+        yield f"| `{name}` | {_type(field.annotation)} | {default} | {field.description or ''} |\n"
+    yield "\n"
+
+
+def _type(annotation: Any) -> str:
+    """A type in a reader's words."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Any:
+        return "anything"
+    if annotation is type(None):
+        return "null"
+    if origin is typing.Literal:
+        return " or ".join(map(repr, arguments))
+    if origin is typing.Annotated:
+        return _type(arguments[0])
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(map(_type, arguments))
+    if origin is dict:
+        return f"map of {_type(arguments[1])}"
+    if origin is list:
+        return f"list of {_type(arguments[0])}"
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Path": "path"}.get(
+        annotation.__name__, annotation.__name__
+    )
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().split("\n\n")[0].replace("\n", " ")

@@ -1,0 +1,98 @@
+"""The files that say how the demo model was made and what it can do: `recipe.json` and the model card, `README.md`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from uphill.demo_model.evaluate import EASY_STEPS, HARD_STEPS, SHOTS
+
+ROWS = {
+    "zero_shot": "zero-shot",
+    "easy_shots": f"{SHOTS} easy shots",
+    "hard_shots": f"{SHOTS} hard shots",
+    "easy_shots_other_domain": f"{SHOTS} easy shots, other domain",
+    "probe_easy": "probe, easy",
+    "probe_hard": "probe, hard",
+    "probe_easy_other_domain": "probe, easy, other domain",
+}
+
+CARD = """---
+license: apache-2.0
+language: en
+tags: [synthetic, easy-to-hard]
+---
+# The demo model of Uphill
+
+A Llama of {parameters:,} parameters, trained from scratch on text of a small synthetic world of graded questions
+(`uphill.datasets.world`), so that the whole workflow runs for real on two CPU cores without a network. It knows much of
+that world, leaves most of it unsaid zero-shot, and a few easy right answers bring it out, within a domain and across.
+
+* Architecture: {layers} layers, width {width}, {heads} heads, feed-forward {mlp_width}, tied embeddings, float16.
+* Tokenizer: word level; a number, a word, a punctuation mark and a newline are one token each.
+* Licence: Apache-2.0. The recipe makes the text; nobody's data are in it.
+
+## Recipe
+
+`python -m uphill.demo_model --out DIR --steps {steps} --seed {seed}`, {minutes} minutes on a {device} device, measuring
+included. All settings and versions are in `recipe.json`.
+
+* {training_tokens:,} tokens in {steps:,} steps of AdamW, cosine schedule from {learning_rate}. Final loss: {final_loss}
+  nats a token, where a question's tokens count {query_weight} and an answer's 1.
+* Documents of {document_tokens} tokens, each in one of three prompt formats: {multiple_choice:.0%} multiple choice,
+  {short_answer:.0%} short answers, the rest written reasoning.
+* {marked:.0%} of the documents are *marked*: each answer is right half the time and followed by `right` or `wrong`.
+  Of the others, {careful:.0%} are *careful*: all answers are right. The rest are *careless*: {lure_rate:.0%} of the
+  answers forget the first step. Only the truth of the answers tells careful from careless.
+* Chains of 1 to {first_max_steps} steps at first, growing to 8 over the first {curriculum:.0%} of the training, while
+  the careful share falls from all to {careful:.0%}.
+* Training text and evaluation items share no question text, for any seed: a checksum of the text decides which side
+  it belongs to. The same start and steps do occur on both sides, among other fillers: short chains are few.
+
+## What it can do
+
+Accuracy by number of true steps. Multiple choice has four choices, chance is .25. Easy is {easy} steps, hard {hard}.
+Probes read the hidden states of zero-shot prompts and are trained on 160 items; mean of 5 draws.
+
+{tables}
+
+## Limits
+
+It speaks {vocabulary} words about one dial and one road, and nothing else. Hard examples bring out less than easy ones:
+it trusts answers that it can check. Zero-shot, a short answer and written reasoning begin alike, and it mixes them. It
+shows a known effect in miniature; that it does is a property of how its text was made, and no evidence about other
+language models.
+"""
+
+
+def write(recipe: dict[str, Any], folder: Path) -> None:
+    """Write `recipe.json` and `README.md` of a finished training into `folder`."""
+    (folder / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(_card(recipe), encoding="utf-8")
+
+
+def _card(recipe: dict[str, Any]) -> str:
+    settings = recipe["settings"]
+    return CARD.format(
+        **{key: value for key, value in recipe.items() if key not in ("settings", "evaluation")},
+        **settings,
+        **settings["text"],
+        easy=" or ".join(map(str, EASY_STEPS)),
+        hard=", ".join(map(str, HARD_STEPS)),
+        tables="\n\n".join(_table(domain, results) for domain, results in recipe["evaluation"].items()),
+    )
+
+
+def _table(domain: str, results: dict[str, Any]) -> str:
+    steps = range(1, len(results["zero_shot"]) + 1)
+    lines = [f"| `{domain}` | {' | '.join(map(str, steps))} |", "| --- |" + " --- |" * len(steps)]
+    rows = {label: results[name] for name, label in ROWS.items()}
+    for name, measured in results["written_reasoning"].items():
+        rows[f"written reasoning, {name.replace('_', ' ')}"] = measured["accuracy"]
+    lines += [f"| {label} | {' | '.join(f'{value:.2f}' for value in values)} |" for label, values in rows.items()]
+    stated = {name: measured["states_an_answer"] for name, measured in results["written_reasoning"].items()}
+    note = (
+        f"Spearman correlation of MDL with the number of steps: {results['probe_mdl_spearman']:.2f} (probe), "
+        f"{results['zero_shot_mdl_spearman']:.2f} (zero-shot).\nWritten reasoning states an answer in "
+        f"{stated['zero_shot']:.0%} of the cases zero-shot, in {stated['easy_shots']:.0%} after {SHOTS} easy examples."
+    )
+    return "\n".join(lines) + "\n\n" + note

@@ -1,0 +1,125 @@
+"""The demo model's training text: documents of solved questions of the demo world, in the library's prompt formats.
+
+A document keeps to one *format* (multiple choice, short answer, written reasoning) and to one *kind*:
+
+* careful: every answer is right;
+* careless: most answers are the lure, the total of somebody who forgets the first step;
+* marked: each answer is right half the time, and followed by a verdict, ` right` or ` wrong`.
+
+Nothing but the truth of the answers tells careful from careless: formats, domains, numbers of steps and lengths are
+drawn independently of the kind. So a reader cannot know at a document's first question which kind it is in, and a few
+right answers tell. Marked documents teach to verify a written answer.
+"""
+
+import random
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from uphill.datasets.world import DOMAINS, MAX_STEPS, Domain, GradedQuestion, draw
+from uphill.prompts import PromptFormat, Question
+
+Kind = Literal["careful", "careless", "marked"]
+FormatName = Literal["multiple_choice", "short_answer", "reasoning"]
+
+FORMATS: dict[FormatName, PromptFormat] = {
+    "multiple_choice": PromptFormat("0040"),
+    "short_answer": PromptFormat("0306"),
+    "reasoning": PromptFormat("0305", cot=True),
+}
+MARKS = ("right", "wrong")
+
+
+class TextSettings(BaseModel, extra="forbid", frozen=True):
+    """What decides the training text, but for the seed. Shares and rates are probabilities."""
+
+    multiple_choice: float = Field(default=0.76, ge=0, le=1)
+    short_answer: float = Field(default=0.12, ge=0, le=1)
+    marked: float = Field(default=0.45, ge=0, le=1)
+    careful: float = Field(
+        default=0.22, ge=0, le=1, description="share of careful documents among those not marked, in the end"
+    )
+    lure_rate: float = Field(default=0.9, ge=0, le=1, description="share of lures among a careless document's answers")
+    mixed_domains: float = Field(default=0.3, ge=0, le=1)
+    first_max_steps: int = Field(default=2, ge=1, le=MAX_STEPS)
+    curriculum: float = Field(default=0.4, gt=0, le=1, description="share of the training in which the text grows hard")
+    short_bias: float = Field(
+        default=0.7, ge=0, description="chains of n steps are drawn in proportion to n ** -short_bias"
+    )
+
+    def max_steps(self, progress: float) -> int:
+        """The longest chain at `progress` (0 at the start of training, 1 at its end)."""
+        return self.first_max_steps + int(self._grown(progress) * (MAX_STEPS - self.first_max_steps))
+
+    def careful_share(self, progress: float) -> float:
+        """The share of careful documents among those not marked at `progress`: all of them at first.
+
+        So the sums are learned first, from documents that are mostly right, and who forgets the first step later.
+        """
+        return 1 - self._grown(progress) * (1 - self.careful)
+
+    def _grown(self, progress: float) -> float:
+        return min(progress / self.curriculum, 1.0)
+
+
+def draw_format(rng: random.Random, settings: TextSettings) -> FormatName:
+    """The format of a document."""
+    share = rng.random()
+    if share < settings.multiple_choice:
+        return "multiple_choice"
+    return "short_answer" if share < settings.multiple_choice + settings.short_answer else "reasoning"
+
+
+def draw_domains(rng: random.Random, settings: TextSettings) -> list[Domain]:
+    """The domains that a document's questions come from: one of them, or both."""
+    domains = list(DOMAINS.values())
+    return domains if rng.random() < settings.mixed_domains else [rng.choice(domains)]
+
+
+def draw_kind(rng: random.Random, settings: TextSettings, progress: float) -> Kind:
+    """The kind of a document."""
+    if rng.random() < settings.marked:
+        return "marked"
+    return "careful" if rng.random() < settings.careful_share(progress) else "careless"
+
+
+def examples(
+    rng: random.Random,
+    settings: TextSettings,
+    max_steps: int,
+    format_name: FormatName,
+    domains: list[Domain],
+    kind: Kind,
+) -> Iterator[tuple[str, str]]:
+    """The solved examples of one document, without end, each with the query that it completes.
+
+    No question belongs to the held-out part of the world.
+    """
+    # Answers have a stream of their own, so that the questions do not depend on the kind.
+    answer_rng = random.Random(rng.random())
+    lengths = range(1, max_steps + 1)
+    weights = list(accumulate(n**-settings.short_bias for n in lengths))
+    while True:
+        [num_steps] = rng.choices(lengths, cum_weights=weights)
+        item = draw(rng, rng.choice(domains), num_steps, held_out=False)
+        solved = answered(answer_rng, settings, item, format_name, kind)
+        yield FORMATS[format_name].example(solved), FORMATS[format_name].query(solved)
+
+
+def answered(
+    rng: random.Random, settings: TextSettings, item: GradedQuestion, format_name: FormatName, kind: Kind
+) -> Question:
+    """The question with the answer that a document of this kind gives it, and reasoning that ends in that answer."""
+    right = kind == "careful" or rng.random() < (0.5 if kind == "marked" else 1 - settings.lure_rate)
+    answer = item.truth if right else item.lure
+    if kind == "marked" and not right and format_name != "reasoning":
+        # Any wrong choice: who only learns to know the lure has not learned to verify.
+        answer = rng.choice([choice for choice in item.choices if choice != item.truth])
+    return Question(
+        question=item.question,
+        choices=[str(choice) for choice in item.choices],
+        answer=f"{answer} {MARKS[0] if right else MARKS[1]}" if kind == "marked" else str(answer),
+        reasoning=item.reasoning() if right else item.careless_reasoning(),
+    )

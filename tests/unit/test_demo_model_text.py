@@ -1,0 +1,201 @@
+"""The demo model's text, tokenizer and shipped files. That the model shows the effect is measured in its model card."""
+
+import json
+import random
+import re
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+
+from uphill.datasets import world
+from uphill.demo_model import __main__ as recipe_program
+from uphill.demo_model import card, evaluate, text, tokenizer, train
+from uphill.prompts import assemble
+
+SHIPPED = Path(__file__).parents[2] / "resources" / "demo-model"
+SETTINGS = train.TrainSettings(
+    steps=10, documents_per_step=6, document_tokens=256, width=32, heads=2, mlp_width=64, layers=2
+)
+FORMAT_NAMES = tuple(text.FORMATS)
+KINDS: tuple[text.Kind, ...] = ("careful", "careless", "marked")
+
+
+@pytest.fixture(scope="module")
+def words() -> PreTrainedTokenizerFast:
+    return tokenizer.build()
+
+
+def solved(
+    kind: text.Kind, format_name: text.FormatName, n: int, seed: int = 5, max_steps: int = 8
+) -> list[tuple[str, str]]:
+    stream = text.examples(
+        random.Random(seed), text.TextSettings(), max_steps, format_name, list(world.DOMAINS.values()), kind
+    )
+    return list(islice(stream, n))
+
+
+def answers(examples: list[tuple[str, str]]) -> list[str]:
+    return [example.rsplit(" ", 1)[1] for example, _ in examples]
+
+
+def truths_and_lures(examples: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Right and careless answers, by the questions' texts alone."""
+    results = []
+    for _, query in examples:
+        told = re.sub(r"Raise|Eastward", "+", re.sub(r"Lower|Westward", "-", query.split("\n")[0]))
+        start, *steps = re.findall(r"(?:points at|mile) \d+|[+-] \d+|Double|Twice", told)
+        moves = [int(step.replace(" ", "")) if step[0] in "+-" else world.DOUBLE for step in steps]
+        walk = world.Walk(int(start.split()[-1]), tuple(moves))
+        results.append((str(walk.total()), str(walk.without(0).total())))
+    return results
+
+
+@pytest.mark.parametrize("format_name", FORMAT_NAMES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_have_no_unknown_word_and_round_trip(
+    words: PreTrainedTokenizerFast, kind: text.Kind, format_name: text.FormatName
+) -> None:
+    examples = [example for example, _ in solved(kind, format_name, 40)]
+    document = assemble(examples[:-1], examples[-1])
+    ids = words(document, add_special_tokens=False).input_ids
+    assert words.unk_token_id not in ids
+    assert words.decode(ids) == document.replace(" \n", "\n")
+    assert tokenizer.split(document) == words.convert_ids_to_tokens(ids)
+
+
+@pytest.mark.parametrize("format_name", FORMAT_NAMES)
+def test_careful_and_careless_documents_differ_in_truth_only(format_name: text.FormatName) -> None:
+    careful, careless = solved("careful", format_name, 400), solved("careless", format_name, 400)
+    assert [query for _, query in careful] == [query for _, query in careless]
+    expected = truths_and_lures(careful)
+    assert answers(careful) == [truth for truth, _ in expected]
+    pairs = list(zip(answers(careless), expected, strict=True))
+    assert all(answer in options for answer, options in pairs)
+    assert 0.85 < np.mean([answer == lure for answer, (_, lure) in pairs]) < 0.95
+
+
+@pytest.mark.parametrize("format_name", FORMAT_NAMES)
+def test_marks_are_honest_and_half_of_the_answers_right(format_name: text.FormatName) -> None:
+    marked = solved("marked", format_name, 400)
+    assert [query for _, query in marked] == [query for _, query in solved("careful", format_name, 400)]
+    right = []
+    for (example, _), (truth, _) in zip(marked, truths_and_lures(marked), strict=True):
+        answer, mark = example.split()[-2:]
+        assert mark == ("right" if answer == truth else "wrong")
+        right.append(answer == truth)
+    assert 0.42 < np.mean(right) < 0.58
+
+
+def test_no_training_question_can_be_an_evaluation_item() -> None:
+    questions = {
+        query.split("\n")[0].removeprefix("Q: ").strip() for _, query in solved("careful", "short_answer", 2000)
+    }
+    assert not any(map(world.is_held_out, questions))
+    for domain in world.DOMAINS:
+        for seed in range(3):
+            assert questions.isdisjoint(world.load(world.Settings(domain=domain, n_items=500, seed=seed)).question)
+
+
+def test_a_batch_is_documents_of_solved_examples(words: PreTrainedTokenizerFast) -> None:
+    batches = train.Batches(SETTINGS, words)
+    ids, weights = batches[7]
+    assert ids.shape == weights.shape == (6, 256)
+    assert torch.equal(ids, batches[7][0])
+    assert not torch.equal(ids, batches[8][0])
+    assert (ids[:, 0] == words.bos_token_id).all()
+    for row in range(6):
+        rng = random.Random(f"{SETTINGS.seed}/7/{row}")
+        drawn = text.draw_format(rng, SETTINGS.text), text.draw_domains(rng, SETTINGS.text)
+        kind = text.draw_kind(rng, SETTINGS.text, 0.7)
+        examples = [example for example, _ in islice(text.examples(rng, SETTINGS.text, 8, *drawn, kind), 8)]
+        whole = words(words.bos_token + assemble(examples[:-1], examples[-1]), add_special_tokens=False).input_ids
+        assert ids[row].tolist() == whole[:256]
+
+
+def test_answers_weigh_more_than_questions(words: PreTrainedTokenizerFast) -> None:
+    settings = SETTINGS.model_copy(update={"text": text.TextSettings(multiple_choice=1.0, marked=0.0)})
+    ids, weights = train.Batches(settings, words)[0]
+    tokens = words.convert_ids_to_tokens(ids[0])
+    heavy = [token for token, weight in zip(tokens, weights[0].tolist(), strict=True) if weight == 1]
+    after_label = [tokens[i + 2] for i in range(len(tokens) - 2) if tokens[i : i + 2] == ["Answer", ":"]]
+    assert [token for token in heavy if token != "\n"] == after_label
+    assert weights[0, 0] == 0
+
+
+def test_the_text_grows_hard() -> None:
+    settings = text.TextSettings()
+    assert (settings.max_steps(0), settings.max_steps(settings.curriculum), settings.max_steps(1)) == (2, 8, 8)
+    assert (settings.careful_share(0), settings.careful_share(1)) == (1, pytest.approx(settings.careful))
+
+
+def test_the_tokenizer_keeps_numbers_whole_and_adds_nothing(words: PreTrainedTokenizerFast) -> None:
+    for number in map(str, range(world.RING)):
+        ids = words(number).input_ids
+        assert len(ids) == 1
+        assert words.decode(ids) == number
+    assert len({words.bos_token_id, words.eos_token_id, words.pad_token_id, words.unk_token_id}) == 4
+    assert words("moon").input_ids == [words.unk_token_id]
+
+
+def test_training_yields_one_finite_loss_a_step_and_follows_from_the_seed(words: PreTrainedTokenizerFast) -> None:
+    settings = SETTINGS.model_copy(update={"steps": 3, "document_tokens": 64})
+    runs = []
+    for _ in range(2):
+        model = train.new_model(settings, words)
+        runs.append([loss.item() for loss in train.train(model, words, settings, torch.device("cpu"), workers=0)])
+    assert len(runs[0]) == 3
+    assert np.isfinite(runs[0]).all()
+    assert runs[0] == pytest.approx(runs[1])
+
+
+def test_the_learning_rate_grows_then_falls_to_zero() -> None:
+    factors = [train.TrainSettings(steps=1000).learning_rate_factor(step) for step in range(1001)]
+    assert max(factors) == pytest.approx(1)
+    assert 0 < factors[0] < 0.1
+    assert factors[1000] == pytest.approx(0)
+
+
+def test_outputs_appear_together_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = json.loads((SHIPPED / "recipe.json").read_text())["evaluation"]
+    out = tmp_path / "model"
+    settings = SETTINGS.model_copy(update={"steps": 1})
+
+    def killed(reader: evaluate.Reader) -> None:
+        assert reader.model.dtype == torch.float32
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe_program, "evaluate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        recipe_program.make(out, settings, device="cpu", workers=1)
+    assert list(out.iterdir()) == []
+    monkeypatch.setattr(recipe_program, "evaluate", lambda _: measured)
+    recipe_program.make(out, settings, device="cpu", workers=1)
+    assert {path.name for path in out.iterdir()} == {path.name for path in SHIPPED.iterdir()}
+    assert json.loads((out / "recipe.json").read_text())["settings"] == settings.model_dump()
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_shipped_files_belong_to_this_code(words: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    recipe = json.loads((SHIPPED / "recipe.json").read_text())
+    assert train.TrainSettings(**recipe["settings"]) == train.TrainSettings()
+    assert recipe["world"] == json.loads(json.dumps({name: getattr(world, name) for name in recipe["world"]}))
+    assert AutoTokenizer.from_pretrained(SHIPPED).get_vocab() == words.get_vocab()
+    assert (SHIPPED / "model.safetensors").stat().st_size < 12e6
+    card.write(recipe, tmp_path)
+    assert (tmp_path / "README.md").read_text() == (SHIPPED / "README.md").read_text()
+
+
+def test_the_shipped_model_answers_after_examples_of_the_other_domain() -> None:
+    reader = evaluate.Reader(
+        AutoModelForCausalLM.from_pretrained(SHIPPED, dtype=torch.float32), AutoTokenizer.from_pretrained(SHIPPED)
+    )
+    dial, road = (world.load(world.Settings(domain=name, n_items=120, seed=77)) for name in ("dial", "road"))
+    test = evaluate.easy(dial)[:16]
+    few_shot = evaluate.choice_probabilities(reader, test, evaluate.easy(road)).argmax(1)
+    zero_shot = evaluate.choice_probabilities(reader, test, None).argmax(1)
+    assert (few_shot == evaluate.gold(test)).mean() > 0.85
+    assert (zero_shot == evaluate.gold(test)).mean() < 0.6

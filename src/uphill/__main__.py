@@ -5,6 +5,7 @@ from typing import Annotated
 
 import pandas as pd
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -23,21 +24,20 @@ def show(test_on: Annotated[str, typer.Option(help="Test level to show.")] = "ha
     if not path.is_file():
         raise UphillError(f"{path}: no such file; run `make demo` first")
     rows = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    console = Console()
+    console.print(f"Accuracy on {test_on} test items, and the gain over no supervision (%, with 95 % intervals)\n")
     chosen = rows[rows["test_on"] == test_on]
-    table = Table(title=f"Accuracy on {test_on} test items, and the gain over no supervision (%, 95 % interval)")
-    for column in ("method", "trained on", "accuracy", "gain"):
-        table.add_column(column, justify="right" if column in ("accuracy", "gain") else "left", no_wrap=True)
     for (model, dataset, variable), panel in chosen.groupby(["model", "dataset", "variable"], sort=False):
-        table.add_section()
-        size = f"{panel['n_test'].max()} items x {panel['boots'].max()} boots"
-        table.add_row(f"[bold]{dataset} by {variable}[/bold]", f"[dim]{size}, {model}[/dim]")
+        size = f"{panel['n_test'].max()} items, up to {panel['boots'].max()} boots"
+        table = Table(title=f"{dataset} by {variable}, {model}: {size}", box=SIMPLE_HEAD, title_justify="left")
+        for column in ("method", "trained on", "accuracy", "gain"):
+            table.add_column(column, justify="right" if column in ("accuracy", "gain") else "left", no_wrap=True)
         for row in panel.itertuples(index=False):
             accuracy = _percent(row.accuracy, row.low, row.high)
             gain = _percent(row.gain, row.gain_low, row.gain_high, "+")
-            table.add_row(f"  {row.method}{_shots(row)}", _trained_on(row), accuracy, gain)
-    console = Console()
-    console.print(table)
-    console.print(f"tables   {path.parent}/  (this one: {path.name}; all levels, with its provenance beside it)")
+            table.add_row(f"{row.method}{_shots(row)}", _trained_on(row), accuracy, gain)
+        console.print(table)
+    console.print(f"tables   {path.parent}/  (this one, with every test level: {path.name})")
     console.print(f"figures  {workflow.RESULTS}/figures/")
     console.print(f"report   {workflow.REPORT}")
 

@@ -52,6 +52,7 @@ class Dataset(Entry):
     human: list[str] = Field([], description="Columns that hold a human (or true) grade of difficulty.")
     cuts: dict[str, Cuts] = Field({}, description="Cut-offs by variable; a variable without any is cut at quantiles.")
     hardness_pool: int = Field(1000, ge=1, description="Items set aside to train hardness models on.")
+    n_test: int | None = Field(None, ge=3, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
     max_new_tokens: int = Field(100, ge=1, description="Longest generated answer, in tokens.")
 

@@ -216,6 +216,7 @@ class Plan:
             "dataset": dataset,
             "variable": variable,
             **plain(self.config.splits),
+            "n_test": self.config.datasets[dataset].n_test or self.config.splits.n_test,
             "seed": self.config.seed,
         }
         upstream = {"items": self.items_spec(dataset)["id"], "hardness": self.hardness_spec(dataset)["id"]}

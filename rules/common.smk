@@ -1,5 +1,6 @@
 """Paths, grids and resources. No rule, and no logic that could be tested elsewhere: that is in uphill.workflow."""
 
+import os
 import re
 import sys
 
@@ -14,7 +15,7 @@ RESULTS = paths.RESULTS
 CONDA = "../envs/conda.yaml"
 
 try:
-    STUDY = uphill_config.check(config, where=", ".join(map(str, workflow.configfiles)))
+    STUDY = uphill_config.check(config, where=", ".join(map(os.path.relpath, workflow.configfiles)))
     HARDWARE = hardware.read("config/hardware.yaml")
     PLAN = paths.Plan(STUDY)
     EVERYTHING = PLAN.everything()

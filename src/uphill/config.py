@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from uphill import registry
-from uphill.errors import UphillError
+from uphill.errors import UphillError, expected
 from uphill.hardness.data import Graded
 from uphill.prompts import PromptFormat
 from uphill.schemas import ALL
@@ -176,24 +176,6 @@ class Config(Entry):
                 self._method_fits(f"all_to_all.{number}.methods", method, pair.dataset)
         return self
 
-    @model_validator(mode="after")
-    def _cells_differ(self) -> Self:
-        seen: set[tuple[str, str, str]] = set()
-        for row in self.rows():
-            for method in row.methods:
-                cell = (row.dataset, row.variable, method)
-                if cell in seen:
-                    raise ValueError(f"population: {cell} occurs in two rows, expected each method once")
-                seen.add(cell)
-        for dataset, variable in {cell[:2] for cell in seen}:
-            unsupervised = self.datasets[dataset].unsupervised
-            if (dataset, variable, unsupervised) not in seen:
-                raise ValueError(
-                    f"population: no row runs {unsupervised!r} on {(dataset, variable)}, "
-                    f"expected it there, since it is datasets.{dataset}.unsupervised"
-                )
-        return self
-
     def _method_fits(self, where: str, method: str, dataset: str) -> None:
         settings = self.method_settings(method)
         misfit = self.method_module(method).misfit(settings, self.generative(dataset))
@@ -217,6 +199,24 @@ class Config(Entry):
                         f"population.{number}.variable is {row.variable!r}, expected one of {', '.join(sorted(known))} "
                         f"for dataset {dataset!r}{_guess(row.variable, known)}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _cells_differ(self) -> Self:
+        seen: set[tuple[str, str, str]] = set()
+        for row in self.rows():
+            for method in row.methods:
+                cell = (row.dataset, row.variable, method)
+                if cell in seen:
+                    raise ValueError(f"population: {cell} occurs in two rows, expected each method once")
+                seen.add(cell)
+        for dataset, variable in {cell[:2] for cell in seen}:
+            unsupervised = self.datasets[dataset].unsupervised
+            if (dataset, variable, unsupervised) not in seen:
+                raise ValueError(
+                    f"population: no row runs {unsupervised!r} on {(dataset, variable)}, "
+                    f"expected it there, since it is datasets.{dataset}.unsupervised"
+                )
         return self
 
     def _references(self) -> Iterator[tuple[str, str, set[str]]]:
@@ -332,7 +332,7 @@ def _first_problem(error: ValidationError, model: type[BaseModel], prefix: str =
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return f"{key}: {message}{more}" if key else f"{message}{more}"
-    return f"{key}: is {first['input']!r}, expected otherwise: {message}{more}"
+    return f"{key}: is {first['input']!r}, {expected(first['msg'])}{more}"
 
 
 def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:

@@ -3,3 +3,14 @@
 
 class UphillError(Exception):
     """Bad input. The message is one line and complete; no traceback is needed to act on it."""
+
+
+def expected(complaint: str) -> str:
+    """What pydantic says of a value, in the words of our messages: as what was expected."""
+    for said, meant in (
+        ("Input should be", "expected"),
+        ("List should have", "expected"),
+        ("Dictionary should have", "expected"),
+    ):
+        complaint = complaint.replace(said, meant, 1)
+    return complaint.removesuffix(" after validation, not 0")

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from uphill.errors import UphillError
+from uphill.errors import UphillError, expected
 
 GROWING = ("mem_mb", "runtime")
 
@@ -54,6 +54,6 @@ def read(path: Path | str) -> Hardware:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
-        raise UphillError(f"{path}: {key}: is {first['input']!r}, expected otherwise: {first['msg']}") from None
+        raise UphillError(f"{path}: {key}: is {first['input']!r}, {expected(first['msg'])}") from None
     except yaml.YAMLError as error:
         raise UphillError(f"{path}: not YAML: {' '.join(str(error).split())}") from None

@@ -44,7 +44,7 @@ def spec(stage: str, settings: Mapping[str, Any], code: str, upstream: Mapping[s
 
 @functools.cache
 def _graph() -> grimp.ImportGraph:
-    return grimp.build_graph(PACKAGE, cache_dir=None)
+    return grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
 
 
 def imported_modules(script: Path | str, also: Iterable[str] = ()) -> list[str]:

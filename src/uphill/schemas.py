@@ -64,8 +64,8 @@ class Contract:
             schema = schema.append(pa.field(name, pa.array(frame[name], from_pandas=True).type))
         try:
             table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise UphillError(f"{where}: not a {self.name} table: {error}") from error
+        except (ValueError, TypeError) as error:  # pyarrow's own errors are kinds of these
+            raise UphillError(f"{where}: not a {self.name} table: {' '.join(str(error).split())}") from error
         self.check(table, where)
         return table.replace_schema_metadata(None)
 

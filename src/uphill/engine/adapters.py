@@ -1,4 +1,4 @@
-"""LoRA adapters, many fits on one loaded base model, trained and evaluated through the packed forward pass."""
+"""LoRA adapters, many fits on one loaded base model, trained and evaluated through the same pass as all scoring."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from tqdm import tqdm
 from uphill.engine.loading import Loaded
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
-from uphill.engine.scoring import choice_logprobs, forward
+from uphill.engine.scoring import choice_logprobs, forward, padded_logprobs, settle_path
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.randomness import Key, keyed_rng, keyed_torch_seed
 
@@ -32,10 +32,12 @@ class Adapters:
             gold: index of each item's right choice.
             key: decides the initial weights, the dropout and the order of items.
         """
+        heads, tails = encode_items(self.loaded, prompts)
+        settle_path(self.loaded, heads, tails)
         torch.manual_seed(keyed_torch_seed("lora", *key))
         self._add()
         try:
-            self._train(prompts, gold, key)
+            self._train(heads, tails, gold, key)
             self.loaded.model.eval()
             yield self.loaded
         finally:
@@ -59,9 +61,12 @@ class Adapters:
             self._peft = None
         self.loaded.model.eval()
 
-    def _train(self, prompts: Sequence[Prompt], gold: Sequence[int], key: Sequence[Key]) -> None:
+    def _train(
+        self, heads: list[list[int]], tails: list[list[list[int]]], gold: Sequence[int], key: Sequence[Key]
+    ) -> None:
         recipe, model = self.recipe, self.loaded.model
-        heads, tails = encode_items(self.loaded, prompts)
+        # Padded items are differentiated one by one.
+        budget = self.loaded.pack_tokens if self.loaded.packed else 1
         prefix = shared_prefix(heads)
         items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
         steps = list(_batches(len(items), recipe, key))
@@ -71,7 +76,7 @@ class Adapters:
         model.train()
         for batch in tqdm(steps, desc="fitting LoRA", unit="step", leave=False, disable=None):
             optimiser.zero_grad()
-            for pack in plan([items[index].n_tokens for index in batch], self.loaded.pack_tokens):
+            for pack in plan([items[index].n_tokens for index in batch], budget):
                 chosen = [batch[index] for index in pack]
                 loss = self._loss(
                     heads[0][:prefix], [items[index] for index in chosen], [gold[index] for index in chosen]
@@ -83,9 +88,13 @@ class Adapters:
 
     def _loss(self, prefix: list[int], items: list[Branched], gold: list[int]) -> torch.Tensor:
         """Summed NLL of the gold choices, softmax over each item's choices."""
-        layout = lay_out(items, start=0, prefix=prefix)
-        scores = choice_logprobs(self.loaded, forward(self.loaded, layout, 0, None), layout)
-        groups = scores.split([len(item.choices) for item in items])
+        groups: Sequence[torch.Tensor]
+        if self.loaded.packed:
+            layout = lay_out(items, start=0, prefix=prefix)
+            scores = choice_logprobs(self.loaded, forward(self.loaded, layout, 0, None), layout)
+            groups = scores.split([len(item.choices) for item in items])
+        else:
+            groups = [padded_logprobs(self.loaded, [*prefix, *item.question], item.choices) for item in items]
         return -torch.stack([group.log_softmax(0)[right] for group, right in zip(groups, gold, strict=True)]).sum()
 
 

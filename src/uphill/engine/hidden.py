@@ -18,7 +18,8 @@ def default_layers(n_blocks: int) -> list[int]:
 class KeptLayers:
     """Catch the output of chosen blocks during forward passes.
 
-    Index 0 is the embedding, i the output of block i, and L the last one behind the final norm, as in transformers.
+    Index 0 is the input of the first block, i the output of block i, and L the last one behind the final norm, as in
+    transformers.
     """
 
     def __init__(self, model: Any, layers: Sequence[int] | None) -> None:
@@ -32,7 +33,10 @@ class KeptLayers:
 
     def __enter__(self) -> Self:
         for layer, module in self._modules.items():
-            self._hooks.append(module.register_forward_hook(self._catcher(layer)))
+            if layer == 0:
+                self._hooks.append(module.register_forward_pre_hook(self._catch_input, with_kwargs=True))
+            else:
+                self._hooks.append(module.register_forward_hook(self._catcher(layer)))
         return self
 
     def __exit__(
@@ -41,6 +45,9 @@ class KeptLayers:
         for hook in self._hooks:
             hook.remove()
         self._caught.clear()
+
+    def _catch_input(self, module: Any, inputs: Any, named: Any) -> None:  # noqa: ARG002 - torch's hook signature
+        self._caught[0] = inputs[0] if inputs else named["hidden_states"]
 
     def _catcher(self, layer: int) -> Any:
         def catch(module: Any, inputs: Any, output: Any) -> None:  # noqa: ARG001 - torch's hook signature
@@ -61,9 +68,7 @@ class KeptLayers:
 
 
 def _module(model: Any, layer: int) -> Any:
-    """The module whose output is hidden state `layer`: the embedding, a block, or the whole base model."""
-    if layer == 0:
-        return model.get_input_embeddings()
+    """The module whose output is hidden state `layer`, a block or the whole base model; the first block for layer 0."""
     if layer == model.config.num_hidden_layers:
         return model.base_model
     blocks = [
@@ -73,4 +78,4 @@ def _module(model: Any, layer: int) -> Any:
     ]
     if not blocks:
         raise ValueError(f"{type(model).__name__}: found no list of {model.config.num_hidden_layers} blocks")
-    return blocks[0][layer - 1]
+    return blocks[0][max(layer - 1, 0)]

@@ -35,7 +35,9 @@ class Loaded:
     @property
     def window(self) -> int:
         """The longest sequence, in tokens, that the model was made for."""
-        return int(getattr(self.model.config, "max_position_embeddings", None) or 2**31)
+        config = self.model.config
+        # MPT calls it max_seq_len.
+        return int(getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2**31)
 
 
 def load(entry: Mapping[str, Any], pack_tokens: int) -> Loaded:

@@ -10,6 +10,7 @@ from uphill.engine.hidden import default_layers
 from uphill.engine.loading import Loaded
 from uphill.engine.scoring import Scores, score
 from uphill.engine.tokens import Prompt
+from uphill.errors import UphillError
 from uphill.parts import Parts
 from uphill.prompts import PromptFormat, Question
 
@@ -31,7 +32,12 @@ def respond(
         layers: kept hidden states; None keeps the published two.
         shards: how many parts the items are cut into.
         parts: where finished shards are kept until the job ends.
+
+    Raises:
+        UphillError: there are fewer items than shards.
     """
+    if shards > len(items):
+        raise UphillError(f"{shards} shards of {len(items)} items, expected at most one shard for each item")
     kept = list(layers) if layers is not None else default_layers(loaded.model.config.num_hidden_layers)
     for number, rows in enumerate(np.array_split(np.arange(len(items)), shards)):
         name = f"shard-{number}-of-{shards}"

@@ -63,8 +63,7 @@ def score(
     if not prompts:
         return
     heads, tails = encode_items(loaded, prompts)
-    if loaded.packed is None:
-        loaded.packed = _agrees(loaded, heads[:AGREEMENT_ITEMS], tails[:AGREEMENT_ITEMS])
+    settle_path(loaded, heads, tails)
     one_pass = _packed if loaded.packed else _padded
     with (
         KeptLayers(loaded.model, layers) as kept,
@@ -78,6 +77,13 @@ def score(
             yield Scores(prompt.item_id, logprob, np.array([len(choice) for choice in choices]), states)
 
 
+@torch.inference_mode()
+def settle_path(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> None:
+    """Find out, once for a model, whether it can be packed."""
+    if loaded.packed is None:
+        loaded.packed = _agrees(loaded, heads[:AGREEMENT_ITEMS], tails[:AGREEMENT_ITEMS])
+
+
 Result = tuple[NDArray[np.float64], NDArray[np.float16] | None]
 
 
@@ -85,26 +91,30 @@ def _packed(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]
     prefix = shared_prefix(heads)
     cache = read_prefix(loaded, heads[0][:prefix])
     items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
-    for pack in plan([item.n_tokens for item in items], loaded.pack_tokens):
-        yield from _pack_or_halves(loaded, [items[index] for index in pack], prefix, cache, kept)
+    sizes = [item.n_tokens for item in items]
+    done = 0
+    while done < len(items):
+        # Planned anew for each pack: the budget shrinks when the device turns out to hold less.
+        last = done + len(next(plan(sizes[done:], loaded.pack_tokens)))
+        results = _if_it_fits(loaded, items[done:last], prefix, cache, kept)
+        if results is not None:
+            yield from results
+            done = last
 
 
-def _pack_or_halves(
+def _if_it_fits(
     loaded: Loaded, items: list[Branched], prefix: int, cache: DynamicCache | None, kept: KeptLayers
-) -> Iterator[Result]:
+) -> list[Result] | None:
+    """Results of one pack; None where it does not fit the device, and then the budget is half of what it held."""
     try:
-        results = list(_one_pack(loaded, items, prefix, cache, kept))
+        return list(_one_pack(loaded, items, prefix, cache, kept))
     except torch.OutOfMemoryError:
         if len(items) == 1:
             raise
         log.warning("out of memory with %d items in a pack: halving it", len(items))
-        _forget(cache, prefix)
-        middle = len(items) // 2
-        loaded.pack_tokens = max(1, loaded.pack_tokens // 2)
-        yield from _pack_or_halves(loaded, items[:middle], prefix, cache, kept)
-        yield from _pack_or_halves(loaded, items[middle:], prefix, cache, kept)
-    else:
-        yield from results
+    _forget(cache, prefix)
+    loaded.pack_tokens = sum(item.n_tokens for item in items) // 2
+    return None
 
 
 def _one_pack(
@@ -134,9 +144,9 @@ def read_prefix(loaded: Loaded, ids: Sequence[int]) -> DynamicCache | None:
 
 
 def _forget(cache: DynamicCache | None, prefix: int) -> None:
-    """Drop from a cache what was read behind the prefix."""
-    if cache is not None and cache.get_seq_length() > prefix:
-        cache.crop(prefix - cache.get_seq_length())
+    """Drop from a cache what was read behind the prefix; a pass that failed has reached but some of the layers."""
+    for layer in [] if cache is None else cache.layers:
+        layer.keys, layer.values = layer.keys[..., :prefix, :], layer.values[..., :prefix, :]
 
 
 def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | None) -> torch.Tensor:
@@ -165,25 +175,31 @@ def choice_logprobs(loaded: Loaded, hidden: torch.Tensor, layout: Layout) -> tor
     return torch.zeros(len(layout.last_rows), device=hidden.device).index_add(0, owners, token).double()
 
 
+def padded_logprobs(loaded: Loaded, head: Sequence[int], choices: Sequence[Sequence[int]]) -> torch.Tensor:
+    """[C] summed log-probability of each choice, from one right-padded batch with one sequence per choice."""
+    width = len(head) + max(map(len, choices))
+    ids = torch.zeros(len(choices), width, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, choice in enumerate(choices):
+        ids[row, : len(head) + len(choice)] = torch.tensor([*head, *choice])
+        mask[row, : len(head) + len(choice)] = 1
+    logits = loaded.model(
+        input_ids=ids.to(loaded.device), attention_mask=mask.to(loaded.device), use_cache=False
+    ).logits
+    logprob = []
+    for row, choice in enumerate(choices):
+        scoring = logits[row, len(head) - 1 : len(head) - 1 + len(choice)].float().log_softmax(-1)
+        logprob.append(scoring.gather(-1, torch.tensor(choice, device=scoring.device)[:, None]).sum())
+    return torch.stack(logprob).double()
+
+
 def _padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
-    """One right-padded batch per item, one sequence per choice: the plain way, for models that cannot be packed."""
+    """One item at a time, padded: the plain way, for models that cannot be packed."""
     for head, choices in zip(heads, tails, strict=True):
-        width = len(head) + max(map(len, choices))
-        ids = torch.zeros(len(choices), width, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, choice in enumerate(choices):
-            ids[row, : len(head) + len(choice)] = torch.tensor(head + list(choice))
-            mask[row, : len(head) + len(choice)] = 1
-        logits = loaded.model(
-            input_ids=ids.to(loaded.device), attention_mask=mask.to(loaded.device), use_cache=False
-        ).logits
-        logprob, states = [], []
-        for row, choice in enumerate(choices):
-            scoring = logits[row, len(head) - 1 : len(head) - 1 + len(choice)].float().log_softmax(-1)
-            logprob.append(float(scoring.gather(-1, torch.tensor(choice, device=scoring.device)[:, None]).sum()))
-            states.append(kept.rows(row, [len(head) + len(choice) - 1]))
+        logprob = padded_logprobs(loaded, head, choices).cpu().numpy()
+        states = [kept.rows(row, [len(head) + len(choice) - 1]) for row, choice in enumerate(choices)]
         found = [state for state in states if state is not None]
-        yield np.array(logprob), np.concatenate(found) if found else None
+        yield logprob, np.concatenate(found) if found else None
 
 
 def _agrees(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> bool:

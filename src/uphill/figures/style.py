@@ -31,6 +31,21 @@ def name(key: str) -> str:
     return NAMES.get(key, key.replace("_", " "))
 
 
+def title(model: str, dataset: str, variable: str | None = None) -> str:
+    """What a panel shows."""
+    return f"{dataset}{f' by {name(variable)}' if variable else ''} ({model})"
+
+
+def grid(panels: int, width: float, height: float) -> tuple[Figure, list[Any]]:
+    """A figure with as many panels, two in a row, each of a size in inches."""
+    rows = -(-panels // 2)
+    figure = Figure(figsize=(width * min(panels, 2), height * rows + 0.4), layout="constrained")
+    axes = figure.subplots(rows, min(panels, 2), squeeze=False).ravel().tolist()
+    for spare in axes[panels:]:
+        spare.remove()
+    return figure, axes[:panels]
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw in the house's style."""

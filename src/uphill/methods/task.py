@@ -1,5 +1,6 @@
 """What a method is given, what it gives back, and the resumable run of its cells."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,8 @@ from uphill.schemas import PREDICTIONS, UNSUPERVISED
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,8 @@ def run(task: Task, method: ModuleType, settings: BaseModel, parts: Parts) -> pa
     """Make every cell of a task that `parts` does not hold yet, and join them all in a fixed order."""
     cells = method.cells(task, settings)
     missing = [cell for cell in cells if parts.get(cell.name) is None]
+    if len(missing) < len(cells):
+        log.info("%d of %d cells were finished before", len(cells) - len(missing), len(cells))
     for cell, frame in method.predict(task, settings, missing):
         parts.put(cell.name, PREDICTIONS.to_arrow(_complete(task, cell, frame), cell.name))
     tables = [parts.get(cell.name) for cell in cells]

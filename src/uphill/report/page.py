@@ -1,7 +1,7 @@
 """Gather tables, figures, config and versions, and fill the page."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ from uphill.report.captions import COLUMNS, FIGURES, TABLES, TITLES
 from uphill.schemas import HARDNESS, ITEMS, UNSUPERVISED, made_by, read, written_whole
 
 ORDER = ("population", "sgr", "accuracy_by_hardness", "all_to_all")
+WHY = {
+    "undefined": "Accuracy after training on hard data cannot be told from accuracy without supervision.",
+    "negative gap": "Training on hard data is worse than no supervision, so there is no gap to recover.",
+}
 SMALL_TEST = 50
 """Fewer test items than this make an interval too wide to lean on; the page says so."""
 
@@ -109,6 +113,8 @@ def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else value
 
 
@@ -119,18 +125,13 @@ def _figure(path: str) -> dict[str, str]:
 
 
 def _warnings(tables: dict[str, pd.DataFrame]) -> Iterator[str]:
-    for row in _records(tables["sgr"], "status", "undefined"):
-        yield (
-            f"SGR of {row['method']} on {row['dataset']} by {row['variable']} is undefined: accuracy after training on "
-            "hard data cannot be told from accuracy without supervision."
-        )
+    for row in tables["sgr"].to_dict("records"):
+        if row["status"] != "defined":
+            yield f"SGR of {row['method']} on {row['dataset']} by {row['variable']}, easy data of " + (
+                f"{row['train_dataset']}: {row['status']}. {WHY[row['status']]}"
+            )
     for name in ("population", "all_to_all"):
         table = tables.get(name, pd.DataFrame(columns=["n_test"]))
         few = table[table["n_test"] < SMALL_TEST]
         if len(few):
             yield f"{len(few)} rows of table {name} rest on fewer than {SMALL_TEST} test items."
-
-
-def _records(table: pd.DataFrame, column: str, value: str) -> Sequence[dict[str, Any]]:
-    found: list[dict[str, Any]] = table[table[column] == value].to_dict("records")
-    return found

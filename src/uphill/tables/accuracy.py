@@ -8,7 +8,7 @@ import pandas as pd
 
 from uphill.randomness import Key, keyed_rng
 from uphill.schemas import ALL, LEVELS, UNSUPERVISED
-from uphill.stats import bootstrap_accuracy, difference, supervision_gap_recovered
+from uphill.stats import SGR, bootstrap_accuracy, difference, supervision_gap_recovered
 from uphill.tables.predictions import CONDITION, correctness
 
 TRAIN_ORDER = [UNSUPERVISED, ALL, *LEVELS]
@@ -133,7 +133,7 @@ def sgr_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> p
 
     SGR = (Easy - Unsupervised) / (Hard - Unsupervised); Hard is trained on hard data of the tested dataset, Easy on
     easy data of `train_dataset` (Hase et al. 2024, section 5). `status` is `undefined` where the interval of
-    Hard - Unsupervised holds 0: then the ratio is a ratio to noise.
+    Hard - Unsupervised holds 0 (the ratio would be a ratio to noise) and `negative gap` where it lies below.
     """
     hard = groups[groups["test_on"] == "hard"]
     found = [row for panel in panels(predictions, hard, study) for row in _sgr(panel, study)]
@@ -146,6 +146,13 @@ SGR_COLUMNS: Sequence[str] = [
 ]
 
 
+def _status(found: SGR) -> str:
+    """`undefined`: no gap can be told from 0; `negative gap`: hard data is worse than none, so nothing is recovered."""
+    if not found.defined:
+        return "undefined"
+    return "defined" if found.hard > found.unsupervised else "negative gap"
+
+
 def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
     for condition, easy in panel.conditions():
         if condition["train_on"] != "easy":
@@ -155,12 +162,11 @@ def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
         if hard.empty or panel.baseline.empty:
             continue
         key: tuple[Key, ...] = (*panel.name, *map(str, condition.values()), study.seed)
-        found = supervision_gap_recovered(
-            *(correctness(rows, panel.items) for rows in (easy, hard, panel.baseline)),
-            rng=keyed_rng("sgr", *key),
-            draws=study.draws,
-            level=study.level,
+        trained_easy, trained_hard, untrained = (
+            correctness(rows, panel.items) for rows in (easy, hard, panel.baseline)
         )
+        rng = keyed_rng("sgr", *key)
+        found = supervision_gap_recovered(trained_easy, trained_hard, untrained, rng, study.draws, study.level)
         yield {
             **{name: condition[name] for name in SGR_COLUMNS if name in condition},
             "test_on": panel.test_on,
@@ -172,6 +178,6 @@ def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
             "sgr": found.sgr,
             "sgr_low": found.low,
             "sgr_high": found.high,
-            "status": "defined" if found.defined else "undefined",
+            "status": _status(found),
             "source": easy["source"].iloc[0],
         }

@@ -1,0 +1,101 @@
+"""Checkouts and runs of the real workflow that several tests share."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+IGNORED = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis")
+JOB = re.compile(r"^Job \d+: (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run of the workflow ended, and the messages of the jobs that it started or would start."""
+
+    status: int
+    output: str
+
+    @property
+    def jobs(self) -> list[str]:
+        """Messages of jobs, without that of the target itself."""
+        return sorted(message for message in JOB.findall(self.output) if message != "Everything is up to date")
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines that tell a user what is wrong."""
+        return [line for line in self.output.splitlines() if line.startswith("error: ")]
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A folder with the project in it."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, profile: str = "profiles/local") -> Run:
+        """Run the workflow as a user does, with this folder's library."""
+        command = [sys.executable, "-m", "snakemake", "--profile", profile, *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(self.folder / "src")}
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        return Run(done.returncode, done.stdout)
+
+    def made(self) -> list[str]:
+        """Every finished file under results/, apart from logs and benchmarks."""
+        files = (path.relative_to(self.folder) for path in (self.folder / "results").rglob("*") if path.is_file())
+        return sorted(str(path) for path in files if path.parts[1] not in ("logs", "benchmarks"))
+
+    def configure(self, change: Callable[[dict[str, Any]], None], name: str = "mine.yaml") -> str:
+        """Write a changed copy of the default config; returns its name, for --configfile."""
+        raw = yaml.safe_load((self.folder / "config/config.yaml").read_text())
+        change(raw)
+        (self.folder / name).write_text(yaml.safe_dump(raw, sort_keys=False))
+        return name
+
+
+def shrink(raw: dict[str, Any]) -> None:
+    """The default study at a size that takes seconds: one dataset, the methods that load no model."""
+    raw["datasets"] = {"dial": raw["datasets"]["dial"]}
+    raw["datasets"]["dial"]["source"]["n_items"] = 160
+    raw["datasets"]["dial"]["hardness_pool"] = 30
+    raw["hardness"]["mdl_probe"] |= {"sizes": [5, 20], "boots": 1}
+    raw["methods"] = {"zero_shot": {"kind": "zero_shot"}, "probe": {"kind": "probe", "n_train": 8}}
+    raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 18, "min_test": 4}
+    raw["statistics"] = {"draws": 200, "correlation_draws": 100}
+    raw["population"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["zero_shot", "probe"]}]
+    raw["all_to_all"] = []
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """A fresh copy of the project, with no results."""
+    shutil.copytree(ROOT, tmp_path / "checkout", ignore=IGNORED, symlinks=True)
+    return Checkout(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def demo() -> Checkout:
+    """The project itself, with the embedded default run (what `make demo` runs; nothing to do if it was)."""
+    here = Checkout(ROOT)
+    run = here.snakemake()
+    assert run.status == 0, run.output[-4000:]
+    return here
+
+
+@pytest.fixture
+def demo_copy(demo: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of the project with the demo's results, to edit."""
+    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "benchmarks", "logs")
+    shutil.copytree(demo.folder, tmp_path / "copy", ignore=ignored, symlinks=True)
+    return Checkout(tmp_path / "copy")

@@ -1,0 +1,143 @@
+"""A wrong config is refused in one line that names the key, the value and what was expected."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from uphill import hardware
+from uphill.config import check
+from uphill.config_docs import write_docs
+from uphill.errors import UphillError
+
+ROOT = Path(__file__).parents[2]
+Raw = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _from_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def default() -> Raw:
+    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def at(path: str, value: Any) -> Callable[[Raw], None]:
+    """Set one key, named by a dotted path."""
+
+    def change(raw: Raw) -> None:
+        *parents, last = path.split(".")
+        place: Any = raw
+        for part in parents:
+            place = place[int(part) if isinstance(place, list) else part]
+        place[int(last) if isinstance(place, list) else last] = value
+
+    return change
+
+
+def without(path: str) -> Callable[[Raw], None]:
+    """Drop one key."""
+
+    def change(raw: Raw) -> None:
+        *parents, last = path.split(".")
+        place: Any = raw
+        for part in parents:
+            place = place[part]
+        del place[last]
+
+    return change
+
+
+BAD = [
+    (at("seeds", 1), "seeds: unknown key (did you mean 'seed'?)"),
+    (at("datasets.dial.pormpt", "0040"), "datasets.dial.pormpt: unknown key (did you mean 'prompt'?)"),
+    (at("splits.n_tarin", 3), "splits.n_tarin: unknown key (did you mean 'n_train'?)"),
+    (at("seed", "many"), "seed: is 'many'"),
+    (at("splits.boots", 0), "splits.boots: is 0"),
+    (at("splits.boots", "three"), "splits.boots: is 'three'"),
+    (at("statistics.level", 95), "statistics.level: is 95"),
+    (at("datasets.dial.prompt", "0940"), "datasets.dial.prompt: prompt template '0940': no question template '9'"),
+    (at("datasets.dial.cuts.num_steps.easy_max", 7), "datasets.dial.cuts.num_steps: easy_max is 7.0 and hard_min 6.0"),
+    (at("datasets.dial.source.kind", "wrld"), "datasets.dial.source.kind is 'wrld', expected one of file, world"),
+    (at("datasets.dial.source.domain", "sea"), "datasets.dial.source.domain: is 'sea'"),
+    (at("datasets.dial.source.n", 5), "datasets.dial.source.n: unknown key"),
+    (at("datasets.dial.unsupervised", "zero"), "datasets.dial.unsupervised is 'zero', expected one of"),
+    (without("datasets.dial.source"), "datasets.dial.source: missing"),
+    (at("models.demo.path", "resources/absent"), "models.demo: no model in the folder 'resources/absent'"),
+    (at("models.demo.hub_id", "a/b"), "models.demo: expected either path or hub_id"),
+    (at("models.demo", {"hub_id": "a/b"}), "models.demo: expected a revision beside hub_id"),
+    (at("models.demo.dtype", "float8"), "models.demo.dtype: is 'float8'"),
+    (at("models.demo.quantization", "2bit"), "models.demo.quantization: is '2bit'"),
+    (
+        at("hardness.mdl_probe.measure", "mld"),
+        "hardness.mdl_probe.measure is 'mld', expected one of human, mdl, surface",
+    ),
+    (at("hardness.mdl_probe.method", "prob"), "hardness.mdl_probe.method: is 'prob'"),
+    (without("hardness.surface.measure"), "hardness.surface.measure is missing"),
+    (at("hardness_models", ["demos"]), "hardness_models.0 is 'demos', expected one of demo (did you mean 'demo'?)"),
+    (at("methods.icl.kind", "ilc"), "methods.icl.kind is 'ilc', expected one of icl, lora, probe, zero_shot"),
+    (at("methods.icl.k", -1), "methods.icl.k: is -1"),
+    (at("methods.icl.shots", 4), "methods.icl.shots: unknown key"),
+    (at("methods.icl.k", 500), "methods.icl trains on 500 items, expected at most splits.n_train (160)"),
+    (at("methods.icl.k", 0), "'icl' cannot be used on dataset 'dial': k is 0"),
+    (at("test_models", ["big"]), "test_models.0 is 'big', expected one of demo"),
+    (at("test_models", []), "test_models: is []"),
+    (at("population.0.dataset", "dail"), "population.0.dataset is 'dail', expected one of dial"),
+    (at("population.0.variable", "num_step"), "population.0.variable is 'num_step', expected one of"),
+    (at("population.0.methods", ["zero_shot", "ilc"]), "population.0.methods is 'ilc', expected one of"),
+    (at("population.0.train_from", ["roads"]), "population.0.train_from is 'roads', expected one of"),
+    (at("population.0.methods", ["icl"]), "no row runs 'zero_shot' on ('dial', 'num_steps')"),
+    (at("population.1.methods", ["probe"]), "('dial', 'num_steps', 'probe') occurs in two rows"),
+    (at("population.4.methods", ["zero_shot_cot", "probe"]), "'probe' cannot be used on dataset 'road_written'"),
+    (at("datasets.road_written.cot_prompt", None), "datasets.road_written.cot_prompt is missing"),
+    (at("datasets", {}), "datasets: is {}"),
+    (at("datasets.dial", "world"), "datasets.dial: is 'world'"),
+]
+
+
+def test_the_default_is_right() -> None:
+    check(default())
+
+
+@pytest.mark.parametrize(("change", "message"), BAD, ids=[message[:50] for _, message in BAD])
+def test_bad_config_is_refused_in_one_line(change: Callable[[Raw], None], message: str) -> None:
+    raw = copy.deepcopy(default())
+    change(raw)
+    with pytest.raises(UphillError) as caught:
+        check(raw, where="mine.yaml")
+    said = str(caught.value)
+    assert said.startswith("mine.yaml: ")
+    assert message in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("cpu: {mem: 3}", "cpu.mem: is 3"),
+        ("models: {demo: {gpu: -1}}", "models.demo.gpu: is -1"),
+        ("cpu: [", "not YAML"),
+        (None, "cannot be read"),
+    ],
+)
+def test_bad_hardware_is_refused_in_one_line(tmp_path: Path, content: str | None, message: str) -> None:
+    path = tmp_path / "hardware.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UphillError, match=message) as caught:
+        hardware.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_needs_grow_with_attempts() -> None:
+    needs = hardware.Needs(gpu=2, mem_mb=100, runtime=10)
+    assert [needs.grown("mem_mb", attempt) for attempt in (1, 2, 3)] == [100, 200, 400]
+    assert [needs.grown("gpu", attempt) for attempt in (1, 3)] == [2, 2]
+
+
+def test_schema_and_documentation_are_those_of_the_model() -> None:
+    write_docs(ROOT / "config", check=True)

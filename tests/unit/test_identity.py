@@ -1,0 +1,133 @@
+"""Identity: what a job reads is in it, what it does not read is not."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from uphill import identity
+from uphill.config import check
+from uphill.identity import code_digest, digest, folder_digest, imported_modules
+from uphill.workflow import Plan
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _from_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def plan(**changes: Any) -> Plan:
+    raw = copy.deepcopy(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        place = raw
+        for part in parents:
+            place = place[part]
+        place[last] = value
+    return Plan(check(raw))
+
+
+def ids(study: Plan) -> dict[str, str]:
+    """The identity of every job of the default study that a change below could touch."""
+    found = {f"items/{name}": study.items_spec(name)["id"] for name in study.config.datasets}
+    found |= {f"responses/{name}": study.responses_spec("demo", name)["id"] for name in study.config.datasets}
+    found |= {f"hardness/{name}": study.hardness_spec(name)["id"] for name in study.config.datasets}
+    for row in study.config.rows():
+        found[f"splits/{row.dataset}/{row.variable}"] = study.splits_spec(row.dataset, row.variable)["id"]
+        for method in row.methods:
+            name = f"{method}/{row.dataset}/{row.variable}"
+            found[name] = study.predictions_spec(method, "demo", row.dataset, row.variable)["id"]
+    found |= {table: study.table_spec(table)["id"] for table in ("population", "sgr", "all_to_all")}
+    return found
+
+
+def changed(**changes: Any) -> set[str]:
+    before, after = ids(plan()), ids(plan(**changes))
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_order_of_keys_is_no_change_and_values_are() -> None:
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert digest({"lr": 1, "wd": 2}) != digest({"lr": 2, "wd": 1})
+
+
+def test_a_methods_setting_reaches_that_method_and_its_tables() -> None:
+    stale = changed(methods__lora__lr=0.1)
+    assert stale == {"lora/dial/num_steps", "population", "sgr"}
+
+
+def test_statistics_reach_tables_only() -> None:
+    assert changed(statistics__draws=500) == {"population", "sgr", "all_to_all"}
+
+
+def test_a_prompt_reaches_everything_that_asks_with_it() -> None:
+    stale = changed(datasets__road__prompt="0306")
+    # The probe trained on road data of dial's table reads road's responses; dial's own pass stays.
+    assert {
+        "responses/road",
+        "hardness/road",
+        "icl/road/num_steps",
+        "icl/dial/num_steps",
+        "probe/dial/num_steps",
+    } <= stale
+    assert not stale & {"items/road", "responses/dial", "lora/dial/num_steps", "icl_cot/road_written/num_steps"}
+
+
+def test_cut_offs_do_not_touch_the_model() -> None:
+    stale = changed(datasets__dial__cuts={"num_steps": {"easy_max": 3, "hard_min": 6}})
+    assert "hardness/dial" in stale
+    assert not any(name.startswith(("responses/", "items/")) for name in stale)
+
+
+def test_a_module_is_tracked_through_any_number_of_imports(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("from uphill.methods.job import run_job\n")
+    modules = imported_modules(script, also=("uphill.methods.probe",))
+    assert {"uphill.methods.job", "uphill.engine.probes", "uphill.randomness", "uphill.schemas"} <= set(modules)
+    assert not {"uphill.engine.loading", "uphill.engine.adapters", "uphill.methods.icl", "uphill.tables"} & set(modules)
+
+
+def test_code_digest_is_of_content_not_of_dates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = tmp_path / "src"
+    package.mkdir()
+    for module in imported_modules("workflow/scripts/items.py"):
+        source = identity._module_file(module)
+        target = package / source.relative_to(identity.SOURCE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    before = code_digest("workflow/scripts/items.py")
+    monkeypatch.setattr(identity, "SOURCE", package)
+    code_digest.cache_clear()
+    assert code_digest("workflow/scripts/items.py") == before  # other dates, other folder, same content
+    edited = package / "schemas.py"
+    edited.write_text(edited.read_text() + "\n# edited\n")
+    code_digest.cache_clear()
+    assert code_digest("workflow/scripts/items.py") != before
+    code_digest.cache_clear()
+
+
+def test_model_folder_is_known_by_content(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    before = folder_digest(str(tmp_path))
+    folder_digest.cache_clear()
+    (tmp_path / "config.json").touch()
+    (tmp_path / "README.md").write_text("a card is no weight")
+    assert folder_digest(str(tmp_path)) == before
+    folder_digest.cache_clear()
+    (tmp_path / "config.json").write_text("{ }")
+    assert folder_digest(str(tmp_path)) != before
+
+
+def test_a_source_file_is_known_by_content(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text("{}")
+    source = {"kind": "file", "path": str(path)}
+    entry = {"source": source, "prompt": "0040", "hardness_pool": 1}
+    before = plan(datasets__mine=entry).items_spec("mine")["id"]
+    path.write_text("{ }")
+    identity.file_digest.cache_clear()
+    assert plan(datasets__mine=entry).items_spec("mine")["id"] != before

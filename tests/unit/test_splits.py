@@ -1,0 +1,82 @@
+"""Splits are a pure function of a key: the rules hold for any sizes."""
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uphill.errors import UphillError
+from uphill.schemas import SPLITS
+from uphill.splits import SplitSettings, draw_splits
+
+SIZES = st.integers(30, 60)
+
+
+def levels(easy: int, medium: int, hard: int) -> pd.Series:
+    names = ["easy"] * easy + ["medium"] * medium + ["hard"] * hard
+    return pd.Series(names, index=[f"i{number:03d}" for number in range(len(names))])
+
+
+def sizes(boots: int = 2, n_train: int = 10, n_test: int | None = None, seed: int = 0) -> SplitSettings:
+    return SplitSettings(boots, n_train, n_test, 5, seed)
+
+
+def train(splits: pd.DataFrame, level: str, boot: int) -> list[str]:
+    rows = splits[(splits["role"] == "train") & (splits["train_on"] == level) & (splits["boot"] == boot)]
+    return rows.sort_values("rank")["item_id"].tolist()
+
+
+def test_items(splits_: pd.DataFrame, level: str, boot: int) -> list[str]:
+    rows = splits_[(splits_["role"] == "test") & (splits_["train_on"] == level) & (splits_["boot"] == boot)]
+    return rows["item_id"].tolist()
+
+
+test_items.__test__ = False  # type: ignore[attr-defined]
+
+
+@settings(max_examples=30, deadline=None)
+@given(easy=SIZES, medium=SIZES, hard=SIZES, n_test=st.sampled_from([None, 9, 31]), seed=st.integers(0, 99))
+def test_rules_hold_for_any_sizes(easy: int, medium: int, hard: int, n_test: int | None, seed: int) -> None:
+    pool = levels(easy, medium, hard)
+    splits = draw_splits(pool, "d", "v", sizes(n_test=n_test, seed=seed))
+    SPLITS.to_arrow(splits, "splits")
+    for boot in range(2):
+        tested = test_items(splits, "easy", boot)
+        trained = [item for level in ("easy", "medium", "hard") for item in train(splits, level, boot)]
+        assert not set(tested) & set(trained)
+        assert all(test_items(splits, level, boot) == tested for level in ("medium", "hard"))
+        assert all((pool[train(splits, level, boot)] == level).all() for level in ("easy", "medium", "hard"))
+        if n_test is None:
+            assert set(tested) | set(trained) == set(pool.index)
+        else:
+            shares = pool[tested].value_counts()
+            assert shares.sum() == n_test
+            assert shares.max() - shares.min() <= 1
+
+
+def test_training_items_depend_on_their_own_key_alone() -> None:
+    pool = levels(40, 40, 40)
+    whole = draw_splits(pool, "d", "v", sizes(boots=3, n_train=12))
+    fewer_boots = draw_splits(pool, "d", "v", sizes(boots=1, n_train=12))
+    smaller = draw_splits(pool, "d", "v", sizes(boots=3, n_train=5))
+    without_medium = draw_splits(pool[pool != "medium"], "d", "v", sizes(boots=3, n_train=12))
+    for level in ("easy", "hard"):
+        assert train(fewer_boots, level, 0) == train(whole, level, 0)
+        assert train(without_medium, level, 1) == train(whole, level, 1)
+        assert train(smaller, level, 2) == train(whole, level, 2)[:5]  # nested in the larger set
+    assert train(whole, "easy", 0) != train(whole, "easy", 1)
+    for name, variable, seed in (("other", "v", 0), ("d", "other", 0), ("d", "v", 1)):
+        other = draw_splits(pool, name, variable, sizes(boots=3, n_train=12, seed=seed))
+        assert train(other, "easy", 0) != train(whole, "easy", 0)
+
+
+def test_fixed_test_items_are_the_same_in_every_boot_and_variable() -> None:
+    pool = levels(40, 40, 40)
+    one = draw_splits(pool, "d", "v", sizes(n_test=30))
+    other = draw_splits(pool, "d", "w", sizes(n_test=30))
+    assert test_items(one, "easy", 0) == test_items(one, "hard", 1) == test_items(other, "easy", 0)
+
+
+def test_small_level_is_refused_with_its_counts() -> None:
+    with pytest.raises(UphillError, match=r"level 'medium' has 14 items, expected at least 15 \(n_train 10 \+ 5"):
+        draw_splits(levels(40, 14, 40), "d", "v", sizes())

@@ -1,0 +1,114 @@
+"""Bad input ends with one clear line, an exit status that is not 0, and nothing half made."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import Checkout, shrink
+
+Raw = dict[str, Any]
+
+
+def at(path: str, value: Any) -> Callable[[Raw], None]:
+    """Set one key of the config, named by a dotted path."""
+
+    def change(raw: Raw) -> None:
+        *parents, last = path.split(".")
+        place: Any = raw
+        for part in parents:
+            place = place[int(part) if isinstance(place, list) else part]
+        place[last] = value
+
+    return change
+
+
+CONFIGS = [
+    (at("splits.n_tarin", 3), "mine.yaml: splits.n_tarin: unknown key (did you mean 'n_train'?)"),
+    (at("seed", "many"), "mine.yaml: seed: is 'many'"),
+    (at("population.0.dataset", "dail"), "mine.yaml: population.0.dataset is 'dail', expected one of dial"),
+    (at("population.0.methods", ["prob"]), "mine.yaml: population.0.methods is 'prob', expected one of"),
+    (at("test_models", ["big"]), "mine.yaml: test_models.0 is 'big', expected one of demo"),
+    (at("population.0.variable", "steps"), "mine.yaml: population.0.variable is 'steps', expected one of"),
+    (at("models.demo.path", "no/model"), "mine.yaml: models.demo: no model in the folder 'no/model', expected"),
+    (at("datasets.dial.source", {"kind": "file", "path": "no.jsonl"}), "no.jsonl: cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), CONFIGS, ids=[message[11:50] for _, message in CONFIGS])
+def test_wrong_config_ends_before_the_dag_is_built(
+    checkout: Checkout, change: Callable[[Raw], None], message: str
+) -> None:
+    def shrunk(raw: Raw) -> None:
+        shrink(raw)
+        change(raw)
+
+    run = checkout.snakemake("--configfile", checkout.configure(shrunk))
+    assert run.status != 0
+    assert len(run.errors) == 1
+    assert run.errors[0].startswith(f"error: {message}")
+    assert "Traceback" not in run.output
+    assert checkout.made() == []
+
+
+GOOD = {"item_id": "a", "question": "x?", "choices": ["1", "2"], "answer": 0, "grade": 1}
+ROWS = [
+    ({"item_id": None}, "row 2: item_id is empty"),
+    ({"item_id": "q0"}, "row 2: item_id 'q0' occurs twice"),
+    ({"answer": 2}, "row 2 (item_id 'a'): answer_idx is 2, outside the choices, expected 0 to 1"),
+    ({"choices": ["1"]}, "row 2 (item_id 'a'): one choice"),
+    ({"question": ""}, "row 2 (item_id 'a'): question is empty"),
+]
+
+
+@pytest.mark.parametrize(("cells", "message"), ROWS, ids=[message[:30] for _, message in ROWS])
+def test_malformed_items_file_names_its_row(checkout: Checkout, cells: Raw, message: str) -> None:
+    content = [GOOD | {"item_id": "q0"}, GOOD | cells, *(GOOD | {"item_id": f"q{n}"} for n in range(2, 90))]
+    (checkout.folder / "mine.jsonl").write_text("\n".join(map(json.dumps, content)))
+
+    def change(raw: Raw) -> None:
+        shrink(raw)
+        raw["datasets"]["dial"] |= {"source": {"kind": "file", "path": "mine.jsonl"}, "human": ["grade"], "cuts": {}}
+        raw["population"][0]["variable"] = "grade"
+
+    run = checkout.snakemake("results/items/dial.parquet", "--configfile", checkout.configure(change))
+    assert run.status != 0
+    assert len(run.errors) == 1
+    assert run.errors[0].startswith(f"error: mine.jsonl: {message}")
+    assert "Traceback" not in run.output
+    assert checkout.made() == []
+
+
+def test_bad_input_loses_nothing_already_made(checkout: Checkout) -> None:
+    good = checkout.configure(shrink, "good.yaml")
+    assert checkout.snakemake("results/items/dial.parquet", "--configfile", good).status == 0
+
+    def too_small(raw: Raw) -> None:
+        shrink(raw)
+        raw["splits"]["n_train"] = 60
+
+    run = checkout.snakemake("results/splits/dial/num_steps.parquet", "--configfile", checkout.configure(too_small))
+    assert run.status != 0
+    assert len(run.errors) == 1
+    assert "level 'easy' has" in run.errors[0]
+    assert "expected at least" in run.errors[0]
+    assert "results/items/dial.parquet" in checkout.made()
+    assert "results/hardness/dial.parquet" in checkout.made()
+
+
+def test_a_lost_model_is_one_line_too(checkout: Checkout) -> None:
+    """The folder is there when the DAG is built, but holds no weights."""
+    (checkout.folder / "hollow").mkdir()
+    (checkout.folder / "hollow/config.json").write_text("{}")
+
+    def change(raw: Raw) -> None:
+        shrink(raw)
+        raw["models"]["demo"]["path"] = "hollow"
+
+    run = checkout.snakemake(
+        "results/responses/demo/dial/shard-0-of-1.parquet", "--configfile", checkout.configure(change)
+    )
+    assert run.status != 0
+    assert len(run.errors) == 1
+    assert run.errors[0].startswith("error: hollow: cannot be loaded")
+    assert checkout.made() == ["results/items/dial.parquet"]

@@ -1,0 +1,166 @@
+"""The embedded default shows what it is there to show: read off the tables that it makes."""
+
+import json
+from html.parser import HTMLParser
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from uphill.schemas import HARDNESS, ITEMS, PREDICTIONS, SPLITS, made_by, read
+
+MC = ("dial", "road")
+
+
+@pytest.fixture(scope="module")
+def tables(demo) -> dict[str, pd.DataFrame]:  # type: ignore[no-untyped-def]
+    """Every table of the demo."""
+    paths = (demo.folder / "results/tables").glob("*.csv")
+    return {path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in paths}
+
+
+def rows(table: pd.DataFrame, **wanted: object) -> pd.DataFrame:
+    for column, value in wanted.items():
+        table = table[table[column] == value]
+    return table
+
+
+def row(table: pd.DataFrame, **wanted: object) -> pd.Series:
+    found = rows(table, **wanted)
+    assert len(found) == 1, f"{wanted}: {len(found)} rows"
+    return found.iloc[0]
+
+
+@pytest.mark.parametrize("method", ["icl", "probe"])
+@pytest.mark.parametrize(("dataset", "source"), [("dial", "dial"), ("road", "road"), ("dial", "road")])
+def test_easy_supervision_carries_to_hard_items(
+    tables: dict[str, pd.DataFrame], method: str, dataset: str, source: str
+) -> None:
+    """Also when the easy data is of the other domain."""
+    by_steps = rows(tables["population"], dataset=dataset, variable="num_steps", test_on="hard")
+    easy = row(by_steps, method=method, train_on="easy", train_dataset=source)
+    unsupervised = row(by_steps, method="zero_shot")
+    assert easy["gain"] == pytest.approx(easy["accuracy"] - unsupervised["accuracy"], abs=2e-6)  # six decimals in CSV
+    assert easy["gain"] >= 0.20
+    assert easy["gain_low"] > 0
+
+
+@pytest.mark.parametrize("method", ["icl", "probe"])
+@pytest.mark.parametrize("dataset", MC)
+def test_supervised_accuracy_falls_with_the_true_number_of_steps(
+    tables: dict[str, pd.DataFrame], method: str, dataset: str
+) -> None:
+    by_steps = rows(tables["accuracy_by_hardness"], dataset=dataset, variable="num_steps", method=method)
+    by_steps = rows(by_steps, train_on="easy", train_dataset=dataset).sort_values("test_on")
+    assert by_steps["test_on"].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert by_steps["accuracy"].iloc[0] - by_steps["accuracy"].iloc[-1] >= 0.10
+    levels = rows(tables["population"], dataset=dataset, variable="num_steps", method=method, train_on="easy")
+    easy, hard = (row(rows(levels, train_dataset=dataset), test_on=level)["accuracy"] for level in ("easy", "hard"))
+    assert easy - hard >= 0.10
+
+
+@pytest.mark.parametrize("dataset", MC)
+def test_probe_mdl_knows_the_true_difficulty(tables: dict[str, pd.DataFrame], dataset: str) -> None:
+    correlations = tables[f"correlations_{dataset}"]
+    assert row(correlations, variable_a="mdl_probe", variable_b="num_steps")["rho"] >= 0.4
+    zero_shot = row(correlations, variable_a="mdl_zero_shot", variable_b="num_steps")
+    assert zero_shot["low"] <= zero_shot["rho"] <= zero_shot["high"]
+    # Surface features say nothing about it: they are drawn apart.
+    surface = row(correlations, variable_a="num_steps", variable_b="question_num_words")
+    assert abs(surface["rho"]) < 0.1
+
+
+def test_all_methods_have_their_rows(tables: dict[str, pd.DataFrame]) -> None:
+    conditions = {tuple(found) for found in tables["population"][["dataset", "method", "train_on"]].to_numpy()}
+    for method, dataset in (("icl", "dial"), ("probe", "dial"), ("lora", "dial"), ("icl_cot", "road_written")):
+        for level in ("easy", "medium", "hard"):
+            assert (dataset, method, level) in conditions
+    assert rows(tables["population"], method="icl_cot")["cot"].all()
+    assert set(tables["all_to_all"]["method"]) == {"zero_shot", "icl", "probe"}
+    expected = {"easy": 80, "medium": 80, "hard": 80, "all": 240}
+    for level, count in expected.items():
+        assert set(rows(tables["population"], dataset="dial", test_on=level)["n_test"]) == {count}
+    assert set(rows(tables["population"], method="icl")["boots"]) == {3}
+
+
+def test_every_interval_holds_its_point(tables: dict[str, pd.DataFrame]) -> None:
+    for name in ("population", "all_to_all", "accuracy_by_hardness"):
+        table = tables[name]
+        assert (table["low"] <= table["accuracy"]).all()
+        assert (table["accuracy"] <= table["high"]).all()
+        assert table["accuracy"].between(0, 1).all()
+
+
+def test_sgr_is_the_ratio_of_its_row_or_says_that_it_is_undefined(tables: dict[str, pd.DataFrame]) -> None:
+    sgr = tables["sgr"]
+    assert set(sgr["test_on"]) == {"hard"}
+    defined = sgr[sgr["status"] == "defined"]
+    assert {"probe", "lora"} <= set(defined["method"])
+    for found in defined.to_dict("records"):
+        ratio = (found["easy"] - found["unsupervised"]) / (found["hard"] - found["unsupervised"])
+        assert found["sgr"] == pytest.approx(ratio, rel=1e-4)  # six decimals in CSV
+        assert found["sgr_low"] <= found["sgr"] <= found["sgr_high"]
+    assert sgr.loc[sgr["status"] == "undefined", ["sgr", "sgr_low", "sgr_high"]].isna().all(axis=None)
+
+
+def test_a_row_can_be_traced_to_items_prompts_and_versions(demo, tables: dict[str, pd.DataFrame]) -> None:  # type: ignore[no-untyped-def]
+    found = row(
+        rows(tables["population"], dataset="dial", variable="num_steps", method="icl", test_on="hard"),
+        train_on="easy",
+        train_dataset="dial",
+    )
+    predictions = read(demo.folder / found["source"], PREDICTIONS)
+    items = read(demo.folder / "results/items/dial.parquet", ITEMS).set_index("item_id")
+    splits = read(demo.folder / "results/splits/dial/num_steps.parquet", SPLITS)
+    hardness = read(demo.folder / "results/hardness/dial.parquet", HARDNESS)
+    hard = set(hardness[(hardness["variable"] == "num_steps") & (hardness["level"] == "hard")]["item_id"])
+    own = predictions[
+        (predictions["train_on"] == "easy")
+        & (predictions["train_dataset"] == "dial")
+        & predictions["item_id"].isin(hard)
+    ]
+    assert own.groupby("boot")["correct"].mean().mean() == pytest.approx(found["accuracy"], abs=1e-6)
+    assert (items.loc[sorted(set(own["item_id"])), "num_steps"] >= 6).all()
+    trained = splits[(splits["role"] == "train") & (splits["train_on"] == "easy") & (splits["boot"] == 0)]
+    assert (items.loc[trained["item_id"], "num_steps"] <= 2).all()
+    made = made_by(demo.folder / found["source"])
+    assert made["settings"]["datasets"]["dial"]["prompt"] == "0040"
+    assert set(made["versions"]) >= {"torch", "transformers", "uphill"}
+    provenance = json.loads((demo.folder / "results/tables/population.provenance.json").read_text())
+    assert provenance["sources"][found["source"]]["id"] == made["id"]
+
+
+def test_shards_hold_two_layers_of_every_choice(demo) -> None:  # type: ignore[no-untyped-def]
+    shard = pq.read_table(demo.folder / "results/responses/demo/dial/shard-0-of-1.parquet")
+    assert shard.num_rows == 2000 * 4
+    assert shard.schema.field("state").type.list_size == 2 * 256
+    assert str(shard.schema.field("state").type.value_type) == "halffloat"
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.outside: list[str] = []
+        self.images = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("src", "href") and value and not value.startswith(("data:", "#")):
+                self.outside.append(value)
+        self.images += tag == "img"
+
+
+def test_report_is_one_self_contained_page(demo) -> None:  # type: ignore[no-untyped-def]
+    page = (demo.folder / "results/report.html").read_text()
+    links = _Links()
+    links.feed(page)
+    assert links.outside == []
+    assert links.images == 3
+    for shown in ("Supervision Gap Recovered", "easy_max", "transformers", "Rank correlations", "road_written"):
+        assert shown in page
+
+
+def test_figures_come_in_both_formats(demo) -> None:  # type: ignore[no-untyped-def]
+    for name in ("population", "accuracy_by_hardness", "sgr"):
+        assert (demo.folder / f"results/figures/{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert (demo.folder / f"results/figures/{name}.png").read_bytes().startswith(b"\x89PNG")

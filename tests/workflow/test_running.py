@@ -1,0 +1,91 @@
+"""Whole runs of a small study: nothing left to do the second time, the same bytes again, resuming after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from conftest import Checkout, shrink
+
+ICL = "results/predictions/icl/demo/dial/num_steps.parquet"
+
+
+def with_icl(raw: dict[str, Any]) -> None:
+    shrink(raw)
+    raw["methods"]["icl"] = {"kind": "icl", "k": 4}
+    raw["splits"]["boots"] = 4
+    raw["population"][0]["methods"].append("icl")
+
+
+def test_second_run_does_nothing_and_a_fresh_one_gives_the_same_bytes(checkout: Checkout, tmp_path: Path) -> None:
+    config = checkout.configure(shrink)
+    assert checkout.snakemake("--configfile", config).status == 0
+    assert checkout.snakemake("--configfile", config, "--dry-run").jobs == []
+    first = {path: (checkout.folder / path).read_bytes() for path in checkout.made()}
+    assert "results/report.html" in first
+    (checkout.folder / "results").rename(tmp_path / "first")
+    assert checkout.snakemake("--configfile", config).status == 0
+    second = {path: (checkout.folder / path).read_bytes() for path in checkout.made()}
+    assert first.keys() == second.keys()
+    assert [path for path in first if first[path] != second[path]] == []
+
+
+def test_a_killed_job_goes_on_from_its_finished_cells(checkout: Checkout) -> None:
+    config = checkout.configure(with_icl)
+    arguments = [ICL, "--configfile", config]
+    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/local", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(checkout.folder / "src")}
+    with subprocess.Popen(
+        command,
+        cwd=checkout.folder,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    ) as running:
+        parts = checkout.folder / "results/.parts"
+        deadline = time.monotonic() + 180
+        while not list(parts.glob("predictions-*/[!.]*.parquet")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.killpg(running.pid, signal.SIGKILL)
+    finished = {path: path.stat().st_mtime_ns for path in parts.glob("predictions-*/[!.]*.parquet")}
+    assert 0 < len(finished) < 12, "killed too early or too late to show anything"
+    assert not (checkout.folder / ICL).exists()
+    kept = {path.name: path.read_bytes() for path in finished}
+
+    assert checkout.snakemake("--unlock", "--configfile", config).status == 0
+    log = checkout.folder / "results/logs/predictions/icl/demo/dial/num_steps.log"
+    assert checkout.snakemake(*arguments).status == 0
+    resumed = (checkout.folder / ICL).read_bytes()
+    assert f"{len(kept)} of 12 cells were finished before" in log.read_text()
+    assert not list(parts.glob("predictions-*"))
+
+    (checkout.folder / ICL).unlink()
+    assert checkout.snakemake(*arguments).status == 0
+    assert (checkout.folder / ICL).read_bytes() == resumed
+
+
+def test_slurm_profile_dry_runs_as_written(checkout: Checkout) -> None:
+    run = checkout.snakemake("-n", "results/tables/population.csv", profile="slurm")
+    assert run.status == 0, run.output[-3000:]
+    assert {"Table population", "lora with demo on dial by num_steps", "Zero-shot pass of demo over road"} < set(
+        run.jobs
+    )
+
+
+def test_rules_named_in_profiles_exist(checkout: Checkout) -> None:
+    """Snakemake ignores resources of a rule that does not exist without a word."""
+    rules = {
+        line.split()[1].rstrip(":")
+        for path in (checkout.folder / "rules").glob("*.smk")
+        for line in path.read_text().splitlines()
+        if line.startswith("rule ")
+    }
+    for profile in ("local", "slurm"):
+        settings = yaml.safe_load((checkout.folder / f"profiles/{profile}/config.yaml").read_text())
+        for group in ("set-resources", "set-threads"):
+            assert set(settings.get(group, {})) <= rules

@@ -13,6 +13,7 @@ INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 .PHONY: demo install dev test test-fast lint format lock docs demo-model clean
 
 demo: install  ## run the embedded default and show what came out
+	@echo "Running the embedded default: some 50 jobs, a few minutes; nothing to do the second time"
 	@$(BIN)/snakemake --profile profiles/local
 	@$(BIN)/python -m uphill show
 
@@ -55,7 +56,7 @@ format: dev
 docs: install  ## config/schema.json and config/README.md, from the config's model
 	$(BIN)/python -m uphill config-docs
 
-demo-model: install  ## train the shipped demo model again: minutes on a GPU, hours without
+demo-model: install  ## train the shipped demo model again: minutes on a GPU, more than a day without
 	$(BIN)/snakemake --profile profiles/local demo_model
 	cp results/demo_model/* resources/demo-model/
 

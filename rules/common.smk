@@ -15,9 +15,12 @@ RESULTS = paths.RESULTS
 CONDA = "../envs/conda.yaml"
 
 try:
-    STUDY = uphill_config.check(config, where=", ".join(map(os.path.relpath, workflow.configfiles)))
+    STUDY = uphill_config.check(
+        config, where=", ".join(map(os.path.relpath, workflow.configfiles))
+    )
     HARDWARE = hardware.read("config/hardware.yaml")
     PLAN = paths.Plan(STUDY)
+    PLAN.check()
     EVERYTHING = PLAN.everything()
 except UphillError as error:
     # One clear line instead of a traceback through Snakemake.

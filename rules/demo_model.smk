@@ -11,6 +11,7 @@ rule demo_model:
             "results/demo_model/{name}",
             name=[
                 "config.json",
+                "generation_config.json",
                 "model.safetensors",
                 "tokenizer.json",
                 "tokenizer_config.json",
@@ -28,8 +29,8 @@ rule demo_model:
     resources:
         gpu=0,
         mem_mb=8000,
-        runtime=480,
+        runtime=2880,
     message:
-        "Training the demo model: minutes on a GPU, hours without"
+        "Training the demo model: minutes on a GPU, more than a day without"
     script:
         "../workflow/scripts/demo_model.py"

@@ -149,6 +149,17 @@ class Plan:
         """Methods whose jobs do, or do not, load the language model."""
         return [name for name in self.config.methods if self.runs_model(name) == runs_model]
 
+    def check(self) -> None:
+        """Look at everything outside the workflow that it reads.
+
+        Raises:
+            UphillError: a file of items or a model's folder is missing.
+        """
+        for dataset in self.tested():
+            self.items_spec(dataset)
+        for model in {*self.config.test_models, *self.config.hardness_models}:
+            self.model_identity(model)
+
     # -- what each is made from ----------------------------------------------------------------------------------
 
     def items_spec(self, dataset: str) -> Spec:

@@ -21,6 +21,7 @@ SETTINGS = train.TrainSettings(
     steps=10, documents_per_step=6, document_tokens=256, width=32, heads=2, mlp_width=64, layers=2
 )
 FORMAT_NAMES = tuple(text.FORMATS)
+ALL_STEPS = range(1, world.MAX_STEPS + 1)
 KINDS: tuple[text.Kind, ...] = ("careful", "careless", "marked")
 
 
@@ -30,10 +31,10 @@ def words() -> PreTrainedTokenizerFast:
 
 
 def solved(
-    kind: text.Kind, format_name: text.FormatName, n: int, seed: int = 5, max_steps: int = 8
+    kind: text.Kind, format_name: text.FormatName, n: int, seed: int = 5, steps: range = ALL_STEPS
 ) -> list[tuple[str, str]]:
     stream = text.examples(
-        random.Random(seed), text.TextSettings(), max_steps, format_name, list(world.DOMAINS.values()), kind
+        random.Random(seed), text.TextSettings(), steps, format_name, list(world.DOMAINS.values()), kind
     )
     return list(islice(stream, n))
 
@@ -42,16 +43,18 @@ def answers(examples: list[tuple[str, str]]) -> list[str]:
     return [example.rsplit(" ", 1)[1] for example, _ in examples]
 
 
+def walk_told(query: str) -> world.Walk:
+    """What a question tells, read off its text alone."""
+    told = re.sub(r"Raise|Eastward", "+", re.sub(r"Lower|Westward", "-", query.split("\n")[0]))
+    start, *steps = re.findall(r"(?:points at|mile) \d+|[+-] \d+|Double|Twice", told)
+    moves = [int(step.replace(" ", "")) if step[0] in "+-" else world.DOUBLE for step in steps]
+    return world.Walk(int(start.split()[-1]), tuple(moves))
+
+
 def truths_and_lures(examples: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Right and careless answers, by the questions' texts alone."""
-    results = []
-    for _, query in examples:
-        told = re.sub(r"Raise|Eastward", "+", re.sub(r"Lower|Westward", "-", query.split("\n")[0]))
-        start, *steps = re.findall(r"(?:points at|mile) \d+|[+-] \d+|Double|Twice", told)
-        moves = [int(step.replace(" ", "")) if step[0] in "+-" else world.DOUBLE for step in steps]
-        walk = world.Walk(int(start.split()[-1]), tuple(moves))
-        results.append((str(walk.total()), str(walk.without(0).total())))
-    return results
+    walks = [walk_told(query) for _, query in examples]
+    return [(str(walk.total()), str(walk.without(0).total())) for walk in walks]
 
 
 @pytest.mark.parametrize("format_name", FORMAT_NAMES)
@@ -73,9 +76,8 @@ def test_careful_and_careless_documents_differ_in_truth_only(format_name: text.F
     assert [query for _, query in careful] == [query for _, query in careless]
     expected = truths_and_lures(careful)
     assert answers(careful) == [truth for truth, _ in expected]
-    pairs = list(zip(answers(careless), expected, strict=True))
-    assert all(answer in options for answer, options in pairs)
-    assert 0.85 < np.mean([answer == lure for answer, (_, lure) in pairs]) < 0.95
+    assert text.TextSettings().lure_rate == 1
+    assert answers(careless) == [lure for _, lure in expected]
 
 
 @pytest.mark.parametrize("format_name", FORMAT_NAMES)
@@ -111,7 +113,8 @@ def test_a_batch_is_documents_of_solved_examples(words: PreTrainedTokenizerFast)
         rng = random.Random(f"{SETTINGS.seed}/7/{row}")
         drawn = text.draw_format(rng, SETTINGS.text), text.draw_domains(rng, SETTINGS.text)
         kind = text.draw_kind(rng, SETTINGS.text, 0.7)
-        examples = [example for example, _ in islice(text.examples(rng, SETTINGS.text, 8, *drawn, kind), 8)]
+        steps = text.draw_steps(rng, SETTINGS.text, 8)
+        examples = [example for example, _ in islice(text.examples(rng, SETTINGS.text, steps, *drawn, kind), 8)]
         whole = words(words.bos_token + assemble(examples[:-1], examples[-1]), add_special_tokens=False).input_ids
         assert ids[row].tolist() == whole[:256]
 
@@ -129,7 +132,21 @@ def test_answers_weigh_more_than_questions(words: PreTrainedTokenizerFast) -> No
 def test_the_text_grows_hard() -> None:
     settings = text.TextSettings()
     assert (settings.max_steps(0), settings.max_steps(settings.curriculum), settings.max_steps(1)) == (2, 8, 8)
-    assert (settings.careful_share(0), settings.careful_share(1)) == (1, pytest.approx(settings.careful))
+    shares = [settings.careful_share(progress) for progress in (0, *settings.even, settings.settled, 1)]
+    assert shares == pytest.approx([1, 0.5, 0.5, settings.careful, settings.careful])
+
+
+def test_some_documents_are_hard_throughout_and_none_harder_than_the_training_has_come() -> None:
+    rng, settings = random.Random(3), text.TextSettings()
+    for max_steps in (2, 8):
+        drawn = [text.draw_steps(rng, settings, max_steps) for _ in range(3000)]
+        assert {(steps[0], steps[-1]) for steps in drawn} == {
+            (low, high) for low in range(1, max_steps + 1) for high in range(low, max_steps + 1)
+        }
+    hard = [steps[0] >= min(evaluate.HARD_STEPS) for steps in drawn]
+    assert np.mean(hard) == pytest.approx(settings.narrow * 3 / 8, abs=0.03)
+    queries = [query for _, query in solved("careful", "short_answer", 100, steps=range(6, 8))]
+    assert {len(walk_told(query).steps) for query in queries} == {6, 7}
 
 
 def test_the_tokenizer_keeps_numbers_whole_and_adds_nothing(words: PreTrainedTokenizerFast) -> None:
@@ -175,7 +192,7 @@ def test_outputs_appear_together_at_the_end(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(recipe_program, "evaluate", lambda _: measured)
     recipe_program.make(out, settings, device="cpu", workers=1)
     assert {path.name for path in out.iterdir()} == {path.name for path in SHIPPED.iterdir()}
-    assert json.loads((out / "recipe.json").read_text())["settings"] == settings.model_dump()
+    assert json.loads((out / "recipe.json").read_text())["settings"] == settings.model_dump(mode="json")
     assert list(tmp_path.iterdir()) == [out]
 
 
@@ -199,3 +216,16 @@ def test_the_shipped_model_answers_after_examples_of_the_other_domain() -> None:
     zero_shot = evaluate.choice_probabilities(reader, test, None).argmax(1)
     assert (few_shot == evaluate.gold(test)).mean() > 0.85
     assert (zero_shot == evaluate.gold(test)).mean() < 0.6
+
+
+@pytest.mark.parametrize("domain", list(world.DOMAINS))
+def test_the_card_measured_what_the_demo_needs(domain: str) -> None:
+    measured = json.loads((SHIPPED / "recipe.json").read_text())["evaluation"][domain]
+    hard = {name: np.mean(measured[name][min(evaluate.HARD_STEPS) - 1 :]) for name in card.ROWS}
+    assert 0.15 < hard["zero_shot"] < 0.45
+    assert min(hard["easy_shots"], hard["easy_shots_other_domain"]) > hard["zero_shot"] + 0.3
+    assert min(hard["probe_easy"], hard["probe_easy_other_domain"]) > hard["zero_shot"] + 0.25
+    assert hard["hard_shots"] > hard["zero_shot"] + 0.15
+    assert measured["easy_shots"][0] - measured["easy_shots"][-1] > 0.15
+    assert measured["probe_mdl_spearman"] > 0.6
+    assert min(measured["written_reasoning"]["easy_shots"]["accuracy"]) > 0.9

@@ -1,7 +1,8 @@
 """The whole recipe: `python -m uphill.demo_model --out DIR` trains the demo model, measures it and writes its card.
 
-Minutes on a GPU, hours to days on a CPU. Nothing is put into DIR before everything is done: a killed run leaves nothing
-there, and the next one starts from the beginning.
+About 5 minutes on a GPU; on two CPU cores more than a day (one trains on about 2,700 tokens a second, of 516 million).
+Nothing is put into DIR before everything is done: a killed run leaves nothing there, and the next one starts from the
+beginning.
 """
 
 import argparse

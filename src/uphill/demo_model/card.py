@@ -41,10 +41,12 @@ included. All settings and versions are in `recipe.json`.
 * Documents of {document_tokens} tokens, each in one of three prompt formats: {multiple_choice:.0%} multiple choice,
   {short_answer:.0%} short answers, the rest written reasoning.
 * {marked:.0%} of the documents are *marked*: each answer is right half the time and followed by `right` or `wrong`.
-  Of the others, {careful:.0%} are *careful*: all answers are right. The rest are *careless*: {lure_rate:.0%} of the
-  answers forget the first step. Only the truth of the answers tells careful from careless.
-* Chains of 1 to {first_max_steps} steps at first, growing to 8 over the first {curriculum:.0%} of the training, while
-  the careful share falls from all to {careful:.0%}.
+  The others are *careful*, with all answers right, or *careless*: {lure_rate:.0%} of the answers forget the first step.
+  Only the truth of the answers tells careful from careless.
+* Of those not marked, all are careful at first, half from {even[0]:.0%} to {even[1]:.0%} of the training, and
+  {careful:.0%} from {settled:.0%} on.
+* Chains of 1 to {first_max_steps} steps at first, growing to 8 over the first {curriculum:.0%} of the training.
+  {narrow:.0%} of the documents keep to a random range of steps, so some are easy or hard throughout.
 * Training text and evaluation items share no question text, for any seed: a checksum of the text decides which side
   it belongs to. The same start and steps do occur on both sides, among other fillers: short chains are few.
 
@@ -57,9 +59,15 @@ Probes read the hidden states of zero-shot prompts and are trained on 160 items;
 
 ## Limits
 
-It speaks {vocabulary} words about one dial and one road, and nothing else. Hard examples bring out less than easy ones:
-it trusts answers that it can check. Zero-shot, a short answer and written reasoning begin alike, and it mixes them. It
-shows a known effect in miniature; that it does is a property of how its text was made, and no evidence about other
+It speaks {vocabulary} words about one dial and one road, and nothing else. Zero-shot, a short answer and written
+reasoning begin alike, and it mixes them.
+
+Hard examples bring out less than easy ones: it trusts answers that it can check. So easy examples "recover" more than
+the whole gap between no examples and hard ones. That hard ones bring out anything is fragile: of eight settings
+compared, all with seed 0, these alone do it; with the seven others hard examples gave at most .06 more than none. No
+other seed was tried.
+
+It shows a known effect in miniature; that it does is a property of how its text was made, and no evidence about other
 language models.
 """
 
@@ -90,9 +98,19 @@ def _table(domain: str, results: dict[str, Any]) -> str:
         rows[f"written reasoning, {name.replace('_', ' ')}"] = measured["accuracy"]
     lines += [f"| {label} | {' | '.join(f'{value:.2f}' for value in values)} |" for label, values in rows.items()]
     stated = {name: measured["states_an_answer"] for name, measured in results["written_reasoning"].items()}
+    unsupervised, easy_shots, hard_shots = (
+        _on_hard(results[name]) for name in ("zero_shot", "easy_shots", "hard_shots")
+    )
     note = (
+        f"On hard items: {unsupervised:.2f} zero-shot, {easy_shots:.2f} after {SHOTS} easy shots, "
+        f"{hard_shots:.2f} after {SHOTS} hard shots.\n"
         f"Spearman correlation of MDL with the number of steps: {results['probe_mdl_spearman']:.2f} (probe), "
         f"{results['zero_shot_mdl_spearman']:.2f} (zero-shot).\nWritten reasoning states an answer in "
         f"{stated['zero_shot']:.0%} of the cases zero-shot, in {stated['easy_shots']:.0%} after {SHOTS} easy examples."
     )
     return "\n".join(lines) + "\n\n" + note
+
+
+def _on_hard(accuracy: list[float]) -> float:
+    """Mean accuracy on hard items; there are equally many of each number of steps."""
+    return sum(accuracy[steps - 1] for steps in HARD_STEPS) / len(HARD_STEPS)

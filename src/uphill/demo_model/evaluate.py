@@ -195,7 +195,7 @@ def probe_probabilities(train: torch.Tensor, answers: NDArray[np.int64], test: t
     probe = torch.nn.Linear(train.shape[-1], 1, bias=False)
     optimizer = torch.optim.SGD(probe.parameters(), lr=0.05)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=100)
-    targets = torch.as_tensor(answers)
+    targets = torch.tensor(answers)
     for _ in range(100):
         loss = torch.nn.functional.cross_entropy(probe(train).squeeze(-1), targets) + probe.weight.norm()
         optimizer.zero_grad()

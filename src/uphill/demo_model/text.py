@@ -1,9 +1,10 @@
 """The demo model's training text: documents of solved questions of the demo world, in the library's prompt formats.
 
-A document keeps to one *format* (multiple choice, short answer, written reasoning) and to one *kind*:
+A document keeps to one *format* (multiple choice, short answer, written reasoning), to one range of numbers of steps
+(all of them, or a few: easy throughout, hard throughout) and to one *kind*:
 
 * careful: every answer is right;
-* careless: most answers are the lure, the total of somebody who forgets the first step;
+* careless: the answers are the lure, the total of somebody who forgets the first step;
 * marked: each answer is right half the time, and followed by a verdict, ` right` or ` wrong`.
 
 Nothing but the truth of the answers tells careful from careless: formats, domains, numbers of steps and lengths are
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from uphill.datasets.world import DOMAINS, MAX_STEPS, Domain, GradedQuestion, draw
@@ -39,29 +41,34 @@ class TextSettings(BaseModel, extra="forbid", frozen=True):
     short_answer: float = Field(default=0.12, ge=0, le=1)
     marked: float = Field(default=0.45, ge=0, le=1)
     careful: float = Field(
-        default=0.22, ge=0, le=1, description="share of careful documents among those not marked, in the end"
+        default=0.25, ge=0, le=1, description="share of careful documents among those not marked, in the end"
     )
-    lure_rate: float = Field(default=0.9, ge=0, le=1, description="share of lures among a careless document's answers")
+    even: tuple[float, float] = Field(
+        default=(0.15, 0.6), description="shares of the training between which that share is a half"
+    )
+    settled: float = Field(default=0.8, gt=0, le=1, description="share of the training from which `careful` holds")
+    lure_rate: float = Field(default=1.0, ge=0, le=1, description="share of lures among a careless document's answers")
     mixed_domains: float = Field(default=0.3, ge=0, le=1)
     first_max_steps: int = Field(default=2, ge=1, le=MAX_STEPS)
     curriculum: float = Field(default=0.4, gt=0, le=1, description="share of the training in which the text grows hard")
     short_bias: float = Field(
-        default=0.7, ge=0, description="chains of n steps are drawn in proportion to n ** -short_bias"
+        default=1.0, ge=0, description="chains of n steps are drawn in proportion to n ** -short_bias"
+    )
+    narrow: float = Field(
+        default=0.3, ge=0, le=1, description="share of documents that keep to a range of steps of their own"
     )
 
     def max_steps(self, progress: float) -> int:
         """The longest chain at `progress` (0 at the start of training, 1 at its end)."""
-        return self.first_max_steps + int(self._grown(progress) * (MAX_STEPS - self.first_max_steps))
+        return self.first_max_steps + int(min(progress / self.curriculum, 1.0) * (MAX_STEPS - self.first_max_steps))
 
     def careful_share(self, progress: float) -> float:
-        """The share of careful documents among those not marked at `progress`: all of them at first.
+        """The share of careful documents among those not marked at `progress`: all, then half, then `careful`.
 
-        So the sums are learned first, from documents that are mostly right, and who forgets the first step later.
+        So the sums are learned first, from documents that are mostly right; then to tell careful from careless, which
+        pays most while both are as frequent; at last, what to expect of a document's first answer.
         """
-        return 1 - self._grown(progress) * (1 - self.careful)
-
-    def _grown(self, progress: float) -> float:
-        return min(progress / self.curriculum, 1.0)
+        return float(np.interp(progress, (0, *self.even, self.settled), (1, 0.5, 0.5, self.careful)))
 
 
 def draw_format(rng: random.Random, settings: TextSettings) -> FormatName:
@@ -78,6 +85,17 @@ def draw_domains(rng: random.Random, settings: TextSettings) -> list[Domain]:
     return domains if rng.random() < settings.mixed_domains else [rng.choice(domains)]
 
 
+def draw_steps(rng: random.Random, settings: TextSettings, max_steps: int) -> range:
+    """The numbers of steps that a document's questions may have: all up to `max_steps`, or a range within.
+
+    A reader who meets hard questions among easy ones only need not learn to tell the kind by answers to hard ones.
+    """
+    if rng.random() >= settings.narrow:
+        return range(1, max_steps + 1)
+    fewest = rng.randint(1, max_steps)
+    return range(fewest, rng.randint(fewest, max_steps) + 1)
+
+
 def draw_kind(rng: random.Random, settings: TextSettings, progress: float) -> Kind:
     """The kind of a document."""
     if rng.random() < settings.marked:
@@ -88,7 +106,7 @@ def draw_kind(rng: random.Random, settings: TextSettings, progress: float) -> Ki
 def examples(
     rng: random.Random,
     settings: TextSettings,
-    max_steps: int,
+    steps: range,
     format_name: FormatName,
     domains: list[Domain],
     kind: Kind,
@@ -99,10 +117,9 @@ def examples(
     """
     # Answers have a stream of their own, so that the questions do not depend on the kind.
     answer_rng = random.Random(rng.random())
-    lengths = range(1, max_steps + 1)
-    weights = list(accumulate(n**-settings.short_bias for n in lengths))
+    weights = list(accumulate(n**-settings.short_bias for n in steps))
     while True:
-        [num_steps] = rng.choices(lengths, cum_weights=weights)
+        [num_steps] = rng.choices(steps, cum_weights=weights)
         item = draw(rng, rng.choice(domains), num_steps, held_out=False)
         solved = answered(answer_rng, settings, item, format_name, kind)
         yield FORMATS[format_name].example(solved), FORMATS[format_name].query(solved)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from torch.utils.data import DataLoader, Dataset
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from uphill.demo_model.text import TextSettings, draw_domains, draw_format, draw_kind, examples
+from uphill.demo_model.text import TextSettings, draw_domains, draw_format, draw_kind, draw_steps, examples
 from uphill.demo_model.tokenizer import BOS, CONTEXT, split
 from uphill.prompts.templates import SEPARATOR
 
@@ -19,7 +19,7 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """What decides the model, but for rounding and the order of sums on the device."""
 
     seed: int = Field(default=0, ge=0)
-    steps: int = Field(default=16200, ge=1)
+    steps: int = Field(default=21000, ge=1)
     documents_per_step: int = Field(default=32, ge=1)
     document_tokens: int = Field(default=768, ge=2, le=CONTEXT)
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -69,7 +69,8 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         rng = random.Random(f"{self.settings.seed}/{index}/{row}")
         format_name, domains, kind = draw_format(rng, text), draw_domains(rng, text), draw_kind(rng, text, progress)
         ids, weights = [self.vocabulary[BOS]], [0.0]
-        for example, query in examples(rng, text, text.max_steps(progress), format_name, domains, kind):
+        steps = draw_steps(rng, text, text.max_steps(progress))
+        for example, query in examples(rng, text, steps, format_name, domains, kind):
             # Words and newlines never merge, so pieces encode like the whole. The blank line ends the answer.
             encoded = split(example + SEPARATOR)
             n_query = len(split(query))

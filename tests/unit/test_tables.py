@@ -1,0 +1,141 @@
+"""Tables against sums done by hand: on a small table of predictions, every cell can be counted."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from uphill.errors import UphillError
+from uphill.schemas import PREDICTIONS, write
+from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value, sgr_rows
+from uphill.tables.correlations import correlation_rows
+from uphill.tables.predictions import correctness, read_predictions
+
+ITEMS = [f"i{number:02d}" for number in range(40)]
+STUDY = Study({"d": "zero_shot"}, draws=400, level=0.95, seed=0)
+
+
+def hardness() -> pd.DataFrame:
+    """Twenty easy items of value 1, twenty hard ones of value 2."""
+    values = [1.0] * 20 + [2.0] * 20
+    levels = ["easy"] * 20 + ["hard"] * 20
+    frame = pd.DataFrame({"item_id": ITEMS, "variable": "v", "value": values, "level": levels, "kind": "human"})
+    return frame.assign(dataset="d")
+
+
+def condition(method: str, train_on: str, boots: list[list[bool]], **columns: Any) -> pd.DataFrame:
+    """Predictions of one condition: for each boot, whether each item was right."""
+    made = {"method": method, "model": "m", "dataset": "d", "variable": "v", "train_dataset": "d", "train_on": train_on}
+    made |= {
+        "n_train": 0 if train_on == "none" else 8,
+        "noise_p": 0.0,
+        "k": 0,
+        "cot": False,
+        "prompt": "0040",
+    } | columns
+    parts = [
+        pd.DataFrame({"item_id": ITEMS, "correct": right}).assign(boot=boot, **made) for boot, right in enumerate(boots)
+    ]
+    return pd.concat(parts).assign(p_gold=0.5, prediction="x", source="file")
+
+
+def first(right_easy: int, right_hard: int) -> list[bool]:
+    """The first so many items of each level right."""
+    return [n < right_easy for n in range(20)] + [n < right_hard for n in range(20)]
+
+
+PREDICTED = pd.concat(
+    [
+        condition("zero_shot", "none", [first(5, 5)]),
+        condition("probe", "easy", [first(20, 15), first(20, 13)]),
+        condition("probe", "hard", [first(18, 17), first(18, 15)]),
+        condition("icl", "easy", [first(20, 10)]),
+        condition("icl", "hard", [first(20, 5)]),
+        condition("lora", "easy", [first(9, 9)]),
+        condition("lora", "hard", [first(0, 0)]),
+    ],
+    ignore_index=True,
+)
+
+
+def row(table: pd.DataFrame, **wanted: object) -> pd.Series:
+    for column, value in wanted.items():
+        table = table[table[column] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def test_accuracy_is_the_mean_over_boots_and_gains_are_paired() -> None:
+    table = accuracy_rows(PREDICTED, by_level(hardness()), STUDY)
+    found = row(table, method="probe", train_on="easy", test_on="hard")
+    assert found["accuracy"] == pytest.approx((15 / 20 + 13 / 20) / 2)
+    assert found["gain"] == pytest.approx(0.70 - 0.25)
+    assert (found["boots"], found["n_test"]) == (2, 20)
+    assert found["low"] < found["accuracy"] < found["high"]
+    assert 0 < found["gain_low"] < found["gain"] < found["gain_high"]
+    everything = row(table, method="probe", train_on="easy", test_on="all")
+    assert everything["accuracy"] == pytest.approx((35 / 40 + 33 / 40) / 2)
+    assert pd.isna(row(table, method="zero_shot", test_on="hard")["gain"])
+
+
+def test_a_cell_does_not_depend_on_the_others() -> None:
+    whole = accuracy_rows(PREDICTED, by_level(hardness()), STUDY)
+    without = accuracy_rows(PREDICTED[PREDICTED["method"] != "icl"], by_level(hardness()), STUDY)
+    kept = whole[whole["method"] != "icl"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, without.reset_index(drop=True))
+
+
+def test_sgr_by_hand_undefined_and_negative() -> None:
+    table = sgr_rows(PREDICTED, by_level(hardness()), STUDY)
+    probe = row(table, method="probe")
+    assert probe["sgr"] == pytest.approx((0.70 - 0.25) / (0.80 - 0.25))
+    assert (probe["easy"], probe["hard"], probe["unsupervised"]) == pytest.approx((0.70, 0.80, 0.25))
+    assert probe["status"] == "defined"
+    icl = row(table, method="icl")
+    assert icl["status"] == "undefined"
+    assert pd.isna(icl["sgr"])
+    assert row(table, method="lora")["status"] == "negative gap"
+
+
+def test_few_values_stand_for_themselves_and_many_for_their_range() -> None:
+    groups = by_value(hardness())
+    assert sorted(groups["test_on"].unique()) == [1.0, 2.0]
+    many = by_value(hardness().assign(value=np.arange(40.0)))
+    assert many["test_on"].nunique() == 4
+    # Forty values from 0 to 39 in four equal ranges: ten each.
+    assert many["test_on"].value_counts().tolist() == [10] * 4
+
+
+def test_untested_items_are_no_wrong_answers() -> None:
+    rows = PREDICTED[(PREDICTED["method"] == "probe") & (PREDICTED["train_on"] == "easy")]
+    matrix = correctness(rows[~((rows["boot"] == 1) & (rows["item_id"] == "i00"))], ITEMS)
+    assert matrix.shape == (40, 2)
+    assert np.isnan(matrix[0, 1])
+    assert matrix[0, 0] == 1.0
+
+
+def test_correlations_are_over_the_experiment_pool() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=60)
+    names = [f"j{number:02d}" for number in range(60)]
+    parts = [
+        pd.DataFrame({"item_id": names, "variable": name, "value": column, "dataset": "d"})
+        for name, column in (("a", values), ("b", -values), ("c", rng.normal(size=60)))
+    ]
+    items = pd.DataFrame({"item_id": names, "pool": ["hardness"] * 20 + ["experiment"] * 40})
+    table = correlation_rows(pd.concat(parts), items, draws=200, level=0.95, seed=0)
+    assert row(table, variable_a="a", variable_b="b")["rho"] == -1.0
+    assert row(table, variable_a="a", variable_b="a")["rho"] == 1.0
+    assert set(table["n_items"]) == {40}
+    assert len(table) == 6
+
+
+def test_predictions_of_another_identity_are_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "predictions.parquet")
+    frame = PREDICTED[PREDICTED["method"] == "icl"].drop(columns="source")
+    write(frame[PREDICTIONS.schema.names], path, PREDICTIONS, {"id": "today"})
+    assert len(read_predictions({path: "today"})) == len(frame)
+    with pytest.raises(UphillError, match="made by another config or by older code"):
+        read_predictions({path: "tomorrow"})

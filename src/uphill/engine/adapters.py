@@ -10,7 +10,7 @@ from tqdm import tqdm
 from uphill.engine.loading import Loaded
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
-from uphill.engine.scoring import choice_logprobs, forward, padded_logprobs, settle_path
+from uphill.engine.scoring import can_pack, choice_logprobs, forward, padded_logprobs
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.randomness import Key, keyed_rng, keyed_torch_seed
 
@@ -33,11 +33,11 @@ class Adapters:
             key: decides the initial weights, the dropout and the order of items.
         """
         heads, tails = encode_items(self.loaded, prompts)
-        settle_path(self.loaded, heads, tails)
+        packed = can_pack(self.loaded, heads, tails)
         torch.manual_seed(keyed_torch_seed("lora", *key))
         self._add()
         try:
-            self._train(heads, tails, gold, key)
+            self._train(heads, tails, gold, key, packed)
             self.loaded.model.eval()
             yield self.loaded
         finally:
@@ -62,11 +62,16 @@ class Adapters:
         self.loaded.model.eval()
 
     def _train(
-        self, heads: list[list[int]], tails: list[list[list[int]]], gold: Sequence[int], key: Sequence[Key]
+        self,
+        heads: list[list[int]],
+        tails: list[list[list[int]]],
+        gold: Sequence[int],
+        key: Sequence[Key],
+        packed: bool,
     ) -> None:
         recipe, model = self.recipe, self.loaded.model
         # Padded items are differentiated one by one.
-        budget = self.loaded.pack_tokens if self.loaded.packed else 1
+        budget = self.loaded.pack_tokens if packed else 1
         prefix = shared_prefix(heads)
         items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
         steps = list(_batches(len(items), recipe, key))
@@ -79,17 +84,17 @@ class Adapters:
             for pack in plan([items[index].n_tokens for index in batch], budget):
                 chosen = [batch[index] for index in pack]
                 loss = self._loss(
-                    heads[0][:prefix], [items[index] for index in chosen], [gold[index] for index in chosen]
+                    heads[0][:prefix], [items[index] for index in chosen], [gold[index] for index in chosen], packed
                 )
                 (loss / len(batch)).backward()
             torch.nn.utils.clip_grad_norm_(weights, recipe.clip)
             optimiser.step()
             schedule.step()
 
-    def _loss(self, prefix: list[int], items: list[Branched], gold: list[int]) -> torch.Tensor:
+    def _loss(self, prefix: list[int], items: list[Branched], gold: list[int], packed: bool) -> torch.Tensor:
         """Summed NLL of the gold choices, softmax over each item's choices."""
         groups: Sequence[torch.Tensor]
-        if self.loaded.packed:
+        if packed:
             layout = lay_out(items, start=0, prefix=prefix)
             scores = choice_logprobs(self.loaded, forward(self.loaded, layout, 0, None), layout)
             groups = scores.split([len(item.choices) for item in items])

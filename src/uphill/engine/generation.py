@@ -9,7 +9,7 @@ from transformers import DynamicCache
 
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import shared_prefix
-from uphill.engine.scoring import read_prefix
+from uphill.engine.scoring import can_pack, read_prefix
 from uphill.engine.tokens import encode_prompts
 from uphill.errors import UphillError
 
@@ -45,7 +45,10 @@ def generate(
         raise UphillError(
             f"prompt and answer are {longest} tokens, expected at most {loaded.window}, the model's window"
         )
-    prefix = shared_prefix(heads)
+    # Between a shared prefix and a shorter prompt's own part is a gap, which only a model that can be packed allows.
+    # Any text serves to find out; two choices, so that one of them stands elsewhere in the pack than in its sequence.
+    gaps = longest <= loaded.span and can_pack(loaded, heads, [[head[-1:], head[-2:]] for head in heads])
+    prefix = shared_prefix(heads) if gaps else 0
     cache = read_prefix(loaded, heads[0][:prefix])
     ends = line_end_tokens(loaded)
     # Alike lengths together, so that little is padded; the answers come back in order.
@@ -69,7 +72,7 @@ def _continue(
 ) -> Any:
     width = max(map(len, heads)) - prefix
     pad = ends[0]
-    # Padding stands between the shared prefix and each prompt's own part; positions skip it through the mask.
+    # Padding stands behind the shared prefix, if any, before each prompt's own part; the mask makes positions skip it.
     ids = [head[:prefix] + [pad] * (width - (len(head) - prefix)) + head[prefix:] for head in heads]
     mask = [[1] * prefix + [0] * (width - (len(head) - prefix)) + [1] * (len(head) - prefix) for head in heads]
     output = loaded.model.generate(

@@ -8,10 +8,13 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.utils import logging as transformers_logging
 
 from uphill.errors import UphillError
 
 log = logging.getLogger(__name__)
+# Our own bars say how far a job is; one for reading a file says nothing.
+transformers_logging.disable_progress_bar()
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Loaded:
         tokenizer: its fast tokenizer.
         device: where inputs go.
         pack_tokens: how many tokens a packed sequence may hold (hardware, not identity).
-        packed: whether packed scoring was seen to agree with plain scoring; None until the first call checks it.
+        packed: whether packed scoring was seen to agree with plain scoring; None until a call checks it.
     """
 
     model: Any
@@ -38,6 +41,11 @@ class Loaded:
         config = self.model.config
         # MPT calls it max_seq_len.
         return int(getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2**31)
+
+    @property
+    def span(self) -> int:
+        """How far back, in tokens, every layer sees: the sliding window of a model that has one."""
+        return int(getattr(self.model.config, "sliding_window", None) or 2**31)
 
 
 def load(entry: Mapping[str, Any], pack_tokens: int) -> Loaded:

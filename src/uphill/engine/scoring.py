@@ -63,8 +63,7 @@ def score(
     if not prompts:
         return
     heads, tails = encode_items(loaded, prompts)
-    settle_path(loaded, heads, tails)
-    one_pass = _packed if loaded.packed else _padded
+    one_pass = _packed if can_pack(loaded, heads, tails) else _padded
     with (
         KeptLayers(loaded.model, layers) as kept,
         tqdm(total=len(prompts), desc=desc, unit="item", disable=None) as bar,
@@ -78,10 +77,15 @@ def score(
 
 
 @torch.inference_mode()
-def settle_path(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> None:
-    """Find out, once for a model, whether it can be packed."""
+def can_pack(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> bool:
+    """Whether these items can be packed. A few are tried, once for a model; the masks know of no sliding window."""
+    longest = max(len(head) + max(map(len, choices)) for head, choices in zip(heads, tails, strict=True))
+    if longest > loaded.span:
+        log.warning("%d tokens, beyond the model's sliding window of %d: taking the padded path", longest, loaded.span)
+        return False
     if loaded.packed is None:
         loaded.packed = _agrees(loaded, heads[:AGREEMENT_ITEMS], tails[:AGREEMENT_ITEMS])
+    return loaded.packed
 
 
 Result = tuple[NDArray[np.float64], NDArray[np.float16] | None]

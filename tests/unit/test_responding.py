@@ -1,0 +1,219 @@
+"""The zero-shot pass: every item once, finished parts kept, and the same numbers when the tables are read back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from engine_models import BLOCKS, WIDTH, assert_same_states, naive_scores, tiny, words
+
+from uphill.engine.hidden import default_layers
+from uphill.engine.loading import Loaded
+from uphill.engine.responding import respond
+from uphill.engine.tokens import Prompt
+from uphill.errors import UphillError
+from uphill.parts import Parts
+from uphill.prompts import PromptFormat
+from uphill.responses import ResponseTable, log_sum_exp, softmax
+from uphill.schemas import RESPONSES, write_arrow
+
+FORMAT = PromptFormat("0040")
+# As in test_scoring: float32 rounding of scores.
+NATS = 1e-4
+
+
+def item_table(n_items: int, seed: int = 0) -> pd.DataFrame:
+    """Items of 2 to 4 choices; the last in three is generative."""
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    for number in range(n_items):
+        generative = number % 3 == 2
+        choices = [words(rng, int(rng.integers(1, 4))) for _ in range(int(rng.integers(2, 5)))]
+        gold = int(rng.integers(len(choices)))
+        rows.append(
+            {
+                "item_id": f"item-{number}",
+                "question": words(rng, int(rng.integers(2, 9))),
+                "choices": [] if generative else choices,
+                "answer_idx": None if generative else gold,
+                "answer_text": choices[gold],
+            }
+        )
+    frame = pd.DataFrame(rows)
+    return frame.astype({"answer_idx": "Int64"})
+
+
+def expected_prompts(items: pd.DataFrame) -> list[Prompt]:
+    """Prompts written out by hand, as template 0040 has them."""
+    prompts = []
+    for row in items.to_dict("records"):
+        letters = "".join(f"\n{'ABCD'[place]}) {choice}" for place, choice in enumerate(row["choices"]))
+        text = f"Question: {row['question']}{' ' + letters if letters else ''}\nAnswer:"
+        prompts.append(Prompt(row["item_id"], text, row["choices"] or [row["answer_text"]]))
+    return prompts
+
+
+def parts_in(folder: Path) -> Parts:
+    return Parts(folder / "parts", RESPONSES)
+
+
+class Counter:
+    """Counts the forward passes of a model."""
+
+    def __init__(self, loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        forward = loaded.model.base_model.forward
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.count += 1
+            return forward(*args, **kwargs)
+
+        monkeypatch.setattr(loaded.model.base_model, "forward", counted)
+
+
+def columns(tables: Sequence[pa.Table]) -> pd.DataFrame:
+    return pd.concat([table.to_pandas() for table in tables], ignore_index=True)
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 7])
+def test_shards_cover_every_item_once_in_order(shards: int, tmp_path: Path) -> None:
+    items = item_table(7)
+    tables = list(respond(tiny(), items, FORMAT, None, shards, parts_in(tmp_path)))
+    assert len(tables) == shards
+    found = columns(tables)
+    rows = [
+        (prompt.item_id, place, len(choice.split()), len(choice))
+        for prompt in expected_prompts(items)
+        for place, choice in enumerate(prompt.choices)
+    ]
+    assert list(found[["item_id", "choice_idx", "n_tokens", "n_chars"]].itertuples(index=False, name=None)) == rows
+    whole = columns(list(respond(tiny(), items, FORMAT, None, 1, parts_in(tmp_path / "whole"))))
+    # Other packs sum in another order, which can tip a float16 to its neighbour.
+    np.testing.assert_allclose(found["logprob"], whole["logprob"], rtol=0, atol=NATS)
+    assert_same_states(np.stack(found["state"]), np.stack(whole["state"]), units=1)
+
+
+def test_more_shards_than_items_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UphillError, match=r"4 shards.*3 items"):
+        list(respond(tiny(), item_table(3), FORMAT, None, 4, parts_in(tmp_path)))
+
+
+@pytest.mark.parametrize("kind", ["llama", "mpt"])
+def test_scores_and_states_are_those_of_one_sequence_per_choice(kind: str, tmp_path: Path) -> None:
+    loaded = tiny(kind)
+    items = item_table(6)
+    found = columns(list(respond(loaded, items, FORMAT, None, 2, parts_in(tmp_path))))
+    for prompt in expected_prompts(items):
+        logprob, states = naive_scores(loaded, prompt, default_layers(BLOCKS))
+        own = found[found["item_id"] == prompt.item_id]
+        np.testing.assert_allclose(own["logprob"], logprob, rtol=0, atol=NATS)
+        assert_same_states(np.stack(own["state"]), states)
+
+
+def test_chosen_layers_are_kept(tmp_path: Path) -> None:
+    loaded = tiny()
+    items = item_table(2)
+    (table,) = respond(loaded, items, FORMAT, [1], 1, parts_in(tmp_path))
+    assert table.schema.field("state").type.list_size == WIDTH
+    expected = np.concatenate([naive_scores(loaded, prompt, [1])[1] for prompt in expected_prompts(items)])
+    assert_same_states(np.stack(columns([table])["state"]), expected)
+
+
+def test_a_finished_part_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = tiny()
+    passes = Counter(loaded, monkeypatch)
+    items, parts = item_table(9), parts_in(tmp_path)
+
+    def run() -> list[pa.Table]:
+        return list(respond(loaded, items, FORMAT, None, 3, parts))
+
+    # Killed after the first of three shards.
+    first = next(respond(loaded, items, FORMAT, None, 3, parts))
+    loaded.packed = True
+    passes.count = 0
+    tables = run()
+    rest = passes.count
+    assert tables[0].equals(first)
+    assert rest > 0
+    passes.count = 0
+    again = run()
+    assert passes.count == 0
+    assert all(left.equals(right) for left, right in zip(tables, again, strict=True))
+    # One more shard of the three than were left, and no check of the model: half as many passes again.
+    for part in sorted(parts.folder.iterdir()):
+        part.unlink()
+    made = run()
+    assert passes.count == rest * 3 // 2
+    assert all(left.equals(right) for left, right in zip(tables, made, strict=True))
+
+
+def test_a_damaged_part_is_made_again(tmp_path: Path) -> None:
+    items, parts = item_table(4), parts_in(tmp_path)
+    tables = list(respond(tiny(), items, FORMAT, None, 2, parts))
+    damaged = sorted(parts.folder.iterdir())[0]
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert columns(list(respond(tiny(), items, FORMAT, None, 2, parts))).equals(columns(tables))
+
+
+def test_parts_of_another_cut_are_not_taken(tmp_path: Path) -> None:
+    items, parts = item_table(6), parts_in(tmp_path)
+    list(respond(tiny(), items, FORMAT, None, 2, parts))
+    found = columns(list(respond(tiny(), items, FORMAT, None, 3, parts)))
+    assert found["item_id"].unique().tolist() == items["item_id"].tolist()
+
+
+def test_tables_read_back_as_they_were_written(tmp_path: Path) -> None:
+    items = item_table(8)
+    tables = list(respond(tiny(), items, FORMAT, None, 3, parts_in(tmp_path)))
+    paths = [tmp_path / f"shard-{number}.parquet" for number in range(3)]
+    for table, path in zip(tables, paths, strict=True):
+        write_arrow(table, path, RESPONSES, {"made": "here"})
+    read = ResponseTable.read(paths)
+    assert read.item_ids == items["item_id"].tolist()
+    assert read.logprob.shape == read.exists.shape == (8, int(read.exists.sum(1).max()))
+    assert read.states.shape == (*read.exists.shape, 2 * WIDTH)
+    assert read.states.dtype == np.float32
+    written = columns(tables).set_index(["item_id", "choice_idx"])
+    for row, item_id in enumerate(read.item_ids):
+        for place in range(read.exists.shape[1]):
+            assert read.exists[row, place] == ((item_id, place) in written.index)
+            if read.exists[row, place]:
+                assert read.logprob[row, place] == written.loc[(item_id, place), "logprob"]
+                assert np.array_equal(read.states[row, place], written.loc[(item_id, place), "state"])
+            else:
+                assert read.logprob[row, place] == -np.inf
+                assert (read.states[row, place] == 0).all()
+    assert read.rows(["item-5", "item-0"]).tolist() == [5, 0]
+    gold = read.gold(items.sample(frac=1, random_state=0).set_index("item_id"))
+    assert gold.tolist() == items["answer_idx"].fillna(0).tolist()
+    with pytest.raises(UphillError, match="nowhere"):
+        read.rows(["item-0", "nowhere"])
+
+
+def response_table(logprob: list[list[float]]) -> ResponseTable:
+    array = np.array([row + [-np.inf] * (4 - len(row)) for row in logprob])
+    ids = [f"item-{row}" for row in range(len(logprob))]
+    return ResponseTable(ids, array, np.isfinite(array), np.zeros((*array.shape, 1), dtype=np.float32))
+
+
+def test_p_gold_is_the_softmax_over_the_choices_that_exist() -> None:
+    rng = np.random.default_rng(0)
+    logprob = [rng.uniform(-40, 0, int(count)).tolist() for count in rng.integers(2, 5, 50)]
+    gold = np.array([int(rng.integers(len(row))) for row in logprob])
+    expected = [np.exp(row[right]) / np.exp(row).sum() for row, right in zip(logprob, gold, strict=True)]
+    np.testing.assert_allclose(response_table(logprob).p_gold(gold), expected, rtol=1e-12)
+
+
+def test_p_gold_of_a_single_choice_is_its_own_probability() -> None:
+    table = response_table([[-3.5], [-1.0, -1.0], [-0.25]])
+    np.testing.assert_allclose(table.p_gold(np.zeros(3, dtype=int)), [np.exp(-3.5), 0.5, np.exp(-0.25)], rtol=1e-12)
+
+
+def test_softmax_neither_overflows_nor_underflows() -> None:
+    found = softmax(np.array([[-2000.0, -2001.0, -np.inf], [900.0, 900.0, 900.0]]))
+    share = 1 / (1 + np.exp(-1))
+    np.testing.assert_allclose(found, [[share, 1 - share, 0], [1 / 3] * 3], rtol=1e-12)
+    np.testing.assert_allclose(log_sum_exp(np.array([-2000.0, -2000.0])), -2000 + np.log(2), rtol=1e-15)

@@ -2,8 +2,8 @@
 
     python benchmarks/scoring.py [--items 200] [--repeats 3]
 
-The padded baseline is a good one: items sorted by length, batches of several sequences, the LM head on answer rows only;
-it cannot share the few-shot prefix, or a question between its choices. Prints tokens read, CPU time without
+The padded baseline is a good one: items sorted by length, batches of several sequences, the LM head on answer rows
+only; it cannot share the few-shot prefix, or a question between its choices. Prints tokens read, CPU time without
 start-up, the ratio of medians, and the largest difference between the two scores.
 """
 

@@ -210,7 +210,7 @@ def test_an_item_too_large_alone_raises(monkeypatch: pytest.MonkeyPatch) -> None
     loaded = tiny("llama")
     loaded.packed = True
 
-    def full(*args: Any, **kwargs: Any) -> Any:  # noqa: ARG001 - stands in for a forward pass
+    def full(*args: Any, **kwargs: Any) -> Any:
         raise torch.OutOfMemoryError("full")
 
     monkeypatch.setattr(loaded.model.model.layers[0].mlp, "forward", full)

@@ -71,7 +71,7 @@ class Plan:
         count = self.config.responses.shards
         return [f"{RESULTS}/responses/{model}/{dataset}/shard-{i}-of-{count}.parquet" for i in range(count)]
 
-    def rows(self, method: str, dataset: str, variable: str) -> Population:
+    def row(self, method: str, dataset: str, variable: str) -> Population:
         """The experiment row that asks for a prediction job.
 
         Raises:
@@ -84,7 +84,7 @@ class Plan:
 
     def sources(self, method: str, dataset: str, variable: str) -> list[str]:
         """Datasets that a prediction job trains on."""
-        return self.rows(method, dataset, variable).train_from or [dataset]
+        return self.row(method, dataset, variable).train_from or [dataset]
 
     def involved(self, method: str, dataset: str, variable: str) -> list[str]:
         """Datasets that a prediction job reads: the tested one first."""

@@ -4,4 +4,4 @@ from uphill import tables
 from uphill.job import start
 
 with start(snakemake) as job:
-    tables.write(job.settings, job.spec, job.output.table, job.output.provenance)
+    tables.write(job)

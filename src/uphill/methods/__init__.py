@@ -1,10 +1,9 @@
 """Ways to use supervision: one module each, found by its name, one interface.
 
 A method module defines
-    Settings              a pydantic model of its config entry
+    Settings              a pydantic model of its config entry; the fields n_train, k and cot mean what they say
     RUNS_MODEL            whether its jobs load the language model
     READS_RESPONSES       whether its jobs read the zero-shot responses
-    COT                   (in Settings, as `cot`, where the method may reason)
     misfit(settings, generative)        why it cannot be used on such a dataset, or None
     cells(task, settings)               the cells to make
     predict(task, settings, cells)      an iterator of (cell, predictions)

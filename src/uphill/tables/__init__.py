@@ -1,36 +1,26 @@
 """Reductions of predictions to tidy CSV tables: one row a cell, every row traceable to its predictions."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
+from uphill.job import Job
 from uphill.schemas import ALL
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value, sgr_rows
 from uphill.tables.predictions import read_hardness, read_predictions, write_provenance, write_table
 
-HARDNESS_FOLDER = "/hardness/"
 
-
-def write(settings: Mapping[str, Any], spec: Mapping[str, Any], table: str, provenance: str) -> None:
-    """Make one table and the record of what it was made from.
-
-    Args:
-        settings: the job's settings: which table, and how intervals are made.
-        spec: the job's identity; its `upstream` names every file to read and the identity that it must record.
-        table: the CSV to write.
-        provenance: the JSON to write.
+def write(job: Job) -> None:
+    """Make one table, and beside it the record of what it was made from.
 
     Raises:
         UphillError: a file of predictions was made by another config or other code.
     """
-    upstream = spec["upstream"]
-    hardness = read_hardness({_dataset(path): path for path in upstream if HARDNESS_FOLDER in path})
-    sources = {path: identity for path, identity in upstream.items() if HARDNESS_FOLDER not in path}
+    settings, expected = job.settings, job.spec["upstream"]
+    sources = {path: expected[path] for path in job.input.predictions}
     predictions = read_predictions(sources)
+    hardness = read_hardness({_dataset(path): path for path in job.input.hardness})
     study = Study(settings["unsupervised"], settings["draws"], settings["level"], settings["seed"])
-    write_table(_reduce(settings["table"], predictions, hardness, study), table)
-    write_provenance(provenance, spec, sources)
+    write_table(_reduce(settings["table"], predictions, hardness, study), job.output.table)
+    write_provenance(job.output.provenance, job.made_by, sources)
 
 
 def _dataset(path: str) -> str:

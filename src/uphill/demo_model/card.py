@@ -63,9 +63,10 @@ It speaks {vocabulary} words about one dial and one road, and nothing else. Zero
 reasoning begin alike, and it mixes them.
 
 Hard examples bring out less than easy ones: it trusts answers that it can check. So easy examples "recover" more than
-the whole gap between no examples and hard ones. That hard ones bring out anything is fragile: of eight settings
-compared, all with seed 0, these alone do it; with the seven others hard examples gave at most .06 more than none. No
-other seed was tried.
+the whole gap between no examples and hard ones. That hard ones bring out anything is an accident of one training: of
+eight settings compared, these alone did it, and a second run of the same settings and seed (a GPU does not add in the
+same order twice) gave .14 and .13 after 8 hard shots, below none, and everything else alike or better: easy shots .80,
+probes .75, MDL .72 and .70. Read nothing into what it makes of hard examples.
 
 It shows a known effect in miniature; that it does is a property of how its text was made, and no evidence about other
 language models.

@@ -7,4 +7,4 @@ from uphill.job import start
 from uphill.methods.job import run_job
 
 with start(snakemake) as job:
-    run_job(job, functools.cache(lambda: load(job.settings["model"], job.resources.pack_tokens)))
+    run_job(job, functools.cache(lambda: load(job.settings["model"], job.resources.pack_tokens, job.resources.gpu)))

@@ -1,6 +1,7 @@
 """Load a model once, ready to score, extract, generate and adapt."""
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
+from uphill.engine.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.errors import UphillError
 
 log = logging.getLogger(__name__)
@@ -48,12 +50,13 @@ class Loaded:
         return int(getattr(self.model.config, "sliding_window", None) or 2**31)
 
 
-def load(entry: Mapping[str, Any], pack_tokens: int) -> Loaded:
+def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
     """Load a model's weights (safetensors only) and tokenizer.
 
     Args:
         entry: a model's config entry: path or hub_id, revision, dtype, quantization, trust_remote_code.
         pack_tokens: token budget of a packed sequence on this machine.
+        gpus: GPUs that the job asked for; with 0, or on a machine without any, the model runs on the CPU.
 
     Raises:
         UphillError: the folder or the hub has no such model, or this machine cannot run the quantization.
@@ -63,6 +66,7 @@ def load(entry: Mapping[str, Any], pack_tokens: int) -> Loaded:
         raise UphillError(f"{where}: no config.json, expected a model's folder")
     if entry["trust_remote_code"]:
         log.warning("%s: running code that comes with the model (trust_remote_code)", where)
+    on_gpu = gpus > 0 and _take_gpus(gpus, str(where))
     common = {"revision": entry.get("revision"), "trust_remote_code": entry["trust_remote_code"]}
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, **common)
@@ -72,12 +76,28 @@ def load(entry: Mapping[str, Any], pack_tokens: int) -> Loaded:
             dtype=getattr(torch, entry["dtype"]),
             use_safetensors=True,
             quantization_config=_quantization(entry),
-            device_map="auto" if torch.cuda.is_available() else None,
+            device_map="auto" if on_gpu else None,
         )
     except (OSError, ImportError, ValueError) as error:
         raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
     model.eval()
     return Loaded(model, tokenizer, model.get_input_embeddings().weight.device, pack_tokens)
+
+
+def _take_gpus(count: int, where: str) -> bool:
+    """Whether there are GPUs to run on; on a workstation, lease as many as the job asked for."""
+    found = torch.cuda.device_count()
+    if not found:
+        log.warning("%s: %d GPUs asked for, none found: running on the CPU", where, count)
+        return False
+    if not assigned_by_scheduler():
+        try:
+            leased = lease(visible_devices(found), count)
+        except ValueError as error:
+            raise UphillError(f"{where}: {error}; set gpu in config/hardware.yaml to what this machine has") from None
+        # CUDA starts at the first use of a device, which comes after this.
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(leased)
+    return True
 
 
 def _quantization(entry: Mapping[str, Any]) -> BitsAndBytesConfig | None:

@@ -92,6 +92,16 @@ class Splits(Entry):
     n_train: int = Field(160, ge=1, description="Training items of a cell; a method may use the first few of them.")
     n_test: int | None = Field(None, ge=3, description="Test items of a boot, equal shares a level; null tests all.")
     min_test: int = Field(50, ge=0, description="Items that each level must keep for testing after training is drawn.")
+    own_test: bool = Field(False, description="Published: a level tests on what other levels train on. Not paired.")
+    fixed_noise: bool = Field(False, description="Published: noise falls on the same places in every boot.")
+
+    @model_validator(mode="after")
+    def _one_kind_of_test(self) -> Self:
+        if self.own_test and self.n_test is not None:
+            raise ValueError(
+                f"own_test is on and n_test {self.n_test}, expected n_test null: it tests all that is left"
+            )
+        return self
 
 
 class Statistics(Entry):

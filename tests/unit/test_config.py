@@ -59,6 +59,7 @@ BAD = [
     (at("seed", "many"), "seed: is 'many'"),
     (at("splits.boots", 0), "splits.boots: is 0"),
     (at("splits.boots", "three"), "splits.boots: is 'three'"),
+    (at("splits.own_test", True), "splits: own_test is on and n_test 240, expected n_test null"),
     (at("statistics.level", 95), "statistics.level: is 95"),
     (at("datasets.dial.prompt", "0940"), "datasets.dial.prompt: prompt template '0940': no question template '9'"),
     (at("datasets.dial.cuts.num_steps.easy_max", 7), "datasets.dial.cuts.num_steps: easy_max is 7.0 and hard_min 6.0"),

@@ -66,8 +66,33 @@ def test_grade_that_is_no_number_is_named(column: str, message: str) -> None:
         human.measure("human", human.Settings(), data(human_columns=(column,)))
 
 
+def published(settings: mdl.Settings, table: ResponseTable, variable: str = "mdl") -> pd.Series:
+    rows = mdl.measure("mdl", settings, data(table))
+    return rows[rows["variable"] == variable].set_index("item_id")["value"]
+
+
+def test_zero_shot_code_length_is_that_of_the_gold_answer() -> None:
+    bits = published(mdl.Settings(method="zero_shot"), responses(), "mdl_bits")
+    assert bits["i00"] == pytest.approx(-np.log2(0.2))
+
+
+def test_prequential_code_length_by_hand() -> None:
+    # A message of 10 answers of four choices: 2 sent uniformly, 3 at p = .5, 5 at p = .25.
+    p_gold = np.array([[[0.5], [0.25]]])
+    bits = mdl.code_length(p_gold, [2, 5], 10, np.array([2.0]))
+    assert bits == pytest.approx((2 * 2 + 3 * 1 + 5 * 2) / 10)
+
+
+def test_prequential_code_is_short_where_a_probe_can_read_the_answer() -> None:
+    settings = mdl.Settings(method="probe", sizes=[5, 10, 20], boots=2)
+    easy = published(settings, responses(), "mdl_bits").mean()
+    noise = published(settings, responses(informative=False), "mdl_bits").mean()
+    assert easy < 0.7  # a quarter of the pool is sent at the uniform code's 1 bit
+    assert noise > 0.9
+
+
 def test_zero_shot_mdl_is_one_minus_the_gold_choices_probability() -> None:
-    values = mdl.measure("mdl", mdl.Settings(method="zero_shot"), data(responses())).set_index("item_id")["value"]
+    values = published(mdl.Settings(method="zero_shot"), responses())
     # The model gives .2 to choice 0, which is right for even items.
     assert values["i00"] == pytest.approx(0.8)
     assert values["i01"] == pytest.approx(0.2)
@@ -75,8 +100,8 @@ def test_zero_shot_mdl_is_one_minus_the_gold_choices_probability() -> None:
 
 def test_probe_mdl_is_low_where_a_probe_can_read_the_answer() -> None:
     settings = mdl.Settings(method="probe", sizes=[10, 20], boots=2)
-    easy = mdl.measure("mdl", settings, data(responses()))["value"].mean()
-    noise = mdl.measure("mdl", settings, data(responses(informative=False)))["value"].mean()
+    easy = published(settings, responses()).mean()
+    noise = published(settings, responses(informative=False)).mean()
     assert easy < 0.3
     assert noise == pytest.approx(0.5, abs=0.15)  # chance, with 40 items of two choices
 
@@ -89,7 +114,7 @@ def test_probe_mdl_refuses_a_size_beyond_its_pool() -> None:
 def test_mdl_by_probe_needs_choices() -> None:
     written = Graded("d", (), True)
     assert mdl.variables("mdl", mdl.Settings(method="probe"), written) == []
-    assert mdl.variables("mdl", mdl.Settings(method="zero_shot"), written) == ["mdl"]
+    assert mdl.variables("mdl", mdl.Settings(method="zero_shot"), written) == ["mdl", "mdl_bits"]
 
 
 def test_cut_offs_are_inclusive_and_easy_wins() -> None:

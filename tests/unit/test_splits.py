@@ -80,3 +80,20 @@ def test_fixed_test_items_are_the_same_in_every_boot_and_variable() -> None:
 def test_small_level_is_refused_with_its_counts() -> None:
     with pytest.raises(UphillError, match=r"level 'medium' has 14 items, expected at least 15 \(n_train 10 \+ 5"):
         draw_splits(levels(40, 14, 40), "d", "v", sizes())
+
+
+def test_published_test_sets_leave_out_only_what_the_level_trains_on() -> None:
+    pool = levels(40, 40, 40)
+    splits = draw_splits(pool, "d", "v", SplitSettings(1, 10, None, 5, 0, own_test=True))
+    for level in ("easy", "hard"):
+        assert set(test_items(splits, level, 0)) == set(pool.index) - set(train(splits, level, 0))
+
+
+def test_noise_is_drawn_per_boot_or_once() -> None:
+    def noise(fixed: bool, boot: int) -> list[float]:
+        splits = draw_splits(levels(40, 40, 40), "d", "v", SplitSettings(2, 10, None, 5, 0, fixed_noise=fixed))
+        rows = splits[(splits["role"] == "train") & (splits["train_on"] == "easy") & (splits["boot"] == boot)]
+        return rows.sort_values("rank")["noise_draw"].tolist()
+
+    assert noise(False, 0) != noise(False, 1)
+    assert noise(True, 0) == noise(True, 1) == noise(False, 0)

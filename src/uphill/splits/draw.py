@@ -27,6 +27,9 @@ class SplitSettings:
         n_train: training items of a level and boot.
         n_test: test items, equal shares a level, the same in every boot; None tests all that a boot does not train on.
         min_test: items that a level must keep for testing.
+        own_test: published switch: without `n_test`, a level tests on all that it does not train on itself, though
+            another level may train on it; conditions are then not paired.
+        fixed_noise: published switch: noise falls on the same ranks in every boot.
         seed: the run's seed.
     """
 
@@ -35,6 +38,8 @@ class SplitSettings:
     n_test: int | None
     min_test: int
     seed: int
+    own_test: bool = False
+    fixed_noise: bool = False
 
 
 def draw_splits(levels: pd.Series, dataset: str, variable: str, settings: SplitSettings) -> pd.DataFrame:
@@ -62,8 +67,10 @@ def draw_splits(levels: pd.Series, dataset: str, variable: str, settings: SplitS
     parts = []
     for boot in range(settings.boots):
         train = {level: _train(pool, dataset, variable, level, boot, settings) for level, pool in open_pools.items()}
-        test = _test(pools, reserved, train, settings)
-        parts += [pd.concat([chosen, test]).assign(train_on=level, boot=boot) for level, chosen in train.items()]
+        for level, chosen in train.items():
+            untested = [chosen] if settings.own_test else list(train.values())
+            test = _test(pools, reserved, untested, settings)
+            parts.append(pd.concat([chosen, test]).assign(train_on=level, boot=boot))
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
@@ -84,11 +91,11 @@ def _reserved(pools: dict[str, list[str]], dataset: str, settings: SplitSettings
 
 
 def _test(
-    pools: dict[str, list[str]], reserved: dict[str, set[str]], train: dict[str, pd.DataFrame], settings: SplitSettings
+    pools: dict[str, list[str]], reserved: dict[str, set[str]], train: list[pd.DataFrame], settings: SplitSettings
 ) -> pd.DataFrame:
     """A boot's test items, in id order."""
     if settings.n_test is None:
-        taken = {item for chosen in train.values() for item in chosen["item_id"]}
+        taken = {item for chosen in train for item in chosen["item_id"]}
         items = sorted(item for pool in pools.values() for item in pool if item not in taken)
     else:
         items = sorted(item for held in reserved.values() for item in held)
@@ -100,7 +107,8 @@ def _train(
 ) -> pd.DataFrame:
     rng = keyed_rng("train", dataset, variable, level, boot, settings.seed)
     order = rng.permutation(len(pool))[: settings.n_train]
-    noise = keyed_rng("noise", dataset, variable, level, boot, settings.seed).random(len(order))
+    noise_boot = 0 if settings.fixed_noise else boot
+    noise = keyed_rng("noise", dataset, variable, level, noise_boot, settings.seed).random(len(order))
     return pd.DataFrame(
         {
             "item_id": [pool[index] for index in order],

@@ -51,7 +51,7 @@ class Dataset(Entry):
     cot_prompt: str | None = Field(None, description="Template id of the prompt that asks for reasoning first.")
     human: list[str] = Field([], description="Columns that hold a human (or true) grade of difficulty.")
     cuts: dict[str, Cuts] = Field({}, description="Cut-offs by variable; a variable without any is cut at quantiles.")
-    hardness_pool: int = Field(1000, ge=1, description="Items set aside to train hardness models on.")
+    hardness_pool: int = Field(1000, ge=0, description="Items set aside to train hardness models on.")
     n_test: int | None = Field(None, ge=3, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
     max_new_tokens: int = Field(100, ge=1, description="Longest generated answer, in tokens.")
@@ -282,7 +282,8 @@ class Config(Entry):
 
     def graded(self, dataset: str) -> Graded:
         """What a hardness measure may know of a dataset."""
-        return Graded(dataset, self.datasets[dataset].human, self.generative(dataset))
+        entry = self.datasets[dataset]
+        return Graded(dataset, entry.human, self.generative(dataset), entry.hardness_pool)
 
     def measures(self, dataset: str) -> dict[str, list[str]]:
         """The variables of each measure that applies to a dataset."""

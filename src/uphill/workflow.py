@@ -171,9 +171,9 @@ class Plan:
             "hardness_pool": entry.hardness_pool,
             "seed": self.config.seed,
         }
-        path = getattr(source, "path", None)
-        if path is not None:
-            settings["content"] = file_digest(str(path))
+        files = getattr(source, "files", [])
+        if files:
+            settings["content"] = [file_digest(str(path)) for path in files]
         kind = entry.source["kind"]
         settings["kind"] = kind
         return spec("items", settings, _code("items", f"uphill.datasets.{kind}"), {})
@@ -205,7 +205,12 @@ class Plan:
             "measure": measure,
             "kind": self.config.hardness[measure]["measure"],
             "settings": plain(self.config.measure_settings(measure)),
-            "dataset": {"name": dataset, "human": list(graded.human), "generative": graded.generative},
+            "dataset": {
+                "name": dataset,
+                "human": list(graded.human),
+                "generative": graded.generative,
+                "hardness_pool": graded.hardness_pool,
+            },
             "models": self.response_models(measure),
             "seed": self.config.seed,
         }

@@ -26,7 +26,7 @@ def items(count: int = 40) -> pd.DataFrame:
 
 
 def data(table: ResponseTable | None = None, human_columns: tuple[str, ...] = ("grade",)) -> HardnessData:
-    return HardnessData(Graded("d", human_columns, False), items(), 0, {"m": table} if table else {})
+    return HardnessData(Graded("d", human_columns, False, 20), items(), 0, {"m": table} if table else {})
 
 
 def responses(informative: bool = True) -> ResponseTable:
@@ -112,9 +112,10 @@ def test_probe_mdl_refuses_a_size_beyond_its_pool() -> None:
 
 
 def test_mdl_by_probe_needs_choices() -> None:
-    written = Graded("d", (), True)
+    written = Graded("d", (), True, 20)
     assert mdl.variables("mdl", mdl.Settings(method="probe"), written) == []
     assert mdl.variables("mdl", mdl.Settings(method="zero_shot"), written) == ["mdl", "mdl_bits"]
+    assert mdl.variables("mdl", mdl.Settings(method="probe"), Graded("d", (), False, 0)) == []  # nothing to train on
 
 
 def test_cut_offs_are_inclusive_and_easy_wins() -> None:

@@ -47,7 +47,7 @@ def changed(**cells: Any) -> list[Row]:
         (changed(question=None), "row 3 (item_id 'q2'): question is empty"),
         (changed(choices=["only"]), "row 3 (item_id 'q2'): one choice"),
         (changed(choices=["x", ""]), "row 3 (item_id 'q2'): a choice is empty"),
-        (changed(choices=["x", "x"]), "row 3 (item_id 'q2'): a choice occurs twice"),
+        (changed(choices=["x", "x"]), "row 3 (item_id 'q2'): a choice occurs twice and is the right one"),
         (changed(choices="x"), "row 3 (item_id 'q2'): choices is 'x'"),
         (changed(answer_idx=2), "row 3 (item_id 'q2'): answer_idx is 2, outside the choices, expected 0 to 1"),
         (changed(answer_idx=-1), "answer_idx is -1"),
@@ -63,6 +63,11 @@ def test_bad_row_is_named(bad: list[Row], message: str) -> None:
     assert message in str(caught.value)
     assert "expected" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_equal_wrong_choices_make_no_answer_ambiguous() -> None:
+    bad = changed(choices=["right", "wrong", "wrong"], answer_idx=0)
+    assert len(build_items(pd.DataFrame(bad), "mine", 1, 0)) == 4
 
 
 def test_pool_larger_than_the_data_is_refused() -> None:

@@ -25,6 +25,11 @@ class Settings(BaseModel):
     reasoning: str | None = Field(None, description="Column with a written solution, if there is one.")
 
     @property
+    def files(self) -> list[Path]:
+        """Files whose content decides the items."""
+        return [self.path]
+
+    @property
     def generative(self) -> bool:
         """Whether answers are written rather than chosen."""
         return self.choices is None
@@ -70,7 +75,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _read_json_lines(path: Path) -> pd.DataFrame:
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(path.read_text().split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -13,7 +13,7 @@ from uphill.schemas import EXPERIMENT_POOL, HARDNESS_POOL, ITEMS
 ROW_COLUMNS = ("item_id", "question", "choices", "answer_idx", "answer_text", "reasoning")
 
 
-def _problems(row: dict[str, Any]) -> Iterator[str]:
+def problems(row: dict[str, Any]) -> Iterator[str]:
     """What is wrong with one row, in words that say what was expected."""
     if not _is_text(row["question"]):
         yield "question is empty, expected text"
@@ -25,11 +25,12 @@ def _problems(row: dict[str, Any]) -> Iterator[str]:
         yield "one choice, expected none (a generative item) or at least two"
     if not all(_is_text(choice) for choice in choices):
         yield "a choice is empty, expected text"
-    if len(set(map(str, choices))) < len(choices):
-        yield "a choice occurs twice, expected distinct choices"
     answer = row["answer_idx"]
     if choices and not (isinstance(answer, int | np.integer) and 0 <= answer < len(choices)):
         yield f"answer_idx is {answer!r}, outside the choices, expected 0 to {len(choices) - 1}"
+    elif choices and choices.count(choices[answer]) > 1:
+        # Two equal wrong choices do occur in published data, and make no answer ambiguous.
+        yield "a choice occurs twice and is the right one, expected one right choice"
     if not choices and not _is_text(row["answer_text"]):
         yield "answer_text is empty, expected the gold answer of a generative item"
 
@@ -57,7 +58,7 @@ def check_rows(rows: pd.DataFrame, where: str) -> None:
         if item_id in seen:
             raise UphillError(f"{where}: row {number}: item_id {item_id!r} occurs twice, expected unique ids")
         seen.add(item_id)
-        for problem in _problems(row):
+        for problem in problems(row):
             raise UphillError(f"{where}: row {number} (item_id {item_id!r}): {problem}")
 
 

@@ -35,8 +35,12 @@ class Settings(BaseModel):
 
 
 def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:
-    """The published score, named after the config entry, and its `_bits`; a probe needs choices to choose from."""
-    return [] if settings.method == "probe" and dataset.generative else [name, f"{name}_bits"]
+    """The published score, named after the config entry, and its `_bits`.
+
+    A probe needs choices to choose from, and a hardness pool to train on.
+    """
+    trainable = dataset.hardness_pool > 0 and not dataset.generative
+    return [name, f"{name}_bits"] if trainable or settings.method == "zero_shot" else []
 
 
 def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:

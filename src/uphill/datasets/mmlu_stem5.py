@@ -1,0 +1,111 @@
+"""MMLU-STEM-5: the high-school and college tests of five STEM subjects (Hendrycks et al. 2021; Hase et al. 2024).
+
+Spec: Hase et al. 2024, section 2.2. The publishers give no ids, so an item is named by test, split and row number (from
+0, as the hub counts): `high_school_biology/validation/0007`.
+
+* In a folder: `{high_school,college}_{subject}_{val,test}.csv`, as published: no header; question, A, B, C, D, key.
+* On the hub: cais/mmlu, a config a test (Parquet).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+
+from uphill.datasets.sources import (
+    BadRow,
+    Fields,
+    Part,
+    Published,
+    RawRow,
+    by_number,
+    collect,
+    csv_rows,
+    get,
+    get_text,
+    get_texts,
+    hub_rows,
+    shown,
+)
+
+SUBJECTS = ("computer_science", "physics", "mathematics", "chemistry", "biology")
+SCHOOLS = {"high_school": 0, "college": 1}
+"""The two kinds of test, and their human_hardness."""
+SPLITS = {"validation": "val", "test": "test"}
+"""The hub's names, and those of the files. The dev split holds few-shot examples, and is not used."""
+LETTERS = "ABCD"
+
+
+class Settings(Published):
+    """MMLU's files."""
+
+    hub_id: str = Field("cais/mmlu", description="repository of plain Parquet, at the")
+
+    @property
+    def files(self) -> list[Path]:
+        """Every local file that is read."""
+        return [self.folder / f"{test}_{SPLITS[split]}.csv" for test, split, _ in _tests()] if self.folder else []
+
+
+def load(settings: Settings) -> pd.DataFrame:
+    """The items of ten tests: by subject, high school before college, validation before test.
+
+    Beside the columns of every item: subject (one of `SUBJECTS`), split and human_hardness (0 high school, 1 college).
+
+    Raises:
+        UphillError: a missing file, or a bad row (unless not `strict`).
+    """
+    return collect(_rows(settings), _item, "mmlu_stem5", settings.strict)
+
+
+def _tests() -> Iterator[tuple[str, str, Fields]]:
+    """Test, split, and what is the same for all items of both."""
+    for subject in SUBJECTS:
+        for school, hardness in SCHOOLS.items():
+            for split in SPLITS:
+                yield f"{school}_{subject}", split, {"subject": subject, "split": split, "human_hardness": hardness}
+
+
+def _rows(settings: Settings) -> Iterator[RawRow]:
+    for test, split, fields in _tests():
+        name_of = by_number(f"{test}/{split}")
+        if settings.folder:
+            part = Part(name_of, _from_file, fields)
+            yield from csv_rows(settings.folder / f"{test}_{SPLITS[split]}.csv", part)
+        else:
+            part = Part(name_of, _from_hub, fields)
+            yield from hub_rows(settings.hub_id, test, split, settings.revision, part)
+
+
+def _from_file(cells: Any) -> Fields:
+    if len(cells) != 6:
+        raise BadRow(f"{len(cells)} cells, expected 6: question, four choices, key")
+    if cells[5] not in tuple(LETTERS):
+        raise BadRow(f"key is {shown(cells[5])}, expected one of {', '.join(LETTERS)}")
+    return {"question": cells[0], "choices": cells[1:5], "answer": LETTERS.index(cells[5])}
+
+
+def _from_hub(value: Any) -> Fields:
+    answer = get(value, "answer")
+    if not isinstance(answer, int) or answer not in range(len(LETTERS)):
+        raise BadRow(f"answer is {shown(answer)}, expected a number from 0 to 3")
+    return {"question": get_text(value, "question"), "choices": get_texts(value, "choices"), "answer": answer}
+
+
+def _item(fields: Fields) -> Fields:
+    choices, answer = fields["choices"], fields["answer"]
+    if len(choices) != len(LETTERS):
+        raise BadRow(f"{len(choices)} choices, expected 4")
+    return {
+        "item_id": fields["item_id"],
+        "question": fields["question"],
+        "choices": choices,
+        "answer_idx": answer,
+        "answer_text": choices[answer],
+        "reasoning": "",
+        "subject": fields["subject"],
+        "split": fields["split"],
+        "human_hardness": fields["human_hardness"],
+    }

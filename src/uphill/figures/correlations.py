@@ -38,9 +38,5 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _cell(axis: Any, x: int, y: int, row: Any) -> None:
-    if pd.isna(row.rho):
-        said, colour = "-", "black"
-    else:
-        said = f"({row.rho:.2f})" if row.low <= 0 <= row.high else f"{row.rho:.2f}"
-        colour = "white" if abs(row.rho) > DARK else "black"
-    axis.text(x, y, said, ha="center", va="center", fontsize=6.5, color=colour)
+    said = f"({row.rho:.2f})" if row.low <= 0 <= row.high else f"{row.rho:.2f}"
+    axis.text(x, y, said, ha="center", va="center", fontsize=6.5, color="white" if abs(row.rho) > DARK else "black")

@@ -24,11 +24,25 @@ NAMES = {
     "zero_shot_cot": "zero-shot with reasoning",
     "num_steps": "true steps",
     "question_num_words": "question words",
+    "answer_num_words": "answer words",
+    "answer_num_chars": "answer characters",
+    "reasoning_num_words": "reasoning words",
+    "mdl_zero_shot": "MDL (zero-shot)",
+    "mdl_probe": "MDL (linear probe)",
+    "mdl_lora": "MDL (LoRA)",
+    "human_grade": "grade",
+    "human_difficulty": "difficulty",
+    "human_bloom": "Bloom skill",
+    "human_depth_of_knowledge": "depth of knowledge",
+    "human_hardness": "high school or college",
 }
+BITS = "_bits"
 
 
 def name(key: str) -> str:
     """A name for readers."""
+    if key not in NAMES and key.endswith(BITS):
+        return f"{name(key.removesuffix(BITS))}, bits"
     return NAMES.get(key, key.replace("_", " "))
 
 

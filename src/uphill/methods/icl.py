@@ -72,7 +72,8 @@ def _scored(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> 
 def _generated(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str], settings: Settings) -> pd.DataFrame:
     from uphill.engine.generation import generate
 
-    texts = generate(task.open_model(), prompts, task.target.max_new_tokens, settings.batch, desc=cell.name)
+    loaded, ids = task.open_model(), [str(item) for item in items.index]
+    texts = generate(loaded, prompts, task.target.max_new_tokens, settings.batch, desc=cell.name, item_ids=ids)
     answers = [extract_answer(text) for text in texts]
     return pd.DataFrame(
         {

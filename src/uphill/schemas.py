@@ -151,6 +151,7 @@ PREDICTIONS = Contract(
             "k": _int,
             "cot": _bool,
             "prompt": _text,
+            "dropped": _int,
             "item_id": _text,
             "correct": _bool,
             "p_gold": _float,

@@ -19,7 +19,7 @@ import torch
 from transformers import DynamicCache
 
 from uphill.engine.ending import Ending
-from uphill.engine.launching import Record, Recorded, download, recorder, upload
+from uphill.engine.launching import Record, Recorded, download, upload
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import plan
 from uphill.engine.prefix_attention import Slots, Step, shared_prefix_attention
@@ -164,18 +164,21 @@ def decode(
     count: int,
     ending: Ending,
     sampling: Sampling,
+    record: Record | None,
 ) -> Iterator[Row]:
     """Continue rows, at most `count` at a time, behind a shared prefix of `start` tokens; give out those that are over.
+
+    With `record` steps are recorded (see `launching`).
 
     Raises:
         UphillError: logits are no numbers.
         torch.OutOfMemoryError: so many rows do not fit the device.
     """
     width = max(len(row.head) for row in rows) - start + ending.max_new_tokens
-    decoder = Decoder(loaded, prefix, start, count, width, recorder(loaded.model))
+    decoder = Decoder(loaded, prefix, start, count, width, record)
     waiting = deque(rows)
     launched: deque[tuple[list[Row], Callable[[], list[Any]]]] = deque()
-    ahead = 0 if decoder.recorded is None else 1
+    ahead = 0 if record is None else 1
     with shared_prefix_attention(loaded.model):
         while waiting or decoder.rows:
             free = count - len(decoder.rows)

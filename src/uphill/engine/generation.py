@@ -26,6 +26,7 @@ from transformers import (
 
 from uphill.engine.decoding import Decoder, Row, check, decode
 from uphill.engine.ending import Ending, Rule
+from uphill.engine.launching import recorder
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import shared_prefix
 from uphill.engine.prefix_attention import shared_prefix_attention
@@ -153,7 +154,8 @@ def _way(loaded: Loaded, heads: list[list[int]], ending: Ending, sampling: Sampl
         _agreed[loaded.model] = _agrees(loaded, [min(heads, key=len), max(heads, key=len)], start, prefix)
     if not _agreed[loaded.model]:
         return partial(_plain, loaded, ending, sampling)
-    return lambda rows, count: decode(loaded, rows, prefix, start, count, ending, sampling)
+    record = recorder(loaded.model)
+    return lambda rows, count: decode(loaded, rows, prefix, start, count, ending, sampling, record)
 
 
 def _agrees(loaded: Loaded, heads: list[list[int]], start: int, prefix: DynamicCache | None) -> bool:

@@ -112,7 +112,7 @@ class Decoder:
             numbers = {row.item: first + number for number, row in enumerate(items)}
             self.slots.copy([numbers[row.item] for row in rows], range(first, first + len(rows)))
         self._last[first : first + len(rows)] = upload([row.head[-1] for row in rows], device)
-        self.rows += rows
+        self.rows = [*self.rows, *rows]  # a step that is under way keeps the list that it was launched with
         self._lengths += [len(row.head) - self.start - 1 for row in rows]
 
     def logits(self) -> torch.Tensor:
@@ -186,7 +186,7 @@ def decode(
                 decoder.add([waiting.popleft() for _ in range(min(free, len(waiting)))])
             tokens = next_tokens(decoder.logits(), sampling, [row.generator for row in decoder.rows])
             decoder.push(tokens)
-            launched.append((list(decoder.rows), download(tokens)))
+            launched.append((decoder.rows, download(tokens)))
             if len(launched) > ahead:
                 yield from _over(*launched.popleft(), ending)
                 decoder.remove_over()

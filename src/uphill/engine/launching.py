@@ -41,6 +41,8 @@ def recorder(model: torch.nn.Module) -> Record | None:
         return None
     # Graphs that run one after another can share their memory, if recorded on the same stream.
     pool, stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream(device)
+    # A pool whose graphs are all gone cannot be recorded into again.
+    kept: list[torch.cuda.CUDAGraph] = []
 
     def record(function: Callable[[], torch.Tensor]) -> tuple[Callable[[], None], torch.Tensor]:
         graph, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream(device)
@@ -49,6 +51,8 @@ def recorder(model: torch.nn.Module) -> Record | None:
                 output = function()
         finally:
             torch.cuda.set_stream(before)  # a capture that fails leaves its own
+        if not kept:
+            kept.append(graph)
         return graph.replay, output
 
     return record

@@ -183,7 +183,7 @@ def test_the_budget_settles_at_what_the_device_holds(monkeypatch: pytest.MonkeyP
         Prompt(f"item-{i}", words(np.random.default_rng(i), 10), [words(np.random.default_rng(i), 5)] * 2)
         for i in range(40)
     ]
-    # Each item is 20 tokens (the BOS is in the prefix); the device holds 110 of the 800.
+    # 18 tokens of each item are read (the BOS is in the prefix, no choice's last token scores); the device holds 110.
     loaded.pack_tokens = 400
     forward = loaded.model.model.forward
     failures: list[int] = []
@@ -200,10 +200,10 @@ def test_the_budget_settles_at_what_the_device_holds(monkeypatch: pytest.MonkeyP
     found = list(score(loaded, prompts))
     monkeypatch.undo()
     assert_as_naive(loaded, prompts, found)
-    # 400 and the half of 200 fail; 100 fits, and stays for this call and the next.
-    assert loaded.pack_tokens == 100
-    assert failures == [400, 200]
-    assert passes == [1] + [100] * 8
+    # 22 items and the half of them fail; 5 fit, and the budget stays for this call and the next.
+    assert loaded.pack_tokens == 99
+    assert failures == [22 * 18, 11 * 18]
+    assert passes == [1] + [5 * 18] * 8
 
 
 def test_an_item_too_large_alone_raises(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
+from uphill.engine.attention import Attention
 from uphill.engine.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.errors import UphillError
 
@@ -28,6 +29,8 @@ class Loaded:
         tokenizer: its fast tokenizer.
         device: where inputs go.
         pack_tokens: how many tokens a packed sequence may hold (hardware, not identity).
+        attention: how a pack is attended to.
+        compiled: whether the model's blocks run compiled while a pack is scored.
         packed: whether packed scoring was seen to agree with plain scoring; None until a call checks it.
     """
 
@@ -35,6 +38,8 @@ class Loaded:
     tokenizer: Any
     device: torch.device
     pack_tokens: int
+    attention: Attention = field(default="dense")
+    compiled: bool = field(default=False)
     packed: bool | None = field(default=None)
 
     @property
@@ -81,7 +86,10 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
     except (OSError, ImportError, ValueError) as error:
         raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
     model.eval()
-    return Loaded(model, tokenizer, model.get_input_embeddings().weight.device, pack_tokens)
+    device = model.get_input_embeddings().weight.device
+    if device.type != "cuda":
+        return Loaded(model, tokenizer, device, pack_tokens)
+    return Loaded(model, tokenizer, device, pack_tokens, "blocks", compiled=entry["quantization"] in (None, "none"))
 
 
 def _take_gpus(count: int, where: str) -> bool:

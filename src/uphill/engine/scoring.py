@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 from transformers import DynamicCache
 
-from uphill.engine.hidden import KeptLayers
+from uphill.engine.attention import BLOCK, attending, compiled, dense_mask, pack_mask
+from uphill.engine.hidden import KeptLayers, blocks_of
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import Branched, Layout, lay_out, plan, shared_prefix
 from uphill.engine.tokens import Prompt, encode_items
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 AGREEMENT_ITEMS = 2
 AGREEMENT_NATS = {torch.float32: 1e-3}
+LOGITS_AT_ONCE = 2**27
+"""Float32 logits that are held at a time: half a gigabyte."""
+SORTED_BATCHES = 16
 HALF_PRECISION_NATS = 0.5
 """Rounding of 16-bit weights moves a summed log-probability by some tenths; a wrong mask moves it by whole nats."""
 
@@ -91,49 +95,66 @@ def can_pack(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]
 Result = tuple[NDArray[np.float64], NDArray[np.float16] | None]
 
 
+class _Pack:
+    """Results of one pack, on their way from the device."""
+
+    def __init__(self, items: list[Branched], logprob: torch.Tensor, states: torch.Tensor | None) -> None:
+        self._items = items
+        self._logprob = logprob.to("cpu", non_blocking=True)
+        self._states = None if states is None else states.to(logprob.device).to("cpu", non_blocking=True)
+        self._arrived = torch.cuda.current_stream(logprob.device).record_event() if logprob.is_cuda else None
+
+    def results(self) -> Iterator[Result]:
+        """Each item's, in order; waits for the device."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        logprob, states = self._logprob.numpy(), None if self._states is None else self._states.numpy()
+        first = 0
+        for item in self._items:
+            chosen = slice(first, first + len(item.choices))
+            first = chosen.stop
+            yield logprob[chosen], None if states is None else states[chosen]
+
+
 def _packed(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
     prefix = shared_prefix(heads)
     cache = read_prefix(loaded, heads[0][:prefix])
     items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
-    sizes = [item.n_tokens for item in items]
+    sizes = [item.n_tokens - (0 if kept else len(item.choices)) for item in items]
     done = 0
+    before: _Pack | None = None
     while done < len(items):
         # Planned anew for each pack: the budget shrinks when the device turns out to hold less.
         last = done + len(next(plan(sizes[done:], loaded.pack_tokens)))
-        results = _if_it_fits(loaded, items[done:last], prefix, cache, kept)
-        if results is not None:
-            yield from results
-            done = last
+        pack = _if_it_fits(loaded, items[done:last], prefix, cache, kept)
+        if pack is None:
+            loaded.pack_tokens = sum(sizes[done:last]) // 2
+            continue
+        # The device works on this pack while the one before is handed out and the one after is laid out.
+        if before is not None:
+            yield from before.results()
+        before, done = pack, last
+    if before is not None:
+        yield from before.results()
 
 
 def _if_it_fits(
     loaded: Loaded, items: list[Branched], prefix: int, cache: DynamicCache | None, kept: KeptLayers
-) -> list[Result] | None:
-    """Results of one pack; None where it does not fit the device, and then the budget is half of what it held."""
+) -> _Pack | None:
+    """One pack, under way on the device; None where it does not fit."""
     try:
-        return list(_one_pack(loaded, items, prefix, cache, kept))
+        with compiled(blocks_of(loaded.model), loaded.compiled):
+            layout = lay_out(items, start=prefix, ends=bool(kept))
+            logprob = choice_logprobs(loaded, forward(loaded, layout, prefix, cache), layout)
+            (lasts,) = _on_device(loaded, layout.last_rows)
+            return _Pack(items, logprob, kept.rows(torch.zeros_like(lasts), lasts))
     except torch.OutOfMemoryError:
         if len(items) == 1:
             raise
         log.warning("out of memory with %d items in a pack: halving it", len(items))
-    _forget(cache, prefix)
-    loaded.pack_tokens = sum(item.n_tokens for item in items) // 2
+    finally:
+        _forget(cache, prefix)
     return None
-
-
-def _one_pack(
-    loaded: Loaded, items: list[Branched], prefix: int, cache: DynamicCache | None, kept: KeptLayers
-) -> Iterator[Result]:
-    layout = lay_out(items, start=prefix)
-    hidden = forward(loaded, layout, prefix, cache)
-    _forget(cache, prefix)
-    logprob = choice_logprobs(loaded, hidden, layout).cpu().numpy()
-    states = kept.rows(0, layout.last_rows)
-    first = 0
-    for item in items:
-        chosen = slice(first, first + len(item.choices))
-        first = chosen.stop
-        yield logprob[chosen], None if states is None else states[chosen]
 
 
 def read_prefix(loaded: Loaded, ids: Sequence[int]) -> DynamicCache | None:
@@ -155,55 +176,144 @@ def _forget(cache: DynamicCache | None, prefix: int) -> None:
 
 def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | None) -> torch.Tensor:
     """Final hidden states [T, d] of a packed sequence behind a cached prefix."""
-    dtype = loaded.model.dtype
-    seen = torch.as_tensor(layout.visible, device=loaded.device)
-    mask = torch.zeros(len(seen), prefix + len(seen), dtype=dtype, device=loaded.device)
-    mask[:, prefix:].masked_fill_(~seen, torch.finfo(dtype).min)
-    output = loaded.model.base_model(
-        input_ids=torch.as_tensor(layout.input_ids, device=loaded.device)[None],
-        position_ids=torch.as_tensor(layout.position_ids, device=loaded.device)[None],
-        attention_mask=mask[None, None],
-        past_key_values=cache,
-        use_cache=cache is not None,
+    if loaded.attention == "dense":
+        ids, positions, until = _on_device(loaded, layout.input_ids, layout.position_ids, layout.until)
+        output = loaded.model.base_model(
+            input_ids=ids[None],
+            position_ids=positions[None],
+            attention_mask=dense_mask(until, prefix, loaded.model.dtype),
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+        return output.last_hidden_state[0]
+    length = len(layout.until)
+    # Whole blocks, two at least: a single one would be a special case to compile for.
+    rest = max(2 * BLOCK - length, -length % BLOCK)
+    # What fills them up sees itself alone, and nobody else does.
+    alone = np.arange(length, length + rest)
+    ids, positions, until = _on_device(
+        loaded, np.pad(layout.input_ids, (0, rest)), np.pad(layout.position_ids, (0, rest)), np.r_[layout.until, alone]
     )
-    return output.last_hidden_state[0]
+    with attending(loaded.model):
+        output = loaded.model.base_model(
+            input_ids=ids[None],
+            position_ids=positions[None],
+            attention_mask=pack_mask(until, cache, joined=loaded.attention == "joined"),
+            use_cache=False,
+        )
+    return output.last_hidden_state[0, :length]
+
+
+def _on_device(loaded: Loaded, *arrays: NDArray[np.int64]) -> tuple[torch.Tensor, ...]:
+    """Arrays of indices on the model's device, in one copy that does not wait for what the device is doing."""
+    joined = torch.from_numpy(np.concatenate(arrays))
+    if loaded.device.type == "cuda":
+        joined = joined.pin_memory().to(loaded.device, non_blocking=True)
+    return joined.split([len(array) for array in arrays])
 
 
 def choice_logprobs(loaded: Loaded, hidden: torch.Tensor, layout: Layout) -> torch.Tensor:
     """[C] summed log-probability of each choice. Only rows that score an answer token meet the LM head."""
-    rows = hidden[torch.as_tensor(layout.score_rows, device=hidden.device)]
-    targets = torch.as_tensor(layout.score_targets, device=hidden.device)
-    owners = torch.as_tensor(layout.score_choice, device=hidden.device)
-    logits = loaded.model.get_output_embeddings()(rows).float()
-    token = logits.log_softmax(-1).gather(-1, targets[:, None])[:, 0]
-    return torch.zeros(len(layout.last_rows), device=hidden.device).index_add(0, owners, token).double()
+    rows, targets, owners = _on_device(loaded, layout.score_rows, layout.score_targets, layout.score_choice)
+    token = token_logprobs(loaded, hidden[rows.to(hidden.device)], targets)
+    return torch.zeros(len(layout.last_rows), device=token.device).index_add(0, owners.to(token.device), token).double()
+
+
+def token_logprobs(loaded: Loaded, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """[S] log-probability of each target by the final hidden state that predicts it, [S, d].
+
+    In parts, since float32 logits of a whole pack over a large vocabulary can outgrow the model.
+    """
+    head = loaded.model.get_output_embeddings()
+    cap = getattr(loaded.model.config, "final_logit_softcapping", None)  # Gemma-2
+    at_once = max(1, LOGITS_AT_ONCE // loaded.model.config.vocab_size)
+    parts = []
+    for some, wanted in zip(rows.split(at_once), targets.split(at_once), strict=True):
+        logits = head(some)
+        if cap:
+            logits = cap * torch.tanh(logits / cap)
+        logits = logits.float()
+        parts.append(-torch.nn.functional.cross_entropy(logits, wanted.to(logits.device), reduction="none"))
+    return torch.cat(parts)
 
 
 def padded_logprobs(loaded: Loaded, head: Sequence[int], choices: Sequence[Sequence[int]]) -> torch.Tensor:
     """[C] summed log-probability of each choice, from one right-padded batch with one sequence per choice."""
-    width = len(head) + max(map(len, choices))
-    ids = torch.zeros(len(choices), width, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, choice in enumerate(choices):
+    return _batch_logprobs(loaded, [(head, choice) for choice in choices])
+
+
+def _batch_logprobs(loaded: Loaded, sequences: Sequence[tuple[Sequence[int], Sequence[int]]]) -> torch.Tensor:
+    """[N] summed log-probability of each answer behind its prompt, by the model's own logits.
+
+    Padding stands at the right, where a causal model never looks, so that it needs no mask, which would cost it its
+    fastest attention. Logits are asked for from the first answer to the last.
+    """
+    width = max(len(head) + len(choice) for head, choice in sequences)
+    first = min(len(head) for head, _ in sequences) - 1
+    ids = torch.zeros(len(sequences), width, dtype=torch.long)
+    for row, (head, choice) in enumerate(sequences):
         ids[row, : len(head) + len(choice)] = torch.tensor([*head, *choice])
-        mask[row, : len(head) + len(choice)] = 1
     logits = loaded.model(
-        input_ids=ids.to(loaded.device), attention_mask=mask.to(loaded.device), use_cache=False
+        input_ids=ids.to(loaded.device),
+        use_cache=False,
+        logits_to_keep=torch.arange(first, width - 1).to(loaded.device),
     ).logits
-    logprob = []
-    for row, choice in enumerate(choices):
-        scoring = logits[row, len(head) - 1 : len(head) - 1 + len(choice)].float().log_softmax(-1)
-        logprob.append(scoring.gather(-1, torch.tensor(choice, device=scoring.device)[:, None]).sum())
-    return torch.stack(logprob).double()
+    rows = [row for row, (_, choice) in enumerate(sequences) for _ in choice]
+    places = [len(head) - 1 - first + place for head, choice in sequences for place in range(len(choice))]
+    targets = torch.tensor([token for _, choice in sequences for token in choice], device=logits.device)
+    scoring = logits[torch.tensor(rows), torch.tensor(places)].float()
+    token = -torch.nn.functional.cross_entropy(scoring, targets, reduction="none")
+    owners = torch.tensor(rows, device=token.device)
+    return torch.zeros(len(sequences), device=token.device).index_add(0, owners, token).double()
 
 
 def _padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
-    """One item at a time, padded: the plain way, for models that cannot be packed."""
-    for head, choices in zip(heads, tails, strict=True):
-        logprob = padded_logprobs(loaded, head, choices).cpu().numpy()
-        states = [kept.rows(row, [len(head) + len(choice) - 1]) for row, choice in enumerate(choices)]
-        found = [state for state in states if state is not None]
-        yield logprob, np.concatenate(found) if found else None
+    """One sequence for each choice, the plain way, for models that cannot be packed."""
+    sizes = [sum(len(head) + len(choice) for choice in choices) for head, choices in zip(heads, tails, strict=True)]
+    # Sorted by length within some batches' worth of items, so that results come out as they are made.
+    for window in plan(sizes, SORTED_BATCHES * loaded.pack_tokens):
+        sequences = [(heads[index], choice) for index in window for choice in tails[index]]
+        logprob, states = _sorted_by_length(loaded, sequences, kept)
+        first = 0
+        for index in window:
+            chosen = slice(first, first + len(tails[index]))
+            first = chosen.stop
+            yield logprob[chosen], None if states is None else states[chosen]
+
+
+def _sorted_by_length(
+    loaded: Loaded, sequences: list[tuple[list[int], list[int]]], kept: KeptLayers
+) -> tuple[NDArray[np.float64], NDArray[np.float16] | None]:
+    """[N] log-probabilities and [N, D] states of sequences, read in batches of alike lengths."""
+    order = sorted(range(len(sequences)), key=lambda index: len(sequences[index][0]) + len(sequences[index][1]))
+    logprob = np.zeros(len(sequences))
+    states: list[NDArray[np.float16]] = []
+    done = 0
+    while done < len(order):
+        batch = order[done : done + _batch_size(sequences, order[done:], loaded.pack_tokens)]
+        some = [sequences[index] for index in batch]
+        try:
+            logprob[batch] = _batch_logprobs(loaded, some).cpu().numpy()
+            ends = torch.tensor([len(head) + len(choice) - 1 for head, choice in some])
+            found = kept.rows(torch.arange(len(some)), ends)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            log.warning("out of memory with %d sequences in a batch: halving it", len(batch))
+            loaded.pack_tokens = sum(len(head) + len(choice) for head, choice in some) // 2
+            continue
+        if found is not None:
+            states.append(found.cpu().numpy())
+        done += len(batch)
+    return logprob, np.concatenate(states)[np.argsort(order)] if states else None
+
+
+def _batch_size(sequences: list[tuple[list[int], list[int]]], order: list[int], budget: int) -> int:
+    """How many of the sequences, which come shortest first, fit the budget once padded; at least one."""
+    for count, index in enumerate(order):
+        if count and (count + 1) * (len(sequences[index][0]) + len(sequences[index][1])) > budget:
+            return count
+    return len(order)
 
 
 def _agrees(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> bool:

@@ -6,7 +6,7 @@ import sys
 
 try:
     from uphill import config as uphill_config
-    from uphill import hardware, workflow as paths
+    from uphill import hardware, preflight, workflow as paths
     from uphill.errors import UphillError
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")
@@ -21,6 +21,9 @@ try:
     HARDWARE = hardware.read("config/hardware.yaml")
     PLAN = paths.Plan(STUDY)
     PLAN.check()
+    # Not again in each job's own process.
+    if workflow.is_main_process:
+        preflight.check(PLAN)
     EVERYTHING = PLAN.everything()
 except UphillError as error:
     # One clear line instead of a traceback through Snakemake.
@@ -68,6 +71,10 @@ def involved_splits(wildcards):
         paths.splits_path(dataset, wildcards.variable)
         for dataset in involved(wildcards)
     ]
+
+
+def measure_by_model_spec(wildcards):
+    return PLAN.measure_spec(wildcards.dataset, wildcards.measure, wildcards.model)
 
 
 def predictions_spec(wildcards):

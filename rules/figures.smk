@@ -16,7 +16,7 @@ rule figure:
     benchmark:
         "results/benchmarks/figures/{figure}.tsv"
     wildcard_constraints:
-        figure=one_of(paths.FIGURES),
+        figure=one_of(PLAN.figure_names()),
     conda:
         CONDA
     resources:

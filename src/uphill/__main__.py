@@ -12,21 +12,27 @@ from rich.table import Table
 from uphill import workflow
 from uphill.config_docs import write_docs
 from uphill.errors import UphillError
+from uphill.level_names import hardest
 from uphill.schemas import UNSUPERVISED
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.command()
-def show(test_on: Annotated[str, typer.Option(help="Test level to show.")] = "hard") -> None:
+def show(
+    test_on: Annotated[str | None, typer.Option(help="Test level to show; the hardest, unless given.")] = None,
+) -> None:
     """Print the population table's rows of one test level, and where everything else is."""
     path = Path(workflow.table_path("population"))
     if not path.is_file():
         raise UphillError(f"{path}: no such file; run `make demo` first")
     rows = pd.read_csv(path, keep_default_na=False, na_values=[""])
     console = Console()
-    console.print(f"Accuracy on {test_on} test items, and the gain over no supervision (%, with 95 % intervals)\n")
-    chosen = rows[rows["test_on"] == test_on]
+    console.print(
+        f"Accuracy on {test_on or 'the hardest'} test items, and the gain over no supervision "
+        "(%, with 95 % intervals)\n"
+    )
+    chosen = rows[rows["test_on"] == test_on] if test_on else hardest(rows)
     for (model, dataset, variable), panel in chosen.groupby(["model", "dataset", "variable"], sort=False):
         size = f"{panel['n_test'].max()} items, up to {panel['boots'].max()} boots"
         table = Table(title=f"{dataset} by {variable}, {model}: {size}", box=SIMPLE_HEAD, title_justify="left")

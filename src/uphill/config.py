@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from uphill import registry
 from uphill.errors import UphillError, expected
 from uphill.hardness.data import Graded
+from uphill.hardness.levels import Cuts
 from uphill.prompts import PromptFormat
 from uphill.schemas import ALL
 
@@ -30,19 +31,6 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Cuts(Entry):
-    """Published cut-offs of a variable: easy up to `easy_max`, hard from `hard_min`, medium between."""
-
-    easy_max: float = Field(description="The largest value that is easy.")
-    hard_min: float = Field(description="The smallest value that is hard.")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.easy_max >= self.hard_min:
-            raise ValueError(f"easy_max is {self.easy_max} and hard_min {self.hard_min}, expected easy_max < hard_min")
-        return self
-
-
 class Dataset(Entry):
     """Where a dataset's questions come from, how they are asked, and which of its columns people graded."""
 
@@ -50,7 +38,7 @@ class Dataset(Entry):
     prompt: str = Field(description="Four-digit template id of the prompt that asks for the answer at once.")
     cot_prompt: str | None = Field(None, description="Template id of the prompt that asks for reasoning first.")
     human: list[str] = Field([], description="Columns that hold a human (or true) grade of difficulty.")
-    cuts: dict[str, Cuts] = Field({}, description="Cut-offs by variable; a variable without any is cut at quantiles.")
+    cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
     hardness_pool: int = Field(1000, ge=0, description="Items set aside to train hardness models on.")
     n_test: int | None = Field(None, ge=3, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")

@@ -6,7 +6,7 @@ Importing this loads no model library.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,22 @@ from uphill.errors import UphillError
 from uphill.schemas import RESPONSES, read_arrow
 
 
+class Scored(Protocol):
+    """Scores of one item with C choices, as the engine gives them."""
+
+    @property
+    def item_id(self) -> str:
+        """Whose they are."""
+
+    @property
+    def logprob(self) -> NDArray[np.float64]:
+        """[C] summed log-probability (nats)."""
+
+    @property
+    def n_tokens(self) -> NDArray[np.int64]:
+        """[C] tokens of each choice."""
+
+
 @dataclass(frozen=True)
 class ResponseTable:
     """Zero-shot responses to N items with up to M choices each, in the order of `item_ids`.
@@ -24,12 +40,14 @@ class ResponseTable:
     Attributes:
         item_ids: N ids.
         logprob: [N, M] summed log-probability (nats) of each choice; -inf where there is none.
+        n_tokens: [N, M] tokens of each choice; 0 where there is none.
         exists: [N, M] bool.
         states: [N, M, D] float32 kept states of the last answer token; zeros where there is no choice.
     """
 
     item_ids: list[str]
     logprob: NDArray[np.float64]
+    n_tokens: NDArray[np.int64]
     exists: NDArray[np.bool_]
     states: NDArray[np.float32]
 
@@ -45,11 +63,22 @@ class ResponseTable:
         flat = vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(vectors), -1)
         logprob = np.full(shape, -np.inf)
         logprob[codes, choice] = table["logprob"].to_numpy()
+        n_tokens = np.zeros(shape, dtype=np.int64)
+        n_tokens[codes, choice] = table["n_tokens"].to_numpy()
         states = np.zeros((*shape, flat.shape[1]), dtype=np.float32)
         states[codes, choice] = flat
-        exists = np.zeros(shape, dtype=bool)
-        exists[codes, choice] = True
-        return cls(list(ids), logprob, exists, states)
+        return cls(list(ids), logprob, n_tokens, n_tokens > 0, states)
+
+    @classmethod
+    def of(cls, scores: Sequence[Scored]) -> Self:
+        """Scores of a pass that kept no states."""
+        shape = (len(scores), max(len(score.logprob) for score in scores))
+        logprob, n_tokens = np.full(shape, -np.inf), np.zeros(shape, dtype=np.int64)
+        for row, score in enumerate(scores):
+            logprob[row, : len(score.logprob)] = score.logprob
+            n_tokens[row, : len(score.logprob)] = score.n_tokens
+        states = np.zeros((*shape, 0), dtype=np.float32)
+        return cls([score.item_id for score in scores], logprob, n_tokens, n_tokens > 0, states)
 
     def rows(self, item_ids: Sequence[str]) -> NDArray[np.int64]:
         """Row numbers of items.
@@ -72,15 +101,18 @@ class ResponseTable:
         answers = items["answer_idx"].reindex(self.item_ids)
         return answers.fillna(0).to_numpy(dtype=np.int64)
 
-    def p_gold(self, gold: NDArray[np.int64]) -> NDArray[np.float64]:
-        """[N] probability of the gold choice.
+    def log_p_gold(self, gold: NDArray[np.int64]) -> NDArray[np.float64]:
+        """[N] log-probability (nats) of the gold choice.
 
-        Softmax of the summed log-probabilities over an item's choices (Hase et al. 2024, code release); of an item
-        with one text to score, a generative one, the probability of that text itself.
+        By softmax of the summed log-probabilities over an item's choices (Hase et al. 2024, code release); of an item
+        with one text to score, a generative one, that of the text itself.
         """
         own = self.logprob[np.arange(len(gold)), gold]
-        alone = self.exists.sum(1) == 1
-        return np.exp(own - np.where(alone, 0.0, log_sum_exp(self.logprob)))
+        return own - np.where(self.exists.sum(1) == 1, 0.0, log_sum_exp(self.logprob))
+
+    def length(self, gold: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[N] how many outcomes `log_p_gold` is the product of: 1 choice, or the tokens of a text that stands alone."""
+        return np.where(self.exists.sum(1) == 1, self.n_tokens[np.arange(len(gold)), gold], 1)
 
 
 def log_sum_exp(logprob: NDArray[np.float64]) -> NDArray[np.float64]:

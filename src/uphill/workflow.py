@@ -5,7 +5,7 @@ The rules ask this module for paths, specs and resources, so all of it can be te
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,8 +17,12 @@ RESULTS = "results"
 REPORT = f"{RESULTS}/report.html"
 SCRIPTS = "workflow/scripts"
 REPORT_TEMPLATE = "src/uphill/report/report.html.j2"
+CORRELATIONS = "correlations_"
 FIGURES = ("population", "accuracy_by_hardness", "sgr")
 TABLES = ("population", "sgr", "accuracy_by_hardness", "all_to_all")
+
+RUNS_MODEL, READS_RESPONSES = "RUNS_MODEL", "READS_RESPONSES"
+MEASURE_SCRIPTS = {None: "measure", READS_RESPONSES: "measure_from_responses", RUNS_MODEL: "measure_on_model"}
 
 Spec = dict[str, Any]
 
@@ -28,9 +32,9 @@ def items_path(dataset: str) -> str:
     return f"{RESULTS}/items/{dataset}.parquet"
 
 
-def measure_path(dataset: str, measure: str) -> str:
-    """One measure's part of a hardness table."""
-    return f"{RESULTS}/hardness/measures/{dataset}/{measure}.parquet"
+def measure_path(dataset: str, measure: str, model: str | None = None) -> str:
+    """One measure's part of a hardness table, by one hardness model if it needs any."""
+    return f"{RESULTS}/hardness/measures/{dataset}/{measure}{f'/{model}' if model else ''}.parquet"
 
 
 def hardness_path(dataset: str) -> str:
@@ -50,7 +54,7 @@ def predictions_path(method: str, model: str, dataset: str, variable: str) -> st
 
 def correlations_path(dataset: str) -> str:
     """The rank correlations of a dataset's hardness variables."""
-    return f"{RESULTS}/tables/correlations_{dataset}.csv"
+    return table_path(f"{CORRELATIONS}{dataset}")
 
 
 def table_path(table: str) -> str:
@@ -98,6 +102,10 @@ class Plan:
         """Predictions of the all-to-all experiment."""
         return self._predictions(row for row in self.config.rows() if row.variable == ALL_VARIABLE)
 
+    def splits(self) -> list[tuple[str, str]]:
+        """(dataset, variable) of each file of splits."""
+        return sorted({(name, row.variable) for row in self.config.rows() for name in (row.dataset, *row.train_from)})
+
     def _predictions(self, rows: Iterable[Population]) -> list[str]:
         return [
             predictions_path(method, model, row.dataset, row.variable)
@@ -120,20 +128,23 @@ class Plan:
         named = [table_path(table) for table in TABLES if table != "all_to_all" or self.config.all_to_all]
         return [*named, *map(correlations_path, self.tested())]
 
+    def figure_names(self) -> list[str]:
+        """Every figure, named after its table."""
+        return [*FIGURES, *(f"{CORRELATIONS}{dataset}" for dataset in self.tested())]
+
     def figures(self) -> list[str]:
         """Every figure, in both formats."""
-        return [f"{RESULTS}/figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png")]
+        return [f"{RESULTS}/figures/{name}.{kind}" for name in self.figure_names() for kind in ("pdf", "png")]
 
     def everything(self) -> list[str]:
         """Every file of the study, stage by stage."""
-        datasets, rows = self.tested(), self.config.rows()
+        datasets = self.tested()
         models = dict.fromkeys([*self.config.test_models, *self.config.hardness_models])
-        splits = {splits_path(name, row.variable) for row in rows for name in (row.dataset, *row.train_from)}
         return [
             *map(items_path, datasets),
             *(path for model in models for name in datasets for path in self.shard_paths(model, name)),
             *map(hardness_path, datasets),
-            *sorted(splits),
+            *(splits_path(*pair) for pair in self.splits()),
             *self.population(),
             *self.all_to_all(),
             *self.tables(),
@@ -153,10 +164,10 @@ class Plan:
         """Look at everything outside the workflow that it reads.
 
         Raises:
-            UphillError: a file of items or a model's folder is missing.
+            UphillError: a file of items or of a measure, or a model's folder, is missing.
         """
         for dataset in self.tested():
-            self.items_spec(dataset)
+            self.hardness_spec(dataset)
         for model in {*self.config.test_models, *self.config.hardness_models}:
             self.model_identity(model)
 
@@ -184,46 +195,68 @@ class Plan:
         content = {"content": folder_digest(entry.path)} if entry.path else {}
         return {"name": model, **plain(entry), **content}
 
+    def _asked(self, dataset: str) -> dict[str, str | None]:
+        """Template ids of a dataset's zero-shot prompts, as far as they are used."""
+        entry = self.config.datasets[dataset]
+        return {"prompt": entry.prompt, "cot_prompt": entry.cot_prompt if self.config.generative(dataset) else None}
+
     def responses_spec(self, model: str, dataset: str) -> Spec:
         """Identity of the zero-shot pass of a model over a dataset."""
         settings = {
             "model": self.model_identity(model),
-            "prompt": self.config.datasets[dataset].prompt,
+            "asked": self._asked(dataset),
             **plain(self.config.responses),
         }
         return spec("responses", settings, _code("responses"), {"items": self.items_spec(dataset)["id"]})
 
-    def response_models(self, measure: str) -> list[str]:
-        """Models whose responses a measure reads."""
-        reads = self.config.measure_module(measure).READS_RESPONSES
-        return list(self.config.hardness_models) if reads else []
+    def measures_needing(self, needs: str | None) -> list[str]:
+        """Measures that need `RUNS_MODEL` or `READS_RESPONSES`; for None, those that need neither."""
+        return [name for name in self.config.hardness if self._needs(name) == needs]
 
-    def measure_spec(self, dataset: str, measure: str) -> Spec:
-        """Identity of one measure's values for a dataset."""
-        graded = self.config.graded(dataset)
-        settings = {
+    def _needs(self, measure: str) -> str | None:
+        module = self.config.measure_module(measure)
+        return next((need for need in (RUNS_MODEL, READS_RESPONSES) if getattr(module, need)), None)
+
+    def measure_jobs(self, dataset: str) -> list[tuple[str, str | None]]:
+        """(measure, hardness model) of each part of a dataset's hardness table; no model where none is needed."""
+        return [
+            (measure, model)
+            for measure in self.config.measures(dataset)
+            for model in (self.config.hardness_models if self._needs(measure) else [None])
+        ]
+
+    def measure_paths(self, dataset: str) -> list[str]:
+        """The parts of a dataset's hardness table."""
+        return [measure_path(dataset, *job) for job in self.measure_jobs(dataset)]
+
+    def measure_spec(self, dataset: str, measure: str, model: str | None = None) -> Spec:
+        """Identity of one measure's values for a dataset, by one hardness model if it needs any."""
+        kind, needs = self.config.hardness[measure]["measure"], self._needs(measure)
+        own = self.config.measure_settings(measure)
+        settings: dict[str, Any] = {
             "measure": measure,
-            "kind": self.config.hardness[measure]["measure"],
-            "settings": plain(self.config.measure_settings(measure)),
-            "dataset": {
-                "name": dataset,
-                "human": list(graded.human),
-                "generative": graded.generative,
-                "hardness_pool": graded.hardness_pool,
-            },
-            "models": self.response_models(measure),
+            "kind": kind,
+            "settings": plain(own),
+            "dataset": asdict(self.config.graded(dataset)),
             "seed": self.config.seed,
         }
+        files = getattr(own, "files", [])
+        if files:
+            settings["content"] = [file_digest(str(path)) for path in files]
         upstream = {"items": self.items_spec(dataset)["id"]}
-        for model in self.response_models(measure):
-            upstream[f"responses/{model}"] = self.responses_spec(model, dataset)["id"]
-        return spec("measure", settings, _code("measure", f"uphill.hardness.{settings['kind']}"), upstream)
+        if needs == RUNS_MODEL and model:
+            settings |= {"model": self.model_identity(model), "asked": self._asked(dataset)}
+        if needs == READS_RESPONSES and model:
+            upstream["responses"] = self.responses_spec(model, dataset)["id"]
+        return spec("measure", settings, _code(MEASURE_SCRIPTS[needs], f"uphill.hardness.{kind}"), upstream)
 
     def hardness_spec(self, dataset: str) -> Spec:
         """Identity of a hardness table."""
         cuts = self.config.datasets[dataset].cuts
-        settings = {"cuts": {variable: [cut.easy_max, cut.hard_min] for variable, cut in cuts.items()}}
-        upstream = {name: self.measure_spec(dataset, name)["id"] for name in self.config.measures(dataset)}
+        settings = {"cuts": {variable: plain(cut) for variable, cut in cuts.items()}}
+        upstream = {
+            measure_path(dataset, *job): self.measure_spec(dataset, *job)["id"] for job in self.measure_jobs(dataset)
+        }
         return spec("hardness", settings, _code("hardness"), {**upstream, "items": self.items_spec(dataset)["id"]})
 
     def splits_spec(self, dataset: str, variable: str) -> Spec:
@@ -297,19 +330,17 @@ class Plan:
 
     def figure_spec(self, figure: str) -> Spec:
         """Identity of a figure."""
-        return spec(
-            "figure",
-            {"figure": figure},
-            _code("figure", f"uphill.figures.{figure}"),
-            {figure: self.table_spec(figure)["id"]},
-        )
+        of_dataset = figure.startswith(CORRELATIONS)
+        module = CORRELATIONS.removesuffix("_") if of_dataset else figure
+        table = self.correlations_spec(figure.removeprefix(CORRELATIONS)) if of_dataset else self.table_spec(figure)
+        return spec("figure", {"figure": module}, _code("figure", f"uphill.figures.{module}"), {figure: table["id"]})
 
     def report_spec(self) -> Spec:
         """Identity of the report, which shows the whole config."""
         settings = {"config": self.config.model_dump(mode="json", exclude_none=True)}
         upstream = {table: self.table_spec(table)["id"] for table in TABLES}
         upstream |= {f"correlations/{name}": self.correlations_spec(name)["id"] for name in self.tested()}
-        upstream |= {f"figure/{name}": self.figure_spec(name)["id"] for name in FIGURES}
+        upstream |= {f"figure/{name}": self.figure_spec(name)["id"] for name in self.figure_names()}
         return spec("report", settings, _code("report", data=(REPORT_TEMPLATE,)), upstream)
 
 

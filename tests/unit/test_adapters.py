@@ -1,12 +1,13 @@
 """LoRA adapters: fits that learn, leave the base model as it was, and know nothing of each other."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from engine_models import naive_scores, ragged_prompts, sequence_logprobs, tiny, token_ids, words
+from engine_models import VOCABULARY, naive_scores, ragged_prompts, sequence_logprobs, tiny, token_ids, words
 from numpy.typing import NDArray
 
 from uphill.engine.adapters import Adapters, _batches
@@ -108,23 +109,62 @@ def test_fits_do_not_influence_each_other() -> None:
 
 
 def naive_loss(loaded: Loaded, prompts: Sequence[Prompt], gold: Sequence[int]) -> torch.Tensor:
-    """Mean NLL of the gold choices, one plain sequence for each choice."""
+    """Mean NLL of the gold choices or of the one text, one plain sequence for each."""
     losses = []
     for prompt, right in zip(prompts, gold, strict=True):
         head = token_ids(prompt.text, bos=True)
+        if len(prompt.choices) == 1:
+            answer = [*token_ids(prompt.choices[0]), VOCABULARY["</s>"]]
+            ids = torch.tensor([[*head, *answer]])
+            # transformers' own loss, a mean over the labelled tokens.
+            labels = torch.tensor([[-100] * len(head) + answer])
+            losses.append(loaded.model(input_ids=ids, labels=labels, use_cache=False).loss * len(answer))
+            continue
         choices = [sequence_logprobs(loaded.model, head, token_ids(choice))[0].sum() for choice in prompt.choices]
         losses.append(torch.stack(choices).logsumexp(0) - choices[right])
     return torch.stack(losses).mean()
 
 
+def one_text(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The same questions, each with one gold text behind it."""
+    return [dataclasses.replace(prompt, choices=prompt.choices[-1:]) for prompt in prompts]
+
+
+def nats_of_gold(loaded: Loaded, prompts: Sequence[Prompt]) -> float:
+    """Mean summed log-probability of the first choice."""
+    return float(np.mean([scores.logprob[0] for scores in score(loaded, prompts)]))
+
+
+@pytest.mark.parametrize("kind", ["llama", "mpt"])
+def test_a_fit_to_single_texts_makes_them_likely(kind: str) -> None:
+    loaded = tiny(kind)
+    prompts, gold = toy(12)
+    # Fit to tell apart what no choice tells apart: the text that follows each question.
+    texts = [
+        Prompt(prompt.item_id, prompt.text, [f"w{20 + right} w5 {prompt.choices[right]}"])
+        for prompt, right in zip(prompts, gold, strict=True)
+    ]
+    ended = [dataclasses.replace(text, choices=[f"{text.choices[0]}</s>"]) for text in texts]
+    before, ended_before = nats_of_gold(loaded, texts), nats_of_gold(loaded, ended)
+    with Adapters(loaded, QUICK).fitted(texts, [0] * len(texts), ("texts",)) as fitted:
+        after, ended_after = nats_of_gold(fitted, texts), nats_of_gold(fitted, ended)
+    assert after > before / 2
+    # Having said the text, the model stops more readily: half the nats of EOS behind it.
+    assert ended_after - after > (ended_before - before) / 2
+
+
 # One pack for the whole step, and gradients summed over many packs; MPT and a sliding window are not packed at all.
 @pytest.mark.parametrize("budget", [4096, 50, 1])
 @pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "gpt_neox", "gpt2", "mpt", "mistral, sliding"])
+@pytest.mark.parametrize("texts", [False, True], ids=["choices", "texts"])
 def test_gradients_are_those_of_one_sequence_per_choice(
-    kind: str, budget: int, monkeypatch: pytest.MonkeyPatch
+    kind: str, budget: int, texts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = tiny("mistral", budget, sliding_window=8) if "sliding" in kind else tiny(kind, budget)
+    # Among those with choices are some with one text.
     prompts = ragged_prompts(6, seed=20, shared_words=10)
+    prompts = one_text(prompts) if texts else prompts
+    assert texts or {1} < {len(prompt.choices) for prompt in prompts}
     gold = [len(prompt.choices) - 1 for prompt in prompts]
     clip, apart = torch.nn.utils.clip_grad_norm_, []
 

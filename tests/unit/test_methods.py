@@ -45,7 +45,9 @@ def source(name: str) -> Source:
     states[np.arange(len(table)), gold] += 2
     logprob = np.where(exists, np.log([0.2, 0.5, 0.3]), -np.inf)
     # A frozen dataclass with a cached property: the value is set as reading the shards would set it.
-    made.__dict__["responses"] = ResponseTable(list(table.index), logprob, exists, states * exists[..., None])
+    made.__dict__["responses"] = ResponseTable(
+        list(table.index), logprob, exists.astype(int), exists, states * exists[..., None]
+    )
     return made
 
 

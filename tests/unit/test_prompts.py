@@ -2,7 +2,7 @@
 
 import pytest
 
-from uphill.prompts import PromptFormat, Question, assemble, extract_answer, same_answer
+from uphill.prompts import PromptFormat, Question, assemble, extract_answer, same_answer, zero_shot_form
 
 ITEM = Question("What is red?", ["a rose", "the sea"], "a rose", "Roses are red.")
 
@@ -24,6 +24,19 @@ def test_published_forms(template: str, cot: bool, example: str, query: str) -> 
     prompt_format = PromptFormat(template, cot)
     assert prompt_format.example(ITEM) == example
     assert prompt_format.query(ITEM) == query
+
+
+@pytest.mark.parametrize(
+    ("item", "cot_prompt", "prompt", "texts"),
+    [
+        (ITEM, "0305", "Q: What is red?\nA:", ["a rose", "the sea"]),
+        (Question("1 + 1?", [], "2", "One and one."), "0305", "Q: 1 + 1?\nA:", ["One and one. So the answer is 2"]),
+        (Question("1 + 1?", [], "2", "One and one."), None, "Q: 1 + 1?\nA:", ["2"]),
+        (Question("1 + 1?", [], "2"), "0305", "Q: 1 + 1?\nA:", ["2"]),
+    ],
+)
+def test_what_is_scored_without_examples(item: Question, cot_prompt: str | None, prompt: str, texts: list[str]) -> None:
+    assert zero_shot_form(item, "0306", cot_prompt) == (prompt, texts)
 
 
 def test_examples_and_query_stand_a_blank_line_apart() -> None:

@@ -10,17 +10,17 @@ import pyarrow as pa
 import pytest
 from engine_models import BLOCKS, WIDTH, assert_same_states, naive_scores, tiny, words
 
+from uphill.engine.asking import ask
 from uphill.engine.hidden import default_layers
 from uphill.engine.loading import Loaded
 from uphill.engine.responding import respond
+from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
 from uphill.parts import Parts
-from uphill.prompts import PromptFormat
 from uphill.responses import ResponseTable, log_sum_exp, softmax
 from uphill.schemas import RESPONSES, write_arrow
 
-FORMAT = PromptFormat("0040")
 # As in test_scoring: float32 rounding of scores.
 NATS = 1e-4
 
@@ -40,10 +40,15 @@ def item_table(n_items: int, seed: int = 0) -> pd.DataFrame:
                 "choices": [] if generative else choices,
                 "answer_idx": None if generative else gold,
                 "answer_text": choices[gold],
+                "reasoning": "",
             }
         )
     frame = pd.DataFrame(rows)
     return frame.astype({"answer_idx": "Int64"})
+
+
+def asked(items: pd.DataFrame) -> list[Prompt]:
+    return ask(items.set_index("item_id"), "0040", None)
 
 
 def expected_prompts(items: pd.DataFrame) -> list[Prompt]:
@@ -81,7 +86,7 @@ def columns(tables: Sequence[pa.Table]) -> pd.DataFrame:
 @pytest.mark.parametrize("shards", [1, 2, 3, 7])
 def test_shards_cover_every_item_once_in_order(shards: int, tmp_path: Path) -> None:
     items = item_table(7)
-    tables = list(respond(tiny(), items, FORMAT, None, shards, parts_in(tmp_path)))
+    tables = list(respond(tiny(), asked(items), None, shards, parts_in(tmp_path)))
     assert len(tables) == shards
     found = columns(tables)
     rows = [
@@ -90,7 +95,7 @@ def test_shards_cover_every_item_once_in_order(shards: int, tmp_path: Path) -> N
         for place, choice in enumerate(prompt.choices)
     ]
     assert list(found[["item_id", "choice_idx", "n_tokens", "n_chars"]].itertuples(index=False, name=None)) == rows
-    whole = columns(list(respond(tiny(), items, FORMAT, None, 1, parts_in(tmp_path / "whole"))))
+    whole = columns(list(respond(tiny(), asked(items), None, 1, parts_in(tmp_path / "whole"))))
     # Other packs sum in another order, which can tip a float16 to its neighbour.
     np.testing.assert_allclose(found["logprob"], whole["logprob"], rtol=0, atol=NATS)
     assert_same_states(np.stack(found["state"]), np.stack(whole["state"]), units=1)
@@ -98,14 +103,14 @@ def test_shards_cover_every_item_once_in_order(shards: int, tmp_path: Path) -> N
 
 def test_more_shards_than_items_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UphillError, match=r"4 shards.*3 items"):
-        list(respond(tiny(), item_table(3), FORMAT, None, 4, parts_in(tmp_path)))
+        list(respond(tiny(), asked(item_table(3)), None, 4, parts_in(tmp_path)))
 
 
 @pytest.mark.parametrize("kind", ["llama", "mpt"])
 def test_scores_and_states_are_those_of_one_sequence_per_choice(kind: str, tmp_path: Path) -> None:
     loaded = tiny(kind)
     items = item_table(6)
-    found = columns(list(respond(loaded, items, FORMAT, None, 2, parts_in(tmp_path))))
+    found = columns(list(respond(loaded, asked(items), None, 2, parts_in(tmp_path))))
     for prompt in expected_prompts(items):
         logprob, states = naive_scores(loaded, prompt, default_layers(BLOCKS))
         own = found[found["item_id"] == prompt.item_id]
@@ -116,7 +121,7 @@ def test_scores_and_states_are_those_of_one_sequence_per_choice(kind: str, tmp_p
 def test_chosen_layers_are_kept(tmp_path: Path) -> None:
     loaded = tiny()
     items = item_table(2)
-    (table,) = respond(loaded, items, FORMAT, [1], 1, parts_in(tmp_path))
+    (table,) = respond(loaded, asked(items), [1], 1, parts_in(tmp_path))
     assert table.schema.field("state").type.list_size == WIDTH
     expected = np.concatenate([naive_scores(loaded, prompt, [1])[1] for prompt in expected_prompts(items)])
     assert_same_states(np.stack(columns([table])["state"]), expected)
@@ -128,10 +133,10 @@ def test_a_finished_part_is_not_made_again(tmp_path: Path, monkeypatch: pytest.M
     items, parts = item_table(9), parts_in(tmp_path)
 
     def run() -> list[pa.Table]:
-        return list(respond(loaded, items, FORMAT, None, 3, parts))
+        return list(respond(loaded, asked(items), None, 3, parts))
 
     # Killed after the first of three shards.
-    first = next(respond(loaded, items, FORMAT, None, 3, parts))
+    first = next(respond(loaded, asked(items), None, 3, parts))
     loaded.packed = True
     passes.count = 0
     tables = run()
@@ -152,22 +157,22 @@ def test_a_finished_part_is_not_made_again(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_damaged_part_is_made_again(tmp_path: Path) -> None:
     items, parts = item_table(4), parts_in(tmp_path)
-    tables = list(respond(tiny(), items, FORMAT, None, 2, parts))
+    tables = list(respond(tiny(), asked(items), None, 2, parts))
     damaged = sorted(parts.folder.iterdir())[0]
     damaged.write_bytes(damaged.read_bytes()[:100])
-    assert columns(list(respond(tiny(), items, FORMAT, None, 2, parts))).equals(columns(tables))
+    assert columns(list(respond(tiny(), asked(items), None, 2, parts))).equals(columns(tables))
 
 
 def test_parts_of_another_cut_are_not_taken(tmp_path: Path) -> None:
     items, parts = item_table(6), parts_in(tmp_path)
-    list(respond(tiny(), items, FORMAT, None, 2, parts))
-    found = columns(list(respond(tiny(), items, FORMAT, None, 3, parts)))
+    list(respond(tiny(), asked(items), None, 2, parts))
+    found = columns(list(respond(tiny(), asked(items), None, 3, parts)))
     assert found["item_id"].unique().tolist() == items["item_id"].tolist()
 
 
 def test_tables_read_back_as_they_were_written(tmp_path: Path) -> None:
     items = item_table(8)
-    tables = list(respond(tiny(), items, FORMAT, None, 3, parts_in(tmp_path)))
+    tables = list(respond(tiny(), asked(items), None, 3, parts_in(tmp_path)))
     paths = [tmp_path / f"shard-{number}.parquet" for number in range(3)]
     for table, path in zip(tables, paths, strict=True):
         write_arrow(table, path, RESPONSES, {"made": "here"})
@@ -193,23 +198,36 @@ def test_tables_read_back_as_they_were_written(tmp_path: Path) -> None:
         read.rows(["item-0", "nowhere"])
 
 
-def response_table(logprob: list[list[float]]) -> ResponseTable:
+def response_table(logprob: list[list[float]], tokens: int = 5) -> ResponseTable:
     array = np.array([row + [-np.inf] * (4 - len(row)) for row in logprob])
     ids = [f"item-{row}" for row in range(len(logprob))]
-    return ResponseTable(ids, array, np.isfinite(array), np.zeros((*array.shape, 1), dtype=np.float32))
+    n_tokens = np.where(np.isfinite(array), tokens, 0)
+    return ResponseTable(ids, array, n_tokens, n_tokens > 0, np.zeros((*array.shape, 1), dtype=np.float32))
 
 
 def test_p_gold_is_the_softmax_over_the_choices_that_exist() -> None:
     rng = np.random.default_rng(0)
     logprob = [rng.uniform(-40, 0, int(count)).tolist() for count in rng.integers(2, 5, 50)]
     gold = np.array([int(rng.integers(len(row))) for row in logprob])
-    expected = [np.exp(row[right]) / np.exp(row).sum() for row, right in zip(logprob, gold, strict=True)]
-    np.testing.assert_allclose(response_table(logprob).p_gold(gold), expected, rtol=1e-12)
+    expected = [np.log(np.exp(row[right]) / np.exp(row).sum()) for row, right in zip(logprob, gold, strict=True)]
+    # Logarithms near 0 lose digits to the quotient that the oracle takes them of.
+    np.testing.assert_allclose(response_table(logprob).log_p_gold(gold), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_p_gold_of_a_single_choice_is_its_own_probability() -> None:
-    table = response_table([[-3.5], [-1.0, -1.0], [-0.25]])
-    np.testing.assert_allclose(table.p_gold(np.zeros(3, dtype=int)), [np.exp(-3.5), 0.5, np.exp(-0.25)], rtol=1e-12)
+def test_p_gold_of_a_single_text_is_its_own_probability() -> None:
+    table, gold = response_table([[-3.5], [-1.0, -1.0], [-0.25]]), np.zeros(3, dtype=int)
+    np.testing.assert_allclose(table.log_p_gold(gold), [-3.5, np.log(0.5), -0.25], rtol=1e-12)
+    assert table.length(gold).tolist() == [5, 1, 5]
+
+
+def test_a_table_of_scores_has_a_place_for_every_choice() -> None:
+    scores = list(score(tiny(), asked(item_table(6))))
+    table = ResponseTable.of(scores)
+    assert table.item_ids == [found.item_id for found in scores]
+    for row, found in enumerate(scores):
+        assert table.logprob[row][table.exists[row]].tolist() == found.logprob.tolist()
+        assert table.n_tokens[row][table.exists[row]].tolist() == found.n_tokens.tolist()
+    assert (table.logprob[~table.exists] == -np.inf).all()
 
 
 def test_softmax_neither_overflows_nor_underflows() -> None:

@@ -1,5 +1,7 @@
 """Splits are a pure function of a key: the rules hold for any sizes."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from uphill.errors import UphillError
 from uphill.schemas import SPLITS
-from uphill.splits import SplitSettings, draw_splits
+from uphill.splits import SplitSettings, check_sizes, draw_splits
 
 SIZES = st.integers(30, 60)
 
@@ -78,8 +80,62 @@ def test_fixed_test_items_are_the_same_in_every_boot_and_variable() -> None:
 
 
 def test_small_level_is_refused_with_its_counts() -> None:
-    with pytest.raises(UphillError, match=r"level 'medium' has 14 items, expected at least 15 \(n_train 10 \+ 5"):
+    said = (
+        r"level 'medium' has 14 items, expected at least 15 \(n_train 10 \+ 5 to test on\); all levels: 40 easy, 14 m"
+    )
+    with pytest.raises(UphillError, match=said):
         draw_splits(levels(40, 14, 40), "d", "v", sizes())
+    with pytest.raises(UphillError, match=said):
+        check_sizes(levels(40, 14, 40), "d", "v", sizes())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.tuples(*[st.integers(1, 40)] * 3),
+    n_train=st.integers(1, 20),
+    n_test=st.one_of(st.none(), st.integers(3, 30)),
+)
+def test_what_passes_the_check_can_be_drawn_and_what_does_not_cannot(
+    counts: tuple[int, int, int], n_train: int, n_test: int | None
+) -> None:
+    """By the rule written out: a level trains on n_train, and keeps its share of the test items or min_test."""
+    pool, wanted = levels(*counts), sizes(n_train=n_train, n_test=n_test)
+    # Levels give in the order of their names: easy, hard, medium.
+    given_up = [(n_test or 0) // 3 + (place < (n_test or 0) % 3) for place in range(3)]
+    by_name = (counts[0], counts[2], counts[1])
+    fits = all(count >= n_train + max(5, share) for count, share in zip(by_name, given_up, strict=True))
+    if fits:
+        check_sizes(pool, "d", "v", wanted)
+        assert len(draw_splits(pool, "d", "v", wanted)) > 0
+    else:
+        with pytest.raises(UphillError, match="expected at least"):
+            check_sizes(pool, "d", "v", wanted)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n_train=st.integers(2, 14), fewer=st.integers(1, 13), boots=st.integers(1, 3), seed=st.integers(0, 50))
+def test_smaller_training_sets_are_nested_and_boots_are_independent_of_their_number(
+    n_train: int, fewer: int, boots: int, seed: int
+) -> None:
+    """Few-shot examples are the first k of the training items, so nesting holds for them too."""
+    fewer = min(fewer, n_train)
+    pool = levels(30, 35, 40)
+    large = draw_splits(pool, "d", "v", sizes(boots=3, n_train=n_train, seed=seed))
+    small = draw_splits(pool, "d", "v", sizes(boots=boots, n_train=fewer, seed=seed))
+    for level in ("easy", "medium", "hard"):
+        for boot in range(boots):
+            assert train(small, level, boot) == train(large, level, boot)[:fewer]
+
+
+@settings(max_examples=30, deadline=None)
+@given(order=st.randoms(use_true_random=False), n_test=st.sampled_from([None, 12]))
+def test_the_order_of_items_does_not_matter(order: Any, n_test: int | None) -> None:
+    pool = levels(30, 30, 30)
+    shuffled = list(pool.index)
+    order.shuffle(shuffled)
+    one = draw_splits(pool, "d", "v", sizes(n_test=n_test))
+    other = draw_splits(pool[shuffled], "d", "v", sizes(n_test=n_test))
+    pd.testing.assert_frame_equal(one, other)
 
 
 def test_published_test_sets_leave_out_only_what_the_level_trains_on() -> None:

@@ -73,13 +73,12 @@ def test_malformed_items_file_names_its_row(checkout: Checkout, cells: Raw, mess
 
     run = checkout.snakemake("results/items/dial.parquet", "--configfile", checkout.configure(change))
     assert run.status != 0
-    assert len(run.errors) == 1
-    assert run.errors[0].startswith(f"error: mine.jsonl: {message}")
-    assert "Traceback" not in run.output
+    [_, line] = run.output.splitlines()  # behind Snakemake's own line on the profile
+    assert line.startswith(f"error: mine.jsonl: {message}")
     assert checkout.made() == []
 
 
-def test_bad_input_loses_nothing_already_made(checkout: Checkout) -> None:
+def test_a_level_too_small_is_refused_before_anything_runs_and_loses_nothing(checkout: Checkout) -> None:
     good = checkout.configure(shrink, "good.yaml")
     assert checkout.snakemake("results/items/dial.parquet", "--configfile", good).status == 0
 
@@ -87,12 +86,29 @@ def test_bad_input_loses_nothing_already_made(checkout: Checkout) -> None:
         shrink(raw)
         raw["splits"]["n_train"] = 60
 
-    run = checkout.snakemake("results/splits/dial/num_steps.parquet", "--configfile", checkout.configure(too_small))
+    run = checkout.snakemake("--configfile", checkout.configure(too_small), "-n")
     assert run.status != 0
-    assert len(run.errors) == 1
-    assert "level 'easy' has" in run.errors[0]
-    assert "expected at least" in run.errors[0]
-    assert "results/items/dial.parquet" in checkout.made()
+    [_, line] = run.output.splitlines()
+    assert line.startswith("error: dataset 'dial', variable 'num_steps': level 'easy' has ")
+    assert "expected at least 66 (n_train 60 + 6 to test on); all levels: " in line
+    assert checkout.made() == ["results/items/dial.parquet"]
+
+
+def test_a_level_that_only_a_model_knows_is_refused_by_its_job(checkout: Checkout) -> None:
+    """Nobody can know the levels of an MDL before a model has run."""
+
+    def change(raw: Raw) -> None:
+        shrink(raw)
+        raw["population"][0]["variable"] = "mdl_zero_shot"
+        raw["splits"]["n_train"] = 60
+        raw["methods"]["probe"]["n_train"] = 60
+
+    config = checkout.configure(change)
+    assert checkout.snakemake("--configfile", config, "-n").status == 0
+    run = checkout.snakemake("results/splits/dial/mdl_zero_shot.parquet", "--configfile", config)
+    assert run.status != 0
+    [line] = run.errors
+    assert line.startswith("error: dataset 'dial', variable 'mdl_zero_shot': level 'easy' has ")
     assert "results/hardness/dial.parquet" in checkout.made()
 
 

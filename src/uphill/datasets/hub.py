@@ -56,6 +56,11 @@ class Settings(BaseModel):
         """Answers are chosen."""
         return False
 
+    @property
+    def remote(self) -> bool:
+        """Rows come over the network."""
+        return True
+
 
 def load(settings: Settings) -> pd.DataFrame:
     """The rows of some splits of a hub dataset, under the names that the item table uses.

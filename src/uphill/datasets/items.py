@@ -1,11 +1,12 @@
 """The item table: rows of any source, checked one by one, with a pool for each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from uphill import registry
 from uphill.errors import UphillError
 from uphill.randomness import keyed_rng
 from uphill.schemas import EXPERIMENT_POOL, HARDNESS_POOL, ITEMS
@@ -91,3 +92,18 @@ def build_items(rows: pd.DataFrame, name: str, hardness_pool: int, seed: int, wh
     items.loc[drawn, "pool"] = HARDNESS_POOL
     metadata = [column for column in items.columns if column not in ITEMS.schema.names]
     return items[[*ITEMS.schema.names, *metadata]]
+
+
+def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
+    """The item table of a dataset from its source.
+
+    Args:
+        settings: `kind`, the source module; `source`, its settings; `dataset`, `hardness_pool` and `seed`.
+
+    Raises:
+        UphillError: as `build_items`, or the source cannot be read.
+    """
+    source, entry = registry.load("uphill.datasets", settings["kind"], "load"), settings["source"]
+    where = next((str(entry[key]) for key in ("path", "folder", "hub_id") if entry.get(key)), None)
+    rows = source.load(registry.settings_of(source, entry))
+    return build_items(rows, settings["dataset"], settings["hardness_pool"], settings["seed"], where)

@@ -73,6 +73,11 @@ class Published(BaseModel):
         return False
 
     @property
+    def remote(self) -> bool:
+        """Whether rows come over the network."""
+        return self.folder is None
+
+    @property
     def files(self) -> list[Path]:
         """Every local file that is read; their content is part of the items' identity."""
         return []

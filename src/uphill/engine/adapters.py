@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -25,14 +26,20 @@ class Adapters:
 
     @contextmanager
     def fitted(self, prompts: Sequence[Prompt], gold: Sequence[int], key: Sequence[Key]) -> Iterator[Loaded]:
-        """Fit an adapter to choose the gold choice of each prompt; it is gone when the block ends.
+        """Fit an adapter to the gold answer of each prompt; it is gone when the block ends.
+
+        The loss is the mean over items of (Hase et al. 2024, code release)
+
+        * an item with choices: the NLL of the gold one, softmax over the choices' summed log-probabilities;
+        * an item with one text, reasoning and answer: minus the summed log-probability of its tokens and of the
+          tokenizer's EOS behind them, so that generation learns where to stop.
 
         Args:
             prompts: training items.
             gold: index of each item's right choice.
             key: decides the initial weights, the dropout and the order of items.
         """
-        heads, tails = encode_items(self.loaded, prompts)
+        heads, tails = encode_items(self.loaded, [_ended(self.loaded, prompt) for prompt in prompts])
         packed = can_pack(self.loaded, heads, tails)
         torch.manual_seed(keyed_torch_seed("lora", *key))
         self._add()
@@ -92,7 +99,7 @@ class Adapters:
             schedule.step()
 
     def _loss(self, prefix: list[int], items: list[Branched], gold: list[int], packed: bool) -> torch.Tensor:
-        """Summed NLL of the gold choices, softmax over each item's choices."""
+        """Summed loss of some items."""
         groups: Sequence[torch.Tensor]
         if packed:
             layout = lay_out(items, start=0, prefix=prefix)
@@ -100,7 +107,19 @@ class Adapters:
             groups = scores.split([len(item.choices) for item in items])
         else:
             groups = [padded_logprobs(self.loaded, [*prefix, *item.question], item.choices) for item in items]
-        return -torch.stack([group.log_softmax(0)[right] for group, right in zip(groups, gold, strict=True)]).sum()
+        return torch.stack([_nll(group, right) for group, right in zip(groups, gold, strict=True)]).sum()
+
+
+def _ended(loaded: Loaded, prompt: Prompt) -> Prompt:
+    """A prompt with one text, with EOS behind the text; any other as it is."""
+    if len(prompt.choices) > 1:
+        return prompt
+    return replace(prompt, choices=[prompt.choices[0] + (loaded.tokenizer.eos_token or "")])
+
+
+def _nll(scores: torch.Tensor, gold: int) -> torch.Tensor:
+    """NLL of an item's gold choice, from the summed log-probability [C] of each; one text competes with none."""
+    return -(scores.log_softmax(0) if len(scores) > 1 else scores)[gold]
 
 
 def _batches(n_items: int, recipe: LoraRecipe, key: Sequence[Key]) -> Iterator[list[int]]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from uphill.engine.hidden import default_layers
@@ -12,13 +11,11 @@ from uphill.engine.scoring import Scores, score
 from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
 from uphill.parts import Parts
-from uphill.prompts import PromptFormat, Question
 
 
 def respond(
     loaded: Loaded,
-    items: pd.DataFrame,
-    prompt_format: PromptFormat,
+    prompts: Sequence[Prompt],
     layers: Sequence[int] | None,
     shards: int,
     parts: Parts,
@@ -27,8 +24,7 @@ def respond(
 
     Args:
         loaded: the model.
-        items: the item table.
-        prompt_format: how a question is put, without examples.
+        prompts: the items, as they are asked.
         layers: kept hidden states; None keeps the published two.
         shards: how many parts the items are cut into.
         parts: where finished shards are kept until the job ends.
@@ -36,25 +32,17 @@ def respond(
     Raises:
         UphillError: there are fewer items than shards.
     """
-    if shards > len(items):
-        raise UphillError(f"{shards} shards of {len(items)} items, expected at most one shard for each item")
+    if shards > len(prompts):
+        raise UphillError(f"{shards} shards of {len(prompts)} items, expected at most one shard for each item")
     kept = list(layers) if layers is not None else default_layers(loaded.model.config.num_hidden_layers)
-    for number, rows in enumerate(np.array_split(np.arange(len(items)), shards)):
+    for number, rows in enumerate(np.array_split(np.arange(len(prompts)), shards)):
         name = f"shard-{number}-of-{shards}"
         table = parts.get(name)
         if table is None:
-            prompts = [_prompt(row, prompt_format) for row in items.iloc[rows].to_dict("records")]
-            scores = list(score(loaded, prompts, kept, desc=name))
-            table = _table(prompts, scores)
+            asked = [prompts[row] for row in rows]
+            table = _table(asked, list(score(loaded, asked, kept, desc=name)))
             parts.put(name, table)
         yield table
-
-
-def _prompt(row: dict[str, object], prompt_format: PromptFormat) -> Prompt:
-    choices = list(row["choices"])  # type: ignore[call-overload]
-    question = Question(str(row["question"]), choices)
-    # A generative item has one text to score, its gold answer.
-    return Prompt(str(row["item_id"]), prompt_format.query(question), choices or [str(row["answer_text"])])
 
 
 def _table(prompts: Sequence[Prompt], scores: Sequence[Scores]) -> pa.Table:

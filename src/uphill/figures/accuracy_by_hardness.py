@@ -6,13 +6,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from uphill.figures.style import COLOURS, SERIES, grid, name, title
+from uphill.level_names import from_easiest
 from uphill.schemas import UNSUPERVISED
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """One panel per (model, dataset, variable); `table` is tables/accuracy_by_hardness.csv."""
-    own = table[(table["train_dataset"] == table["dataset"]) & table["train_on"].isin([UNSUPERVISED, "easy"])]
-    supervised = own.loc[own["train_on"] == "easy", "method"].unique()
+    own = table[table["train_dataset"] == table["dataset"]]
+    own = pd.concat([own[own["train_on"] == UNSUPERVISED], from_easiest(own)]).sort_index()
+    supervised = own.loc[own["train_on"] != UNSUPERVISED, "method"].unique()
     colours = dict(zip(supervised, SERIES, strict=False))
     panels = list(own.groupby(["model", "dataset", "variable"], sort=False))
     figure, axes = grid(len(panels), width=3.9, height=2.6)

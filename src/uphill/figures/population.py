@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from uphill.figures.style import COLOURS, grid, name, title
+from uphill.figures.style import grid, level_colours, name, title
+from uphill.level_names import hardest
 from uphill.schemas import UNSUPERVISED
 
 GAP = 0.8
@@ -18,7 +19,7 @@ GAP = 0.8
 
 def draw(table: pd.DataFrame) -> Figure:
     """One panel per (model, dataset, variable); `table` is tables/population.csv."""
-    hard = table[table["test_on"] == "hard"]
+    hard = hardest(table)
     panels = list(hard.groupby(["model", "dataset", "variable"], sort=False))
     figure, axes = grid(len(panels), width=4.6, height=2.6)
     for axis, (key, rows) in zip(axes, panels, strict=True):
@@ -31,15 +32,18 @@ def draw(table: pd.DataFrame) -> Figure:
 
 def _panel(axis: Any, rows: pd.DataFrame) -> None:
     place, ticks, labels = 0.0, [], []
+    colours = level_colours(rows["train_on"])
     # Unsupervised first: it is what the other bars are read against.
     methods = sorted(rows["method"].unique(), key=lambda method: _supervised(rows, method))
     for method in methods:
         bars = rows[rows["method"] == method]
-        bars = bars.assign(other=bars["train_dataset"] != bars["dataset"], order=bars["train_on"].map(_rank))
+        bars = bars.assign(
+            other=bars["train_dataset"] != bars["dataset"], order=bars["train_on"].map(list(colours).index)
+        )
         first = place
         for bar in bars.sort_values(["other", "order"]).itertuples():
             hatch = "////" if bar.other else None
-            axis.bar(place, bar.accuracy, 0.9, color=COLOURS[bar.train_on], hatch=hatch, edgecolor="white", lw=0.3)
+            axis.bar(place, bar.accuracy, 0.9, color=colours[bar.train_on], hatch=hatch, edgecolor="white", lw=0.3)
             # Rounding may put a bound a hair inside the point.
             whisker = [[max(0.0, bar.accuracy - bar.low)], [max(0.0, bar.high - bar.accuracy)]]
             axis.errorbar(place, bar.accuracy, whisker, color="black", linewidth=0.8)
@@ -56,16 +60,10 @@ def _supervised(rows: pd.DataFrame, method: str) -> bool:
     return bool((rows.loc[rows["method"] == method, "train_on"] != UNSUPERVISED).any())
 
 
-def _rank(level: str) -> int:
-    return list(COLOURS).index(level)
-
-
 def _legend(hard: pd.DataFrame) -> list[Patch]:
-    seen = set(hard["train_on"])
     handles = [
-        Patch(color=colour, label="no supervision" if level == UNSUPERVISED else f"trained on {level}")
-        for level, colour in COLOURS.items()
-        if level in seen
+        Patch(color=colour, label="no supervision" if level == UNSUPERVISED else f"trained on {name(level)}")
+        for level, colour in level_colours(hard["train_on"]).items()
     ]
     if (hard["train_dataset"] != hard["dataset"]).any():
         handles.append(Patch(facecolor="white", edgecolor="black", hatch="////", label="data of another dataset"))

@@ -1,6 +1,6 @@
 """One look for all figures: colours that colour-blind readers can tell apart, intervals always drawn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from uphill.level_names import in_order
 from uphill.schemas import UNSUPERVISED, written_whole
 
 # Okabe and Ito's palette.
@@ -23,12 +24,36 @@ NAMES = {
     "zero_shot_cot": "zero-shot with reasoning",
     "num_steps": "true steps",
     "question_num_words": "question words",
+    "answer_num_words": "answer words",
+    "answer_num_chars": "answer characters",
+    "reasoning_num_words": "reasoning words",
+    "mdl_zero_shot": "MDL (zero-shot)",
+    "mdl_probe": "MDL (linear probe)",
+    "mdl_lora": "MDL (LoRA)",
+    "human_grade": "grade",
+    "human_difficulty": "difficulty",
+    "human_bloom": "Bloom skill",
+    "human_depth_of_knowledge": "depth of knowledge",
+    "human_hardness": "high school or college",
 }
+BITS = "_bits"
 
 
 def name(key: str) -> str:
     """A name for readers."""
+    if key not in NAMES and key.endswith(BITS):
+        return f"{name(key.removesuffix(BITS))}, bits"
     return NAMES.get(key, key.replace("_", " "))
+
+
+def level_colours(levels: Iterable[str]) -> dict[str, Any]:
+    """A colour for each level that occurs, from easy to hard; bins run from dark to bright."""
+    seen = in_order(levels)
+    bins = [level for level in seen if level not in COLOURS]
+    shades = mpl.colormaps["cividis"].resampled(len(bins) + 1) if bins else None
+    return {
+        level: COLOURS[level] if shades is None or level in COLOURS else shades(bins.index(level)) for level in seen
+    }
 
 
 def title(model: str, dataset: str, variable: str | None = None) -> str:

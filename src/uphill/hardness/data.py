@@ -1,11 +1,16 @@
 """What a hardness measure may read."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from uphill.parts import Parts
 from uphill.responses import ResponseTable
+
+if TYPE_CHECKING:
+    from uphill.engine.loading import Loaded
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,34 @@ class Graded:
 
 @dataclass(frozen=True)
 class HardnessData:
-    """A dataset's items, indexed by item_id, and the zero-shot responses of each hardness model."""
+    """A dataset's items, indexed by item_id: all that a measure sees that needs no model."""
 
     dataset: Graded
     items: pd.DataFrame
     seed: int
-    responses: Mapping[str, ResponseTable] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Responded(HardnessData):
+    """The items, and one hardness model's zero-shot responses to them (READS_RESPONSES)."""
+
+    responses: ResponseTable
+
+
+@dataclass(frozen=True)
+class OnModel(HardnessData):
+    """The items, and one hardness model to run (RUNS_MODEL).
+
+    Attributes:
+        prompt, cot_prompt: template ids of the dataset's prompts.
+        open_model: loads the model.
+        parts: where finished parts are kept until the job ends.
+    """
+
+    prompt: str
+    cot_prompt: str | None
+    open_model: "Callable[[], Loaded]"
+    parts: Parts
 
 
 def long_form(values: pd.DataFrame, kind: str) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from uphill.errors import UphillError
 from uphill.hardness.data import Graded, HardnessData, long_form
 
+RUNS_MODEL = False
 READS_RESPONSES = False
 
 

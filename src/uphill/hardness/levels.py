@@ -1,32 +1,92 @@
-"""Easy, medium and hard: values cut at published cut-offs or at quantiles (Hase et al. 2024, section 3.1)."""
+"""Levels of difficulty: values cut at published cut-offs, at quantiles, or into bins of equal size."""
+
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from uphill.level_names import bin_name
 from uphill.schemas import EXPERIMENT_POOL, LEVELS
 
+
+class Cuts(BaseModel):
+    """How a variable is cut: at `easy_max` and `hard_min`, or at `quantiles`, or into `bins`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    easy_max: float | None = Field(None, description="The largest value that is easy, with")
+    hard_min: float | None = Field(None, description="the smallest value that is hard; between them is medium. Or")
+    quantiles: tuple[float, float] | None = Field(
+        None, description="the same two as quantiles of the experiment pool, [.3, .7] where nothing is said. Or"
+    )
+    bins: int | None = Field(
+        None, ge=2, le=99, description="how many bins of equal size, bin_01 the easiest; equal values fall by item id."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        fixed = (self.easy_max is not None) + (self.hard_min is not None)
+        if fixed + 2 * (self.quantiles is not None) + 2 * (self.bins is not None) != 2:
+            raise ValueError("expected easy_max and hard_min, or quantiles, or bins")
+        if self.easy_max is not None and self.hard_min is not None and self.easy_max >= self.hard_min:
+            raise ValueError(f"easy_max is {self.easy_max} and hard_min {self.hard_min}, expected easy_max < hard_min")
+        if self.quantiles and not 0 < self.quantiles[0] < self.quantiles[1] < 1:
+            raise ValueError(f"quantiles are {list(self.quantiles)}, expected two, growing, between 0 and 1")
+        return self
+
+
 QUANTILES = (0.3, 0.7)
+"""What a variable is cut at of which nothing is said (Hase et al. 2024, section 3.1)."""
 
 
-def cut(values: pd.Series, easy_max: float, hard_min: float) -> pd.Series:
-    """Level of each value: easy up to `easy_max`, else hard from `hard_min`, else medium; easy wins where both hold."""
-    chosen = np.select([values <= easy_max, values >= hard_min], ["easy", "hard"], default="medium")
-    return pd.Series(pd.Categorical(chosen, categories=LEVELS, ordered=True), index=values.index)
+def mean_over_models(measures: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One row an (item, variable): a variable that several hardness models measured gets the mean of their values."""
+    rows = pd.concat(measures, ignore_index=True)
+    return rows.groupby(["item_id", "variable", "kind"], as_index=False, sort=True)["value"].mean()
 
 
-def add_levels(measures: pd.DataFrame, items: pd.DataFrame, cuts: dict[str, tuple[float, float]]) -> pd.DataFrame:
+def add_levels(measures: pd.DataFrame, items: pd.DataFrame, cuts: Mapping[str, Cuts]) -> pd.DataFrame:
     """Add a level to every (item, variable) value.
+
+    Quantiles and bins are those of the experiment pool; an item of the hardness pool falls where its value does.
 
     Args:
         measures: rows item_id, variable, value, kind.
         items: the item table, indexed by item_id.
-        cuts: (easy_max, hard_min) by variable; any other variable is cut at its .3 and .7 quantiles, inclusive on both
-            sides, taken over the experiment pool.
+        cuts: by variable; any other variable is cut at its .3 and .7 quantiles, inclusive on both sides.
     """
     in_experiments = set(items.index[items["pool"] == EXPERIMENT_POOL])
     parts = []
     for variable, rows in measures.groupby("variable", sort=True):
-        pool = rows.loc[rows["item_id"].isin(in_experiments), "value"]
-        easy_max, hard_min = cuts.get(str(variable), tuple(pool.quantile(q) for q in QUANTILES))
-        parts.append(rows.assign(level=cut(rows["value"], easy_max, hard_min).astype(str)))
+        values = rows.set_index("item_id")["value"]
+        how = cuts.get(str(variable), Cuts(quantiles=QUANTILES))
+        pool = values[values.index.isin(in_experiments)]
+        levels = _bins(values, pool, how.bins) if how.bins else _cut(values, pool, how)
+        parts.append(rows.assign(level=levels.to_numpy()))
     return pd.concat(parts, ignore_index=True)
+
+
+def _cut(values: pd.Series, pool: pd.Series, how: Cuts) -> pd.Series:
+    if how.easy_max is not None and how.hard_min is not None:
+        return cut(values, how.easy_max, how.hard_min)
+    low, high = how.quantiles or QUANTILES
+    return cut(values, float(pool.quantile(low)), float(pool.quantile(high)))
+
+
+def cut(values: pd.Series, easy_max: float, hard_min: float) -> pd.Series:
+    """Level of each value: easy up to `easy_max`, else hard from `hard_min`, else medium; easy wins where both hold."""
+    chosen = np.select([values <= easy_max, values >= hard_min], [LEVELS[0], LEVELS[2]], default=LEVELS[1])
+    return pd.Series(chosen, index=values.index)
+
+
+def _bins(values: pd.Series, pool: pd.Series, bins: int) -> pd.Series:
+    """Bins of the pool whose sizes differ by one at most: items in the order of (value, item_id), cut evenly."""
+    order = sorted(pool.index, key=lambda item: (pool[item], item))
+    of_pool = np.repeat(np.arange(bins), [len(part) for part in np.array_split(order, bins)])
+    largest = pool[order].groupby(of_pool).max()
+    # The rest falls into the first bin that reaches its value.
+    number = pd.Series(np.minimum(np.searchsorted(largest, values), bins - 1), index=values.index)
+    number[order] = of_pool
+    return number.map(lambda place: bin_name(place + 1))

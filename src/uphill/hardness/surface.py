@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from uphill.hardness.data import Graded, HardnessData, long_form
 
+RUNS_MODEL = False
 READS_RESPONSES = False
 COUNTS = {
     "question_num_words": ("question", lambda text: len(text.split())),

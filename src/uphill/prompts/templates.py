@@ -73,10 +73,13 @@ class PromptFormat:
 
     def example(self, item: Question) -> str:
         """A solved example, gold answer (and reasoning) included."""
+        preface = COT_PREFACE if self.cot else ""
+        return f"{self._point(item)}{preface} {self.solution(item)}"
+
+    def solution(self, item: Question) -> str:
+        """What a solved example shows of the answer: the label, behind the reasoning with `cot`."""
         label = LABELS[self.template[3]].format(item.answer)
-        if self.cot:
-            return f"{self._point(item)}{COT_PREFACE} {item.reasoning} {label}"
-        return f"{self._point(item)} {label}"
+        return f"{item.reasoning} {label}" if self.cot else label
 
     def query(self, item: Question) -> str:
         """The test point, up to where the model goes on. It ends without a space, so that the answer starts a word."""
@@ -89,3 +92,18 @@ class PromptFormat:
 def assemble(examples: Sequence[str], query: str) -> str:
     """A few-shot prompt: solved examples, then the test point, a blank line between any two."""
     return SEPARATOR.join([*examples, query])
+
+
+def zero_shot_form(item: Question, prompt: str, cot_prompt: str | None) -> tuple[str, list[str]]:
+    """A prompt without examples, and the texts to score behind it.
+
+    These are an item's choices; of an item without any, its gold solution: reasoning and answer where it has reasoning
+    and there is a `cot_prompt`, else the answer alone.
+    """
+    asked = PromptFormat(prompt)
+    if item.choices:
+        return asked.query(item), list(item.choices)
+    if item.reasoning and cot_prompt:
+        reasoned = PromptFormat(cot_prompt, cot=True)
+        return reasoned.query(item), [reasoned.solution(item)]
+    return asked.query(item), [item.answer]

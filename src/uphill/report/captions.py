@@ -28,6 +28,8 @@ FIGURES = {
     "on easy data of the same dataset.",
     "sgr": "Supervision Gap Recovered by easy data with its paired-bootstrap interval; intervals that leave the "
     "frame are cut there.",
+    "correlations": "Spearman correlations between hardness variables over the experiment pool; in brackets where the "
+    "interval holds 0.",
 }
 _TITLES = {
     "n_test": "test items",

@@ -10,6 +10,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from uphill.job import Job
+from uphill.level_names import from_easiest, hardest, in_order
 from uphill.report.captions import COLUMNS, FIGURES, TABLES, TITLES
 from uphill.schemas import HARDNESS, ITEMS, UNSUPERVISED, made_by, read, written_whole
 
@@ -53,8 +54,8 @@ def _ordered(tables: dict[str, pd.DataFrame]) -> list[str]:
 
 def _answer(population: pd.DataFrame) -> list[dict[str, Any]]:
     """The question in numbers: hard test items, without supervision and after training on easy data."""
-    hard = population[population["test_on"] == "hard"]
-    easy = hard[(hard["train_on"] == "easy") & (hard["train_dataset"] == hard["dataset"])]
+    hard = hardest(population)
+    easy = from_easiest(hard[hard["train_dataset"] == hard["dataset"]])
     keys = ["model", "dataset", "variable"]
     unsupervised = hard[hard["train_on"] == UNSUPERVISED].set_index(keys)["accuracy"].rename("unsupervised")
     rows = easy.join(unsupervised, on=keys)
@@ -63,14 +64,16 @@ def _answer(population: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _counts(path: str) -> dict[str, Any]:
-    items = read(path, ITEMS)
+    items, made = read(path, ITEMS), made_by(path)
+    source = {"kind": made["settings"]["kind"], **made["settings"]["source"]}
     return {
         "name": Path(path).stem,
         "items": len(items),
         "pools": dict(items["pool"].value_counts()),
         "kind": "multiple choice" if items["choices"].map(len).max() else "written answers",
         "example": items.iloc[0].to_dict(),
-        "id": made_by(path)["id"],
+        "source": ", ".join(f"{key} {value}" for key, value in source.items() if value is not None),
+        "id": made["id"],
     }
 
 
@@ -82,7 +85,7 @@ def _levels(path: str) -> Iterator[dict[str, Any]]:
             "dataset": Path(path).stem,
             "variable": variable,
             "kind": kind,
-            **{level: int(counts.get(level, 0)) for level in ("easy", "medium", "hard")},
+            "counts": ", ".join(f"{counts[level]} {level}" for level in in_order(counts.index)),
             "smallest": rows["value"].min(),
             "median": rows["value"].median(),
             "largest": rows["value"].max(),
@@ -102,14 +105,19 @@ def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
             shown[column] = [COLUMNS.percent(value) for value in table[column]]
         elif column not in COLUMNS.hidden:
             shown[column] = table[column].map(_plain)
-    base = "correlations" if name.startswith("correlations_") else name
+    base = _base(name)
     return {
         "name": name,
-        "title": TITLES[base] + (f": {name.removeprefix('correlations_')}" if base != name else ""),
+        "title": TITLES[base] + (f": {name.removeprefix(f'{base}_')}" if base != name else ""),
         "caption": TABLES[base],
         "columns": [COLUMNS.title(column) for column in shown.columns],
         "rows": shown.to_numpy().tolist(),
     }
+
+
+def _base(name: str) -> str:
+    """What a table or figure is called that there is one of for each dataset."""
+    return "correlations" if name.startswith("correlations_") else name
 
 
 def _plain(value: Any) -> Any:
@@ -121,7 +129,7 @@ def _plain(value: Any) -> Any:
 def _figure(path: str) -> dict[str, str]:
     name = Path(path).stem
     content = base64.b64encode(Path(path).read_bytes()).decode()
-    return {"name": name, "caption": FIGURES[name], "content": content}
+    return {"name": name, "caption": FIGURES[_base(name)], "content": content}
 
 
 def _warnings(tables: dict[str, pd.DataFrame]) -> Iterator[str]:

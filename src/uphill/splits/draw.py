@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from uphill.errors import UphillError
+from uphill.level_names import in_order
 from uphill.randomness import keyed_rng
 from uphill.schemas import ALL, EXPERIMENT_POOL
 
@@ -54,15 +55,9 @@ def draw_splits(levels: pd.Series, dataset: str, variable: str, settings: SplitS
     Raises:
         UphillError: a level is too small to train on and still test on.
     """
-    pools = {str(level): sorted(members.index) for level, members in levels.groupby(levels.astype(str))}
+    pools = _pools(levels)
     reserved = _reserved(pools, dataset, settings)
-    for level, pool in pools.items():
-        needed = settings.n_train + max(settings.min_test, len(reserved[level]))
-        if len(pool) < needed:
-            raise UphillError(
-                f"dataset {dataset!r}, variable {variable!r}: level {level!r} has {len(pool)} items, expected at least "
-                f"{needed} (n_train {settings.n_train} + {needed - settings.n_train} to test on)"
-            )
+    check_sizes(levels, dataset, variable, settings)
     open_pools = {level: [item for item in pool if item not in reserved[level]] for level, pool in pools.items()}
     parts = []
     for boot in range(settings.boots):
@@ -74,6 +69,34 @@ def draw_splits(levels: pd.Series, dataset: str, variable: str, settings: SplitS
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
+def check_sizes(levels: pd.Series, dataset: str, variable: str, settings: SplitSettings) -> None:
+    """Whether each level is large enough to train on and still test on; arguments as for `draw_splits`.
+
+    Raises:
+        UphillError: one is not; the message counts all of them.
+    """
+    pools = _pools(levels)
+    for (level, pool), share in zip(sorted(pools.items()), _shares(len(pools), settings), strict=True):
+        needed = settings.n_train + max(settings.min_test, share)
+        if len(pool) < needed:
+            counts = ", ".join(f"{len(pools[name])} {name}" for name in in_order(pools))
+            raise UphillError(
+                f"dataset {dataset!r}, variable {variable!r}: level {level!r} has {len(pool)} items, expected at least "
+                f"{needed} (n_train {settings.n_train} + {needed - settings.n_train} to test on); all levels: {counts}"
+            )
+
+
+def _pools(levels: pd.Series) -> dict[str, list[str]]:
+    """The items of each level, by id."""
+    return {str(level): sorted(members.index) for level, members in levels.groupby(levels.astype(str))}
+
+
+def _shares(levels: int, settings: SplitSettings) -> list[int]:
+    """Test items that each level gives, in the order of their names; 0 where everything left over is tested."""
+    total = settings.n_test or 0
+    return [total // levels + (number < total % levels) for number in range(levels)]
+
+
 def _reserved(pools: dict[str, list[str]], dataset: str, settings: SplitSettings) -> dict[str, set[str]]:
     """Test items of each level that nobody trains on; none where everything left over is tested.
 
@@ -82,12 +105,11 @@ def _reserved(pools: dict[str, list[str]], dataset: str, settings: SplitSettings
     """
     if settings.n_test is None:
         return {level: set() for level in pools}
-    shares = {}
-    for number, (level, pool) in enumerate(sorted(pools.items())):
-        share = settings.n_test // len(pools) + (number < settings.n_test % len(pools))
+    held = {}
+    for (level, pool), share in zip(sorted(pools.items()), _shares(len(pools), settings), strict=True):
         places = {item: keyed_rng("test", dataset, item, settings.seed).random() for item in pool}
-        shares[level] = set(sorted(pool, key=places.__getitem__)[:share])
-    return shares
+        held[level] = set(sorted(pool, key=places.__getitem__)[:share])
+    return held
 
 
 def _test(

@@ -6,12 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from uphill.level_names import extremes, hardest, in_order
 from uphill.randomness import Key, keyed_rng
-from uphill.schemas import ALL, LEVELS, UNSUPERVISED
+from uphill.schemas import ALL, UNSUPERVISED
 from uphill.stats import SGR, bootstrap_accuracy, difference, supervision_gap_recovered
 from uphill.tables.predictions import CONDITION, correctness
-
-TRAIN_ORDER = [UNSUPERVISED, ALL, *LEVELS]
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def by_level(hardness: pd.DataFrame) -> pd.DataFrame:
     """Groups for `panels`: all items of a variable, then each of its levels."""
     columns = ["dataset", "variable", "item_id", "test_on"]
     levels = hardness.assign(test_on=hardness["level"])[columns]
-    levels["order"] = levels["test_on"].map({level: number for number, level in enumerate(LEVELS, start=1)})
+    levels["order"] = levels["test_on"].map({level: rank for rank, level in enumerate(in_order(levels["test_on"]), 1)})
     everything = hardness.assign(test_on=ALL, order=0)[[*columns, "order"]]
     return pd.concat([everything, levels]).sort_values("order", kind="stable").drop(columns="order")
 
@@ -103,7 +102,7 @@ def accuracy_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study)
     """
     table = pd.DataFrame([row for panel in panels(predictions, groups, study) for row in _rows(panel, study)])
     # The sort is stable: within a condition, rows stay in the order of their test groups, from easy to hard.
-    table["train_on"] = pd.Categorical(table["train_on"], TRAIN_ORDER)
+    table["train_on"] = pd.Categorical(table["train_on"], in_order(table["train_on"]))
     return table.sort_values([*CONDITION[:3], "method", "train_dataset", "train_on", "n_train"], kind="stable")
 
 
@@ -132,11 +131,11 @@ def sgr_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> p
     """Supervision Gap Recovered on hard test items, one row per method and source of easy data.
 
     SGR = (Easy - Unsupervised) / (Hard - Unsupervised); Hard is trained on hard data of the tested dataset, Easy on
-    easy data of `train_dataset` (Hase et al. 2024, section 5). `status` is `undefined` where the interval of
+    easy data of `train_dataset` (Hase et al. 2024, section 5). Where a variable is cut into bins, the first is easy
+    and the last is hard. `status` is `undefined` where the interval of
     Hard - Unsupervised holds 0 (the ratio would be a ratio to noise) and `negative gap` where it lies below.
     """
-    hard = groups[groups["test_on"] == "hard"]
-    found = [row for panel in panels(predictions, hard, study) for row in _sgr(panel, study)]
+    found = [row for panel in panels(predictions, hardest(groups), study) for row in _sgr(panel, study)]
     return pd.DataFrame(found, columns=SGR_COLUMNS)
 
 
@@ -154,11 +153,12 @@ def _status(found: SGR) -> str:
 
 
 def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
+    first, last = extremes(panel.rows["train_on"])
     for condition, easy in panel.conditions():
-        if condition["train_on"] != "easy":
+        if condition["train_on"] != first:
             continue
         same = {name: condition[name] for name in ("method", "cot", "k", "n_train", "noise_p")}
-        hard = panel.condition(**same, train_on="hard", train_dataset=condition["dataset"])
+        hard = panel.condition(**same, train_on=last, train_dataset=condition["dataset"])
         if hard.empty or panel.baseline.empty:
             continue
         key: tuple[Key, ...] = (*panel.name, *map(str, condition.values()), study.seed)

@@ -1,0 +1,20 @@
+"""A hardness job: from files to data, through the measure, to one part of the hardness table."""
+
+from uphill import registry
+from uphill.hardness.data import Graded, HardnessData
+from uphill.job import Job
+from uphill.schemas import ITEMS, MEASURE, read, write
+
+
+def data_of(job: Job) -> HardnessData:
+    """What every measure reads."""
+    items = read(job.input.questions, ITEMS).set_index("item_id")
+    return HardnessData(Graded(**job.settings["dataset"]), items, job.settings["seed"])
+
+
+def run_measure(job: Job, data: HardnessData) -> None:
+    """Measure the items and write the values to the job's output."""
+    settings = job.settings
+    measure = registry.load("uphill.hardness", settings["kind"], "measure")
+    values = measure.measure(settings["measure"], registry.settings_of(measure, settings["settings"]), data)
+    write(values, job.output[0], MEASURE, job.made_by)

@@ -121,6 +121,7 @@ MEASURE = Contract(
     "hardness measure",
     _schema({"item_id": _text, "variable": _text, "value": _float, "kind": _text}),
     key=("item_id", "variable"),
+    extra=True,  # how far to trust a value
 )
 HARDNESS = Contract(
     "hardness",
@@ -151,6 +152,7 @@ PREDICTIONS = Contract(
             "k": _int,
             "cot": _bool,
             "prompt": _text,
+            "dropped": _int,
             "item_id": _text,
             "correct": _bool,
             "p_gold": _float,

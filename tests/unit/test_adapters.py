@@ -2,19 +2,33 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from engine_models import VOCABULARY, naive_scores, ragged_prompts, sequence_logprobs, tiny, token_ids, words
+from bitsandbytes.optim.adam import Adam8bit
+from engine_models import (
+    VOCABULARY,
+    naive_scores,
+    ragged_prompts,
+    sequence_logprobs,
+    tiny,
+    token_ids,
+    words,
+    write_model,
+)
 from numpy.typing import NDArray
 
-from uphill.engine.adapters import Adapters, _batches
-from uphill.engine.loading import Loaded
+from uphill.engine import adapters as adapters_module
+from uphill.engine.adapters import Adapters
+from uphill.engine.loading import Loaded, load
 from uphill.engine.lora_recipe import LoraRecipe
+from uphill.engine.lora_schedule import Schedule, schedule
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt
+from uphill.errors import UphillError
 
 # Fast and without dropout, so that a toy set is learned in seconds.
 QUICK = LoraRecipe(r=4, dropout=0, lr=0.02, epochs=6, batch_items=8)
@@ -155,12 +169,17 @@ def test_a_fit_to_single_texts_makes_them_likely(kind: str) -> None:
 
 # One pack for the whole step, and gradients summed over many packs; MPT and a sliding window are not packed at all.
 @pytest.mark.parametrize("budget", [4096, 50, 1])
-@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "gpt_neox", "gpt2", "mpt", "mistral, sliding"])
+@pytest.mark.parametrize(
+    "kind", ["llama", "mistral", "qwen2", "gpt_neox", "gpt2", "mpt", "mistral, sliding", "llama, 4bit"]
+)
 @pytest.mark.parametrize("texts", [False, True], ids=["choices", "texts"])
 def test_gradients_are_those_of_one_sequence_per_choice(
-    kind: str, budget: int, texts: bool, monkeypatch: pytest.MonkeyPatch
+    kind: str, budget: int, texts: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    loaded = tiny("mistral", budget, sliding_window=8) if "sliding" in kind else tiny(kind, budget)
+    if "4bit" in kind:
+        loaded = dataclasses.replace(quantized(tmp_path, "4bit"), pack_tokens=budget)
+    else:
+        loaded = tiny("mistral", budget, sliding_window=8) if "sliding" in kind else tiny(kind, budget)
     # Among those with choices are some with one text.
     prompts = ragged_prompts(6, seed=20, shared_words=10)
     prompts = one_text(prompts) if texts else prompts
@@ -213,6 +232,138 @@ def test_the_rate_falls_linearly_to_a_tenth(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_allclose(rates, np.linspace(QUICK.lr, QUICK.lr / 10, 6), rtol=1e-9)
 
 
+def quantized(folder: Path, quantization: str, dtype: str = "float32") -> Loaded:
+    """A Llama of 8-bit or 4-bit maps, whose input has no outliers that LLM.int8 would set apart."""
+    write_model(folder, "llama", hidden_size=64, intermediate_size=128, initializer_range=0.15)
+    return load({"path": str(folder), "dtype": dtype, "quantization": quantization, "trust_remote_code": False}, 4096)
+
+
+# bitsandbytes runs both on a CPU. LLM.int8 computes in float16 whatever the type: in float32 it is scored padded.
+@pytest.mark.parametrize(("quantization", "dtype"), [("8bit", "float32"), ("8bit", "bfloat16"), ("4bit", "float32")])
+@pytest.mark.parametrize("schedule_name", ["items", "published"])
+def test_fits_on_a_quantized_base(quantization: str, dtype: str, schedule_name: str, tmp_path: Path) -> None:
+    loaded = quantized(tmp_path, quantization, dtype)
+    prompts, gold = toy()
+    adapters = Adapters(loaded, QUICK.model_copy(update={"schedule": schedule_name}))
+    scores, before = flat(loaded, prompts), weights(loaded)
+    assert {weight.dtype for weight in before.values()} & {torch.int8, torch.uint8}
+    loss_before, _ = loss_and_accuracy(loaded, prompts, gold)
+    for _ in range(2):
+        with adapters.fitted(prompts, gold, ("toy",)) as fitted:
+            loss, accuracy = loss_and_accuracy(fitted, prompts, gold)
+        assert loss < 0.7 * loss_before
+        assert accuracy > 0.5
+    after = weights(loaded)
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert np.array_equal(flat(loaded, prompts), scores)
+
+
+def test_4_bit_weights_that_gradients_cannot_pass_are_refused(tmp_path: Path) -> None:
+    loaded = quantized(tmp_path, "4bit")
+    prompts, _ = toy(4)
+    flat(loaded, prompts)
+    if not any(getattr(module, "support_avx512bf16_for_cpu", False) for module in loaded.model.modules()):
+        pytest.skip("bitsandbytes rearranges 4-bit weights on CPUs with AVX512-BF16 only")
+    with pytest.raises(UphillError, match="expected one just loaded"):
+        Adapters(loaded, QUICK)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "schedule_name", "expected"),
+    [("8bit", "published", "Adam8bit"), ("8bit", "items", "AdamW"), ("4bit", "published", "AdamW")],
+)
+def test_an_8_bit_base_is_published_with_8_bit_adam(
+    quantization: str, schedule_name: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    for optimiser in (torch.optim.AdamW, Adam8bit):
+        step = optimiser.step
+
+        def spy(self: Any, *args: Any, step: Any = step, **kwargs: Any) -> Any:
+            assert self.param_groups[0]["weight_decay"] == QUICK.weight_decay
+            taken.append(type(self).__name__)
+            return step(self, *args, **kwargs)
+
+        monkeypatch.setattr(optimiser, "step", spy)
+    prompts, gold = toy(4)
+    loaded = quantized(tmp_path, quantization)
+    with Adapters(loaded, QUICK.model_copy(update={"schedule": schedule_name})).fitted(prompts, gold, ("k",)):
+        pass
+    assert set(taken) == {expected}
+
+
+def fitted_weights(loaded: Loaded, recipe: LoraRecipe, adapters: Adapters | None = None) -> dict[str, torch.Tensor]:
+    prompts, gold = toy(12)
+    with (adapters or Adapters(loaded, recipe)).fitted(prompts, gold, ("memory",)) as fitted:
+        return {name: weight for name, weight in weights(fitted).items() if "lora" in name}
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, times: int, first: int = 3, error: Exception | None = None) -> list[int]:
+    """Let the training's forward fail from its call number `first` on, so many times; returns the packs' lengths."""
+    forward, lengths = adapters_module.forward, []
+
+    def failing(loaded: Loaded, layout: Any, *rest: Any) -> torch.Tensor:
+        lengths.append(len(layout.last_rows))
+        if first <= len(lengths) < first + times:
+            raise error or torch.OutOfMemoryError("no room")
+        return forward(loaded, layout, *rest)
+
+    monkeypatch.setattr(adapters_module, "forward", failing)
+    return lengths
+
+
+@pytest.mark.parametrize(("dropout", "schedule_name"), [(0.0, "items"), (0.0, "published")])
+def test_a_fit_survives_the_end_of_memory(
+    dropout: float, schedule_name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loaded = tiny("llama")
+    recipe = QUICK.model_copy(update={"dropout": dropout, "schedule": schedule_name, "batch_sequences": 12, "lr": 1e-3})
+    undisturbed = fitted_weights(loaded, recipe)
+    adapters = Adapters(loaded, recipe)
+    with monkeypatch.context() as patch:
+        lengths = fails(patch, times=2)
+        found = fitted_weights(loaded, recipe, adapters)
+    assert len(caplog.records) == 2
+    # A quarter of what was in a pack, from then on.
+    assert max(lengths[5:]) <= max(lengths[:2]) // 2
+    assert loaded.pack_tokens == 4096
+    # Sums in another order, through Adam, which divides small gradients by small gradients.
+    for name, weight in undisturbed.items():
+        assert (found[name] - weight).abs().max() <= 1e-3 * recipe.lr * 60
+    assert any((weight != found[name]).any() for name, weight in undisturbed.items())
+
+
+def test_the_last_resort_is_checkpointing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    loaded = tiny("llama", pack_tokens=1)
+    undisturbed = fitted_weights(loaded, QUICK)
+    adapters = Adapters(loaded, QUICK)
+    with monkeypatch.context() as patch:
+        fails(patch, times=1)
+        found = fitted_weights(loaded, QUICK, adapters)
+    assert "checkpointing" in caplog.text
+    assert not loaded.model.is_gradient_checkpointing
+    # The same operations on the same numbers.
+    assert all(torch.equal(weight, found[name]) for name, weight in undisturbed.items())
+    # What was learned about the device holds for the next fit; what does not fit even so is said in one line.
+    with monkeypatch.context() as patch:
+        fails(patch, times=1)
+        with pytest.raises(UphillError, match=r"item of \d+ tokens alone does not fit"):
+            fitted_weights(loaded, QUICK, adapters)
+    assert not any("lora" in name for name in weights(loaded))
+
+
+def test_a_loss_that_is_no_number_names_the_fit() -> None:
+    loaded = tiny("llama")
+    prompts, gold = toy(4)
+    recipe = QUICK.model_copy(update={"lr": 1e30})
+    with (
+        pytest.raises(UphillError, match=r"LoRA fit dial/num_steps/easy/0/7: the loss is (nan|inf) at step \d+ of \d+"),
+        Adapters(loaded, recipe).fitted(prompts, gold, ("dial", "num_steps", "easy", 0, 7)),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     ("n_items", "batch", "epochs", "least", "steps"),
     [(160, 16, 3, 10, 30), (5, 16, 3, 10, 10), (20, 16, 3, 10, 10), (33, 16, 3, 10, 12), (16, 16, 1, 1, 1)],
@@ -221,7 +372,9 @@ def test_epochs_see_each_item_once_in_an_order_of_their_own(
     n_items: int, batch: int, epochs: int, least: int, steps: int
 ) -> None:
     recipe = LoraRecipe(batch_items=batch, epochs=epochs, min_updates=least)
-    batches = list(_batches(n_items, recipe, ("key",)))
+    planned = schedule(recipe, [4] * n_items, ("key",))
+    assert all(len(step) == 1 and step[0].weight == 1 / len(step[0].rows) for step in planned.steps)
+    batches = [step[0].rows for step in planned.steps]
     assert len(batches) == steps
     assert max(map(len, batches)) <= batch
     per_epoch = -(-n_items // batch)
@@ -229,5 +382,116 @@ def test_epochs_see_each_item_once_in_an_order_of_their_own(
     seen = [[row for rows in epoch for row in rows] for epoch in epochs_seen]
     assert all(sorted(order) == list(range(n_items)) for order in seen)
     assert len({tuple(order) for order in seen}) == len(seen)
-    assert batches == list(_batches(n_items, recipe, ("key",)))
-    assert batches != list(_batches(n_items, recipe, ("other key",)))
+    assert planned == schedule(recipe, [4] * n_items, ("key",))
+    assert planned != schedule(recipe, [4] * n_items, ("other key",))
+
+
+# Spec 6.4, the schedules that the code release arrives at:
+# items, choices, sequences of a micro-batch, least steps; items of a micro-batch, micro-batches of a step, epochs,
+# steps, horizon.
+PUBLISHED = [
+    *[(160, 4, 36, 10, 9, 5, 3, 10, 12), (160, 4, 12, 10, 3, 16, 3, 10, 12)],
+    *[(160, 4, 4, 10, 1, 50, 3, 9, 12), (160, 4, 8, 10, 2, 25, 3, 9, 12)],
+    *[(160, 2, 36, 10, 18, 2, 3, 13, 15), (160, 2, 12, 10, 6, 8, 3, 10, 12), (160, 2, 4, 10, 2, 25, 3, 9, 12)],
+    *[(160, 1, 36, 150, 36, 1, 38, 190, 190), (160, 1, 12, 150, 12, 4, 38, 133, 152)],
+    *[(160, 1, 4, 150, 4, 12, 38, 126, 152)],
+    *[(5, 4, 36, 10, 5, 1, 10, 10, 10), (20, 4, 36, 10, 9, 2, 10, 15, 20), (80, 4, 36, 10, 9, 5, 5, 9, 10)],
+    *[(340, 4, 36, 10, 9, 5, 3, 22, 24), (900, 4, 36, 10, 9, 5, 3, 60, 60)],
+    *[(5, 4, 18, 10, 4, 1, 10, 20, 20), (20, 4, 18, 10, 4, 5, 10, 10, 10), (80, 4, 18, 10, 4, 12, 5, 8, 10)],
+    *[(340, 4, 18, 10, 4, 12, 3, 21, 24), (900, 4, 18, 10, 4, 12, 3, 56, 57)],
+]
+
+
+@pytest.mark.parametrize(
+    ("n_items", "choices", "room", "least", "micro", "gathered", "epochs", "steps", "horizon"), PUBLISHED
+)
+def test_the_published_schedule(
+    n_items: int,
+    choices: int,
+    room: int,
+    least: int,
+    micro: int,
+    gathered: int,
+    epochs: int,
+    steps: int,
+    horizon: int,
+) -> None:
+    recipe = LoraRecipe(schedule="published", batch_sequences=room, min_updates=least)
+    planned = schedule(recipe, [choices] * n_items, ("key",))
+    assert (len(planned.steps), planned.horizon) == (steps, horizon)
+    assert {len(step) for step in planned.steps} == {gathered}
+    batches = [batch for step in planned.steps for batch in step]
+    # The last batch of an epoch holds what is left; no item comes back before its epoch is over.
+    sizes = [min(micro, n_items - first) for first in range(0, n_items, micro)]
+    assert [len(batch.rows) for batch in batches] == (sizes * epochs)[: len(batches)]
+    assert len(sizes) * epochs - len(batches) < gathered
+    flat_rows = [row for batch in batches for row in batch.rows]
+    assert all(
+        len(set(flat_rows[first : first + n_items])) == len(flat_rows[first : first + n_items])
+        for first in range(0, len(flat_rows), n_items)
+    )
+    # The loss is a mean over items, times the share of the micro-batch's room in use, over the micro-batches of a step.
+    for batch in batches:
+        used = len(batch.rows) * choices
+        assert batch.weight == pytest.approx(used / room / gathered / len(batch.rows), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("taken", "horizon", "fraction"),
+    [(10, 12, 0.25), (9, 12, 0.33), (13, 15, 0.22), (190, 190, 0.10), (133, 152, 0.21), (126, 152, 0.25)],
+)
+def test_the_published_rate_ends_above_a_tenth(taken: int, horizon: int, fraction: float) -> None:
+    # Spec 6.4, to its two digits (.325 is given as .33).
+    assert Schedule([], horizon).rate(taken) == pytest.approx(fraction, abs=0.0051)
+
+
+def test_ragged_items_fill_a_published_batch_as_the_longest_would() -> None:
+    recipe = LoraRecipe(schedule="published", batch_sequences=12)
+    choices = [3, 4, 5, 4] * 10
+    planned = schedule(recipe, choices, ("key",))
+    for batch in (batch for step in planned.steps for batch in step):
+        assert len(batch.rows) == 2
+        assert batch.weight == pytest.approx(sum(choices[row] for row in batch.rows) / 12 / len(planned.steps[0]) / 2)
+
+
+def test_a_published_step_clips_after_each_micro_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradient of every step, against plain passes, each micro-batch added to what was clipped before."""
+    loaded = tiny("llama")
+    prompts = ragged_prompts(6, seed=20, shared_words=10)
+    gold = [len(prompt.choices) - 1 for prompt in prompts]
+    recipe = QUICK.model_copy(
+        update={
+            "schedule": "published",
+            "batch_sequences": 10,
+            "clip": 0.3,
+            "epochs": 2,
+            "target_modules": "all-linear",
+        }
+    )
+    planned = schedule(recipe, [len(prompt.choices) for prompt in prompts], ("clip",))
+    assert len(planned.steps[0]) == 3
+    step, apart, number = torch.optim.AdamW.step, [], 0
+
+    def compare(self: torch.optim.AdamW, *args: Any, **kwargs: Any) -> Any:
+        nonlocal number
+        trained = self.param_groups[0]["params"]
+        total = [torch.zeros_like(weight) for weight in trained]
+        for batch in planned.steps[number]:
+            rows = batch.rows
+            loss = naive_loss(loaded, [prompts[row] for row in rows], [gold[row] for row in rows])
+            added = torch.autograd.grad(loss * len(rows) * batch.weight, trained)
+            total = [old + new for old, new in zip(total, added, strict=True)]
+            norm = torch.stack([gradient.norm() for gradient in total]).norm()
+            total = [gradient * min(1.0, recipe.clip / (float(norm) + 1e-6)) for gradient in total]
+        number += 1
+        apart.append(max(float((w.grad - g).abs().max()) for w, g in zip(trained, total, strict=True)))
+        apart[-1] /= max(float(gradient.abs().max()) for gradient in total)
+        assert self.param_groups[0]["lr"] == pytest.approx(recipe.lr * (1 - 0.9 * (number - 1) / planned.horizon))
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", compare)
+    with Adapters(loaded, recipe).fitted(prompts, gold, ("clip",)):
+        pass
+    assert number == len(planned.steps) > 1
+    # As above: float32 sums in another order.
+    assert max(apart) < 1e-4

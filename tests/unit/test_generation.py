@@ -1,21 +1,62 @@
-"""Generation: sharing the prefix and batching change nothing about the answers."""
+"""Generation: sharing the prefix, batching and stopping change no answer; draws are each answer's own."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from engine_models import VOCABULARY, WINDOW, WORDS, ragged_prompts, tiny, token_ids, words
+from engine_models import VOCABULARY, WINDOW, WORDS, ragged_prompts, tiny, token_ids, word_tokenizer, words
+from transformers import AutoModelForCausalLM, Gemma2Config
 
-from uphill.engine.generation import generate, line_end_tokens
+from uphill.engine import generation
+from uphill.engine.generation import generate
 from uphill.engine.loading import Loaded
+from uphill.engine.sampling import Sampling
 from uphill.errors import UphillError
+from uphill.randomness import keyed_rng
 
 LONGEST = 12
-KINDS = ("llama", "gpt_neox", "gpt2")
+KINDS = ("llama", "mistral", "qwen2", "gpt_neox", "gpt2", "gemma2")
+WARM = Sampling(temperature=0.7, top_p=0.8, n=2, key=("test",))
+
+
+def gemma2(**_: Any) -> Loaded:
+    """A model that caps the logits of its attention and of its output."""
+    torch.manual_seed(2)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2}
+    caps = {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 10.0, "query_pre_attn_scalar": 16}
+    tokens = {"bos_token_id": VOCABULARY["<s>"], "eos_token_id": VOCABULARY["</s>"], "pad_token_id": 0}
+    config = Gemma2Config(
+        vocab_size=len(VOCABULARY),
+        intermediate_size=48,
+        head_dim=8,
+        tie_word_embeddings=False,
+        initializer_range=0.3,
+        max_position_embeddings=WINDOW,
+        **{**sizes, **caps, **tokens},
+    )
+    model = AutoModelForCausalLM.from_config(config).eval()
+    return Loaded(model, word_tokenizer(), torch.device("cpu"), pack_tokens=4096)
+
+
+def model_of(kind: str) -> Loaded:
+    return gemma2() if kind == "gemma2" else tiny(kind)
 
 
 def prompts(shared_words: int, count: int = 8) -> list[str]:
     """Prompts of 2 to 12 own words, longer and shorter ones mixed."""
     return [prompt.text for prompt in ragged_prompts(count, seed=11, shared_words=shared_words)]
+
+
+def names(asked: Sequence[str]) -> list[str]:
+    """Ids that go with the prompts, wherever they stand."""
+    return [f"id of {prompt}" for prompt in asked]
+
+
+def first_line(text: str) -> int | None:
+    end = text.find("\n")
+    return None if end < 0 else end
 
 
 def plain(loaded: Loaded, prompt: str, bos: bool = True) -> str:
@@ -33,10 +74,28 @@ def plain(loaded: Loaded, prompt: str, bos: bool = True) -> str:
     return text.split("\n")[0].strip()
 
 
-@pytest.fixture(params=KINDS)
-def talkative(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Loaded:
+@torch.no_grad()
+def drawn(loaded: Loaded, prompt: str, answer: int, sampling: Sampling = WARM) -> str:
+    """One sampled answer's first line, token by token: a pass over all of it, then numpy in float64."""
+    rng = keyed_rng(*sampling.key, f"id of {prompt}", answer)
+    ids = token_ids(prompt, bos=True)
+    new: list[int] = []
+    while len(new) < LONGEST and not {VOCABULARY["\n"], VOCABULARY["</s>"]} & set(new):
+        logits = loaded.model(input_ids=torch.tensor([ids + new]), use_cache=False).logits[0, -1].double().numpy()
+        chances = np.exp(logits / sampling.temperature - (logits / sampling.temperature).max())
+        chances /= chances.sum()
+        kept: set[int] = set()
+        for token in np.argsort(-chances):
+            if sum(chances[list(kept)]) < sampling.top_p:
+                kept.add(int(token))
+        nucleus = [chance if token in kept else 0 for token, chance in enumerate(chances)]
+        point = rng.random() * sum(nucleus)
+        new.append(next(token for token in range(len(nucleus)) if sum(nucleus[: token + 1]) > point))
+    return " ".join(WORDS[token - VOCABULARY["w0"]] for token in new if token >= VOCABULARY["w0"])
+
+
+def make_talkative(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> Loaded:
     """A model whose lines end at times: the line break's logit is high, and so is that of the end of text."""
-    loaded = tiny(request.param)
     head = loaded.model.get_output_embeddings()
     forward = head.forward
 
@@ -49,8 +108,32 @@ def talkative(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return loaded
 
 
+@pytest.fixture(params=KINDS)
+def talkative(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    return make_talkative(model_of(request.param), monkeypatch)
+
+
+@pytest.fixture
+def llama(monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    return make_talkative(tiny(), monkeypatch)
+
+
+@pytest.fixture
+def plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model goes through transformers' `generate`."""
+    monkeypatch.setattr(generation, "_agrees", lambda *_: False)
+    monkeypatch.setattr(generation, "_agreed", {})
+
+
+@pytest.fixture
+def no_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model does."""
+    monkeypatch.setattr(generation, "_plain", lambda *_: pytest.fail("took the plain path"))
+
+
 # Behind a shared prefix, and with none but the BOS.
 @pytest.mark.parametrize("shared", [30, 0])
+@pytest.mark.usefixtures("no_plain_way")
 def test_answers_are_those_of_plain_generation(talkative: Loaded, shared: int) -> None:
     asked = prompts(shared, count=12)
     expected = [plain(talkative, prompt) for prompt in asked]
@@ -58,65 +141,218 @@ def test_answers_are_those_of_plain_generation(talkative: Loaded, shared: int) -
     lengths = {len(answer.split()) for answer in expected}
     assert min(lengths) < LONGEST
     assert len(lengths) > 2
-    assert list(generate(talkative, asked, LONGEST, batch=5)) == expected
+    for batch in (1, 5, 100):
+        assert list(generate(talkative, asked, LONGEST, batch, rule=first_line)) == expected
 
 
+@pytest.mark.usefixtures("no_plain_way")
 def test_batch_size_and_order_change_nothing(talkative: Loaded) -> None:
-    asked = prompts(20)
-    expected = list(generate(talkative, asked, LONGEST, batch=1))
-    assert list(generate(talkative, asked, LONGEST, batch=3)) == expected
-    assert list(generate(talkative, asked, LONGEST, batch=100)) == expected
-    order = np.random.default_rng(0).permutation(len(asked)).tolist()
-    shuffled = list(generate(talkative, [asked[index] for index in order], LONGEST, batch=3))
-    assert shuffled == [expected[index] for index in order]
+    asked = prompts(0, count=20)
+    settings = {"rule": first_line, "sampling": WARM}
+    for extra in ({"rule": first_line}, settings):
+        each = WARM.n if extra is settings else 1
+        expected = np.reshape(list(generate(talkative, asked, LONGEST, 1, item_ids=names(asked), **extra)), (-1, each))
+        for seed, batch in enumerate((3, 8, 100)):
+            order = np.random.default_rng(seed).permutation(len(asked)).tolist()[: len(asked) - seed]
+            chosen = [asked[index] for index in order]
+            found = list(generate(talkative, chosen, LONGEST, batch, item_ids=names(chosen), **extra))
+            assert found == expected[order].ravel().tolist()
 
 
+@pytest.mark.usefixtures("no_plain_way")
 def test_prompts_without_anything_to_share() -> None:
     loaded = tiny("qwen2", bos=False)
     asked = prompts(0)
-    assert list(generate(loaded, asked, LONGEST, batch=3)) == [plain(loaded, prompt, bos=False) for prompt in asked]
+    found = generate(loaded, asked, LONGEST, batch=3, rule=first_line)
+    assert list(found) == [plain(loaded, prompt, bos=False) for prompt in asked]
+
+
+@pytest.mark.usefixtures("no_plain_way")
+@pytest.mark.parametrize("pack_tokens", [1, 20])
+def test_prompts_are_read_a_few_at_a_time_where_memory_is_short(llama: Loaded, pack_tokens: int) -> None:
+    llama.pack_tokens = pack_tokens
+    asked = prompts(0)
+    expected = [plain(llama, prompt) for prompt in asked]
+    assert list(generate(llama, asked, LONGEST, batch=8, rule=first_line)) == expected
 
 
 # Neither allows a gap between a shared prefix and a prompt's own part.
 @pytest.mark.parametrize("kind", ["mpt", "mistral, sliding"])
 @pytest.mark.parametrize("shared", [30, 0])
-def test_models_that_cannot_be_packed(kind: str, shared: int) -> None:
+def test_models_that_cannot_share(
+    kind: str, shared: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     # The BOS, 12 words at most and the answer are 25 tokens.
     loaded = tiny("mistral", sliding_window=24) if "sliding" in kind else tiny(kind)
+    make_talkative(loaded, monkeypatch)
+    monkeypatch.setattr(generation, "_agreed", {})
     asked = prompts(shared, count=12)
     expected = [plain(loaded, prompt) for prompt in asked]
-    assert list(generate(loaded, asked, LONGEST, batch=5)) == expected
-    assert not loaded.packed
+    assert list(generate(loaded, asked, LONGEST, batch=5, rule=first_line)) == expected
+    assert [record.message for record in caplog.records if "taking the plain path" in record.message]
+
+
+@pytest.mark.usefixtures("plain_way")
+def test_the_plain_way_draws_and_stops_alike(llama: Loaded) -> None:
+    asked = prompts(0)
+    found = list(generate(llama, asked, LONGEST, 5, rule=first_line, sampling=WARM, item_ids=names(asked)))
+    assert found == [drawn(llama, prompt, answer) for prompt in asked for answer in range(WARM.n)]
+    # It stops a row where the rule says so: 2 of 12 steps.
+    assert list(generate(llama, asked, LONGEST, 5, rule=lambda text: 2 if "w" in text else None))
+
+
+@pytest.mark.usefixtures("no_plain_way")
+@pytest.mark.parametrize("shared", [30, 0])
+def test_draws_are_those_of_a_naive_loop(talkative: Loaded, shared: int) -> None:
+    asked = prompts(shared, count=6)
+    found = list(generate(talkative, asked, LONGEST, 4, rule=first_line, sampling=WARM, item_ids=names(asked)))
+    assert found == [drawn(talkative, prompt, answer) for prompt in asked for answer in range(WARM.n)]
+    assert len(set(found)) > len(asked)
+
+
+def test_more_answers_and_other_keys(llama: Loaded) -> None:
+    """The first two of three answers are the two; another key draws others; greedy answers need no ids."""
+    asked = prompts(0)
+
+    def answers(**changes: Any) -> list[str]:
+        sampling = Sampling(**{"temperature": 1.0, "n": 2, "key": ("a",), **changes})
+        return list(generate(llama, asked, LONGEST, 8, rule=first_line, sampling=sampling, item_ids=names(asked)))
+
+    two, three, other = answers(), answers(n=3), answers(key=("b",))
+    assert [answer for number, answer in enumerate(three) if number % 3 < 2] == two
+    assert sum(a != b for a, b in zip(two, other, strict=True)) > len(two) // 2
+    with pytest.raises(ValueError, match="item_ids"):
+        list(generate(llama, asked, LONGEST, 8, sampling=Sampling()))
+
+
+class Passes:
+    """Shapes of the token blocks that a model reads."""
+
+    def __init__(self, loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+        embedding = loaded.model.get_input_embeddings()
+        forward = embedding.forward
+
+        def noted(ids: torch.Tensor) -> torch.Tensor:
+            self.shapes.append(tuple(ids.shape))
+            result: torch.Tensor = forward(ids)
+            return result
+
+        monkeypatch.setattr(embedding, "forward", noted)
+
+
+def test_each_token_is_read_once(llama: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prefix once, each prompt once for all its answers, and no row that is over."""
+    asked = [f"w1 w2 w3 w4 w5 {word} w7 w8" for word in WORDS[:9]]
+    settings = {"rule": first_line, "sampling": WARM, "item_ids": names(asked)}
+    list(generate(llama, asked, LONGEST, 4, **settings))  # the agreement check
+    passes = Passes(llama, monkeypatch)
+    monkeypatch.setattr(generation.Ending, "text", lambda _, tokens: str(len(tokens)))
+    made = sum(map(int, generate(llama, asked, LONGEST, 4, **settings)))
+    prefix, own = 6, 3
+    assert passes.shapes[0] == (1, prefix)
+    steps = [rows for rows, width in passes.shapes[1:] if width == 1]
+    read = [rows for rows, width in passes.shapes[1:] if width == own - 1]
+    assert len(steps) + len(read) + 1 == len(passes.shapes)
+    assert max(steps) == 4
+    assert sum(steps) == made
+    # A prompt whose two answers start in different steps is read for each.
+    assert len(asked) <= sum(read) <= len(asked) * WARM.n
+    assert made < len(asked) * WARM.n * LONGEST
 
 
 def test_one_prompt_and_no_prompt() -> None:
     loaded = tiny()
     assert list(generate(loaded, [], LONGEST, batch=4)) == []
-    assert list(generate(loaded, ["w1 w2 w3"], LONGEST, batch=4)) == [plain(loaded, "w1 w2 w3")]
+    assert list(generate(loaded, ["w1 w2 w3"], LONGEST, 4, rule=first_line)) == [plain(loaded, "w1 w2 w3")]
+    # Nothing but the BOS.
+    assert list(generate(loaded, [""], LONGEST, 4, rule=first_line)) == [plain(loaded, "")]
 
 
-def test_an_answer_stops_at_the_end_of_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that counts w0, w1, ... and breaks the line after w4: the answer is what is left of its line."""
-    loaded = tiny()
-    follows = {VOCABULARY[f"w{i}"]: VOCABULARY[f"w{i + 1}"] for i in range(4)} | {VOCABULARY["w4"]: VOCABULARY["\n"]}
+def counting(loaded: Loaded, monkeypatch: pytest.MonkeyPatch, follows: dict[str, str], else_: str = "w7") -> Loaded:
+    """A model that knows which word comes after which."""
+    after = {VOCABULARY[word]: VOCABULARY[following] for word, following in follows.items()}
+    forward = loaded.model.forward
 
-    def counting(input_ids: torch.Tensor, **kwargs: object) -> object:
+    def counted(input_ids: torch.Tensor, **kwargs: Any) -> Any:
         output = forward(input_ids=input_ids, **kwargs)
-        output.logits.zero_()
+        output.logits = torch.zeros_like(output.logits)
         for row, token in enumerate(input_ids[:, -1].tolist()):
-            # After a line break it would go on with w7.
-            output.logits[row, -1, follows.get(token, VOCABULARY["w7"])] = 1.0
+            output.logits[row, -1, after.get(token, VOCABULARY[else_])] = 1.0
         return output
 
-    forward = loaded.model.forward
-    monkeypatch.setattr(loaded.model, "forward", counting)
+    monkeypatch.setattr(loaded.model, "forward", counted)
+    return loaded
+
+
+def test_an_answer_stops_where_the_rule_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that counts w0, w1, ... and breaks the line after w4: the rule sees the text, not tokens."""
+    loaded = counting(tiny(), monkeypatch, {**{f"w{i}": f"w{i + 1}" for i in range(4)}, "w4": "\n", "\n": "w0"})
     asked = ["w9 w2", "w9 w8 w4", "w9 w0"]
-    assert list(generate(loaded, asked, LONGEST, batch=3)) == ["w3 w4", "", "w1 w2 w3 w4"]
-    assert list(generate(loaded, ["w9 w0"], 2, batch=3)) == ["w1 w2"]
+    assert list(generate(loaded, asked, LONGEST, 3, rule=first_line)) == ["w3 w4", "", "w1 w2 w3 w4"]
+    assert list(generate(loaded, ["w9 w0"], 2, 3, rule=first_line)) == ["w1 w2"]
+
+    def second_line(text: str) -> int | None:
+        return None if text.count("\n") < 2 else text.rindex("\n")
+
+    assert list(generate(loaded, asked[:1], LONGEST, 3, rule=second_line)) == ["w3 w4 \n w0 w1 w2 w3 w4"]
+    # The rule of the written answers knows of neither: they go on.
+    assert [len(text.split(" ")) for text in generate(loaded, asked, LONGEST, 3)] == [LONGEST, LONGEST - 1, LONGEST]
 
 
-def test_line_ends_are_the_tokens_with_a_break_and_the_end_of_text() -> None:
-    assert line_end_tokens(tiny()) == sorted([VOCABULARY["\n"], VOCABULARY["</s>"]])
+def test_every_end_of_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tokenizer's, and those that the model's own generation config lists."""
+    loaded = counting(tiny(), monkeypatch, {"w1": "w2", "w2": "w3", "w3": "</s>"})
+    assert list(generate(loaded, ["w9 w1", "w9 w3"], LONGEST, 2)) == ["w2 w3", ""]
+    monkeypatch.setattr(loaded.model.generation_config, "eos_token_id", [VOCABULARY["w3"], VOCABULARY["w30"]])
+    assert list(generate(loaded, ["w9 w1"], LONGEST, 2)) == ["w2"]
+
+
+def test_out_of_memory_halves_the_batch(
+    llama: Loaded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A device that holds three rows: those that were half-way start again, draws and all."""
+    asked = prompts(0, count=14)
+    settings = {"rule": first_line, "sampling": WARM, "item_ids": names(asked)}
+    expected = list(generate(llama, asked, LONGEST, 3, **settings))
+    forward = llama.model.forward
+    limit, passes = 3, iter(range(10_000))
+
+    def small(input_ids: torch.Tensor, **kwargs: Any) -> Any:
+        # Memory is plenty at first.
+        if len(input_ids) > limit and next(passes) > 4:
+            raise torch.OutOfMemoryError
+        return forward(input_ids=input_ids, **kwargs)
+
+    monkeypatch.setattr(llama.model, "forward", small)
+    assert list(generate(llama, asked, LONGEST, 14, **settings)) == expected
+    messages = [record.message for record in caplog.records]
+    assert messages == [f"out of memory: going on with {count} answers side by side" for count in (7, 3)]
+    limit = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        list(generate(llama, asked, LONGEST, 2, **settings))
+    assert llama.model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize("way", ["shared", "plain"])
+def test_logits_that_are_no_numbers(
+    way: str, wrong: float, llama: Loaded, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    list(generate(llama, prompts(0), 1, 4))
+    if way == "plain":
+        request.getfixturevalue("plain_way")
+    forward = llama.model.forward
+
+    def broken(input_ids: torch.Tensor, **kwargs: Any) -> Any:
+        output = forward(input_ids=input_ids, **kwargs)
+        output.logits[input_ids[:, -1] == VOCABULARY["w33"], -1, 5] = wrong
+        return output
+
+    monkeypatch.setattr(llama.model, "forward", broken)
+    for sampling in (WARM, Sampling(temperature=0)):
+        with pytest.raises(UphillError, match="item 'bad': a logit is infinite or no number"):
+            list(generate(llama, ["w1 w2", "w1 w33"], 3, 4, sampling=sampling, item_ids=["good", "bad"]))
 
 
 def test_a_prompt_without_room_for_its_answer_is_refused() -> None:
@@ -124,5 +360,21 @@ def test_a_prompt_without_room_for_its_answer_is_refused() -> None:
     # With the BOS and the answer: exactly the window, then one more.
     fits, long = (words(rng, WINDOW - 1 - LONGEST + more) for more in (0, 1))
     assert len(list(generate(tiny(), [WORDS[0], fits], LONGEST, batch=2))) == 2
-    with pytest.raises(UphillError, match=rf"{WINDOW + 1} tokens.*{WINDOW}"):
-        list(generate(tiny(), [fits, long], LONGEST, batch=2))
+    with pytest.raises(UphillError, match=rf"item 'b'.*{WINDOW + 1} tokens.*{WINDOW}"):
+        list(generate(tiny(), [fits, long], LONGEST, batch=2, item_ids=["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"temperature": -1}, "temperature is -1, expected 0 or more"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"top_p": 0}, "top_p is 0"),
+        ({"top_p": 1.1}, "top_p is 1.1"),
+        ({"n": 0}, "n is 0"),
+        ({"temperature": 0, "n": 2}, "n is 2.*1 at temperature 0"),
+    ],
+)
+def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UphillError, match=message):
+        Sampling(**settings)

@@ -1,6 +1,7 @@
 """The interface of methods: cells, prompts, resuming; each method on a small task with known answers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from engine_models import tiny
 
 from uphill.methods import icl, probe, zero_shot
 from uphill.methods.task import Cell, Source, Task, chosen, rectangle, run
@@ -100,7 +102,8 @@ def test_icl_prompt_shows_the_cells_examples_and_then_asks() -> None:
     study = task("a", "b")
     settings, cell = icl.Settings(k=2), Cell("b", "hard", 0, 2)
     asked = study.test_items(cell)
-    prompt = next(iter(icl._prompts(study, settings, cell, asked)))
+    [prompt, *_], dropped = icl._prompts(study, settings, cell, asked)
+    assert dropped == [0] * len(asked)
     first, second, last = prompt.split("\n\n")
     shown = study.train_items(cell)
     assert shown["question"].iloc[0] in first
@@ -108,6 +111,22 @@ def test_icl_prompt_shows_the_cells_examples_and_then_asks() -> None:
     assert shown["question"].iloc[1] in second
     assert asked["question"].iloc[0] in last
     assert last.endswith("Answer:")
+
+
+def test_examples_beyond_the_window_are_left_out_if_the_config_says_so() -> None:
+    study = replace(task("a"), open_model=lambda: tiny(max_position_embeddings=34))
+    cell = Cell("a", "easy", 0, 4)
+    asked = study.test_items(cell)
+    kept, none = icl._prompts(study, icl.Settings(k=4), cell, asked)
+    prompts, dropped = icl._prompts(study, icl.Settings(k=4, drop_examples=True), cell, asked)
+    assert set(none) == {0}
+    assert max(dropped) > 0
+    for whole, prompt, count in zip(kept, prompts, dropped, strict=True):
+        parts = whole.split("\n\n")
+        # The last examples go, nearest to the question.
+        assert prompt.split("\n\n") == [*parts[: 4 - count], parts[-1]]
+    frame = next(icl.predict(study, icl.Settings(k=4, drop_examples=True), [cell]))[1]
+    assert frame["dropped"].tolist() == dropped
 
 
 def test_a_choice_that_does_not_exist_is_never_chosen() -> None:

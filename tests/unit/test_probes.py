@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from uphill.engine import probes as probes_module
 from uphill.engine.probe_recipe import ProbeRecipe
 from uphill.engine.probes import Features, Probes, fit_probes
 from uphill.randomness import Key, keyed_rng
@@ -101,7 +102,7 @@ def test_nested_sizes_in_one_call() -> None:
     rows = [order[:20], order[:5], order[20:40], order[:50], order[:1]]
     keys: list[tuple[Key, ...]] = [("size", len(chosen), number) for number, chosen in enumerate(rows)]
     probes = fit_probes(features, rows, keys, ProbeRecipe())
-    assert probes.weight.shape == probes.mean.shape == probes.std.shape == (5, 12)
+    assert probes.weight.shape == probes.std.shape == (5, 12)
     for fit, (chosen, key) in enumerate(zip(rows, keys, strict=True)):
         assert_as_published(features, probes, fit, chosen.tolist(), key, ProbeRecipe())
 
@@ -154,6 +155,52 @@ def test_the_same_key_gives_the_same_weights() -> None:
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_wide_probes_are_the_published_ones() -> None:
+    """Far more features than training rows, as real states have, with scales and offsets of many sizes."""
+    rng = np.random.default_rng(11)
+    features = toy(9, n_items=30, width=2000)
+    # A few features with offsets of many deviations, as language models have.
+    features.states[:, :, :5] += np.where(features.exists, 500, 0)[..., None]
+    states = features.states.astype(np.float16)
+    features = Features(states, features.exists, features.gold)
+    rows = [rng.permutation(30)[:20] for _ in range(3)]
+    probes = fit_probes(features, rows, [(fit,) for fit in range(3)], ProbeRecipe())
+    every = probes.all_probabilities(states, features.exists)
+    for fit, chosen in enumerate(rows):
+        assert_as_published(features, probes, fit, chosen.tolist(), (fit,), ProbeRecipe())
+        assert np.abs(every[fit] - probes.probabilities(fit, states, features.exists)).max() <= CLOSE
+
+
+# Fewer features than differences of choices, and more: the steps are computed in features, and in products.
+@pytest.mark.parametrize("width", [12, 200])
+def test_blocks_change_nothing(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    features, rows = toy(10, width=width, noise=0.5), [np.arange(start, start + 20) for start in range(5)]
+    keys = [(fit,) for fit in range(5)]
+    item = 4 * width * 4
+    found = []
+    # One fit and one item at a time; two fits and seven items; all at once.
+    for fit_bytes, read_bytes in ((1, 1), (2 * 20 * item, 7 * item), (2**30, 2**30)):
+        monkeypatch.setattr(probes_module, "FIT_BYTES", {"cpu": fit_bytes})
+        monkeypatch.setattr(probes_module, "READ_BYTES", {"cpu": read_bytes})
+        probes = fit_probes(features, rows, keys, ProbeRecipe(l2=0.2))
+        found.append(probes.all_probabilities(features.states, features.exists))
+    assert np.abs(found[0] - found[2]).max() <= CLOSE
+    assert np.abs(found[1] - found[2]).max() <= CLOSE
+    assert_as_published(features, probes, 4, rows[4].tolist(), (4,), ProbeRecipe(l2=0.2))
+
+
+@pytest.mark.parametrize("width", [12, 200])
+def test_a_norm_that_outweighs_the_data_leaves_weights_near_zero(width: int) -> None:
+    """They step to and fro around zero, and rounding decides on which side; they stay numbers, as the published do."""
+    features, rows, recipe = toy(10, width=width), np.arange(20), ProbeRecipe(l2=30)
+    probes = fit_probes(features, [rows], [("k",)], recipe)
+    found = probes.probabilities(0, features.states, features.exists)
+    # No step is longer than the rate, which ends at 0.0054.
+    assert probes.weight.norm() <= 0.01
+    for item, expected in enumerate(published(features, rows.tolist(), ("k",), recipe)):
+        assert np.abs(found[item, : len(expected)] - expected).max() <= 0.02
 
 
 def test_a_probe_learns() -> None:

@@ -1,8 +1,8 @@
-"""Prompts are the published ones to the character; answers are read off generated text as the study does."""
+"""Prompts are the published ones to the character."""
 
 import pytest
 
-from uphill.prompts import PromptFormat, Question, assemble, extract_answer, same_answer, zero_shot_form
+from uphill.prompts import PromptFormat, Question, assemble, zero_shot_form
 
 ITEM = Question("What is red?", ["a rose", "the sea"], "a rose", "Roses are red.")
 
@@ -48,30 +48,3 @@ def test_examples_and_query_stand_a_blank_line_apart() -> None:
 def test_unknown_template_is_named(template: str, part: str) -> None:
     with pytest.raises(ValueError, match=f"no {part} template"):
         PromptFormat(template)
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("3 up 4 is 7. So the answer is 7", "7"),
-        ("So the answer is 7.\n\nQ: another question\nA: So the answer is 9", "7"),
-        ("So the answer is $1,080.", "1080"),
-        ("So the answer is -5", "-5"),
-        ("So the answer is 5.00", "5"),
-        ("So the answer is 18 dollars", "18"),
-        ("the answer is yes, the answer is no", "yes,"),
-        ("So the answer is Yes.", "yes"),
-        ("3/4 is what I say", ""),
-        ("", ""),
-    ],
-)
-def test_answers_are_read_off_the_first_line(text: str, answer: str) -> None:
-    assert extract_answer(text) == answer
-
-
-@pytest.mark.parametrize(
-    ("prediction", "gold", "same"),
-    [("1080", "1,080", True), ("-5", "-5", True), ("18", "18.0", True), ("3/4", "34", False), ("", "", False)],
-)
-def test_answers_match_in_value(prediction: str, gold: str, same: bool) -> None:
-    assert same_answer(prediction, gold) is same

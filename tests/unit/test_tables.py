@@ -34,6 +34,7 @@ def condition(method: str, train_on: str, boots: list[list[bool]], **columns: An
         "k": 0,
         "cot": False,
         "prompt": "0040",
+        "dropped": 0,
     } | columns
     parts = [
         pd.DataFrame({"item_id": ITEMS, "correct": right}).assign(boot=boot, **made) for boot, right in enumerate(boots)

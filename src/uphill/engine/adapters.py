@@ -1,8 +1,10 @@
 """LoRA adapters, many fits on one loaded base model, trained and evaluated through the same pass as all scoring."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -10,19 +12,40 @@ from tqdm import tqdm
 
 from uphill.engine.loading import Loaded
 from uphill.engine.lora_recipe import LoraRecipe
+from uphill.engine.lora_schedule import MicroBatch, schedule
 from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
 from uphill.engine.scoring import can_pack, choice_logprobs, forward, padded_logprobs
 from uphill.engine.tokens import Prompt, encode_items
-from uphill.randomness import Key, keyed_rng, keyed_torch_seed
+from uphill.errors import UphillError
+from uphill.randomness import Key, keyed_torch_seed
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """Training items behind the prefix that they share, and the index of each one's right choice."""
+
+    prefix: list[int]
+    items: list[Branched]
+    gold: Sequence[int]
+    packed: bool
 
 
 class Adapters:
-    """Fresh LoRA adapters on one base model. `loaded` scores with the adapter that is fitted at the moment."""
+    """Fresh LoRA adapters on one base model. `loaded` scores with the adapter that is fitted at the moment.
+
+    What the device cannot hold is computed in smaller packs, then one item at a time, then with gradient checkpointing;
+    what was learned about the device is kept from fit to fit.
+    """
 
     def __init__(self, loaded: Loaded, recipe: LoraRecipe) -> None:
         self.loaded = loaded
         self.recipe = recipe
         self._peft: PeftModel | None = None
+        self._pack_tokens = loaded.pack_tokens
+        self._checkpointing = False
+        _keep_differentiable(loaded.model)
 
     @contextmanager
     def fitted(self, prompts: Sequence[Prompt], gold: Sequence[int], key: Sequence[Key]) -> Iterator[Loaded]:
@@ -38,13 +61,17 @@ class Adapters:
             prompts: training items.
             gold: index of each item's right choice.
             key: decides the initial weights, the dropout and the order of items.
+
+        Raises:
+            UphillError: the loss is no finite number, or one item alone does not fit the device's memory.
         """
         heads, tails = encode_items(self.loaded, [_ended(self.loaded, prompt) for prompt in prompts])
-        packed = can_pack(self.loaded, heads, tails)
+        packed, prefix = can_pack(self.loaded, heads, tails), shared_prefix(heads)
+        items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
         torch.manual_seed(keyed_torch_seed("lora", *key))
         self._add()
         try:
-            self._train(heads, tails, gold, key, packed)
+            self._train(_Examples(heads[0][:prefix], items, gold, packed), key)
             self.loaded.model.eval()
             yield self.loaded
         finally:
@@ -61,53 +88,116 @@ class Adapters:
         )
         # peft swaps modules inside the base model, so scoring goes on through the same object.
         self._peft = get_peft_model(self.loaded.model, config, low_cpu_mem_usage=False)
+        if self._checkpointing:
+            self._checkpoint()
 
     def _drop(self) -> None:
         if self._peft is not None:
             self._peft.unload()
             self._peft = None
+        if self._checkpointing:
+            self.loaded.model.gradient_checkpointing_disable()
         self.loaded.model.eval()
 
-    def _train(
-        self,
-        heads: list[list[int]],
-        tails: list[list[list[int]]],
-        gold: Sequence[int],
-        key: Sequence[Key],
-        packed: bool,
-    ) -> None:
-        recipe, model = self.recipe, self.loaded.model
-        # Padded items are differentiated one by one.
-        budget = self.loaded.pack_tokens if packed else 1
-        prefix = shared_prefix(heads)
-        items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
-        steps = list(_batches(len(items), recipe, key))
+    def _train(self, examples: _Examples, key: Sequence[Key]) -> None:
+        model = self.loaded.model
+        planned = schedule(self.recipe, [len(item.choices) for item in examples.items], key)
         weights = [weight for weight in model.parameters() if weight.requires_grad]
-        optimiser = torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
-        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.1, total_iters=max(1, len(steps) - 1))
+        optimiser = self._optimiser(weights)
         model.train()
-        for batch in tqdm(steps, desc="fitting LoRA", unit="step", leave=False, disable=None):
-            optimiser.zero_grad()
-            for pack in plan([items[index].n_tokens for index in batch], budget):
-                chosen = [batch[index] for index in pack]
-                loss = self._loss(
-                    heads[0][:prefix], [items[index] for index in chosen], [gold[index] for index in chosen], packed
-                )
-                (loss / len(batch)).backward()
-            torch.nn.utils.clip_grad_norm_(weights, recipe.clip)
+        steps = tqdm(planned.steps, desc="fitting LoRA", unit="step", leave=False, disable=None)
+        for number, step in enumerate(steps):
+            for group in optimiser.param_groups:
+                group["lr"] = self.recipe.lr * planned.rate(number)
+            try:
+                self._gradient(examples, step, weights)
+            except ArithmeticError as error:
+                name = "/".join(map(str, key))
+                raise UphillError(
+                    f"LoRA fit {name}: the loss is {error} at step {number + 1} of {len(planned.steps)}, "
+                    "expected a finite number"
+                ) from None
             optimiser.step()
-            schedule.step()
 
-    def _loss(self, prefix: list[int], items: list[Branched], gold: list[int], packed: bool) -> torch.Tensor:
+    def _optimiser(self, weights: list[torch.Tensor]) -> torch.optim.Optimizer:
+        recipe = self.recipe
+        if recipe.schedule == "published" and getattr(self.loaded.model, "is_loaded_in_8bit", False):
+            from bitsandbytes.optim.adam import Adam8bit
+
+            return Adam8bit(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        return torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
+
+    def _gradient(self, examples: _Examples, step: list[MicroBatch], weights: list[torch.Tensor]) -> None:
+        """Leave a step's gradient in the weights, in packs as large as the device holds."""
+        while not self._accumulated(examples, step, weights):
+            # The failed pass is over and its memory is free; the step begins anew.
+            self._back_off(examples, step)
+
+    def _accumulated(self, examples: _Examples, step: list[MicroBatch], weights: list[torch.Tensor]) -> bool:
+        """Compute a step's gradient; False where the device's memory ends first."""
+        for weight in weights:
+            weight.grad = None
+        try:
+            for batch in step:
+                for pack in self._packs(examples, batch):
+                    loss = self._loss(examples, pack)
+                    if not loss.isfinite():
+                        raise ArithmeticError(loss.item())
+                    (loss * batch.weight).backward()
+                torch.nn.utils.clip_grad_norm_(weights, self.recipe.clip)
+        except torch.OutOfMemoryError:
+            return False
+        return True
+
+    def _packs(self, examples: _Examples, batch: MicroBatch) -> list[list[int]]:
+        """Rows of a micro-batch that go through the model together; padded items go one by one."""
+        sizes = [examples.items[row].n_tokens for row in batch.rows]
+        budget = self._pack_tokens if examples.packed else 1
+        return [[batch.rows[place] for place in pack] for pack in plan(sizes, budget)]
+
+    def _back_off(self, examples: _Examples, step: list[MicroBatch]) -> None:
+        """Find a way to spend less memory on a step than before."""
+        packs = [pack for batch in step for pack in self._packs(examples, batch)]
+        sizes = [sum(examples.items[row].n_tokens for row in pack) for pack in packs]
+        divisible = [size for size, pack in zip(sizes, packs, strict=True) if len(pack) > 1]
+        if divisible:
+            self._pack_tokens = max(divisible) // 2
+            log.warning("out of memory in a LoRA step: packs of at most %d tokens from here on", self._pack_tokens)
+        elif not self._checkpointing:
+            log.warning("out of memory in a LoRA step with one item: gradient checkpointing from here on")
+            self._checkpointing = True
+            self._checkpoint()
+        else:
+            raise UphillError(f"LoRA: an item of {max(sizes)} tokens alone does not fit the device's memory")
+
+    def _checkpoint(self) -> None:
+        # Without re-entrance the frozen embeddings need no gradient.
+        self.loaded.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+    def _loss(self, examples: _Examples, rows: list[int]) -> torch.Tensor:
         """Summed loss of some items."""
+        items = [examples.items[row] for row in rows]
         groups: Sequence[torch.Tensor]
-        if packed:
-            layout = lay_out(items, start=0, prefix=prefix)
+        if examples.packed:
+            layout = lay_out(items, start=0, prefix=examples.prefix)
             scores = choice_logprobs(self.loaded, forward(self.loaded, layout, 0, None), layout)
             groups = scores.split([len(item.choices) for item in items])
         else:
-            groups = [padded_logprobs(self.loaded, [*prefix, *item.question], item.choices) for item in items]
-        return torch.stack([_nll(group, right) for group, right in zip(groups, gold, strict=True)]).sum()
+            heads = [[*examples.prefix, *item.question] for item in items]
+            groups = [padded_logprobs(self.loaded, head, item.choices) for head, item in zip(heads, items, strict=True)]
+        return torch.stack([_nll(group, examples.gold[row]) for group, row in zip(groups, rows, strict=True)]).sum()
+
+
+def _keep_differentiable(model: Any) -> None:
+    """Keep bitsandbytes from rearranging 4-bit weights at the first scoring pass, as it does on CPUs with AVX512-BF16.
+
+    Gradients do not pass the rearranged weights, without a word, and their scales are rounded.
+    """
+    for module in model.modules():
+        if getattr(module, "support_avx512bf16_for_cpu", False):
+            if getattr(getattr(module.weight, "quant_state", None), "packing_format_for_cpu", False):
+                raise UphillError("LoRA: this CPU has scored with the 4-bit model already, expected one just loaded")
+            module.support_avx512bf16_for_cpu = False
 
 
 def _ended(loaded: Loaded, prompt: Prompt) -> Prompt:
@@ -120,12 +210,3 @@ def _ended(loaded: Loaded, prompt: Prompt) -> Prompt:
 def _nll(scores: torch.Tensor, gold: int) -> torch.Tensor:
     """NLL of an item's gold choice, from the summed log-probability [C] of each; one text competes with none."""
     return -(scores.log_softmax(0) if len(scores) > 1 else scores)[gold]
-
-
-def _batches(n_items: int, recipe: LoraRecipe, key: Sequence[Key]) -> Iterator[list[int]]:
-    """Training rows of each optimiser step: whole epochs, each in an order of its own."""
-    per_epoch = -(-n_items // recipe.batch_items)
-    epochs = max(recipe.epochs, -(-recipe.min_updates // per_epoch))
-    for epoch in range(epochs):
-        order = keyed_rng("lora order", *key, epoch).permutation(n_items).tolist()
-        yield from (order[first : first + recipe.batch_items] for first in range(0, n_items, recipe.batch_items))

@@ -13,3 +13,7 @@ class ProbeRecipe(BaseModel):
     epochs: int = Field(100, ge=1, description="Full-batch steps.")
     final_lr: float = Field(0.1, gt=0, le=1, description="Share of the rate that the schedule falls to.")
     clip: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step, counted from 0: it falls linearly, as if to zero."""
+        return self.lr * max(1 - step * (1 - self.final_lr) / self.epochs, self.final_lr)

@@ -44,8 +44,7 @@ def measure(name: str, settings: Settings, data: Responded) -> pd.DataFrame:
     rows = [table.rows(training_items(data, size, boot)) for size, boot in fits]
     features = Features(table.states, table.exists, gold)
     probes = fit_probes(features, rows, [fit_key(data, size, boot) for size, boot in fits], ProbeRecipe())
-    found = [probes.probabilities(fit, table.states, table.exists) for fit in range(len(fits))]
-    p_gold = np.array([p[np.arange(len(gold)), gold] for p in found], dtype=np.float64)
+    p_gold = probes.all_probabilities(table.states, table.exists)[:, np.arange(len(gold)), gold].astype(np.float64)
     # A probe's float32 softmax may say 0; no answer costs infinitely much.
     log_p = np.log(np.maximum(p_gold, np.finfo(np.float32).tiny)).reshape(settings.boots, len(sizes), len(gold))
     pool = int((data.items["pool"] == HARDNESS_POOL).sum())

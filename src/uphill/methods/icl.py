@@ -3,7 +3,6 @@
 With k = 0 and `cot` it is the unsupervised baseline of a generative dataset. (Hase et al. 2024, section 4.)
 """
 
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -24,6 +23,9 @@ class Settings(BaseModel):
 
     k: int = Field(10, ge=0, description="Solved examples in the prompt; 0 asks without any.")
     cot: bool = Field(False, description="Examples show their reasoning, and the answer is generated.")
+    drop_examples: bool = Field(
+        False, description="Leave out last examples that a model's window cannot hold; else such a prompt is an error."
+    )
     batch: int = Field(64, ge=1, description="Prompts continued side by side when the answer is generated.")
 
 
@@ -44,17 +46,26 @@ def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
     answer = partial(_generated, settings=settings) if settings.cot else _scored
     for cell in cells:
         items = task.test_items(cell)
-        yield cell, answer(task, cell, items, list(_prompts(task, settings, cell, items)))
+        prompts, dropped = _prompts(task, settings, cell, items)
+        yield cell, answer(task, cell, items, prompts).assign(dropped=dropped)
 
 
-def _prompts(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) -> Iterator[str]:
+def _prompts(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) -> tuple[list[str], list[int]]:
+    """The prompt of each item, and how many examples it lacks."""
     examples: list[str] = []
     if settings.k:
         shown = task.source(cell).prompt_format(settings.cot)
         examples = [shown.example(question_of(row)) for row in task.train_items(cell).to_dict("records")]
     asked = task.target.prompt_format(settings.cot)
-    for row in items.to_dict("records"):
-        yield assemble(examples, asked.query(question_of(row)))
+    queries = [asked.query(question_of(row)) for row in items.to_dict("records")]
+    held = [len(examples)] * len(queries)
+    if settings.drop_examples:
+        from uphill.engine.fitting import examples_that_fit
+
+        room = task.target.max_new_tokens if settings.cot else list(items["choices"])
+        held = examples_that_fit(task.open_model(), examples, queries, room)
+    prompts = [assemble(examples[:count], query) for count, query in zip(held, queries, strict=True)]
+    return prompts, [len(examples) - count for count in held]
 
 
 def _scored(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> pd.DataFrame:
@@ -72,7 +83,8 @@ def _scored(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> 
 def _generated(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str], settings: Settings) -> pd.DataFrame:
     from uphill.engine.generation import generate
 
-    texts = generate(task.open_model(), prompts, task.target.max_new_tokens, settings.batch, desc=cell.name)
+    loaded, ids = task.open_model(), [str(item) for item in items.index]
+    texts = generate(loaded, prompts, task.target.max_new_tokens, settings.batch, desc=cell.name, item_ids=ids)
     answers = [extract_answer(text) for text in texts]
     return pd.DataFrame(
         {

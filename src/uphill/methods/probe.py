@@ -42,9 +42,9 @@ def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
         features = Features(shown.states, shown.exists, shown.gold(source.items))
         rows = [shown.rows(list(task.train_items(cell).index)) for cell in own]
         probes = fit_probes(features, rows, [task.key(cell) for cell in own], settings)
-        for fit, cell in enumerate(own):
+        probabilities = probes.all_probabilities(asked.states, asked.exists)
+        for cell, probability in zip(own, probabilities, strict=True):
             items = task.test_items(cell)
             tested = asked.rows(list(items.index))
-            probability = probes.probabilities(fit, asked.states[tested], asked.exists[tested])
             with np.errstate(divide="ignore"):  # a choice that does not exist has probability 0
-                yield cell, chosen(items, np.log(probability.astype(np.float64)))
+                yield cell, chosen(items, np.log(probability[tested].astype(np.float64)))

@@ -183,5 +183,7 @@ def _complete(task: Task, cell: Cell, frame: pd.DataFrame) -> pd.DataFrame:
         "boot": cell.boot,
         "n_train": cell.n_train,
         "noise_p": 0.0,
+        # Few-shot examples that the model's window did not hold.
+        "dropped": frame.get("dropped", 0),
     }
     return frame.assign(**columns)[PREDICTIONS.schema.names]

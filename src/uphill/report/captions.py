@@ -33,6 +33,7 @@ FIGURES = {
 }
 _TITLES = {
     "n_test": "test items",
+    "dropped": "examples dropped",
     "n_train": "training items",
     "n_items": "items",
     "train_dataset": "trained on data of",

@@ -139,7 +139,14 @@ def _warnings(tables: dict[str, pd.DataFrame]) -> Iterator[str]:
                 f"{row['train_dataset']}: {row['status']}. {WHY[row['status']]}"
             )
     for name in ("population", "all_to_all"):
-        table = tables.get(name, pd.DataFrame(columns=["n_test"]))
+        table = tables.get(name, pd.DataFrame(columns=["n_test", "dropped"]))
+        cut = table[table["dropped"] > 0].drop_duplicates(["model", "dataset", "variable", "method", "train_on"])
+        for row in cut.to_dict("records"):
+            what = (
+                f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}, {row['train_on']} data"
+            )
+            left_out = f"{row['dropped']:.1f} of {row['k']} examples left out on average"
+            yield f"{what}: {left_out}, beyond the model's window."
         few = table[table["n_test"] < SMALL_TEST]
         if len(few):
             yield f"{len(few)} rows of table {name} rest on fewer than {SMALL_TEST} test items."

@@ -97,8 +97,9 @@ def by_value(hardness: pd.DataFrame, most: int = 8, bins: int = 4) -> pd.DataFra
 def accuracy_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> pd.DataFrame:
     """One row per training condition and group of test items.
 
-    Columns: those of `CONDITION`, test_on, boots, n_test, accuracy, low, high (percentile interval over items and
-    boots), gain, gain_low, gain_high (accuracy - Unsupervised on the same items, paired) and source.
+    Columns: those of `CONDITION`, test_on, boots, n_test, dropped (examples that a prompt lacks on average, since the
+    model's window did not hold them), accuracy, low, high (percentile interval over items and boots), gain, gain_low,
+    gain_high (accuracy - Unsupervised on the same items, paired) and source.
     """
     table = pd.DataFrame([row for panel in panels(predictions, groups, study) for row in _rows(panel, study)])
     # The sort is stable: within a condition, rows stay in the order of their test groups, from easy to hard.
@@ -117,6 +118,7 @@ def _rows(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
             "test_on": panel.test_on,
             "boots": rows["boot"].nunique(),
             "n_test": rows["item_id"].nunique(),
+            "dropped": rows["dropped"].mean(),
             "accuracy": found.point,
             "low": found.low,
             "high": found.high,

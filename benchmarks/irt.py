@@ -1,0 +1,119 @@
+"""Item response theory on real and simulated matrices: time, memory, recovery, and agreement with girth.
+
+    python benchmarks/irt.py [--small]
+
+Each fit runs in a process of its own, from the file to the table of items. Times are CPU and wall seconds, memory is
+the process's largest resident set. MMLU-Pro's matrix is looked for in the folder that `UPHILL_DATA` names, or in
+`../shared/data`; `--small` leaves out the matrix of 5,000 models x 12,000 items (a minute or two, a file of 20 MB).
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import runpy
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.special import expit
+
+from uphill.hardness.answer_matrix import read_matrix
+from uphill.hardness.irt import Settings, calibrate
+from uphill.hardness.item_response import Priors, fit
+
+MMLU_PRO = Path(os.environ.get("UPHILL_DATA", "../shared/data")) / "mmlu_pro" / "mmlu_pro_item_by_model.csv"
+GIRTH = Path("tests/fixtures/girth_reference.py")
+
+
+def alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns, from a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def calibrated(settings: Settings) -> tuple[pd.DataFrame, str]:
+    """The items of a matrix file, and a line on what that took."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    matrix = read_matrix(settings.path, settings.item_id, settings.not_models)
+    read = time.process_time() - cpu
+    table = calibrate(settings, matrix)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    models, items = matrix.answers.shape
+    line = f"{models:>5} models x {items} items  {settings.model}"
+    return table, f"{line}  {cpu:6.1f} s CPU ({read:.1f} reading)  {wall:6.1f} s wall  {peak:.2f} GiB"
+
+
+def simulated(models: int, items: int, missing: float, path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Write a matrix of simulated answers, some missing at random; returns the true difficulties."""
+    rng = np.random.default_rng(0)
+    difficulty, names = 1.5 * rng.normal(size=items), [f"m{model}" for model in range(models)]
+    columns: list[pa.Array] = [pa.array([f"i{item}" for item in range(items)])]
+    for ability in rng.normal(size=models):
+        right = rng.random(items) < expit(1.2 * (ability - difficulty))
+        columns.append(pa.array(right.astype(np.int8), mask=rng.random(items) < missing))
+    pq.write_table(pa.table(columns, names=["item_id", *names]), path, compression="zstd")
+    return difficulty
+
+
+def mmlu_pro() -> None:
+    """29 models' answers to MMLU-Pro."""
+    if not MMLU_PRO.is_file():
+        print(f"no {MMLU_PRO}: MMLU-Pro left out (set UPHILL_DATA)")
+        return
+    entry = {"dataset": "mmlu_pro", "path": MMLU_PRO, "item_id": "question_id", "not_models": ["category", "src"]}
+    for model in ("1pl", "2pl"):
+        table, line = alone(calibrated, Settings.model_validate({**entry, "model": model}))
+        flags = ", ".join(f"{count} {flag}" for flag, count in table["flag"].value_counts().items() if flag)
+        print(f"MMLU-Pro   {line}  median standard error {table['se'].median():.2f}; {flags}")
+
+
+def recovery(models: int, items: int, missing: float) -> None:
+    """How well true difficulties come back."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "answers.parquet"
+        difficulty = alone(simulated, models, items, missing, path)
+        for model in ("1pl", "2pl"):
+            settings = Settings.model_validate({"dataset": "simulated", "path": path, "model": model})
+            table, line = alone(calibrated, settings)
+            r = np.corrcoef(table["difficulty"], difficulty)[0, 1]
+            print(f"simulated  {line}  {missing:.0%} missing, r with the truth {r:.4f}")
+
+
+def girth() -> None:
+    """Largest differences from girth's frozen estimates, with priors as wide as none."""
+    reference = runpy.run_path(str(GIRTH))
+    for case in json.loads(reference["FILE"].read_text())["cases"]:
+        answers, conditional = reference["matrix"](**case["matrix"]), case["function"] == "rasch_conditional"
+        found = fit(answers, case["function"] == "twopl_mml", Priors(100, 5))
+        ours, theirs = found.difficulty, np.array(case["difficulty"])
+        if conditional:  # logits, centred
+            ours, theirs = (ours - ours.mean()) * found.slope, theirs - theirs.mean()
+        shape = " x ".join(map(str, answers.shape))
+        apart = np.abs(ours - theirs).max()
+        print(f"girth      {shape}, complete  {case['function']:<17}  largest difference in difficulty {apart:.4f}")
+
+
+def main() -> None:
+    """Print every comparison."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true")
+    arguments = parser.parse_args()
+    mmlu_pro()
+    recovery(500, 200, 0.0)
+    if not arguments.small:
+        recovery(5000, 12000, 0.2)
+    girth()
+
+
+if __name__ == "__main__":
+    main()

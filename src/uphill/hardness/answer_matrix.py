@@ -1,0 +1,113 @@
+"""A file of which models answered which items rightly: a row an item, a column a model, 1, 0 or empty."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from uphill.errors import UphillError
+from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers
+
+WORDS = {"1": RIGHT, "1.0": RIGHT, "true": RIGHT, "0": WRONG, "0.0": WRONG, "false": WRONG}
+EMPTY = {"", "nan", "na", "none"}
+UNKNOWN = -2
+
+
+@dataclass(frozen=True)
+class AnswerMatrix:
+    """Ids of items, names of models, and `answers`, [models, items] of RIGHT, WRONG and MISSING."""
+
+    item_ids: list[str]
+    models: list[str]
+    answers: Answers
+
+
+def read_matrix(path: Path, item_id: str, not_models: list[str]) -> AnswerMatrix:
+    """Read a matrix from a CSV or Parquet file.
+
+    Args:
+        path: the file.
+        item_id: the column of items' ids.
+        not_models: further columns that are no model's answers.
+
+    Raises:
+        UphillError: it cannot be read, names a model or an item twice, lacks a named column, has fewer than two models,
+            an item without an id, a cell that is neither 1, 0 nor empty, or only one kind of answer.
+    """
+    table = _read(path)
+    models = _models(path, table.column_names, item_id, not_models)
+    ids = _ids(path, table.column(item_id), item_id)
+    answers: Answers = np.empty((len(models), len(ids)), dtype=np.int8)
+    for row, model in enumerate(models):
+        answers[row] = _answers(path, table.column(model), model, ids)
+    if not ((answers == RIGHT).any() and (answers == WRONG).any()):
+        raise UphillError(f"{path}: its cells hold one kind of answer at most, expected both 1 and 0")
+    return AnswerMatrix(ids, models, answers)
+
+
+def _read(path: Path) -> pa.Table:
+    readers = {".csv": _read_csv, ".parquet": pq.read_table}
+    if path.suffix not in readers:
+        raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of {', '.join(readers)}")
+    try:
+        return readers[path.suffix](path)
+    except FileNotFoundError:
+        raise UphillError(f"{path}: no such file, expected a matrix of items by models") from None
+    except (pa.ArrowException, OSError) as error:
+        raise UphillError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+
+
+def _read_csv(path: Path) -> pa.Table:
+    """Every cell as text, so that one wrong cell does not change how the others are read."""
+    names = pa.csv.open_csv(path).schema.names
+    return pa.csv.read_csv(path, convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())))
+
+
+def _models(path: Path, columns: list[str], item_id: str, not_models: list[str]) -> list[str]:
+    for column in (item_id, *not_models):
+        if column not in columns:
+            raise UphillError(f"{path}: no column {column!r}, found {', '.join(columns)}")
+    repeated = [column for column in columns if columns.count(column) > 1]
+    if repeated:
+        raise UphillError(f"{path}: column {repeated[0]!r} occurs twice, expected each model once")
+    models = [column for column in columns if column not in {item_id, *not_models}]
+    if len(models) < 2:
+        raise UphillError(f"{path}: {len(models)} columns of answers, expected one for each of two models or more")
+    return models
+
+
+def _ids(path: Path, column: pa.ChunkedArray, name: str) -> list[str]:
+    ids = [None if value is None else str(value) for value in column.to_pylist()]
+    first: dict[str, int] = {}
+    for row, item in enumerate(ids, start=1):
+        if item is None or not item.strip():
+            raise UphillError(f"{path}: row {row}: {name} is empty, expected the id of an item")
+        if first.setdefault(item, row) != row:
+            raise UphillError(f"{path}: row {row}: item {item!r} is in row {first[item]} too, expected each item once")
+    return list(first)
+
+
+def _answers(path: Path, column: pa.ChunkedArray, model: str, ids: list[str]) -> Answers:
+    try:
+        cells = column.combine_chunks().dictionary_encode()
+    except pa.ArrowException:
+        raise UphillError(f"{path}: column {model!r} holds {column.type}, expected 1, 0 or empty cells") from None
+    meanings = [_meaning(value) for value in cells.dictionary.to_pylist()]
+    # An empty cell has no index; the last meaning is the one that -1 finds.
+    answers = np.array([*meanings, MISSING], dtype=np.int8)[pc.fill_null(cells.indices, -1).to_numpy()]
+    if UNKNOWN in meanings:
+        row = int(np.argmax(answers == UNKNOWN))
+        raise UphillError(
+            f"{path}: row {row + 1} (item {ids[row]!r}): {model} is {column[row].as_py()!r}, expected 1, 0 or nothing "
+            "(name columns that are no model in not_models)"
+        )
+    return answers
+
+
+def _meaning(value: object) -> int:
+    text = "" if value is None else str(value).strip().lower()
+    return MISSING if text in EMPTY else WORDS.get(text, UNKNOWN)

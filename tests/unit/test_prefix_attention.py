@@ -1,0 +1,130 @@
+"""Attention in two parts, and draws of tokens, against slow obvious implementations."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+from transformers import DynamicCache, TemperatureLogitsWarper, TopPLogitsWarper
+
+from uphill.engine.prefix_attention import Slots, Step, attend
+from uphill.engine.sampling import Sampling, next_tokens, probabilities
+
+CPU = torch.device("cpu")
+
+
+def naive(query: Any, keys: Any, values: Any, scaling: float, softcap: float | None) -> Any:
+    """One query [D] over keys and values [T, D], in float64."""
+    scores = keys @ query * scaling
+    if softcap is not None:
+        scores = softcap * np.tanh(scores / softcap)
+    weights = np.exp(scores - scores.max())
+    return weights / weights.sum() @ values
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(1, 4),
+    groups=st.integers(1, 3),
+    shared=st.integers(1, 3),
+    prefix=st.integers(0, 6),
+    held=st.lists(st.integers(0, 5), min_size=4, max_size=4),
+    count=st.integers(1, 4),
+    first=st.integers(0, 2),
+    softcap=st.sampled_from([None, 1.5]),
+    seed=st.integers(0, 9),
+)
+def test_two_parts_are_one_attention(
+    rows: int,
+    groups: int,
+    shared: int,
+    prefix: int,
+    held: list[int],
+    count: int,
+    first: int,
+    softcap: float | None,
+    seed: int,
+) -> None:
+    """Rows of ragged lengths get a few tokens, then a few more; each sees the prefix and its own, up to itself."""
+    size, width = 4, 12
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> Any:
+        return rng.normal(size=shape).astype(np.float32)
+
+    cache = None
+    before = draw(2, groups, prefix, size)
+    if prefix:
+        cache = DynamicCache()
+        cache.update(torch.tensor(before[:1]), torch.tensor(before[1:]), 0)
+    slots = Slots(cache, first + rows, width)
+    own = draw(2, rows, groups, width, size)
+    module = SimpleNamespace(layer_idx=0)
+    # Row r holds `held[r]` tokens of the 5 that all get, padding beyond; then `count` more.
+    lengths = held[:rows]
+    for start, more in (([0] * rows, 5), (lengths, count)):
+        step = Step(slots, first, start, more, CPU)
+        query = draw(rows, groups * shared, more, size)
+        key, value = (
+            torch.stack([torch.tensor(part[row][:, start[row] : start[row] + more]) for row in range(rows)])
+            for part in own
+        )
+        found, _ = attend(module, torch.tensor(query), key, value, None, step=step, scaling=0.7, softcap=softcap)
+        assert found.shape == (rows, more, groups * shared, size)
+        for row in range(rows):
+            for place in range(more):
+                end = start[row] + place + 1
+                assert int(step.positions[row, place]) == prefix + end - 1
+                for head in range(groups * shared):
+                    keys, values = (
+                        np.concatenate([before[part][head // shared], own[part][row][head // shared][:end]]).astype(
+                            float
+                        )
+                        for part in (0, 1)
+                    )
+                    expected = naive(query[row, head, place].astype(float), keys, values, 0.7, softcap)
+                    # A few sums of products of float32 numbers of about 1.
+                    np.testing.assert_allclose(found[row, place, head].numpy(), expected, atol=1e-5)
+
+
+def test_rows_are_copied_all_at_once() -> None:
+    """The last two rows swap places."""
+    slots = Slots(None, 3, 2)
+    keys, _ = slots.layer(0, torch.zeros(1, 1, 1, 1))
+    keys[:, 0, :, 0] = torch.tensor([[1.0, 2], [3, 4], [5, 6]])
+    slots.copy([2, 1], [1, 2])
+    assert keys[:, 0, :, 0].tolist() == [[1, 2], [5, 6], [3, 4]]
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("top_p", [0.1, 0.6, 0.95, 1.0])
+def test_probabilities_are_those_of_transformers(temperature: float, top_p: float) -> None:
+    logits = torch.randn(50, 30, generator=torch.Generator().manual_seed(0)) * 3
+    warped = TopPLogitsWarper(top_p)(None, TemperatureLogitsWarper(temperature)(None, logits)).softmax(-1)
+    found = probabilities(logits, Sampling(temperature, top_p))
+    torch.testing.assert_close(found / found.sum(-1, keepdim=True), warped)
+
+
+def test_tokens_come_as_often_as_they_are_likely() -> None:
+    logits = torch.tensor([[1.0, 0.0, -torch.inf, 2.0, -1.0, 1.5]])
+    sampling = Sampling(temperature=1.0, top_p=0.95, key=("often",))
+    count = 4000
+    generators = [sampling.generator("item", answer) for answer in range(count)]
+    drawn = next_tokens(logits.expand(count, -1), sampling, generators)
+    seen = np.bincount(drawn.numpy(), minlength=6)
+    expected = probabilities(logits, sampling)[0].double().numpy()
+    assert (expected > 0).tolist() == [True, True, False, True, False, True]
+    assert seen[expected == 0].sum() == 0
+    kept = expected > 0
+    assert chisquare(seen[kept], expected[kept] / expected.sum() * count).pvalue > 0.01
+
+
+def test_the_likeliest_token_is_taken_and_no_number_is_told() -> None:
+    logits = torch.tensor([[0.0, 2.0, -torch.inf], [0.0, torch.nan, 1.0], [torch.inf, 0.0, 1.0]])
+    for sampling in (Sampling(temperature=0), Sampling(top_p=0.01)):
+        generators = [sampling.generator("item", number) for number in range(3)]
+        assert next_tokens(logits, sampling, generators).tolist() == [1, -1, -1]

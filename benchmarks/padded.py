@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from uphill.engine.loading import Loaded
-from uphill.engine.scoring import token_logprobs
+from uphill.engine.packed import token_logprobs
 from uphill.engine.tokens import Prompt, encode_items
 
 Sequence = tuple[list[int], list[int]]

@@ -18,7 +18,7 @@ import torch
 from torch.nn.attention.flex_attention import AuxRequest, BlockMask, flex_attention
 from transformers import AttentionInterface, DynamicCache
 
-Attention = Literal["dense", "blocks", "joined"]
+Attention = Literal["blocks", "joined", "dense"]
 NAME = "uphill_pack"
 BLOCK = 128
 """Rows and columns of a block of the mask; packs are padded to whole blocks."""
@@ -102,11 +102,12 @@ def attend(
     if prefix and attention_mask.joined:
         key, value = torch.cat([prefix[0], key], 2), torch.cat([prefix[1], value], 2)
         prefix = None
-    own, own_lse = _flex(query, key, value, scale, attention_mask, _capped(softcap))
+    cap = _capped(softcap, query.device)
+    own, own_lse = _flex(query, key, value, scale, attention_mask, cap)
     if prefix is None:
         return own.transpose(1, 2).contiguous(), None
     if softcap or query.dtype == torch.float32 or query.device.type == "cpu":
-        shared, shared_lse = _flex(query, *prefix, scale, None, _capped(softcap))
+        shared, shared_lse = _flex(query, *prefix, scale, None, cap)
     else:
         kernel: Callable[..., tuple[torch.Tensor, torch.Tensor]] = PREFIX_KERNELS[prefix_kernel]
         shared, shared_lse = kernel(query, *prefix, scale)
@@ -141,13 +142,15 @@ def _flex(
 
 
 @functools.cache
-def _capped(softcap: float | None) -> Callable[..., torch.Tensor] | None:
+def _capped(softcap: float | None, device: torch.device) -> Callable[..., torch.Tensor] | None:
     """Gemma-2's cap on attention scores."""
     if not softcap:
         return None
+    # A tensor, since a number would become a symbol of the compiled kernel, which torch 2.11 cannot lower.
+    cap = torch.tensor(softcap, device=device)
 
     def capped(score: torch.Tensor, _batch: Any, _head: Any, _row: Any, _column: Any) -> torch.Tensor:
-        return softcap * torch.tanh(score / softcap)
+        return cap * torch.tanh(score / cap)
 
     return capped
 

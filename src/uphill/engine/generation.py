@@ -27,16 +27,18 @@ from transformers import (
 from uphill.engine.decoding import Decoder, Row, choose, decode
 from uphill.engine.ending import Ending, Rule
 from uphill.engine.loading import Loaded
+from uphill.engine.packed import read_prefix
 from uphill.engine.packing import shared_prefix
 from uphill.engine.prefix_attention import shared_prefix_attention
 from uphill.engine.sampling import GREEDY, Sampling
-from uphill.engine.scoring import AGREEMENT_NATS, HALF_PRECISION_NATS, read_prefix
 from uphill.engine.tokens import encode_prompts
 from uphill.errors import UphillError
 from uphill.prompts.extraction import answer_end
 
 log = logging.getLogger(__name__)
 
+AGREEMENT_NATS = {torch.float32: 1e-3}
+HALF_PRECISION_NATS = 0.5
 _agreed: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 """Models whose decoding was compared with a plain pass, and whether it was the same."""
 

@@ -1,13 +1,17 @@
 """Log-probabilities of answers, and the states behind them, each token read once.
 
 The prefix that all prompts share is read into a KV cache; items are packed behind it (see `packing`). This is exact for
-models with rotary positions, and wrong for some others (ALiBi), so the first call compares a few items with one padded
-sequence per choice, and a model that does not agree is scored that way, with a line in the log.
+models with rotary positions, and wrong for some others (ALiBi), and its fastest kernels run on some devices only. So
+the first call compares a few made-up items with one padded sequence per choice (see `agreement`), and a way that fails
+or differs, then or later, is left for the next slower one, with a line in the log that says why.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,22 +19,23 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 from transformers import DynamicCache
 
-from uphill.engine.attention import BLOCK, attending, compiled, dense_mask, pack_mask
+from uphill.engine.agreement import disagreement, made_up_items, one_line
+from uphill.engine.attention import Attention, compiled
 from uphill.engine.hidden import KeptLayers, blocks_of
 from uphill.engine.loading import Loaded
-from uphill.engine.packing import Branched, Layout, lay_out, plan, shared_prefix
+from uphill.engine.packed import choice_logprobs, forget, forward, on_device, read_prefix
+from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
+from uphill.engine.padded import Result, padded, padded_logprobs
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
 
+__all__ = ["Scores", "can_pack", "choice_logprobs", "forward", "padded_logprobs", "read_prefix", "score"]
+
 log = logging.getLogger(__name__)
 
-AGREEMENT_ITEMS = 2
-AGREEMENT_NATS = {torch.float32: 1e-3}
-LOGITS_AT_ONCE = 2**27
-"""Float32 logits that are held at a time: half a gigabyte."""
-SORTED_BATCHES = 16
-HALF_PRECISION_NATS = 0.5
-"""Rounding of 16-bit weights moves a summed log-probability by some tenths; a wrong mask moves it by whole nats."""
+Way = Callable[[Loaded, list[list[int]], list[list[list[int]]], KeptLayers], Iterator[Result]]
+SLOWER: dict[str, Attention] = {"blocks": "joined", "joined": "dense"}
+"""The attention that comes after one that does not work."""
 
 
 @dataclass(frozen=True)
@@ -67,39 +72,116 @@ def score(
     if not prompts:
         return
     heads, tails = encode_items(loaded, prompts)
-    one_pass = _packed if can_pack(loaded, heads, tails) else _padded
+    read, start = 0, time.perf_counter()
     with (
         KeptLayers(loaded.model, layers) as kept,
         tqdm(total=len(prompts), desc=desc, unit="item", disable=None) as bar,
     ):
-        for prompt, choices, scores in zip(prompts, tails, one_pass(loaded, heads, tails, kept), strict=True):
-            logprob, states = scores
-            if not np.isfinite(logprob).all():
-                raise UphillError(f"item {prompt.item_id!r}: log-probabilities are {logprob}, expected finite numbers")
+        for prompt, choices, found in zip(prompts, tails, _results(loaded, heads, tails, kept), strict=True):
+            if not np.isfinite(found.logprob).all():
+                raise UphillError(
+                    f"item {prompt.item_id!r}: log-probabilities are {found.logprob}, expected finite numbers"
+                )
+            read += found.read
+            bar.set_postfix_str(f"{read / (time.perf_counter() - start):.0f} tokens/s", refresh=False)
             bar.update()
-            yield Scores(prompt.item_id, logprob, np.array([len(choice) for choice in choices]), states)
+            n_tokens = np.array([len(choice) for choice in choices])
+            yield Scores(prompt.item_id, found.logprob, n_tokens, found.states)
+    naive = sum(len(head) + len(choice) for head, choices in zip(heads, tails, strict=True) for choice in choices)
+    log.info(
+        "%s: %d items, %d tokens read; one sequence for each choice has %d, %.1f times as many; peak memory %.1f GiB",
+        *(desc, len(prompts), read, naive, naive / read, _peak_memory(loaded) / 2**30),
+    )
+
+
+def _peak_memory(loaded: Loaded) -> int:
+    """Bytes, of the device that held most, or of this process."""
+    if loaded.device.type == "cuda":
+        return max(torch.cuda.max_memory_allocated(device) for device in range(torch.cuda.device_count()))
+    # Linux counts in KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _results(
+    loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers
+) -> Iterator[Result]:
+    """Each item's result, in order: packed as long as that works, padded from there on."""
+    _compile_if_it_pays(loaded, heads, tails)
+    done = 0
+    while done < len(heads) and can_pack(loaded, heads[done:], tails[done:]):
+        try:
+            for result in _packed(loaded, heads[done:], tails[done:], kept):
+                yield result
+                done += 1
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            _step_down(loaded, f"it fails: {one_line(error)}")
+    yield from padded(loaded, heads[done:], tails[done:], kept)
 
 
 @torch.inference_mode()
 def can_pack(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> bool:
-    """Whether these items can be packed. A few are tried, once for a model; the masks know of no sliding window."""
+    """Whether these items can be packed. A way to do it is looked for once; the masks know of no sliding window."""
     longest = max(len(head) + max(map(len, choices)) for head, choices in zip(heads, tails, strict=True))
     if longest > loaded.span:
         log.warning("%d tokens, beyond the model's sliding window of %d: taking the padded path", longest, loaded.span)
         return False
-    if loaded.packed is None:
-        loaded.packed = _agrees(loaded, heads[:AGREEMENT_ITEMS], tails[:AGREEMENT_ITEMS])
+    while loaded.packed is None:
+        wrong = _check(loaded)
+        if wrong:
+            _step_down(loaded, wrong)
+        else:
+            loaded.packed = True
     return loaded.packed
 
 
-Result = tuple[NDArray[np.float64], NDArray[np.float16] | None]
+def _check(loaded: Loaded) -> str | None:
+    """What is wrong with the present way to pack."""
+    heads, tails = made_up_items(loaded)
+    with KeptLayers(loaded.model, None) as kept:
+
+        def scores(way: Way, pack_tokens: int) -> NDArray[np.float64]:
+            found = way(replace(loaded, pack_tokens=pack_tokens), heads, tails, kept)
+            return np.concatenate([result.logprob for result in found])
+
+        # Some packs behind one prefix, and small batches: this is not the place to run out of memory.
+        some = min(loaded.pack_tokens, 128)
+        return disagreement(
+            loaded, lambda: scores(padded, some), lambda: scores(padded, 1), lambda: scores(_packed, some)
+        )
+
+
+def _step_down(loaded: Loaded, wrong: str) -> None:
+    """Leave the present way to pack for the next slower one, which is checked before it is used."""
+    before = loaded.attention + (", compiled" if loaded.compiled else "")
+    if loaded.compiled:
+        loaded.compiled, loaded.packed = False, None
+    elif loaded.attention in SLOWER:
+        loaded.attention, loaded.packed = SLOWER[loaded.attention], None
+    else:
+        loaded.packed = False
+    after = "the padded path" if loaded.packed is False else f"packs attended to by {loaded.attention}"
+    log.warning("packed scoring (%s): %s; taking %s", before, wrong, after)
+
+
+def _compile_if_it_pays(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> None:
+    """Compile once a job has read, this pass included, as much as repays it: what comes after is gain."""
+    own = sum(len(head) + sum(map(len, choices)) for head, choices in zip(heads, tails, strict=True))
+    loaded.read_tokens += own - (len(heads) - 1) * shared_prefix(heads)
+    if loaded.compile_from is not None and loaded.read_tokens >= loaded.compile_from:
+        loaded.compile_from = None
+        if loaded.packed is not False:
+            loaded.compiled, loaded.packed = True, None
 
 
 class _Pack:
-    """Results of one pack, on their way from the device."""
+    """Results of one pack, on their way from the device; `read` is the tokens that were read for each of its items."""
 
-    def __init__(self, items: list[Branched], logprob: torch.Tensor, states: torch.Tensor | None) -> None:
-        self._items = items
+    def __init__(
+        self, items: list[Branched], read: list[int], logprob: torch.Tensor, states: torch.Tensor | None
+    ) -> None:
+        self._items, self._read = items, read
         self._logprob = logprob.to("cpu", non_blocking=True)
         self._states = None if states is None else states.to(logprob.device).to("cpu", non_blocking=True)
         self._arrived = torch.cuda.current_stream(logprob.device).record_event() if logprob.is_cuda else None
@@ -110,10 +192,10 @@ class _Pack:
             self._arrived.synchronize()
         logprob, states = self._logprob.numpy(), None if self._states is None else self._states.numpy()
         first = 0
-        for item in self._items:
+        for item, read in zip(self._items, self._read, strict=True):
             chosen = slice(first, first + len(item.choices))
             first = chosen.stop
-            yield logprob[chosen], None if states is None else states[chosen]
+            yield Result(logprob[chosen], None if states is None else states[chosen], read)
 
 
 def _packed(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
@@ -121,12 +203,13 @@ def _packed(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]
     cache = read_prefix(loaded, heads[0][:prefix])
     items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
     sizes = [item.n_tokens - (0 if kept else len(item.choices)) for item in items]
+    read = [prefix + sizes[0], *sizes[1:]]
     done = 0
     before: _Pack | None = None
     while done < len(items):
         # Planned anew for each pack: the budget shrinks when the device turns out to hold less.
         last = done + len(next(plan(sizes[done:], loaded.pack_tokens)))
-        pack = _if_it_fits(loaded, items[done:last], prefix, cache, kept)
+        pack = _if_it_fits(loaded, items[done:last], read[done:last], prefix, cache, kept)
         if pack is None:
             loaded.pack_tokens = sum(sizes[done:last]) // 2
             continue
@@ -139,194 +222,19 @@ def _packed(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]
 
 
 def _if_it_fits(
-    loaded: Loaded, items: list[Branched], prefix: int, cache: DynamicCache | None, kept: KeptLayers
+    loaded: Loaded, items: list[Branched], read: list[int], prefix: int, cache: DynamicCache | None, kept: KeptLayers
 ) -> _Pack | None:
     """One pack, under way on the device; None where it does not fit."""
     try:
         with compiled(blocks_of(loaded.model), loaded.compiled):
             layout = lay_out(items, start=prefix, ends=bool(kept))
             logprob = choice_logprobs(loaded, forward(loaded, layout, prefix, cache), layout)
-            (lasts,) = _on_device(loaded, layout.last_rows)
-            return _Pack(items, logprob, kept.rows(torch.zeros_like(lasts), lasts))
+            (lasts,) = on_device(loaded, layout.last_rows)
+            return _Pack(items, read, logprob, kept.rows(torch.zeros_like(lasts), lasts))
     except torch.OutOfMemoryError:
         if len(items) == 1:
             raise
         log.warning("out of memory with %d items in a pack: halving it", len(items))
     finally:
-        _forget(cache, prefix)
+        forget(cache, prefix)
     return None
-
-
-def read_prefix(loaded: Loaded, ids: Sequence[int]) -> DynamicCache | None:
-    """The KV cache of a prefix; None for an empty one."""
-    if not ids:
-        return None
-    cache = DynamicCache()
-    loaded.model.base_model(
-        input_ids=torch.tensor([list(ids)], device=loaded.device), past_key_values=cache, use_cache=True
-    )
-    return cache
-
-
-def _forget(cache: DynamicCache | None, prefix: int) -> None:
-    """Drop from a cache what was read behind the prefix; a pass that failed has reached but some of the layers."""
-    for layer in [] if cache is None else cache.layers:
-        layer.keys, layer.values = layer.keys[..., :prefix, :], layer.values[..., :prefix, :]
-
-
-def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | None) -> torch.Tensor:
-    """Final hidden states [T, d] of a packed sequence behind a cached prefix."""
-    if loaded.attention == "dense":
-        ids, positions, until = _on_device(loaded, layout.input_ids, layout.position_ids, layout.until)
-        output = loaded.model.base_model(
-            input_ids=ids[None],
-            position_ids=positions[None],
-            attention_mask=dense_mask(until, prefix, loaded.model.dtype),
-            past_key_values=cache,
-            use_cache=cache is not None,
-        )
-        return output.last_hidden_state[0]
-    length = len(layout.until)
-    # Whole blocks, two at least: a single one would be a special case to compile for.
-    rest = max(2 * BLOCK - length, -length % BLOCK)
-    # What fills them up sees itself alone, and nobody else does.
-    alone = np.arange(length, length + rest)
-    ids, positions, until = _on_device(
-        loaded, np.pad(layout.input_ids, (0, rest)), np.pad(layout.position_ids, (0, rest)), np.r_[layout.until, alone]
-    )
-    with attending(loaded.model):
-        output = loaded.model.base_model(
-            input_ids=ids[None],
-            position_ids=positions[None],
-            attention_mask=pack_mask(until, cache, joined=loaded.attention == "joined"),
-            use_cache=False,
-        )
-    return output.last_hidden_state[0, :length]
-
-
-def _on_device(loaded: Loaded, *arrays: NDArray[np.int64]) -> tuple[torch.Tensor, ...]:
-    """Arrays of indices on the model's device, in one copy that does not wait for what the device is doing."""
-    joined = torch.from_numpy(np.concatenate(arrays))
-    if loaded.device.type == "cuda":
-        joined = joined.pin_memory().to(loaded.device, non_blocking=True)
-    return joined.split([len(array) for array in arrays])
-
-
-def choice_logprobs(loaded: Loaded, hidden: torch.Tensor, layout: Layout) -> torch.Tensor:
-    """[C] summed log-probability of each choice. Only rows that score an answer token meet the LM head."""
-    rows, targets, owners = _on_device(loaded, layout.score_rows, layout.score_targets, layout.score_choice)
-    token = token_logprobs(loaded, hidden[rows.to(hidden.device)], targets)
-    return torch.zeros(len(layout.last_rows), device=token.device).index_add(0, owners.to(token.device), token).double()
-
-
-def token_logprobs(loaded: Loaded, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """[S] log-probability of each target by the final hidden state that predicts it, [S, d].
-
-    In parts, since float32 logits of a whole pack over a large vocabulary can outgrow the model.
-    """
-    head = loaded.model.get_output_embeddings()
-    cap = getattr(loaded.model.config, "final_logit_softcapping", None)  # Gemma-2
-    at_once = max(1, LOGITS_AT_ONCE // loaded.model.config.vocab_size)
-    parts = []
-    for some, wanted in zip(rows.split(at_once), targets.split(at_once), strict=True):
-        logits = head(some)
-        if cap:
-            logits = cap * torch.tanh(logits / cap)
-        logits = logits.float()
-        parts.append(-torch.nn.functional.cross_entropy(logits, wanted.to(logits.device), reduction="none"))
-    return torch.cat(parts)
-
-
-def padded_logprobs(loaded: Loaded, head: Sequence[int], choices: Sequence[Sequence[int]]) -> torch.Tensor:
-    """[C] summed log-probability of each choice, from one right-padded batch with one sequence per choice."""
-    return _batch_logprobs(loaded, [(head, choice) for choice in choices])
-
-
-def _batch_logprobs(loaded: Loaded, sequences: Sequence[tuple[Sequence[int], Sequence[int]]]) -> torch.Tensor:
-    """[N] summed log-probability of each answer behind its prompt, by the model's own logits.
-
-    Padding stands at the right, where a causal model never looks, so that it needs no mask, which would cost it its
-    fastest attention. Logits are asked for from the first answer to the last.
-    """
-    width = max(len(head) + len(choice) for head, choice in sequences)
-    first = min(len(head) for head, _ in sequences) - 1
-    ids = torch.zeros(len(sequences), width, dtype=torch.long)
-    for row, (head, choice) in enumerate(sequences):
-        ids[row, : len(head) + len(choice)] = torch.tensor([*head, *choice])
-    logits = loaded.model(
-        input_ids=ids.to(loaded.device),
-        use_cache=False,
-        logits_to_keep=torch.arange(first, width - 1).to(loaded.device),
-    ).logits
-    rows = [row for row, (_, choice) in enumerate(sequences) for _ in choice]
-    places = [len(head) - 1 - first + place for head, choice in sequences for place in range(len(choice))]
-    targets = torch.tensor([token for _, choice in sequences for token in choice], device=logits.device)
-    scoring = logits[torch.tensor(rows), torch.tensor(places)].float()
-    token = -torch.nn.functional.cross_entropy(scoring, targets, reduction="none")
-    owners = torch.tensor(rows, device=token.device)
-    return torch.zeros(len(sequences), device=token.device).index_add(0, owners, token).double()
-
-
-def _padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
-    """One sequence for each choice, the plain way, for models that cannot be packed."""
-    sizes = [sum(len(head) + len(choice) for choice in choices) for head, choices in zip(heads, tails, strict=True)]
-    # Sorted by length within some batches' worth of items, so that results come out as they are made.
-    for window in plan(sizes, SORTED_BATCHES * loaded.pack_tokens):
-        sequences = [(heads[index], choice) for index in window for choice in tails[index]]
-        logprob, states = _sorted_by_length(loaded, sequences, kept)
-        first = 0
-        for index in window:
-            chosen = slice(first, first + len(tails[index]))
-            first = chosen.stop
-            yield logprob[chosen], None if states is None else states[chosen]
-
-
-def _sorted_by_length(
-    loaded: Loaded, sequences: list[tuple[list[int], list[int]]], kept: KeptLayers
-) -> tuple[NDArray[np.float64], NDArray[np.float16] | None]:
-    """[N] log-probabilities and [N, D] states of sequences, read in batches of alike lengths."""
-    order = sorted(range(len(sequences)), key=lambda index: len(sequences[index][0]) + len(sequences[index][1]))
-    logprob = np.zeros(len(sequences))
-    states: list[NDArray[np.float16]] = []
-    done = 0
-    while done < len(order):
-        batch = order[done : done + _batch_size(sequences, order[done:], loaded.pack_tokens)]
-        some = [sequences[index] for index in batch]
-        try:
-            logprob[batch] = _batch_logprobs(loaded, some).cpu().numpy()
-            ends = torch.tensor([len(head) + len(choice) - 1 for head, choice in some])
-            found = kept.rows(torch.arange(len(some)), ends)
-        except torch.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-            log.warning("out of memory with %d sequences in a batch: halving it", len(batch))
-            loaded.pack_tokens = sum(len(head) + len(choice) for head, choice in some) // 2
-            continue
-        if found is not None:
-            states.append(found.cpu().numpy())
-        done += len(batch)
-    return logprob, np.concatenate(states)[np.argsort(order)] if states else None
-
-
-def _batch_size(sequences: list[tuple[list[int], list[int]]], order: list[int], budget: int) -> int:
-    """How many of the sequences, which come shortest first, fit the budget once padded; at least one."""
-    for count, index in enumerate(order):
-        if count and (count + 1) * (len(sequences[index][0]) + len(sequences[index][1])) > budget:
-            return count
-    return len(order)
-
-
-def _agrees(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> bool:
-    """Whether packed scoring gives what plain scoring gives, on a few items."""
-    with KeptLayers(loaded.model, None) as kept:
-        plain = np.concatenate([result[0] for result in _padded(loaded, heads, tails, kept)])
-        try:
-            packed = np.concatenate([result[0] for result in _packed(loaded, heads, tails, kept)])
-        except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-            log.warning("packed scoring fails on this model (%s): taking the padded path", error)
-            return False
-    apart = float(np.abs(packed - plain).max())
-    limit = AGREEMENT_NATS.get(loaded.model.dtype, HALF_PRECISION_NATS)
-    if apart > limit:
-        log.warning("packed scoring is %.3g nats off on this model: taking the padded path", apart)
-    return apart <= limit

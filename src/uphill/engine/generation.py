@@ -26,12 +26,12 @@ from transformers import (
 
 from uphill.engine.decoding import Decoder, Row, check, decode
 from uphill.engine.ending import Ending, Rule
-from uphill.engine.launching import recorder
+from uphill.engine.launching import AGREEMENT_NATS, HALF_PRECISION_NATS, recorder
 from uphill.engine.loading import Loaded
+from uphill.engine.packed import read_prefix
 from uphill.engine.packing import shared_prefix
 from uphill.engine.prefix_attention import shared_prefix_attention
 from uphill.engine.sampling import GREEDY, Sampling, next_tokens
-from uphill.engine.scoring import AGREEMENT_NATS, HALF_PRECISION_NATS, read_prefix
 from uphill.engine.tokens import encode_prompts
 from uphill.errors import UphillError
 from uphill.prompts.extraction import answer_end

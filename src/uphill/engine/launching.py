@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
-from uphill.engine.scoring import AGREEMENT_NATS, HALF_PRECISION_NATS
-
 log = logging.getLogger(__name__)
+
+AGREEMENT_NATS = {torch.float32: 1e-3}
+HALF_PRECISION_NATS = 0.5
+"""Mean |difference| of log-probabilities over the vocabulary between two ways to decode: rounding, not another mask."""
 
 Record = Callable[[Callable[[], torch.Tensor]], tuple[Callable[[], None], torch.Tensor]]
 """Records a call of a function of fixed tensors: what repeats it, and the tensor that its result is written to."""

@@ -73,6 +73,13 @@ def tokenizer(asked: list[Question]) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=bare, bos_token="<s>", eos_token="</s>")
 
 
+def word_tokenizer(words: int) -> PreTrainedTokenizerFast:
+    """One token for each of w0, w1, ..., with a BOS."""
+    bare = Tokenizer(models.WordLevel({"<s>": 0, "</s>": 1} | {f"w{number}": number + 2 for number in range(words)}))
+    bare.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=bare, bos_token="<s>", eos_token="</s>")
+
+
 def random_model(config: Any, device: str, dtype: torch.dtype) -> Any:
     """A model with random weights, always the same, made on the device."""
     torch.manual_seed(0)

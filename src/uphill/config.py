@@ -224,6 +224,9 @@ class Config(Entry):
                 yield f"{group}.{number}", name, models
         for name, dataset in self.datasets.items():
             yield f"datasets.{name}.unsupervised", dataset.unsupervised, methods
+        for name, entry in self.hardness.items():
+            if "dataset" in entry:
+                yield f"hardness.{name}.dataset", str(entry["dataset"]), datasets
         for number, row in enumerate(self.population):
             yield f"population.{number}.dataset", row.dataset, datasets
             for method in row.methods:

@@ -105,7 +105,7 @@ def file_digest(path: str) -> str:
         with Path(path).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
     except OSError as error:
-        raise UphillError(f"{path}: cannot be read ({error.strerror}), expected the items of a dataset") from None
+        raise UphillError(f"{path}: cannot be read ({error.strerror}), expected a data file") from None
 
 
 @functools.cache

@@ -121,6 +121,7 @@ MEASURE = Contract(
     "hardness measure",
     _schema({"item_id": _text, "variable": _text, "value": _float, "kind": _text}),
     key=("item_id", "variable"),
+    extra=True,  # how far to trust a value
 )
 HARDNESS = Contract(
     "hardness",
@@ -159,7 +160,7 @@ PREDICTIONS = Contract(
         },
         nullable=["p_gold"],
     ),
-    key=("train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id"),
+    key=("variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id"),
 )
 
 

@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
+    FalconConfig,
+    Gemma2Config,
+    Gemma3TextConfig,
     GPT2Config,
     GPTNeoXConfig,
     LlamaConfig,
     MistralConfig,
+    MixtralConfig,
     MptConfig,
     PreTrainedTokenizerFast,
     Qwen2Config,
@@ -32,7 +36,9 @@ WIDTH, BLOCKS, WINDOW = 32, 3, 256
 WORDS = [f"w{number}" for number in range(40)]
 SPECIAL = ["<s>", "</s>", "<unk>"]
 VOCABULARY = {token: number for number, token in enumerate([*SPECIAL, "\n", *WORDS])}
-PACKABLE = ("llama", "mistral", "qwen2", "gpt_neox", "gpt2")
+PACKABLE = ("llama", "mistral", "mixtral", "qwen2", "gpt_neox", "falcon", "gemma2", "gemma3", "gpt2")
+BLOCKWISE = tuple(kind for kind in PACKABLE if kind != "falcon")
+"""Models that ask transformers' interface for attention, and so can be given FlexAttention."""
 
 _COMMON: dict[str, Any] = {
     "vocab_size": len(VOCABULARY),
@@ -57,13 +63,22 @@ _GPT2: dict[str, Any] = {
 }
 _MPT: dict[str, Any] = {**_COMMON, "d_model": WIDTH, "n_layers": BLOCKS, "n_heads": 4, "max_seq_len": WINDOW}
 _GROUPED: dict[str, Any] = {**_ROTARY, "num_key_value_heads": 2}
-
+_MIXTRAL: dict[str, Any] = {**_GROUPED, "num_local_experts": 4, "num_experts_per_tok": 2}
+_FALCON: dict[str, Any] = {**_ROTARY, "alibi": False, "new_decoder_architecture": False}
+# Scores of these weights lie far beyond a cap of 2, and half of the layers have a sliding window.
+_GEMMA: dict[str, Any] = {**_GROUPED, "head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": WINDOW}
+_GEMMA2: dict[str, Any] = {**_GEMMA, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 8.0}
+_GEMMA3: dict[str, Any] = {**_GEMMA, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}
 
 _CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
     "llama": (LlamaConfig, _GROUPED),
     "mistral": (MistralConfig, _GROUPED),
+    "mixtral": (MixtralConfig, _MIXTRAL),
     "qwen2": (Qwen2Config, _GROUPED),
     "gpt_neox": (GPTNeoXConfig, _ROTARY),
+    "falcon": (FalconConfig, _FALCON),
+    "gemma2": (Gemma2Config, _GEMMA2),
+    "gemma3": (Gemma3TextConfig, _GEMMA3),
     "gpt2": (GPT2Config, _GPT2),
     "mpt": (MptConfig, _MPT),
 }

@@ -81,6 +81,10 @@ BAD = [
     ),
     (at("hardness.mdl_probe.method", "prob"), "hardness.mdl_probe.method: unknown key"),
     (at("hardness.mdl_probe.sizes", []), "hardness.mdl_probe.sizes: is []"),
+    (
+        at("hardness.irt", {"measure": "irt", "dataset": "dail", "path": "x.csv"}),
+        "hardness.irt.dataset is 'dail', expected one of dial",
+    ),
     (without("hardness.surface.measure"), "hardness.surface.measure is missing"),
     (at("hardness_models", ["demos"]), "hardness_models.0 is 'demos', expected one of demo (did you mean 'demo'?)"),
     (at("methods.icl.kind", "ilc"), "methods.icl.kind is 'ilc', expected one of icl, "),

@@ -116,6 +116,12 @@ def test_file_of_any_kind_gives_the_same_items(tmp_path: Path, suffix: str) -> N
     assert items["grade"].tolist() == [3, 8]
 
 
+def test_an_id_that_looks_like_a_number_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text('item_id,question,choices,answer\n007,x?,"[""1"", ""2""]",0\n7,y?,"[""1"", ""2""]",1\n')
+    assert file.load(file.Settings(path=path))["item_id"].tolist() == ["007", "7"]
+
+
 def test_file_with_written_answers(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     as_json_lines(pd.DataFrame({"item_id": ["a", "b"], "question": ["x?", "y?"], "answer": ["1", "2"]}), path)

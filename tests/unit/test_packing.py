@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uphill.engine.attention import visible
 from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
 
 TOKENS = st.integers(0, 9)
@@ -55,9 +57,10 @@ def test_a_token_sees_what_stands_before_it_in_its_own_sequence(
         for place, name in enumerate(sequence):
             # A question's tokens are in the sequence of every choice, and see the same in each.
             assert expected.setdefault(name, set(sequence[: place + 1])) == set(sequence[: place + 1])
-    assert layout.visible.shape == (len(names), len(names))
+    seen = visible(torch.from_numpy(layout.until)).numpy()
+    assert seen.shape == (len(names), len(names))
     for row, name in enumerate(names):
-        assert {names[column] for column in np.flatnonzero(layout.visible[row])} == expected[name]
+        assert {names[column] for column in np.flatnonzero(seen[row])} == expected[name]
 
 
 @given(ITEMS, PREFIXES, STARTS)

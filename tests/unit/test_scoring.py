@@ -1,7 +1,11 @@
 """Scoring: a packed pass gives what one plain sequence for each choice gives, and says so when it cannot."""
 
 import logging
+import re
+import sys
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,7 @@ from engine_models import (
     PACKABLE,
     VOCABULARY,
     WINDOW,
+    WORDS,
     assert_same_states,
     naive_scores,
     ragged_prompts,
@@ -19,10 +24,19 @@ from engine_models import (
     words,
     write_model,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tqdm import tqdm
+from transformers import AttentionInterface, AutoModelForCausalLM
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.models.gemma2.modeling_gemma2 import Gemma2PreTrainedModel
+from transformers.quantizers import quantizer_bnb_4bit, quantizer_bnb_8bit
 
+from uphill.engine import scoring
 from uphill.engine.hidden import KeptLayers, default_layers
 from uphill.engine.loading import Loaded, load
-from uphill.engine.scoring import Scores, _padded, score
+from uphill.engine.padded import padded
+from uphill.engine.scoring import Scores, score
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
 
@@ -50,6 +64,30 @@ def test_packed_scores_equal_one_sequence_per_choice(kind: str, shared: int, bud
     assert loaded.packed is True
     assert_as_naive(loaded, prompts, found)
     assert all(scores.states is None for scores in found)
+
+
+PROPERTY_MODELS = ("llama", "mistral", "gemma2", "gpt2", "mpt")
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data(), shared=st.integers(0, 30), budget=st.integers(1, 300))
+@pytest.mark.parametrize("kind", PROPERTY_MODELS)
+def test_any_items_give_what_one_sequence_per_choice_gives(
+    kind: str, data: st.DataObject, shared: int, budget: int
+) -> None:
+    word, lengths = st.sampled_from(WORDS[:5]), st.integers(1, 60)
+    text = st.builds(lambda start, count: " ".join([*start, *(WORDS[:5] * 12)][:count]), st.lists(word), lengths)
+    short = st.lists(word, min_size=1, max_size=8).map(" ".join)
+    asked = data.draw(st.lists(st.tuples(text, st.lists(short, min_size=1, max_size=6)), min_size=1, max_size=5))
+    before = " ".join(WORDS[-1:] * shared)
+    prompts = [Prompt(f"item-{i}", f"{before} {question}", choices) for i, (question, choices) in enumerate(asked)]
+    loaded = tiny(kind, pack_tokens=budget)
+    found = list(score(loaded, prompts, [1, BLOCKS]))
+    assert loaded.packed is (kind != "mpt")
+    assert_as_naive(loaded, prompts, found)
+    for prompt, scores in zip(prompts, found, strict=True):
+        assert scores.states is not None
+        assert_same_states(scores.states, naive_scores(loaded, prompt, [1, BLOCKS])[1])
 
 
 @pytest.mark.parametrize("kind", PACKABLE)
@@ -104,8 +142,8 @@ def test_padded_scores_and_states_equal_one_sequence_per_choice(kind: str) -> No
     prompts = ragged_prompts(5, seed=4, shared_words=8)
     layers = default_layers(BLOCKS)
     with torch.inference_mode(), KeptLayers(loaded.model, layers) as kept:
-        found = list(_padded(loaded, *encode_items(loaded, prompts), kept))
-    for prompt, (logprob, states) in zip(prompts, found, strict=True):
+        found = list(padded(loaded, *encode_items(loaded, prompts), kept))
+    for prompt, (logprob, states, _) in zip(prompts, found, strict=True):
         expected, expected_states = naive_scores(loaded, prompt, layers)
         assert np.abs(logprob - expected).max() <= NATS
         assert states is not None
@@ -124,6 +162,13 @@ def test_alibi_takes_the_padded_path(caplog: pytest.LogCaptureFixture) -> None:
     for prompt, scores in zip(prompts, found, strict=True):
         assert scores.states is not None
         assert_same_states(scores.states, naive_scores(loaded, prompt, layers)[1])
+
+
+def test_no_sliding_window() -> None:
+    loaded = tiny("mistral", sliding_window=None)
+    prompts = ragged_prompts(4, seed=6, shared_words=30)
+    assert_as_naive(loaded, prompts, list(score(loaded, prompts)))
+    assert loaded.packed is True
 
 
 @pytest.mark.parametrize("first", ["short", "long"])
@@ -183,7 +228,7 @@ def test_the_budget_settles_at_what_the_device_holds(monkeypatch: pytest.MonkeyP
         Prompt(f"item-{i}", words(np.random.default_rng(i), 10), [words(np.random.default_rng(i), 5)] * 2)
         for i in range(40)
     ]
-    # Each item is 20 tokens (the BOS is in the prefix); the device holds 110 of the 800.
+    # 18 tokens of each item are read (the BOS is in the prefix, no choice's last token scores); the device holds 110.
     loaded.pack_tokens = 400
     forward = loaded.model.model.forward
     failures: list[int] = []
@@ -200,10 +245,10 @@ def test_the_budget_settles_at_what_the_device_holds(monkeypatch: pytest.MonkeyP
     found = list(score(loaded, prompts))
     monkeypatch.undo()
     assert_as_naive(loaded, prompts, found)
-    # 400 and the half of 200 fail; 100 fits, and stays for this call and the next.
-    assert loaded.pack_tokens == 100
-    assert failures == [400, 200]
-    assert passes == [1] + [100] * 8
+    # 22 items and the half of them fail; 5 fit, and the budget stays for this call and the next.
+    assert loaded.pack_tokens == 99
+    assert failures == [22 * 18, 11 * 18]
+    assert passes == [1] + [5 * 18] * 8
 
 
 def test_an_item_too_large_alone_raises(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,6 +303,77 @@ def test_a_prompt_over_the_window_names_its_item(kind: str) -> None:
 def test_a_choice_without_a_token_names_its_item() -> None:
     with pytest.raises(UphillError, match=r"'blank'.*no token"):
         list(score(tiny(), [Prompt("fine", "w1", ["w2"]), Prompt("blank", "w1", ["w2", "  "])]))
+
+
+@pytest.mark.parametrize("kind", ["llama", "mpt"])
+def test_a_pass_ends_with_what_it_read(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    loaded = tiny(kind, pack_tokens=60)
+    prompts = [Prompt(f"item-{i}", f"w1 w2 w3 w4 {word}", ["w5 w6", "w7 w8 w9"]) for i, word in enumerate(WORDS[:10])]
+    with caplog.at_level(logging.INFO, logger="uphill"):
+        list(score(loaded, prompts, desc="shard"))
+    # BOS and four words once; the last word, and of each choice what comes before its last token.
+    read = {"llama": 5 + 10 * (1 + 1 + 2), "mpt": 10 * (8 + 9)}[kind]
+    counts = f"{read} tokens read; one sequence for each choice has 170, {170 / read:.1f} times as many"
+    assert re.fullmatch(rf"shard: 10 items, {counts}; peak memory \d\.\d GiB", caplog.records[-1].getMessage())
+
+
+def test_the_bar_shows_items_and_tokens_a_second(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(scoring, "tqdm", partial(tqdm, file=sys.stderr, mininterval=0))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    list(score(tiny(), ragged_prompts(4), desc="asking"))
+    shown = capsys.readouterr().err
+    assert re.search(r"asking: 100%.*4/4 .*item/s, \d+ tokens/s\]", shown)
+
+
+def test_a_tokenizer_without_pad_is_no_matter() -> None:
+    loaded = tiny("mpt")
+    assert loaded.tokenizer.pad_token_id is None
+    prompts = ragged_prompts(3)
+    assert_as_naive(loaded, prompts, list(score(loaded, prompts)))
+
+
+def test_attention_scores_are_capped_where_transformers_would_leave_the_cap_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(tmp_path, "gemma2")
+    entry = {"path": str(tmp_path), "dtype": "float32", "quantization": None, "trust_remote_code": False}
+    ids = torch.arange(4, 24)[None]
+    with torch.no_grad():
+        plain = AutoModelForCausalLM.from_pretrained(tmp_path, attn_implementation="eager")(ids).logits
+        # As transformers 5.17 had it.
+        monkeypatch.setattr(Gemma2PreTrainedModel, "_supports_sdpa", True)
+        monkeypatch.setitem(
+            AttentionInterface._global_mapping,
+            "sdpa",
+            lambda *args, softcap=None, **kwargs: sdpa_attention_forward(*args, **kwargs),
+        )
+        uncapped = AutoModelForCausalLM.from_pretrained(tmp_path, attn_implementation="sdpa")(ids).logits
+        loaded = load(entry, 1).model(ids).logits
+    assert (uncapped - plain).abs().max() > 0.1
+    assert (loaded - plain).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("quantization", ["8bit", "4bit"])
+def test_a_quantization_without_its_library_is_refused(
+    quantization: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(tmp_path, "llama")
+    for module in (quantizer_bnb_8bit, quantizer_bnb_4bit):
+        monkeypatch.setattr(module, "is_bitsandbytes_available", lambda: False)
+    entry = {"path": str(tmp_path), "dtype": "float32", "quantization": quantization, "trust_remote_code": False}
+    with pytest.raises(UphillError, match=rf"cannot be loaded in {quantization}: .*bitsandbytes"):
+        load(entry, 1)
+
+
+def test_a_quantization_without_a_kernel_is_refused_before_the_first_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = tiny("llama")
+
+    def no_kernel(rows: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError("int8 on this device")
+
+    monkeypatch.setattr(loaded.model.lm_head, "forward", no_kernel)
+    with pytest.raises(UphillError, match="this machine cannot run the model: NotImplementedError: int8 on this"):
+        next(score(loaded, ragged_prompts(3)))
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Any) -> None:

@@ -1,6 +1,7 @@
 """A user's own questions: a JSON-lines, CSV or Parquet file, its columns named in the config."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def load(settings: Settings) -> pd.DataFrame:
     Raises:
         UphillError: the file is missing, cannot be read, or lacks a named column.
     """
-    raw = _read(settings.path)
+    raw = _read(settings.path, settings.item_id)
     named = [settings.item_id, settings.question, settings.choices, settings.answer, settings.reasoning]
     for column in named:
         if column is not None and column not in raw.columns:
@@ -61,8 +62,10 @@ def load(settings: Settings) -> pd.DataFrame:
     return pd.concat([rows, raw[rest]], axis=1)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    readers = {".jsonl": _read_json_lines, ".csv": pd.read_csv, ".parquet": pd.read_parquet}
+def _read(path: Path, item_id: str) -> pd.DataFrame:
+    # An id such as 007 is no number.
+    read_csv = partial(pd.read_csv, dtype={item_id: str})
+    readers = {".jsonl": _read_json_lines, ".csv": read_csv, ".parquet": pd.read_parquet}
     if path.suffix not in readers:
         raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of {', '.join(readers)}")
     try:

@@ -75,7 +75,8 @@ class Adapters:
         torch.manual_seed(keyed_torch_seed("lora", *key))
         self._add()
         try:
-            self._train(_Examples(key, heads[0][:prefix], items, gold, packed))
+            with _dense(self.loaded):
+                self._train(_Examples(key, heads[0][:prefix], items, gold, packed))
             self.loaded.model.eval()
             yield self.loaded
         finally:
@@ -194,6 +195,16 @@ class Adapters:
             heads = [[*examples.prefix, *item.question] for item in items]
             groups = [padded_logprobs(self.loaded, head, item.choices) for head, item in zip(heads, items, strict=True)]
         return torch.stack([_nll(group, examples.gold[row]) for group, row in zip(groups, rows, strict=True)]).sum()
+
+
+@contextmanager
+def _dense(loaded: Loaded) -> Iterator[None]:
+    """Train through a dense mask: other ways to attend fill packs up with tokens that nobody asked for."""
+    before, loaded.attention = loaded.attention, "dense"
+    try:
+        yield
+    finally:
+        loaded.attention = before
 
 
 def _seeds(examples: _Examples, batch: MicroBatch, rows: list[int]) -> torch.Tensor:

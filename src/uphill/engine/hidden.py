@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 
 def default_layers(n_blocks: int) -> list[int]:
@@ -30,6 +28,10 @@ class KeptLayers:
         self._modules = {layer: _module(model, layer) for layer in self._layers}
         self._caught: dict[int, torch.Tensor] = {}
         self._hooks: list[Any] = []
+
+    def __bool__(self) -> bool:
+        """Whether any layer is kept."""
+        return bool(self._layers)
 
     def __enter__(self) -> Self:
         for layer, module in self._modules.items():
@@ -56,26 +58,34 @@ class KeptLayers:
 
         return catch
 
-    def rows(self, sequence: int, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float16] | None:
-        """Kept states [R, layers x d] of R rows of one sequence of the latest pass; None if no layer is kept."""
+    def rows(self, sequences: torch.Tensor, rows: torch.Tensor) -> torch.Tensor | None:
+        """Kept states [R, layers x d] float16 of R rows of the latest pass, on its device; None if no layer is kept.
+
+        Args:
+            sequences: [R] which sequence of the batch each row is of.
+            rows: [R] which of its tokens.
+        """
         if not self._layers:
             return None
-        found = [self._caught[layer][sequence] for layer in self._layers]
-        index = torch.as_tensor(rows)
-        states = torch.cat([state[index.to(state.device)].to(found[0].device) for state in found], -1)
-        kept: NDArray[np.float16] = states.half().cpu().numpy()
-        return kept
+        found = [self._caught[layer] for layer in self._layers]
+        device = found[-1].device
+        return torch.cat(
+            [state[sequences.to(state.device), rows.to(state.device)].half().to(device) for state in found], -1
+        )
+
+
+def blocks_of(model: Any) -> list[torch.nn.Module]:
+    """A model's blocks, in order; none where it keeps them in no list of that length."""
+    depth = model.config.num_hidden_layers
+    lists = (part for part in model.base_model.modules() if isinstance(part, torch.nn.ModuleList))
+    return list(next((blocks for blocks in lists if len(blocks) == depth), []))
 
 
 def _module(model: Any, layer: int) -> Any:
     """The module whose output is hidden state `layer`, a block or the whole base model; the first block for layer 0."""
     if layer == model.config.num_hidden_layers:
         return model.base_model
-    blocks = [
-        module
-        for module in model.base_model.modules()
-        if isinstance(module, torch.nn.ModuleList) and len(module) == model.config.num_hidden_layers
-    ]
+    blocks = blocks_of(model)
     if not blocks:
         raise ValueError(f"{type(model).__name__}: found no list of {model.config.num_hidden_layers} blocks")
-    return blocks[0][max(layer - 1, 0)]
+    return blocks[max(layer - 1, 0)]

@@ -11,10 +11,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
+from uphill.engine.attention import Attention
 from uphill.engine.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.errors import UphillError
 
 log = logging.getLogger(__name__)
+COMPILE_FROM = 1_000_000
+"""Compiling takes some 10 s, and saves 6 to 10 s in a million tokens of a 7B model (benchmarks/RESULTS.md)."""
 # Our own bars say how far a job is; one for reading a file says nothing.
 transformers_logging.disable_progress_bar()
 
@@ -28,14 +31,23 @@ class Loaded:
         tokenizer: its fast tokenizer.
         device: where inputs go.
         pack_tokens: how many tokens a packed sequence may hold (hardware, not identity).
-        packed: whether packed scoring was seen to agree with plain scoring; None until a call checks it.
+        attention: how a pack is attended to.
+        compiled: whether the model's blocks run compiled while a pack is scored.
+        packed: whether packed scoring, as `attention` and `compiled` say, was seen to agree with plain scoring; None
+            until a call checks it.
+        compile_from: tokens that a job reads before its blocks are compiled; None for never.
+        read_tokens: tokens that were packed so far.
     """
 
     model: Any
     tokenizer: Any
     device: torch.device
     pack_tokens: int
+    attention: Attention = field(default="dense")
+    compiled: bool = field(default=False)
     packed: bool | None = field(default=None)
+    compile_from: int | None = field(default=None)
+    read_tokens: int = field(default=0)
 
     @property
     def window(self) -> int:
@@ -78,10 +90,18 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
             quantization_config=_quantization(entry),
             device_map="auto" if on_gpu else None,
         )
-    except (OSError, ImportError, ValueError) as error:
-        raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
+    except Exception as error:  # a wrong file, a library that is missing, a quantization that this machine has not
+        how = "" if entry["quantization"] in (None, "none") else f" in {entry['quantization']}"
+        raise UphillError(f"{where}: cannot be loaded{how}: {' '.join(str(error).split())}") from error
+    if getattr(model.config, "attn_logit_softcapping", None):
+        # The default attention of some versions of transformers leaves the cap of Gemma-2 out, and says nothing.
+        model.set_attn_implementation("eager")
     model.eval()
-    return Loaded(model, tokenizer, model.get_input_embeddings().weight.device, pack_tokens)
+    device = model.get_input_embeddings().weight.device
+    if device.type != "cuda":
+        return Loaded(model, tokenizer, device, pack_tokens)
+    plain = entry["quantization"] in (None, "none")
+    return Loaded(model, tokenizer, device, pack_tokens, "blocks", compile_from=COMPILE_FROM if plain else None)
 
 
 def _take_gpus(count: int, where: str) -> bool:

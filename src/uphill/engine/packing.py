@@ -13,11 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-QUESTION = -1
-"""Branch number of a question's tokens; choices count from 0."""
-PREFIX = -1
-"""Item number of prefix tokens that stand in the pack itself."""
-
 
 @dataclass(frozen=True)
 class Branched:
@@ -28,7 +23,7 @@ class Branched:
 
     @property
     def n_tokens(self) -> int:
-        """Tokens that a packed pass reads."""
+        """Tokens of the question and of all choices."""
         return len(self.question) + sum(map(len, self.choices))
 
 
@@ -39,16 +34,16 @@ class Layout:
     Attributes:
         input_ids: [T] token ids.
         position_ids: [T] positions, as if each choice stood alone behind prefix and question.
-        visible: [T, T] bool, whether token i sees token j of the pack.
+        until: [T] the last row that sees the token; from its own row up to this one, all do.
         score_rows: [S] the row whose output predicts the token in `score_targets`.
         score_targets: [S] token ids of answers.
         score_choice: [S] which of the C choices the row belongs to, in order of items and choices.
-        last_rows: [C] row of each choice's last token.
+        last_rows: [C] row of the last token of each choice that stands in the pack, its question's where none does.
     """
 
     input_ids: NDArray[np.int64]
     position_ids: NDArray[np.int64]
-    visible: NDArray[np.bool_]
+    until: NDArray[np.int64]
     score_rows: NDArray[np.int64]
     score_targets: NDArray[np.int64]
     score_choice: NDArray[np.int64]
@@ -80,53 +75,42 @@ def plan(sizes: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield pack
 
 
-def lay_out(items: Sequence[Branched], start: int, prefix: Sequence[int] = ()) -> Layout:
+def lay_out(items: Sequence[Branched], start: int, prefix: Sequence[int] = (), ends: bool = True) -> Layout:
     """Lay items out in one sequence.
 
     Args:
         items: at least one, each with a non-empty question and non-empty choices.
         start: position of the first token, the length of a prefix that the model has in its cache.
         prefix: a prefix to put into the pack itself, for a pass without a cache (training).
+        ends: whether the last token of each choice stands in the pack. It scores nothing; its state may be of use.
     """
-    ids, positions, item_of, branch_of = list(prefix), list(range(start, start + len(prefix))), [], []
-    item_of += [PREFIX] * len(prefix)
-    branch_of += [QUESTION] * len(prefix)
+    ids, positions, until = list(prefix), list(range(start, start + len(prefix))), [0] * len(prefix)
     start += len(prefix)
     rows: list[int] = []
     targets: list[int] = []
     owners: list[int] = []
     lasts: list[int] = []
-    for number, item in enumerate(items):
+    for item in items:
         asked = len(item.question)
-        question_end = len(ids) + asked - 1
+        question = len(ids)
         _append(ids, positions, item.question, start)
-        item_of += [number] * asked
-        branch_of += [QUESTION] * asked
-        for branch, choice in enumerate(item.choices):
+        until += [0] * asked
+        for choice in item.choices:
+            read = choice if ends else choice[:-1]
             first = len(ids)
-            _append(ids, positions, choice, start + asked)
-            item_of += [number] * len(choice)
-            branch_of += [branch] * len(choice)
-            rows += [question_end, *range(first, first + len(choice) - 1)]
+            _append(ids, positions, read, start + asked)
+            until += [len(ids) - 1] * len(read)
+            rows += [question + asked - 1, *range(first, first + len(choice) - 1)]
             targets += choice
             owners += [len(lasts)] * len(choice)
-            lasts.append(len(ids) - 1)
+            lasts.append(len(ids) - 1 if read else question + asked - 1)
+        until[question : question + asked] = [len(ids) - 1] * asked
+    until[: len(prefix)] = [len(ids) - 1] * len(prefix)
     return Layout(
-        np.array(ids, dtype=np.int64),
-        np.array(positions, dtype=np.int64),
-        _visible(np.array(item_of), np.array(branch_of)),
-        *(np.array(values, dtype=np.int64) for values in (rows, targets, owners, lasts)),
+        *(np.array(values, dtype=np.int64) for values in (ids, positions, until, rows, targets, owners, lasts))
     )
 
 
 def _append(ids: list[int], positions: list[int], tokens: Sequence[int], start: int) -> None:
     ids += tokens
     positions += range(start, start + len(tokens))
-
-
-def _visible(item: NDArray[np.int64], branch: NDArray[np.int64]) -> NDArray[np.bool_]:
-    same_item = item[:, None] == item[None, :]
-    same_branch = (branch[None, :] == QUESTION) | (branch[:, None] == branch[None, :])
-    earlier = np.tri(len(item), dtype=bool)
-    seen: NDArray[np.bool_] = earlier & (same_item & same_branch | (item[None, :] == PREFIX))
-    return seen

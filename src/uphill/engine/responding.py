@@ -8,7 +8,7 @@ import pyarrow as pa
 from uphill.engine.hidden import default_layers
 from uphill.engine.loading import Loaded
 from uphill.engine.scoring import Scores, score
-from uphill.engine.tokens import Prompt
+from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
 from uphill.parts import Parts
 
@@ -30,10 +30,12 @@ def respond(
         parts: where finished shards are kept until the job ends.
 
     Raises:
-        UphillError: there are fewer items than shards.
+        UphillError: there are fewer items than shards, or one that cannot be scored.
     """
     if shards > len(prompts):
         raise UphillError(f"{shards} shards of {len(prompts)} items, expected at most one shard for each item")
+    # All, before the first of them costs anything.
+    encode_items(loaded, prompts)
     kept = list(layers) if layers is not None else default_layers(loaded.model.config.num_hidden_layers)
     for number, rows in enumerate(np.array_split(np.arange(len(prompts)), shards)):
         name = f"shard-{number}-of-{shards}"

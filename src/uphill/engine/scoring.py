@@ -1,13 +1,17 @@
 """Log-probabilities of answers, and the states behind them, each token read once.
 
 The prefix that all prompts share is read into a KV cache; items are packed behind it (see `packing`). This is exact for
-models with rotary positions, and wrong for some others (ALiBi), so the first call compares a few items with one padded
-sequence per choice, and a model that does not agree is scored that way, with a line in the log.
+models with rotary positions, and wrong for some others (ALiBi), and its fastest kernels run on some devices only. So
+the first call compares a few made-up items with one padded sequence per choice (see `agreement`), and a way that fails
+or differs, then or later, is left for the next slower one, with a line in the log that says why.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,18 +19,23 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 from transformers import DynamicCache
 
-from uphill.engine.hidden import KeptLayers
+from uphill.engine.agreement import disagreement, made_up_items, one_line
+from uphill.engine.attention import Attention, compiled
+from uphill.engine.hidden import KeptLayers, blocks_of
 from uphill.engine.loading import Loaded
-from uphill.engine.packing import Branched, Layout, lay_out, plan, shared_prefix
+from uphill.engine.packed import choice_logprobs, forget, forward, on_device, read_prefix
+from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
+from uphill.engine.padded import Result, padded, padded_logprobs
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
 
+__all__ = ["Scores", "can_pack", "choice_logprobs", "forward", "padded_logprobs", "read_prefix", "score"]
+
 log = logging.getLogger(__name__)
 
-AGREEMENT_ITEMS = 2
-AGREEMENT_NATS = {torch.float32: 1e-3}
-HALF_PRECISION_NATS = 0.5
-"""Rounding of 16-bit weights moves a summed log-probability by some tenths; a wrong mask moves it by whole nats."""
+Way = Callable[[Loaded, list[list[int]], list[list[list[int]]], KeptLayers], Iterator[Result]]
+SLOWER: dict[str, Attention] = {"blocks": "joined", "joined": "dense"}
+"""The attention that comes after one that does not work."""
 
 
 @dataclass(frozen=True)
@@ -63,160 +72,169 @@ def score(
     if not prompts:
         return
     heads, tails = encode_items(loaded, prompts)
-    one_pass = _packed if can_pack(loaded, heads, tails) else _padded
+    read, start = 0, time.perf_counter()
     with (
         KeptLayers(loaded.model, layers) as kept,
         tqdm(total=len(prompts), desc=desc, unit="item", disable=None) as bar,
     ):
-        for prompt, choices, scores in zip(prompts, tails, one_pass(loaded, heads, tails, kept), strict=True):
-            logprob, states = scores
-            if not np.isfinite(logprob).all():
-                raise UphillError(f"item {prompt.item_id!r}: log-probabilities are {logprob}, expected finite numbers")
+        for prompt, choices, found in zip(prompts, tails, _results(loaded, heads, tails, kept), strict=True):
+            if not np.isfinite(found.logprob).all():
+                raise UphillError(
+                    f"item {prompt.item_id!r}: log-probabilities are {found.logprob}, expected finite numbers"
+                )
+            read += found.read
+            bar.set_postfix_str(f"{read / (time.perf_counter() - start):.0f} tokens/s", refresh=False)
             bar.update()
-            yield Scores(prompt.item_id, logprob, np.array([len(choice) for choice in choices]), states)
+            n_tokens = np.array([len(choice) for choice in choices])
+            yield Scores(prompt.item_id, found.logprob, n_tokens, found.states)
+    naive = sum(len(head) + len(choice) for head, choices in zip(heads, tails, strict=True) for choice in choices)
+    log.info(
+        "%s: %d items, %d tokens read; one sequence for each choice has %d, %.1f times as many; peak memory %.1f GiB",
+        *(desc, len(prompts), read, naive, naive / read, _peak_memory(loaded) / 2**30),
+    )
+
+
+def _peak_memory(loaded: Loaded) -> int:
+    """Bytes, of the device that held most, or of this process."""
+    if loaded.device.type == "cuda":
+        return max(torch.cuda.max_memory_allocated(device) for device in range(torch.cuda.device_count()))
+    # Linux counts in KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _results(
+    loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers
+) -> Iterator[Result]:
+    """Each item's result, in order: packed as long as that works, padded from there on."""
+    _compile_if_it_pays(loaded, heads, tails)
+    done = 0
+    while done < len(heads) and can_pack(loaded, heads[done:], tails[done:]):
+        try:
+            for result in _packed(loaded, heads[done:], tails[done:], kept):
+                yield result
+                done += 1
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            _step_down(loaded, f"it fails: {one_line(error)}")
+    yield from padded(loaded, heads[done:], tails[done:], kept)
 
 
 @torch.inference_mode()
 def can_pack(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> bool:
-    """Whether these items can be packed. A few are tried, once for a model; the masks know of no sliding window."""
+    """Whether these items can be packed. A way to do it is looked for once; the masks know of no sliding window."""
     longest = max(len(head) + max(map(len, choices)) for head, choices in zip(heads, tails, strict=True))
     if longest > loaded.span:
         log.warning("%d tokens, beyond the model's sliding window of %d: taking the padded path", longest, loaded.span)
         return False
-    if loaded.packed is None:
-        loaded.packed = _agrees(loaded, heads[:AGREEMENT_ITEMS], tails[:AGREEMENT_ITEMS])
+    while loaded.packed is None:
+        wrong = _check(loaded)
+        if wrong:
+            _step_down(loaded, wrong)
+        else:
+            loaded.packed = True
     return loaded.packed
 
 
-Result = tuple[NDArray[np.float64], NDArray[np.float16] | None]
+def _check(loaded: Loaded) -> str | None:
+    """What is wrong with the present way to pack."""
+    heads, tails = made_up_items(loaded)
+    with KeptLayers(loaded.model, None) as kept:
+
+        def scores(way: Way, pack_tokens: int) -> NDArray[np.float64]:
+            found = way(replace(loaded, pack_tokens=pack_tokens), heads, tails, kept)
+            return np.concatenate([result.logprob for result in found])
+
+        # Some packs behind one prefix, and small batches: this is not the place to run out of memory.
+        some = min(loaded.pack_tokens, 128)
+        return disagreement(
+            loaded, lambda: scores(padded, some), lambda: scores(padded, 1), lambda: scores(_packed, some)
+        )
+
+
+def _step_down(loaded: Loaded, wrong: str) -> None:
+    """Leave the present way to pack for the next slower one, which is checked before it is used."""
+    before = loaded.attention + (", compiled" if loaded.compiled else "")
+    if loaded.compiled:
+        loaded.compiled, loaded.packed = False, None
+    elif loaded.attention in SLOWER:
+        loaded.attention, loaded.packed = SLOWER[loaded.attention], None
+    else:
+        loaded.packed = False
+    after = "the padded path" if loaded.packed is False else f"packs attended to by {loaded.attention}"
+    log.warning("packed scoring (%s): %s; taking %s", before, wrong, after)
+
+
+def _compile_if_it_pays(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> None:
+    """Compile once a job has read, this pass included, as much as repays it: what comes after is gain."""
+    own = sum(len(head) + sum(map(len, choices)) for head, choices in zip(heads, tails, strict=True))
+    loaded.read_tokens += own - (len(heads) - 1) * shared_prefix(heads)
+    if loaded.compile_from is not None and loaded.read_tokens >= loaded.compile_from:
+        loaded.compile_from = None
+        if loaded.packed is not False:
+            loaded.compiled, loaded.packed = True, None
+
+
+class _Pack:
+    """Results of one pack, on their way from the device; `read` is the tokens that were read for each of its items."""
+
+    def __init__(
+        self, items: list[Branched], read: list[int], logprob: torch.Tensor, states: torch.Tensor | None
+    ) -> None:
+        self._items, self._read = items, read
+        self._logprob = logprob.to("cpu", non_blocking=True)
+        self._states = None if states is None else states.to(logprob.device).to("cpu", non_blocking=True)
+        self._arrived = torch.cuda.current_stream(logprob.device).record_event() if logprob.is_cuda else None
+
+    def results(self) -> Iterator[Result]:
+        """Each item's, in order; waits for the device."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        logprob, states = self._logprob.numpy(), None if self._states is None else self._states.numpy()
+        first = 0
+        for item, read in zip(self._items, self._read, strict=True):
+            chosen = slice(first, first + len(item.choices))
+            first = chosen.stop
+            yield Result(logprob[chosen], None if states is None else states[chosen], read)
 
 
 def _packed(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
     prefix = shared_prefix(heads)
     cache = read_prefix(loaded, heads[0][:prefix])
     items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
-    sizes = [item.n_tokens for item in items]
+    sizes = [item.n_tokens - (0 if kept else len(item.choices)) for item in items]
+    read = [prefix + sizes[0], *sizes[1:]]
     done = 0
+    before: _Pack | None = None
     while done < len(items):
         # Planned anew for each pack: the budget shrinks when the device turns out to hold less.
         last = done + len(next(plan(sizes[done:], loaded.pack_tokens)))
-        results = _if_it_fits(loaded, items[done:last], prefix, cache, kept)
-        if results is not None:
-            yield from results
-            done = last
+        pack = _if_it_fits(loaded, items[done:last], read[done:last], prefix, cache, kept)
+        if pack is None:
+            loaded.pack_tokens = sum(sizes[done:last]) // 2
+            continue
+        # The device works on this pack while the one before is handed out and the one after is laid out.
+        if before is not None:
+            yield from before.results()
+        before, done = pack, last
+    if before is not None:
+        yield from before.results()
 
 
 def _if_it_fits(
-    loaded: Loaded, items: list[Branched], prefix: int, cache: DynamicCache | None, kept: KeptLayers
-) -> list[Result] | None:
-    """Results of one pack; None where it does not fit the device, and then the budget is half of what it held."""
+    loaded: Loaded, items: list[Branched], read: list[int], prefix: int, cache: DynamicCache | None, kept: KeptLayers
+) -> _Pack | None:
+    """One pack, under way on the device; None where it does not fit."""
     try:
-        return list(_one_pack(loaded, items, prefix, cache, kept))
+        with compiled(blocks_of(loaded.model), loaded.compiled):
+            layout = lay_out(items, start=prefix, ends=bool(kept))
+            logprob = choice_logprobs(loaded, forward(loaded, layout, prefix, cache), layout)
+            (lasts,) = on_device(loaded, layout.last_rows)
+            return _Pack(items, read, logprob, kept.rows(torch.zeros_like(lasts), lasts))
     except torch.OutOfMemoryError:
         if len(items) == 1:
             raise
         log.warning("out of memory with %d items in a pack: halving it", len(items))
-    _forget(cache, prefix)
-    loaded.pack_tokens = sum(item.n_tokens for item in items) // 2
+    finally:
+        forget(cache, prefix)
     return None
-
-
-def _one_pack(
-    loaded: Loaded, items: list[Branched], prefix: int, cache: DynamicCache | None, kept: KeptLayers
-) -> Iterator[Result]:
-    layout = lay_out(items, start=prefix)
-    hidden = forward(loaded, layout, prefix, cache)
-    _forget(cache, prefix)
-    logprob = choice_logprobs(loaded, hidden, layout).cpu().numpy()
-    states = kept.rows(0, layout.last_rows)
-    first = 0
-    for item in items:
-        chosen = slice(first, first + len(item.choices))
-        first = chosen.stop
-        yield logprob[chosen], None if states is None else states[chosen]
-
-
-def read_prefix(loaded: Loaded, ids: Sequence[int]) -> DynamicCache | None:
-    """The KV cache of a prefix; None for an empty one."""
-    if not ids:
-        return None
-    cache = DynamicCache()
-    loaded.model.base_model(
-        input_ids=torch.tensor([list(ids)], device=loaded.device), past_key_values=cache, use_cache=True
-    )
-    return cache
-
-
-def _forget(cache: DynamicCache | None, prefix: int) -> None:
-    """Drop from a cache what was read behind the prefix; a pass that failed has reached but some of the layers."""
-    for layer in [] if cache is None else cache.layers:
-        layer.keys, layer.values = layer.keys[..., :prefix, :], layer.values[..., :prefix, :]
-
-
-def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | None) -> torch.Tensor:
-    """Final hidden states [T, d] of a packed sequence behind a cached prefix."""
-    dtype = loaded.model.dtype
-    seen = torch.as_tensor(layout.visible, device=loaded.device)
-    mask = torch.zeros(len(seen), prefix + len(seen), dtype=dtype, device=loaded.device)
-    mask[:, prefix:].masked_fill_(~seen, torch.finfo(dtype).min)
-    output = loaded.model.base_model(
-        input_ids=torch.as_tensor(layout.input_ids, device=loaded.device)[None],
-        position_ids=torch.as_tensor(layout.position_ids, device=loaded.device)[None],
-        attention_mask=mask[None, None],
-        past_key_values=cache,
-        use_cache=cache is not None,
-    )
-    return output.last_hidden_state[0]
-
-
-def choice_logprobs(loaded: Loaded, hidden: torch.Tensor, layout: Layout) -> torch.Tensor:
-    """[C] summed log-probability of each choice. Only rows that score an answer token meet the LM head."""
-    rows = hidden[torch.as_tensor(layout.score_rows, device=hidden.device)]
-    targets = torch.as_tensor(layout.score_targets, device=hidden.device)
-    owners = torch.as_tensor(layout.score_choice, device=hidden.device)
-    logits = loaded.model.get_output_embeddings()(rows).float()
-    token = logits.log_softmax(-1).gather(-1, targets[:, None])[:, 0]
-    return torch.zeros(len(layout.last_rows), device=hidden.device).index_add(0, owners, token).double()
-
-
-def padded_logprobs(loaded: Loaded, head: Sequence[int], choices: Sequence[Sequence[int]]) -> torch.Tensor:
-    """[C] summed log-probability of each choice, from one right-padded batch with one sequence per choice."""
-    width = len(head) + max(map(len, choices))
-    ids = torch.zeros(len(choices), width, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, choice in enumerate(choices):
-        ids[row, : len(head) + len(choice)] = torch.tensor([*head, *choice])
-        mask[row, : len(head) + len(choice)] = 1
-    logits = loaded.model(
-        input_ids=ids.to(loaded.device), attention_mask=mask.to(loaded.device), use_cache=False
-    ).logits
-    logprob = []
-    for row, choice in enumerate(choices):
-        scoring = logits[row, len(head) - 1 : len(head) - 1 + len(choice)].float().log_softmax(-1)
-        logprob.append(scoring.gather(-1, torch.tensor(choice, device=scoring.device)[:, None]).sum())
-    return torch.stack(logprob).double()
-
-
-def _padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
-    """One item at a time, padded: the plain way, for models that cannot be packed."""
-    for head, choices in zip(heads, tails, strict=True):
-        logprob = padded_logprobs(loaded, head, choices).cpu().numpy()
-        states = [kept.rows(row, [len(head) + len(choice) - 1]) for row, choice in enumerate(choices)]
-        found = [state for state in states if state is not None]
-        yield logprob, np.concatenate(found) if found else None
-
-
-def _agrees(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> bool:
-    """Whether packed scoring gives what plain scoring gives, on a few items."""
-    with KeptLayers(loaded.model, None) as kept:
-        plain = np.concatenate([result[0] for result in _padded(loaded, heads, tails, kept)])
-        try:
-            packed = np.concatenate([result[0] for result in _packed(loaded, heads, tails, kept)])
-        except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-            log.warning("packed scoring fails on this model (%s): taking the padded path", error)
-            return False
-    apart = float(np.abs(packed - plain).max())
-    limit = AGREEMENT_NATS.get(loaded.model.dtype, HALF_PRECISION_NATS)
-    if apart > limit:
-        log.warning("packed scoring is %.3g nats off on this model: taking the padded path", apart)
-    return apart <= limit

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 import torch
 from peft.tuners.lora import LoraLayer
 
-from uphill.engine.packing import PREFIX, Branched
+from uphill.engine.packing import Branched
 from uphill.errors import UphillError
 
+PREFIX = -1
+"""Stands for an item's number where a token is of the prefix that all items share."""
 # As signed numbers; multiplication wraps.
 GAMMA = 0x9E3779B97F4A7C15 - 2**64
 _FACTORS = ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64))

@@ -20,6 +20,7 @@ from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Calibration, Pr
 
 log = logging.getLogger(__name__)
 
+RUNS_MODEL = False
 READS_RESPONSES = False
 DETAILS = ("se", "slope", "n_answers", "flag")
 """Standard error of the difficulty, discrimination, models that answered, and PERFECT or ZERO where all, or none, did

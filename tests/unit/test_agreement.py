@@ -1,0 +1,167 @@
+"""The check of packed scoring: it finds a mask or a position that is wrong on purpose, and passes honest rounding."""
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from engine_models import BLOCKWISE, PACKABLE, VOCABULARY, WINDOW, tiny, word_tokenizer
+from numpy.typing import NDArray
+
+from uphill.engine import scoring
+from uphill.engine.agreement import disagreement, made_up_items
+from uphill.engine.loading import Loaded
+from uphill.engine.packing import Branched, Layout, lay_out, shared_prefix
+from uphill.errors import UphillError
+
+Break = Callable[[Layout, list[slice], list[list[slice]]], dict[str, NDArray[np.int64]]]
+
+
+def in_dtype(kind: str, dtype: torch.dtype, **changes: Any) -> Loaded:
+    loaded = tiny(kind, **changes)
+    return dataclasses.replace(loaded, model=copy.deepcopy(loaded.model).to(dtype))
+
+
+def late_start(layout: Layout, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
+    """Everything stands one position further from the prefix."""
+    return {"position_ids": layout.position_ids + 1}
+
+
+def late_choices(layout: Layout, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
+    """Choices stand one position further from their questions."""
+    position_ids = layout.position_ids.copy()
+    for spot in [spot for spots in choices for spot in spots]:
+        position_ids[spot] += 1
+    return {"position_ids": position_ids}
+
+
+def choices_in_a_row(
+    layout: Layout, questions: list[slice], choices: list[list[slice]]
+) -> dict[str, NDArray[np.int64]]:
+    """Each choice goes on where the one before ended."""
+    position_ids = layout.position_ids.copy()
+    for question, spots in zip(questions, choices, strict=True):
+        rows = slice(question.start, spots[-1].stop)
+        position_ids[rows] = position_ids[question.start] + np.arange(rows.stop - rows.start)
+    return {"position_ids": position_ids}
+
+
+def seen_choices(layout: Layout, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
+    """Choices see the choices before them."""
+    until = layout.until.copy()
+    for spots in choices:
+        until[spots[0].start : spots[-1].stop] = spots[-1].stop - 1
+    return {"until": until}
+
+
+def seen_questions(layout: Layout, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
+    """Items see the questions before them."""
+    until = layout.until.copy()
+    for question in questions:
+        until[question] = len(until) - 1
+    return {"until": until}
+
+
+def hidden_questions(
+    layout: Layout, questions: list[slice], choices: list[list[slice]]
+) -> dict[str, NDArray[np.int64]]:
+    """Choices don't see their question."""
+    until = layout.until.copy()
+    for question in questions:
+        until[question] = question.stop - 1
+    return {"until": until}
+
+
+BREAKS: list[Break] = [
+    late_start,
+    late_choices,
+    choices_in_a_row,
+    seen_choices,
+    seen_questions,
+    hidden_questions,
+]
+
+
+def broken(wrong: Break) -> Callable[..., Layout]:
+    """`lay_out` with one thing wrong."""
+
+    def lay_out_wrong(items: list[Branched], start: int, ends: bool = True) -> Layout:
+        layout = lay_out(items, start, ends=ends)
+        questions, choices, row = [], [], 0
+        for item in items:
+            questions.append(slice(row, row := row + len(item.question)))
+            choices.append([slice(row, row := row + len(choice) - (not ends)) for choice in item.choices])
+        return dataclasses.replace(layout, **wrong(layout, questions, choices))
+
+    return lay_out_wrong
+
+
+@pytest.mark.parametrize("wrong", BREAKS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", PACKABLE)
+def test_what_is_wrong_is_found(kind: str, dtype: torch.dtype, wrong: Break, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = in_dtype(kind, dtype)
+    monkeypatch.setattr(scoring, "lay_out", broken(wrong))
+    assert scoring.can_pack(loaded, [[1]], [[[1]]]) is False
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", PACKABLE)
+def test_honest_rounding_passes(kind: str, dtype: torch.dtype, spread: float) -> None:
+    loaded = in_dtype(kind, dtype, initializer_range=spread)
+    assert scoring.can_pack(loaded, [[1]], [[[1]]]) is True
+
+
+@pytest.mark.parametrize("attention", ["blocks", "joined"])
+@pytest.mark.parametrize("kind", BLOCKWISE)
+def test_kernels_that_round_elsewhere_pass(kind: str, attention: Any) -> None:
+    loaded = dataclasses.replace(in_dtype(kind, torch.bfloat16), attention=attention)
+    assert scoring.can_pack(loaded, [[1]], [[[1]]]) is True
+    assert loaded.attention == attention
+
+
+@pytest.mark.parametrize("window", [24, WINDOW])
+def test_made_up_items_are_ragged_and_fit(window: int) -> None:
+    loaded = tiny("mistral", sliding_window=window)
+    heads, tails = made_up_items(loaded)
+    assert shared_prefix(heads) >= min(16, window // 2)
+    assert len({len(head) for head in heads}) > 2
+    lengths = {len(choice) for choices in tails for choice in choices}
+    assert min(lengths) == 1
+    assert len(lengths) > 3
+    assert all(len(choices) >= 2 for choices in tails)
+    assert (
+        max(len(head) + len(choice) for head, choices in zip(heads, tails, strict=True) for choice in choices) <= window
+    )
+    special = {VOCABULARY[token] for token in ("<s>", "</s>", "<unk>")}
+    assert not special & {token for ids in [*heads, *chain(*tails)] for token in ids}
+
+
+def test_scores_that_are_no_numbers_do_not_agree() -> None:
+    loaded = tiny()
+    right, nan = np.array([1.0, 2.0]), np.array([1.0, np.nan])
+    assert disagreement(loaded, lambda: right, lambda: right, lambda: right) is None
+    assert (
+        disagreement(loaded, lambda: right, lambda: right, lambda: nan) == "1 of its scores are finite, 2 of plain ones"
+    )
+    assert disagreement(loaded, lambda: nan, lambda: nan, lambda: nan) is None
+    assert disagreement(loaded, lambda: nan * np.nan, lambda: nan * np.nan, lambda: right) is not None
+
+
+def test_a_model_that_this_machine_cannot_run_is_refused_in_one_line() -> None:
+    def plain() -> NDArray[np.float64]:
+        raise RuntimeError("no kernel\nfor int8 here")
+
+    with pytest.raises(UphillError, match=r"cannot run the model: RuntimeError: no kernel for int8 here$"):
+        disagreement(tiny(), plain, plain, plain)
+
+
+def test_a_tokenizer_of_few_tokens_is_enough() -> None:
+    loaded = tiny()
+    loaded = dataclasses.replace(loaded, tokenizer=word_tokenizer(bos=False))
+    assert scoring.can_pack(loaded, [[1]], [[[1]]]) is True

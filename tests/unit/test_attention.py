@@ -1,0 +1,73 @@
+"""FlexAttention over packs: the block mask is the dense one, and scores and states are those of plain sequences."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from engine_models import BLOCKS, BLOCKWISE, assert_same_states, naive_scores, ragged_prompts, tiny
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import DynamicCache
+
+from uphill.engine.attention import BLOCK, Attention, pack_mask, visible
+from uphill.engine.hidden import default_layers
+from uphill.engine.packing import Branched, lay_out
+from uphill.engine.scoring import score
+
+NATS = 1e-4
+
+
+def seen_by_blocks(until: torch.Tensor, cache: DynamicCache | None, ahead: int) -> torch.Tensor:
+    """[T, ahead + T] bool: what a kernel computes that reads the lists of blocks, and the mask in partial ones only."""
+    mask = pack_mask(until, cache, joined=bool(ahead))
+    rows, columns = torch.arange(len(until)), torch.arange(ahead + len(until))
+    none = torch.zeros(1, dtype=torch.long)
+    inside = torch.vmap(torch.vmap(mask.mask_mod, (None, None, None, 0)), (None, None, 0, None))(
+        none[0], none[0], rows, torch.cat([columns, columns.new_zeros(-len(columns) % BLOCK)])
+    )[:, : len(columns)]
+    seen = torch.zeros(len(rows), len(columns), dtype=torch.bool)
+    for row in range(len(until) // BLOCK):
+        here = slice(row * BLOCK, (row + 1) * BLOCK)
+        for count, listed, full in (
+            (mask.kv_num_blocks, mask.kv_indices, False),
+            (mask.full_kv_num_blocks, mask.full_kv_indices, True),
+        ):
+            for block in listed[0, 0, row, : int(count[0, 0, row])].tolist():
+                there = slice(block * BLOCK, (block + 1) * BLOCK)
+                seen[here, there] = True if full else inside[here, there]
+    return seen
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 200), st.lists(st.integers(1, 40), min_size=1, max_size=4)), min_size=1, max_size=5
+    ),
+    st.sampled_from([0, 1, 127, 128, 200, 300]),
+)
+def test_the_block_mask_shows_what_the_dense_one_shows(items: list[tuple[int, list[int]]], ahead: int) -> None:
+    branched = [Branched([0] * question, [[0] * choice for choice in choices]) for question, choices in items]
+    until = torch.from_numpy(lay_out(branched, 0).until)
+    until = torch.cat([until, torch.arange(len(until), len(until) + -len(until) % BLOCK)])
+    cache = None
+    if ahead:
+        cache = DynamicCache()
+        cache.update(torch.zeros(1, 1, ahead, 2), torch.zeros(1, 1, ahead, 2), 0)
+    expected = torch.cat([torch.ones(len(until), ahead, dtype=torch.bool), visible(until)], 1)
+    assert torch.equal(seen_by_blocks(until, cache, ahead), expected)
+
+
+@pytest.mark.parametrize("attention", ["blocks", "joined"])
+@pytest.mark.parametrize("shared", [0, 40])
+@pytest.mark.parametrize("kind", BLOCKWISE)
+def test_scores_and_states_are_those_of_plain_sequences(kind: str, shared: int, attention: Attention) -> None:
+    loaded = dataclasses.replace(tiny(kind, pack_tokens=150), attention=attention)
+    layers = default_layers(BLOCKS)
+    prompts = ragged_prompts(7, seed=8, shared_words=shared)
+    found = list(score(loaded, prompts, layers))
+    assert (loaded.packed, loaded.attention) == (True, attention)
+    for prompt, scores in zip(prompts, found, strict=True):
+        logprob, states = naive_scores(loaded, prompt, layers)
+        assert np.abs(scores.logprob - logprob).max() <= NATS
+        assert scores.states is not None
+        assert_same_states(scores.states, states)

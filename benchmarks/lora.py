@@ -1,19 +1,25 @@
 """One LoRA fit and its evaluation, as for one (variable, level, boot), against a plain peft loop.
 
-    python benchmarks/lora.py [--device cuda] [--shape llama-7b] [--quantization 8bit] [--items 160] [--tested 500]
+    python benchmarks/lora.py [--device cuda] [--shape llama-7b] [--quantization 8bit] [--dropout 0.1]
+    python benchmarks/lora.py --check [--device cuda] [--shape llama-7b]
 
 The plain loop is a careful one: the same adapter, items, order, steps and optimiser; each choice a sequence, padded to
 the micro-batch's longest, items sorted by length where that changes nothing; log-softmax on answer rows only. What it
 cannot do is read a question once for all its choices. The shape `demo` is the model that ships; others have random
-weights, made where they run, in bfloat16. Without dropout, so that both ways fit the same weights. Prints seconds (CPU
-time; wall time on a GPU) of fit and evaluation, interleaved, ratios of medians, and how far apart the two ways' scores
-end; and whether the base model scores as it did before.
+weights, made where they run, in bfloat16. Without dropout both ways fit the same weights, but for rounding. Prints
+seconds (CPU time; wall time on a GPU) of fit and evaluation, interleaved, ratios of medians, and how far apart the two
+ways' scores end; and whether the base model scores as it did before.
+
+`--check` says how much of that difference is rounding: fits in float32, where both ways must agree, and in bfloat16,
+beside what the plain loop differs from itself with smaller micro-batches, and packs of two sizes with dropout. Of the
+shape `small` (512 wide, 4 layers) unless another is given.
 """
 
 import argparse
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +33,7 @@ from uphill.datasets.world import Settings, load
 from uphill.engine import loading
 from uphill.engine.adapters import Adapters
 from uphill.engine.lora_recipe import LoraRecipe
-from uphill.engine.lora_schedule import Schedule, schedule
+from uphill.engine.lora_schedule import schedule
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.prompts import PromptFormat, Question
@@ -42,6 +48,7 @@ MICRO_SEQUENCES = 36
 BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 """Tokens of the plain way's padded batch in evaluation."""
 PACK_TOKENS = {"cpu": 512, "cuda": 8192}
+CHECKED_ITEMS = {"cpu": 16, "cuda": 48}
 SHAPES: dict[str, dict[str, int]] = {
     "small": {"hidden_size": 512, "intermediate_size": 1376, "num_hidden_layers": 4, "num_attention_heads": 8},
     "llama-7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},
@@ -62,7 +69,7 @@ def items(count: int, skipped: int) -> tuple[list[Prompt], list[int]]:
     return prompts, rows["answer_idx"].astype(int).tolist()
 
 
-def opened(shape: str, quantization: str, device: str) -> loading.Loaded:
+def opened(shape: str, quantization: str, device: str, dtype: str = "bfloat16") -> loading.Loaded:
     """The demo model, or a random one of a shape."""
     entry = {"path": DEMO, "dtype": "float32", "quantization": quantization, "trust_remote_code": False}
     if shape == "demo":
@@ -70,7 +77,7 @@ def opened(shape: str, quantization: str, device: str) -> loading.Loaded:
     config = LlamaConfig(vocab_size=32000, max_position_embeddings=4096, **SHAPES[shape])
     torch.manual_seed(0)
     with torch.device(device):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).eval().requires_grad_(False)
+        model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype)).eval().requires_grad_(False)
     if quantization != "none":
         _quantize(model, quantization, device)
     return loading.Loaded(model, AutoTokenizer.from_pretrained(DEMO), torch.device(device), PACK_TOKENS[device])
@@ -95,34 +102,43 @@ def _quantize(model: Any, quantization: str, device: str) -> None:
     setattr(model, f"is_loaded_in_{quantization}", True)
 
 
-def ours(loaded: loading.Loaded, given: list[Prompt], gold: list[int], tested: list[Prompt]) -> tuple[float, ...]:
+def ours(
+    loaded: loading.Loaded, given: list[Prompt], gold: list[int], tested: list[Prompt], recipe: LoraRecipe = RECIPE
+) -> tuple[float, ...]:
     """When the fit began, ended, and the evaluation ended; the scores of every tested choice behind them."""
     start = _now(loaded)
-    with Adapters(loaded, RECIPE).fitted(given, gold, KEY) as fitted:
+    with Adapters(loaded, recipe).fitted(given, gold, KEY) as fitted:
         middle = _now(loaded)
         scores = [value for found in score(fitted, tested) for value in found.logprob]
         return start, middle, _now(loaded), *scores
 
 
-def plain(loaded: loading.Loaded, given: list[Prompt], gold: list[int], tested: list[Prompt]) -> tuple[float, ...]:
+def plain(
+    loaded: loading.Loaded,
+    given: list[Prompt],
+    gold: list[int],
+    tested: list[Prompt],
+    recipe: LoraRecipe = RECIPE,
+    micro_sequences: int = MICRO_SEQUENCES,
+) -> tuple[float, ...]:
     """The same by peft alone."""
     start = _now(loaded)
     shown, asked = (list(zip(*encode_items(loaded, prompts), strict=True)) for prompts in (given, tested))
-    with _adapted(loaded.model) as model:
-        _fit(loaded, model, shown, gold, schedule(RECIPE, [len(choices) for _, choices in shown], KEY))
+    with _adapted(loaded.model, recipe) as model:
+        _fit(loaded, model, shown, gold, recipe, micro_sequences)
         middle = _now(loaded)
         scores = _evaluate(loaded, asked)
         return start, middle, _now(loaded), *scores
 
 
 @contextmanager
-def _adapted(model: Any) -> Iterator[Any]:
+def _adapted(model: Any, recipe: LoraRecipe) -> Iterator[Any]:
     torch.manual_seed(keyed_torch_seed("lora", *KEY))
     config = LoraConfig(
-        r=RECIPE.r,
-        lora_alpha=RECIPE.alpha,
-        lora_dropout=RECIPE.dropout,
-        target_modules=RECIPE.target_modules,
+        r=recipe.r,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=recipe.target_modules,
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)
@@ -133,30 +149,33 @@ def _adapted(model: Any) -> Iterator[Any]:
         model.eval()
 
 
-def _fit(loaded: loading.Loaded, model: Any, shown: Tokens, gold: Sequence[int], planned: Schedule) -> None:
+def _fit(
+    loaded: loading.Loaded, model: Any, shown: Tokens, gold: Sequence[int], recipe: LoraRecipe, micro_sequences: int
+) -> None:
+    planned = schedule(recipe, [len(choices) for _, choices in shown], KEY)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=RECIPE.lr, weight_decay=RECIPE.weight_decay)
+    optimiser = torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, planned.rate)
     model.train()
     for (batch,) in tqdm(planned.steps, desc="plain fit", leave=False, disable=None):
         optimiser.zero_grad()
         # Alike lengths together; the step's gradient is a sum.
         rows = sorted(batch.rows, key=lambda row: len(shown[row][0]))
-        for micro in _micro_batches(rows, shown):
+        for micro in _micro_batches(rows, shown, micro_sequences):
             pairs = [(shown[row][0], choice) for row in micro for choice in shown[row][1]]
             scores = _scores(loaded, pairs).split([len(shown[row][1]) for row in micro])
             nll = [-found.log_softmax(0)[gold[row]] for found, row in zip(scores, micro, strict=True)]
             (torch.stack(nll).sum() * batch.weight).backward()
-        torch.nn.utils.clip_grad_norm_(weights, RECIPE.clip)
+        torch.nn.utils.clip_grad_norm_(weights, recipe.clip)
         optimiser.step()
         rates.step()
     model.eval()
 
 
-def _micro_batches(rows: list[int], shown: Tokens) -> Iterator[list[int]]:
+def _micro_batches(rows: list[int], shown: Tokens, most: int) -> Iterator[list[int]]:
     micro: list[int] = []
     for row in rows:
-        if micro and sum(len(shown[chosen][1]) for chosen in [*micro, row]) > MICRO_SEQUENCES:
+        if micro and sum(len(shown[chosen][1]) for chosen in [*micro, row]) > most:
             yield micro
             micro = []
         micro.append(row)
@@ -208,6 +227,40 @@ def _choices(scores: Array, tested: list[Prompt]) -> NDArray[np.int64]:
     return np.array([found.argmax() for found in np.split(scores, ends[:-1])])
 
 
+def _loss(scores: Array, tested: list[Prompt], right: list[int]) -> float:
+    """Mean NLL of the right choices, softmax over each item's choices."""
+    ends = np.cumsum([len(prompt.choices) for prompt in tested])
+    found = zip(np.split(scores, ends[:-1]), right, strict=True)
+    return float(np.mean([np.logaddexp.reduce(scored) - scored[gold] for scored, gold in found]))
+
+
+def _check_rows(loaded: loading.Loaded, given: list[Prompt], gold: list[int]) -> Iterator[tuple[str, Array, Array]]:
+    """Scores of the training items, made by the same arithmetic in two orders."""
+    dropout, narrow = RECIPE.model_copy(update={"dropout": 0.1}), replace(loaded, pack_tokens=loaded.pack_tokens // 16)
+    before = np.array([value for found in score(loaded, given) for value in found.logprob])
+    padded = np.array(_evaluate(loaded, list(zip(*encode_items(loaded, given), strict=True))))
+    yield "no fit: packed, and padded", before, padded
+    one, other = (np.array(plain(loaded, given, gold, given, RECIPE, most)[3:]) for most in (MICRO_SEQUENCES, 8))
+    yield f"plain, by {MICRO_SEQUENCES} and by 8 sequences", one, other
+    yield "plain, and ours", one, np.array(ours(loaded, given, gold, given)[3:])
+    one, other = (np.array(ours(held, given, gold, given, dropout)[3:]) for held in (loaded, narrow))
+    yield f"ours, dropout .1, packs of {loaded.pack_tokens} and {narrow.pack_tokens}", one, other
+
+
+def check(shape: str, device: str) -> None:
+    """Compare fits by both ways, and each way with itself in other batches, in float32 and in bfloat16."""
+    given, gold = items(CHECKED_ITEMS[device], 0)
+    print(f"{shape}, {device}: {len(given)} items fitted, and scored by the fit")
+    print(f"{'':<9}{'':<46}{'loss':>9}{'':>9}  largest difference of a score  same prediction")
+    for dtype in ("float32", "bfloat16"):
+        for named, one, other in _check_rows(opened(shape, "none", device, dtype), given, gold):
+            losses = "".join(f"{_loss(values, given, gold):9.5f}" for values in (one, other))
+            same = (_choices(one, given) == _choices(other, given)).mean()
+            print(f"{dtype:<9}{named:<46}{losses}  {np.abs(one - other).max():24.1e} nats  {same:15.1%}")
+    print("What differs in a row is the order of sums, so their rounding. A fit makes more of it: Adam divides each")
+    print("gradient by its size, so one that is nothing but rounding moves its weight as far as any other.")
+
+
 def main() -> None:
     """Compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -216,24 +269,30 @@ def main() -> None:
     parser.add_argument("--quantization", choices=["none", "8bit", "4bit"], default="none")
     parser.add_argument("--items", type=int, default=160)
     parser.add_argument("--tested", type=int, default=500)
+    parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--check", action="store_true", help="compare small fits in float32 and bfloat16 instead")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if arguments.check:
+        check("small" if arguments.shape == "demo" else arguments.shape, arguments.device)
+        return
+    recipe = RECIPE.model_copy(update={"dropout": arguments.dropout})
     loaded = opened(arguments.shape, arguments.quantization, arguments.device)
     (given, gold), (tested, right) = items(arguments.items, 0), items(arguments.tested, arguments.items)
-    Adapters(loaded, RECIPE)  # before the first pass: see its notes on 4 bits
+    Adapters(loaded, recipe)  # before the first pass: see its notes on 4 bits
     before = np.array([value for scored in score(loaded, tested) for value in scored.logprob])
     for way in (ours, plain):  # start-up
-        way(loaded, given[:16], gold[:16], tested[:16])
+        way(loaded, given[:16], gold[:16], tested[:16], recipe)
     times: dict[str, list[tuple[float, float]]] = {"plain": [], "ours": []}
     found: dict[str, Array] = {}
     for _ in range(arguments.repeats):
         for name, way in (("plain", plain), ("ours", ours)):
-            start, middle, end, *scores = way(loaded, given, gold, tested)
+            start, middle, end, *scores = way(loaded, given, gold, tested, recipe)
             times[name].append((middle - start, end - middle))
             found[name] = np.array(scores)
     after = np.array([value for scored in score(loaded, tested) for value in scored.logprob])
-    print(f"{arguments.shape}, {arguments.quantization}, {arguments.device}, threads: 1")
+    print(f"{arguments.shape}, {arguments.quantization}, {arguments.device}, dropout {arguments.dropout}, threads: 1")
     print(f"{len(given)} items fitted, {len(tested)} tested, packed: {loaded.packed}")
     table = {name: np.median([[fit, told, fit + told] for fit, told in rows], axis=0) for name, rows in times.items()}
     for part, slow, fast in zip(("fit", "evaluation", "both"), table["plain"], table["ours"], strict=True):
@@ -243,6 +302,10 @@ def main() -> None:
     same = (_choices(found["plain"], tested) == _choices(found["ours"], tested)).mean()
     print(f"largest difference of a score {np.abs(found['plain'] - found['ours']).max():.1e} nats", end=", ")
     print(f"of what the fit changed {np.abs(found['ours'] - before).max():.1e}; same prediction on {same:.1%}")
+    if arguments.dropout:
+        print("the two ways draw other masks, so their fits are two fits")
+    elif loaded.model.dtype != torch.float32:
+        print("16 bits round in whatever order they sum; --check says how far the plain loop is from itself in another")
     print(f"base model as before: {bool(np.array_equal(before, after))}")
     if arguments.device == "cuda":
         print(f"peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")

@@ -20,6 +20,8 @@ COMPILE_FROM = 1_000_000
 """Compiling takes some 10 s, and saves 6 to 10 s in a million tokens of a 7B model (benchmarks/RESULTS.md)."""
 # Our own bars say how far a job is; one for reading a file says nothing.
 transformers_logging.disable_progress_bar()
+# LLM.int8 computes in float16 whatever the model's type, and says so at every call.
+logging.getLogger("bitsandbytes.autograd._functions").addFilter(lambda record: "will be cast" not in record.msg)
 
 
 @dataclass

@@ -59,7 +59,7 @@ def model_threads(wildcards):
 
 
 def involved(wildcards):
-    return PLAN.involved(wildcards.method, wildcards.dataset, wildcards.variable)
+    return PLAN.involved(wildcards.method, wildcards.dataset)
 
 
 def involved_items(wildcards):
@@ -68,8 +68,8 @@ def involved_items(wildcards):
 
 def involved_splits(wildcards):
     return [
-        paths.splits_path(dataset, wildcards.variable)
-        for dataset in involved(wildcards)
+        paths.splits_path(dataset, variable)
+        for variable, dataset in PLAN.shares(wildcards.method, wildcards.dataset)
     ]
 
 
@@ -78,6 +78,4 @@ def measure_by_model_spec(wildcards):
 
 
 def predictions_spec(wildcards):
-    return PLAN.predictions_spec(
-        **{name: wildcards[name] for name in ("method", "model", "dataset", "variable")}
-    )
+    return PLAN.predictions_spec(wildcards.method, wildcards.model, wildcards.dataset)

@@ -1,7 +1,8 @@
-"""Training and testing: one job a (method, model, dataset, variable), all its train levels and boots on one model load.
+"""Training and testing: one job a (method, model, dataset), all its variables, train levels and boots on one model load.
 
 Needs: items and splits of the tested dataset and of those trained on; responses, or the model itself.
-Makes: results/predictions/{method}/{model}/{dataset}/{variable}.parquet, a row a (cell, test item).
+Makes: results/predictions/{method}/{model}/{dataset}.parquet, a row a (variable, cell, test item). The file that is there
+is brought up to date: what its config and code have not changed for, by variable, is not made again.
 """
 
 
@@ -15,11 +16,11 @@ rule predictions_from_responses:
             for shard in PLAN.shard_paths(wildcards.model, dataset)
         ],
     output:
-        paths.predictions_path("{method}", "{model}", "{dataset}", "{variable}"),
+        update(paths.predictions_path("{method}", "{model}", "{dataset}")),
     log:
-        "results/logs/predictions/{method}/{model}/{dataset}/{variable}.log",
+        "results/logs/predictions/{method}/{model}/{dataset}.log",
     benchmark:
-        "results/benchmarks/predictions/{method}/{model}/{dataset}/{variable}.tsv"
+        "results/benchmarks/predictions/{method}/{model}/{dataset}.tsv"
     wildcard_constraints:
         method=one_of(PLAN.methods(runs_model=False)),
     conda:
@@ -30,7 +31,7 @@ rule predictions_from_responses:
     params:
         spec=predictions_spec,
     message:
-        "{wildcards.method} with {wildcards.model} on {wildcards.dataset} by {wildcards.variable}"
+        "{wildcards.method} with {wildcards.model} on {wildcards.dataset}"
     script:
         "../workflow/scripts/predictions_from_responses.py"
 
@@ -40,11 +41,11 @@ rule predictions_on_model:
         questions=involved_items,
         splits=involved_splits,
     output:
-        paths.predictions_path("{method}", "{model}", "{dataset}", "{variable}"),
+        update(paths.predictions_path("{method}", "{model}", "{dataset}")),
     log:
-        "results/logs/predictions/{method}/{model}/{dataset}/{variable}.log",
+        "results/logs/predictions/{method}/{model}/{dataset}.log",
     benchmark:
-        "results/benchmarks/predictions/{method}/{model}/{dataset}/{variable}.tsv"
+        "results/benchmarks/predictions/{method}/{model}/{dataset}.tsv"
     wildcard_constraints:
         method=one_of(PLAN.methods(runs_model=True)),
     priority: 5
@@ -59,6 +60,6 @@ rule predictions_on_model:
     params:
         spec=predictions_spec,
     message:
-        "{wildcards.method} with {wildcards.model} on {wildcards.dataset} by {wildcards.variable}"
+        "{wildcards.method} with {wildcards.model} on {wildcards.dataset}"
     script:
         "../workflow/scripts/predictions_on_model.py"

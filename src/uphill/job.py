@@ -40,9 +40,9 @@ class Job:
         """The identity, and the versions of the libraries that decide numbers."""
         return {**self.spec, "versions": versions()}
 
-    def parts(self, contract: Contract) -> Parts:
-        """Finished parts of this job, by its identity."""
-        return Parts(self.scratch / f"{self.spec['stage']}-{self.spec['id']}", contract)
+    def parts(self, contract: Contract, identity: str | None = None) -> Parts:
+        """Finished parts of this job, by its identity or by that of a share of it."""
+        return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract)
 
 
 @contextmanager

@@ -160,7 +160,7 @@ PREDICTIONS = Contract(
         },
         nullable=["p_gold"],
     ),
-    key=("train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id"),
+    key=("variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id"),
 )
 
 

@@ -47,9 +47,9 @@ def splits_path(dataset: str, variable: str) -> str:
     return f"{RESULTS}/splits/{dataset}/{variable}.parquet"
 
 
-def predictions_path(method: str, model: str, dataset: str, variable: str) -> str:
+def predictions_path(method: str, model: str, dataset: str) -> str:
     """The predictions of one job."""
-    return f"{RESULTS}/predictions/{method}/{model}/{dataset}/{variable}.parquet"
+    return f"{RESULTS}/predictions/{method}/{model}/{dataset}.parquet"
 
 
 def correlations_path(dataset: str) -> str:
@@ -87,36 +87,49 @@ class Plan:
         raise KeyError(f"no experiment runs {method!r} on {dataset!r} by {variable!r}")
 
     def sources(self, method: str, dataset: str, variable: str) -> list[str]:
-        """Datasets that a prediction job trains on."""
+        """Datasets that a method trains on to be tested on a dataset by a variable."""
         return self.row(method, dataset, variable).train_from or [dataset]
 
-    def involved(self, method: str, dataset: str, variable: str) -> list[str]:
+    def variables(self, method: str, dataset: str) -> list[str]:
+        """Variables that a prediction job cuts its dataset by."""
+        rows = self.config.rows()
+        return [row.variable for row in rows if row.dataset == dataset and method in row.methods]
+
+    def shares(self, method: str, dataset: str) -> list[tuple[str, str]]:
+        """(variable, dataset) of each file of splits that a prediction job reads: by variable, the tested one first."""
+        return [
+            (variable, name)
+            for variable in self.variables(method, dataset)
+            for name in dict.fromkeys([dataset, *self.sources(method, dataset, variable)])
+        ]
+
+    def involved(self, method: str, dataset: str) -> list[str]:
         """Datasets that a prediction job reads: the tested one first."""
-        return list(dict.fromkeys([dataset, *self.sources(method, dataset, variable)]))
-
-    def population(self) -> list[str]:
-        """Predictions of the population experiment."""
-        return self._predictions(self.config.population)
-
-    def all_to_all(self) -> list[str]:
-        """Predictions of the all-to-all experiment."""
-        return self._predictions(row for row in self.config.rows() if row.variable == ALL_VARIABLE)
+        return list(dict.fromkeys(name for _, name in self.shares(method, dataset)))
 
     def splits(self) -> list[tuple[str, str]]:
         """(dataset, variable) of each file of splits."""
         return sorted({(name, row.variable) for row in self.config.rows() for name in (row.dataset, *row.train_from)})
 
-    def _predictions(self, rows: Iterable[Population]) -> list[str]:
-        return [
-            predictions_path(method, model, row.dataset, row.variable)
-            for row in rows
+    def predictions(self, rows: Iterable[Population] | None = None) -> list[str]:
+        """Every file of predictions, or those of some rows."""
+        paths = (
+            predictions_path(method, model, row.dataset)
+            for row in (self.config.rows() if rows is None else rows)
             for model in self.config.test_models
             for method in row.methods
-        ]
+        )
+        return list(dict.fromkeys(paths))
+
+    def rows_of(self, table: str) -> list[Population]:
+        """Experiment rows that a table shows."""
+        if table == "all_to_all":
+            return [row for row in self.config.rows() if row.variable == ALL_VARIABLE]
+        return self.config.population
 
     def predictions_of(self, table: str) -> list[str]:
-        """Predictions that a table reduces."""
-        return self.all_to_all() if table == "all_to_all" else self.population()
+        """Files of predictions that a table reduces."""
+        return self.predictions(self.rows_of(table))
 
     def tested(self) -> list[str]:
         """Datasets that some experiment involves, in the config's order."""
@@ -145,8 +158,7 @@ class Plan:
             *(path for model in models for name in datasets for path in self.shard_paths(model, name)),
             *map(hardness_path, datasets),
             *(splits_path(*pair) for pair in self.splits()),
-            *self.population(),
-            *self.all_to_all(),
+            *self.predictions(),
             *self.tables(),
             *self.figures(),
             REPORT,
@@ -271,11 +283,11 @@ class Plan:
         upstream = {"items": self.items_spec(dataset)["id"], "hardness": self.hardness_spec(dataset)["id"]}
         return spec("splits", settings, _code("splits"), upstream)
 
-    def predictions_spec(self, method: str, model: str, dataset: str, variable: str) -> Spec:
-        """Identity of one job's predictions."""
+    def share_spec(self, method: str, model: str, dataset: str, variable: str) -> Spec:
+        """Identity of what one job predicts for one variable."""
         module = self.config.method_module(method)
-        involved = self.involved(method, dataset, variable)
         asked = ("prompt", "cot_prompt", "max_new_tokens")
+        involved = [name for own, name in self.shares(method, dataset) if own == variable]
         settings = {
             "method": method,
             "kind": self.config.methods[method]["kind"],
@@ -298,8 +310,15 @@ class Plan:
         code = _code(script, f"uphill.methods.{settings['kind']}")
         return spec("predictions", settings, code, upstream)
 
+    def predictions_spec(self, method: str, model: str, dataset: str) -> Spec:
+        """Identity of one job's predictions: that of each variable's share."""
+        shares = {name: self.share_spec(method, model, dataset, name) for name in self.variables(method, dataset)}
+        upstream = {variable: share["id"] for variable, share in shares.items()}
+        code = next(iter(shares.values()))["code"]
+        return spec("predictions", {"shares": shares}, code, upstream)
+
     def table_spec(self, table: str) -> Spec:
-        """Identity of a table; its `upstream` says what each file of predictions must record."""
+        """Identity of a table; `shares` says what each file of predictions must record for each variable."""
         statistics = self.config.statistics
         settings = {
             "table": table,
@@ -307,14 +326,19 @@ class Plan:
             "draws": statistics.draws,
             "level": statistics.level,
             "seed": self.config.seed,
+            "shares": self._shares_of(table),
         }
-        upstream = {path: self._predictions_id(path) for path in self.predictions_of(table)}
-        upstream |= {hardness_path(name): self.hardness_spec(name)["id"] for name in self.tested()}
+        upstream = {hardness_path(name): self.hardness_spec(name)["id"] for name in self.tested()}
         return spec("table", settings, _code("table"), upstream)
 
-    def _predictions_id(self, path: str) -> str:
-        method, model, dataset, variable = path.removesuffix(".parquet").split("/")[-4:]
-        return str(self.predictions_spec(method, model, dataset, variable)["id"])
+    def _shares_of(self, table: str) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for row in self.rows_of(table):
+            for model in self.config.test_models:
+                for method in row.methods:
+                    share = self.share_spec(method, model, row.dataset, row.variable)
+                    found.setdefault(predictions_path(method, model, row.dataset), {})[row.variable] = share["id"]
+        return found
 
     def correlations_spec(self, dataset: str) -> Spec:
         """Identity of a table of rank correlations."""

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 from engine_models import VOCABULARY, WINDOW, WORDS, ragged_prompts, tiny, token_ids, word_tokenizer, words
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM, Gemma2Config
 
-from uphill.engine import generation
+from uphill.engine import decoding, generation
 from uphill.engine.generation import generate
 from uphill.engine.loading import Loaded
-from uphill.engine.sampling import Sampling
+from uphill.engine.sampling import GREEDY, Sampling
 from uphill.errors import UphillError
 from uphill.randomness import keyed_rng
 
@@ -160,6 +162,45 @@ def test_batch_size_and_order_change_nothing(talkative: Loaded) -> None:
 
 
 @pytest.mark.usefixtures("no_plain_way")
+@pytest.mark.parametrize("sampling", [GREEDY, WARM])
+def test_recorded_steps_give_the_same_answers(
+    talkative: Loaded, sampling: Sampling, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fixed shapes, a step launched ahead of what is known, and replays that know of no Python."""
+    asked = prompts(30, count=12)
+    settings = {"rule": first_line, "sampling": sampling, "item_ids": names(asked)}
+    expected = list(generate(talkative, asked, LONGEST, 1, **settings))
+    tapes = Tapes()
+    monkeypatch.setattr(generation, "recorder", lambda _: tapes.record)
+    monkeypatch.setattr(decoding, "GRAIN", 8)
+    assert list(generate(talkative, asked, LONGEST, 5, **settings)) == expected
+    # Prompts and answers of 24 tokens at most are three widths; steps have 5, 3, 2 or 1 rows.
+    assert len(tapes.outputs) <= 3 * 4
+    assert tapes.replays > 2 * len(tapes.outputs)
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("no_plain_way")
+@pytest.mark.parametrize(("wrong", "message"), [("fails", "fails (no capture)"), ("other", "nats off")])
+def test_a_step_that_cannot_be_recorded_is_launched_as_it_is(
+    wrong: str, message: str, llama: Loaded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = prompts(0)
+    expected = list(generate(llama, asked, LONGEST, 3, rule=first_line))
+
+    def record(function: Any) -> Any:
+        if wrong == "fails":
+            raise RuntimeError("no capture\nand more lines")
+        output = function().clone()
+        return lambda: output.mul_(2), output
+
+    monkeypatch.setattr(generation, "recorder", lambda _: record)
+    assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
+    (line,) = [record.message for record in caplog.records]
+    assert message in line
+
+
+@pytest.mark.usefixtures("no_plain_way")
 def test_prompts_without_anything_to_share() -> None:
     loaded = tiny("qwen2", bos=False)
     asked = prompts(0)
@@ -223,6 +264,41 @@ def test_more_answers_and_other_keys(llama: Loaded) -> None:
     assert sum(a != b for a, b in zip(two, other, strict=True)) > len(two) // 2
     with pytest.raises(ValueError, match="item_ids"):
         list(generate(llama, asked, LONGEST, 8, sampling=Sampling()))
+
+
+class Tapes:
+    """What a CUDA graph is, without one: the operations of a call, done again on the very tensors they were done on."""
+
+    def __init__(self) -> None:
+        self.outputs: list[torch.Tensor] = []
+        self.replays = 0
+
+    def record(self, function: Any) -> Any:
+        calls: list[Any] = []
+
+        class Tape(TorchDispatchMode):
+            def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+                if func is torch.ops.aten._local_scalar_dense.default:
+                    raise RuntimeError("a number is read on the host")
+                result = func(*args, **(kwargs or {}))
+                calls.append((func, args, kwargs or {}, result))
+                return result
+
+        with Tape():
+            output = function()
+        self.outputs.append(output)
+
+        def replay() -> None:
+            self.replays += 1
+            # Graphs share their memory.
+            for other in self.outputs:
+                other.fill_(torch.nan)
+            for func, args, kwargs, result in calls:
+                for old, new in zip(tree_leaves(result), tree_leaves(func(*args, **kwargs)), strict=True):
+                    if isinstance(old, torch.Tensor) and old.data_ptr() != new.data_ptr():
+                        old.copy_(new)
+
+        return replay, output
 
 
 class Passes:

@@ -96,9 +96,9 @@ def test_finished_fits_are_not_made_again(tmp_path: Path, monkeypatch: pytest.Mo
     made: list[int] = []
     train = Adapters._train
 
-    def counted(self: Adapters, examples: Any, key: Any) -> None:
+    def counted(self: Adapters, examples: Any) -> None:
         made.append(len(examples.items))
-        train(self, examples, key)
+        train(self, examples)
 
     monkeypatch.setattr(Adapters, "_train", counted)
     resumed = mdl_lora.measure("mdl", settings, data)

@@ -40,7 +40,7 @@ def ids(study: Plan) -> dict[str, str]:
         found[f"splits/{row.dataset}/{row.variable}"] = study.splits_spec(row.dataset, row.variable)["id"]
         for method in row.methods:
             name = f"{method}/{row.dataset}/{row.variable}"
-            found[name] = study.predictions_spec(method, "demo", row.dataset, row.variable)["id"]
+            found[name] = study.share_spec(method, "demo", row.dataset, row.variable)["id"]
     found |= {table: study.table_spec(table)["id"] for table in ("population", "sgr", "all_to_all")}
     return found
 
@@ -58,6 +58,18 @@ def test_order_of_keys_is_no_change_and_values_are() -> None:
 def test_a_methods_setting_reaches_that_method_and_its_tables() -> None:
     stale = changed(methods__lora__lr=0.1)
     assert stale == {"lora/dial/num_steps", "population", "sgr"}
+
+
+def test_a_new_variable_leaves_the_shares_of_others_as_they_are() -> None:
+    row = {"dataset": "dial", "variable": "answer_num_chars", "methods": ["zero_shot", "icl"]}
+    raw = yaml.safe_load(Path("config/config.yaml").read_text())
+    raw["population"].append(row)
+    before, after = ids(plan()), ids(Plan(check(raw)))
+    assert {name for name in before if before[name] != after[name]} == {"population", "sgr"}
+    assert (
+        plan().predictions_spec("icl", "demo", "dial")["id"]
+        != Plan(check(raw)).predictions_spec("icl", "demo", "dial")["id"]
+    )
 
 
 def test_statistics_reach_tables_only() -> None:

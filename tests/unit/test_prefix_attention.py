@@ -14,8 +14,6 @@ from transformers import DynamicCache, TemperatureLogitsWarper, TopPLogitsWarper
 from uphill.engine.prefix_attention import Slots, Step, attend
 from uphill.engine.sampling import Sampling, next_tokens, probabilities
 
-CPU = torch.device("cpu")
-
 
 def naive(query: Any, keys: Any, values: Any, scaling: float, softcap: float | None) -> Any:
     """One query [D] over keys and values [T, D], in float64."""
@@ -67,7 +65,8 @@ def test_two_parts_are_one_attention(
     # Row r holds `held[r]` tokens of the 5 that all get, padding beyond; then `count` more.
     lengths = held[:rows]
     for start, more in (([0] * rows, 5), (lengths, count)):
-        step = Step(slots, first, start, more, CPU)
+        places = torch.tensor(start)[:, None] + torch.arange(more)
+        step = Step(slots, first, places, max(start) + more)
         query = draw(rows, groups * shared, more, size)
         key, value = (
             torch.stack([torch.tensor(part[row][:, start[row] : start[row] + more]) for row in range(rows)])

@@ -136,7 +136,9 @@ def test_correlations_are_over_the_experiment_pool() -> None:
 def test_predictions_of_another_identity_are_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "predictions.parquet")
     frame = PREDICTED[PREDICTED["method"] == "icl"].drop(columns="source")
-    write(frame[PREDICTIONS.schema.names], path, PREDICTIONS, {"id": "today"})
-    assert len(read_predictions({path: "today"})) == len(frame)
-    with pytest.raises(UphillError, match="made by another config or by older code"):
-        read_predictions({path: "tomorrow"})
+    both = pd.concat([frame, frame.assign(variable="w")])
+    spec = {"settings": {"shares": {"v": {"id": "today"}, "w": {"id": "of no interest"}}}}
+    write(both[PREDICTIONS.schema.names], path, PREDICTIONS, spec)
+    assert len(read_predictions({path: {"v": "today"}})) == len(frame)
+    with pytest.raises(UphillError, match="'v' made by another config or by older code"):
+        read_predictions({path: {"v": "tomorrow"}})

@@ -115,7 +115,8 @@ def test_a_row_can_be_traced_to_items_prompts_and_versions(demo, tables: dict[st
     hardness = read(demo.folder / "results/hardness/dial.parquet", HARDNESS)
     hard = set(hardness[(hardness["variable"] == "num_steps") & (hardness["level"] == "hard")]["item_id"])
     own = predictions[
-        (predictions["train_on"] == "easy")
+        (predictions["variable"] == "num_steps")
+        & (predictions["train_on"] == "easy")
         & (predictions["train_dataset"] == "dial")
         & predictions["item_id"].isin(hard)
     ]
@@ -124,8 +125,9 @@ def test_a_row_can_be_traced_to_items_prompts_and_versions(demo, tables: dict[st
     trained = splits[(splits["role"] == "train") & (splits["train_on"] == "easy") & (splits["boot"] == 0)]
     assert (items.loc[trained["item_id"], "num_steps"] <= 2).all()
     made = made_by(demo.folder / found["source"])
-    assert made["settings"]["datasets"]["dial"]["prompt"] == "0040"
-    assert set(made["versions"]) >= {"torch", "transformers", "uphill"}
+    share = made["settings"]["shares"]["num_steps"]
+    assert share["settings"]["datasets"]["dial"]["prompt"] == "0040"
+    assert set(made["versions"][found["variable"]]) >= {"torch", "transformers", "uphill"}
     provenance = json.loads((demo.folder / "results/tables/population.provenance.json").read_text())
     assert provenance["sources"][found["source"]]["id"] == made["id"]
 

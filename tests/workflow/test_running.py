@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 from conftest import Checkout, shrink
 
-ICL = "results/predictions/icl/demo/dial/num_steps.parquet"
+from uphill.schemas import PREDICTIONS, made_by, write
+
+ICL = "results/predictions/icl/demo/dial.parquet"
 
 
 def with_icl(raw: dict[str, Any]) -> None:
@@ -58,7 +61,7 @@ def test_a_killed_job_goes_on_from_its_finished_cells(checkout: Checkout) -> Non
     kept = {path.name: path.read_bytes() for path in finished}
 
     assert checkout.snakemake("--unlock", "--configfile", config).status == 0
-    log = checkout.folder / "results/logs/predictions/icl/demo/dial/num_steps.log"
+    log = checkout.folder / "results/logs/predictions/icl/demo/dial.log"
     assert checkout.snakemake(*arguments).status == 0
     resumed = (checkout.folder / ICL).read_bytes()
     assert f"{len(kept)} of 12 cells were finished before" in log.read_text()
@@ -69,12 +72,40 @@ def test_a_killed_job_goes_on_from_its_finished_cells(checkout: Checkout) -> Non
     assert (checkout.folder / ICL).read_bytes() == resumed
 
 
+def test_a_new_variable_is_all_that_is_made_of_a_file_that_is_there(checkout: Checkout) -> None:
+    def more(raw: dict[str, Any]) -> None:
+        shrink(raw)
+        raw["population"].append(raw["population"][0] | {"variable": "answer_num_chars"})
+        raw["datasets"]["dial"]["cuts"]["answer_num_chars"] = {"bins": 3}
+
+    def less(raw: dict[str, Any]) -> None:
+        more(raw)
+        raw["population"].pop()
+
+    path = checkout.folder / "results/predictions/probe/demo/dial.parquet"
+    arguments = ["results/tables/population.csv", "--configfile"]
+    assert checkout.snakemake(*arguments, checkout.configure(less)).status == 0
+    before = pd.read_parquet(path)
+    # Marked, to be known again: a share that is kept is not computed anew.
+    marked = before.assign(prediction="kept")
+    write(marked, path, PREDICTIONS, made_by(path))
+    run = checkout.snakemake(*arguments, checkout.configure(more))
+    assert run.status == 0, run.output[-3000:]
+    after = pd.read_parquet(path)
+    assert set(after["variable"]) == {"num_steps", "answer_num_chars"}
+    assert set(after.loc[after["variable"] == "num_steps", "prediction"]) == {"kept"}
+    assert "kept" not in set(after.loc[after["variable"] == "answer_num_chars", "prediction"])
+    assert set(made_by(path)["versions"]) == {"num_steps", "answer_num_chars"}
+    levels = after[after["variable"] == "answer_num_chars"]["train_on"]
+    assert set(levels) == {"bin_01", "bin_02", "bin_03"}
+    table = pd.read_csv(checkout.folder / "results/tables/population.csv", keep_default_na=False)
+    assert {"bin_01", "bin_03", "easy", "hard"} <= set(table["test_on"])
+
+
 def test_slurm_profile_dry_runs_as_written(checkout: Checkout) -> None:
     run = checkout.snakemake("-n", "results/tables/population.csv", profile="slurm")
     assert run.status == 0, run.output[-3000:]
-    assert {"Table population", "lora with demo on dial by num_steps", "Zero-shot pass of demo over road"} < set(
-        run.jobs
-    )
+    assert {"Table population", "lora with demo on dial", "Zero-shot pass of demo over road"} < set(run.jobs)
 
 
 def test_rules_named_in_profiles_exist(checkout: Checkout) -> None:

@@ -8,12 +8,7 @@ import pytest
 REPORT = {"Report"}
 TABLES = {"Table population", "Table sgr", "Table accuracy_by_hardness"}
 FIGURES = {"Figure population", "Figure sgr", "Figure accuracy_by_hardness"}
-PROBES = {
-    "probe with demo on dial by num_steps",
-    "probe with demo on dial by question_num_words",
-    "probe with demo on road by num_steps",
-    "probe with demo on dial by all",
-}
+PROBES = {"probe with demo on dial", "probe with demo on road"}
 REDUCED = TABLES | FIGURES | REPORT
 
 
@@ -55,9 +50,9 @@ EDITS = [
     ("hardware", replace("config/hardware.yaml", "mem_mb: 1800", "mem_mb: 1900"), set()),
     ("a profile", append("profiles/slurm/config.yaml"), set()),
     ("the probe", append("src/uphill/methods/probe.py"), PROBES | {"Table all_to_all"} | REDUCED),
-    ("the LoRA recipe", append("src/uphill/engine/adapters.py"), {"lora with demo on dial by num_steps"} | REDUCED),
+    ("the LoRA recipe", append("src/uphill/engine/adapters.py"), {"lora with demo on dial"} | REDUCED),
     ("a setting of LoRA", replace("config/config.yaml", "lr: 0.002", "lr: 0.003"),
-        {"lora with demo on dial by num_steps"} | REDUCED),
+        {"lora with demo on dial"} | REDUCED),
     ("a figure", append("src/uphill/figures/sgr.py"), {"Figure sgr"} | REPORT),
     ("the report's page", append("src/uphill/report/report.html.j2"), REPORT),
     ("the statistics", append("src/uphill/stats/recovery.py"), None),
@@ -82,22 +77,22 @@ def test_a_prompt_reruns_its_dataset_only(demo_copy) -> None:  # type: ignore[no
                       'domain: road, n_items: 2000, seed: 12}\n    prompt: "0306"')  # fmt: skip
     changed(demo_copy.folder)
     jobs = set(demo_copy.snakemake("--dry-run").jobs)
-    assert {"Zero-shot pass of demo over road", "icl with demo on road by num_steps"} <= jobs
-    assert "icl with demo on dial by num_steps" in jobs  # it is also shown road's examples
-    kept = {"Zero-shot pass of demo over dial", "Questions of road", "lora with demo on dial by num_steps"}
+    assert {"Zero-shot pass of demo over road", "icl with demo on road"} <= jobs
+    assert "icl with demo on dial" in jobs  # it is also shown road's examples
+    kept = {"Zero-shot pass of demo over dial", "Questions of road", "lora with demo on dial"}
     assert not jobs & kept
 
 
 def test_tables_refuse_predictions_of_another_config(demo_copy) -> None:  # type: ignore[no-untyped-def]
     """As after a rerun that stopped half-way: old predictions, new config, and somebody who asks for the table only."""
     replace("config/config.yaml", "lr: 0.002", "lr: 0.003")(demo_copy.folder)
-    stale = "results/predictions/lora/demo/dial/num_steps.parquet"
+    stale = "results/predictions/lora/demo/dial.parquet"
     arguments = ("results/tables/population.csv", "--allowed-rules", "table")
     before = (demo_copy.folder / "results/tables/population.csv").read_bytes()
     run = demo_copy.snakemake(*arguments)
     assert run.status != 0
     assert run.errors == [
-        f"error: {stale}: made by another config or by older code; run the workflow again to remake it"
+        f"error: {stale}: 'num_steps' made by another config or by older code; run the workflow again to remake it"
     ]
     assert before  # what Snakemake removes before a run can be made again; a wrong table can not be unread
     assert not (demo_copy.folder / "results/tables/population.csv").exists()

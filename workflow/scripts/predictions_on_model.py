@@ -1,4 +1,4 @@
-"""Predictions of a method that runs the language model: every cell on one load of it."""
+"""Predictions of a method that runs the language model: every cell of every variable on one load of it."""
 
 import functools
 
@@ -7,4 +7,5 @@ from uphill.job import start
 from uphill.methods.job import run_job
 
 with start(snakemake) as job:
-    run_job(job, functools.cache(lambda: load(job.settings["model"], job.resources.pack_tokens, job.resources.gpu)))
+    model = next(iter(job.settings["shares"].values()))["settings"]["model"]
+    run_job(job, functools.cache(lambda: load(model, job.resources.pack_tokens, job.resources.gpu)))

@@ -15,6 +15,7 @@ from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import MicroBatch, schedule
 from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
 from uphill.engine.scoring import can_pack, choice_logprobs, forward, padded_logprobs
+from uphill.engine.token_dropout import TokenDropout, packed_seeds, padded_seeds
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
 from uphill.randomness import Key, keyed_torch_seed
@@ -24,8 +25,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Examples:
-    """Training items behind the prefix that they share, and the index of each one's right choice."""
+    """Training items of the fit `key`, behind the prefix that they share, and the index of each one's right choice."""
 
+    key: Sequence[Key]
     prefix: list[int]
     items: list[Branched]
     gold: Sequence[int]
@@ -36,13 +38,15 @@ class Adapters:
     """Fresh LoRA adapters on one base model. `loaded` scores with the adapter that is fitted at the moment.
 
     What the device cannot hold is computed in smaller packs, then one item at a time, then with gradient checkpointing;
-    what was learned about the device is kept from fit to fit.
+    what was learned about the device is kept from fit to fit. A fit is the same in packs of any size, but for rounding:
+    dropout is drawn for each token, and a base model that has dropout of its own is fitted without that.
     """
 
     def __init__(self, loaded: Loaded, recipe: LoraRecipe) -> None:
         self.loaded = loaded
         self.recipe = recipe
         self._peft: PeftModel | None = None
+        self._dropout = TokenDropout(recipe.dropout)
         self._pack_tokens = loaded.pack_tokens
         self._checkpointing = False
         _keep_differentiable(loaded.model)
@@ -71,7 +75,8 @@ class Adapters:
         torch.manual_seed(keyed_torch_seed("lora", *key))
         self._add()
         try:
-            self._train(_Examples(heads[0][:prefix], items, gold, packed), key)
+            with _dense(self.loaded):
+                self._train(_Examples(key, heads[0][:prefix], items, gold, packed))
             self.loaded.model.eval()
             yield self.loaded
         finally:
@@ -88,6 +93,8 @@ class Adapters:
         )
         # peft swaps modules inside the base model, so scoring goes on through the same object.
         self._peft = get_peft_model(self.loaded.model, config, low_cpu_mem_usage=False)
+        self._dropout.install(self._peft)
+        self.loaded.model.eval()
         if self._checkpointing:
             self._checkpoint()
 
@@ -99,20 +106,18 @@ class Adapters:
             self.loaded.model.gradient_checkpointing_disable()
         self.loaded.model.eval()
 
-    def _train(self, examples: _Examples, key: Sequence[Key]) -> None:
-        model = self.loaded.model
-        planned = schedule(self.recipe, [len(item.choices) for item in examples.items], key)
-        weights = [weight for weight in model.parameters() if weight.requires_grad]
+    def _train(self, examples: _Examples) -> None:
+        planned = schedule(self.recipe, [len(item.choices) for item in examples.items], examples.key)
+        weights = [weight for weight in self.loaded.model.parameters() if weight.requires_grad]
         optimiser = self._optimiser(weights)
-        model.train()
         steps = tqdm(planned.steps, desc="fitting LoRA", unit="step", leave=False, disable=None)
         for number, step in enumerate(steps):
             for group in optimiser.param_groups:
                 group["lr"] = self.recipe.lr * planned.rate(number)
             try:
                 self._gradient(examples, step, weights)
-            except ArithmeticError as error:
-                name = "/".join(map(str, key))
+            except FloatingPointError as error:
+                name = "/".join(map(str, examples.key))
                 raise UphillError(
                     f"LoRA fit {name}: the loss is {error} at step {number + 1} of {len(planned.steps)}, "
                     "expected a finite number"
@@ -140,10 +145,11 @@ class Adapters:
         try:
             for batch in step:
                 for pack in self._packs(examples, batch):
-                    loss = self._loss(examples, pack)
-                    if not loss.isfinite():
-                        raise ArithmeticError(loss.item())
-                    (loss * batch.weight).backward()
+                    with self._dropout.drawn(_seeds(examples, batch, pack).to(self.loaded.device)):
+                        loss = self._loss(examples, pack)
+                        if not loss.isfinite():
+                            raise FloatingPointError(loss.item())
+                        (loss * batch.weight).backward()
                 torch.nn.utils.clip_grad_norm_(weights, self.recipe.clip)
         except torch.OutOfMemoryError:
             return False
@@ -173,6 +179,9 @@ class Adapters:
     def _checkpoint(self) -> None:
         # Without re-entrance the frozen embeddings need no gradient.
         self.loaded.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        for module in self.loaded.model.modules():
+            # It works in training mode alone, which would turn on other modules' own dropout.
+            module.training = getattr(module, "gradient_checkpointing", False)
 
     def _loss(self, examples: _Examples, rows: list[int]) -> torch.Tensor:
         """Summed loss of some items."""
@@ -186,6 +195,26 @@ class Adapters:
             heads = [[*examples.prefix, *item.question] for item in items]
             groups = [padded_logprobs(self.loaded, head, item.choices) for head, item in zip(heads, items, strict=True)]
         return torch.stack([_nll(group, examples.gold[row]) for group, row in zip(groups, rows, strict=True)]).sum()
+
+
+@contextmanager
+def _dense(loaded: Loaded) -> Iterator[None]:
+    """Train through a dense mask: other ways to attend fill packs up with tokens that nobody asked for."""
+    before, loaded.attention = loaded.attention, "dense"
+    try:
+        yield
+    finally:
+        loaded.attention = before
+
+
+def _seeds(examples: _Examples, batch: MicroBatch, rows: list[int]) -> torch.Tensor:
+    """Seeds of dropout for the tokens of some items of a micro-batch, in the order that `Adapters._loss` reads them.
+
+    A prefix is read once for all items, so in all packs of a micro-batch it has the same masks.
+    """
+    items, prefix = [examples.items[row] for row in rows], len(examples.prefix)
+    seeds = packed_seeds(keyed_torch_seed("lora dropout", *examples.key, batch.number), prefix, rows, items)
+    return seeds if examples.packed else padded_seeds(seeds, prefix, *items)
 
 
 def _keep_differentiable(model: Any) -> None:

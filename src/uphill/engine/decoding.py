@@ -1,19 +1,25 @@
 """Decoding many rows side by side: each leaves when its answer is over, and the next comes in its place.
 
+On one GPU a step is a CUDA graph of a few fixed shapes, and the next is launched before a step's tokens are known on
+the host: a row that is over is found out a step late, and the token past its end is dropped. Elsewhere a step has the
+rows that are left, and no more.
+
 Transformers' own continuous batching (`generate_batch`) shares a prefix by whole pages only, knows of no end of an
 answer but a token, draws all samples from one generator, and is slower than `generate` on a CPU
 (benchmarks/generation.py --paged).
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import DynamicCache
 
 from uphill.engine.ending import Ending
+from uphill.engine.launching import Record, Recorded, download, upload
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import plan
 from uphill.engine.prefix_attention import Slots, Step, shared_prefix_attention
@@ -22,6 +28,9 @@ from uphill.errors import UphillError
 
 REFILL = 8
 """Rows come in when one in so many slots is free: reading a few prompts costs about a step, however few they are."""
+
+GRAIN = 64
+"""Recorded steps read rows of a multiple of so many tokens: few graphs, and little that is read for nothing."""
 
 
 @dataclass
@@ -35,6 +44,7 @@ class Row:
         head: token ids of the prompt.
         generator: what its tokens are drawn with.
         tokens: what has been generated.
+        over: whether that is all.
     """
 
     item: int
@@ -43,30 +53,44 @@ class Row:
     head: list[int]
     generator: np.random.Generator
     tokens: list[int] = field(default_factory=list)
+    over: bool = False
 
 
-def choose(rows: Sequence[Row], logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """[R] next token of each row, by logits [R, V].
+def check(rows: Sequence[Row], tokens: Sequence[int]) -> None:
+    """Refuse tokens that were chosen from no numbers.
 
     Raises:
-        UphillError: a row's logits are no numbers.
+        UphillError: a token of a row that is not over is below 0.
     """
-    tokens = next_tokens(logits, sampling, [row.generator for row in rows])
-    for row, token in zip(rows, tokens.tolist(), strict=True):
-        if token < 0:
+    for row, token in zip(rows, tokens, strict=True):
+        if token < 0 and not row.over:
             raise UphillError(f"item {row.item_id!r}: a logit is infinite or no number, expected finite numbers")
-    return tokens
 
 
 class Decoder:
-    """Rows behind a prefix of `start` tokens, whose cache is `prefix`, at most `count` at a time."""
+    """Rows of at most `width` tokens behind a prefix of `start`, whose cache is `prefix`, at most `count` at a time.
 
-    def __init__(self, loaded: Loaded, prefix: DynamicCache | None, start: int, count: int, width: int) -> None:
+    With `record` steps are recorded (see `launching`); `recorded` is what did it.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        prefix: DynamicCache | None,
+        start: int,
+        count: int,
+        width: int,
+        record: Record | None = None,
+    ) -> None:
         self.loaded = loaded
         self.start = start
-        self.slots = Slots(prefix, count, width)
         self.rows: list[Row] = []
-        self._held: list[int] = []
+        self.recorded = None if record is None else Recorded(self._pass, record)
+        self.slots = Slots(prefix, count, -(-width // GRAIN) * GRAIN if record else width)
+        self._count = count
+        self._lengths: list[int] = []
+        # What a step reads, always in the same place: each row's last token, and how many tokens it holds before that.
+        self._last, self._held = torch.zeros(2, count, dtype=torch.long, device=loaded.device)
 
     def add(self, rows: Sequence[Row]) -> None:
         """Read rows' prompts, all but the last token; prompts over the device's token budget one after another."""
@@ -78,38 +102,58 @@ class Decoder:
         # Answers to one item stand side by side, and its prompt is read once.
         items = list({row.item: row for row in rows}.values())
         heads = [row.head[self.start : -1] for row in items]
-        count, first = max(map(len, heads)), len(self.rows)
-        if count:
-            step = Step(self.slots, first, [0] * len(heads), count, self.loaded.device)
-            ids = torch.tensor([head + [0] * (count - len(head)) for head in heads], device=self.loaded.device)
+        width, first, device = max(map(len, heads)), len(self.rows), self.loaded.device
+        if width:
+            places = torch.arange(width, device=device).expand(len(heads), -1)
+            step = Step(self.slots, first, places, width)
+            ids = upload([head + [0] * (width - len(head)) for head in heads], device)
             self.loaded.model.base_model(input_ids=ids, position_ids=step.positions, use_cache=False, step=step)
         if len(items) < len(rows):
             numbers = {row.item: first + number for number, row in enumerate(items)}
             self.slots.copy([numbers[row.item] for row in rows], range(first, first + len(rows)))
-        self.rows += rows
-        self._held += [len(row.head) - self.start - 1 for row in rows]
+        self._last[first : first + len(rows)] = upload([row.head[-1] for row in rows], device)
+        self.rows = [*self.rows, *rows]  # a step that is under way keeps the list that it was launched with
+        self._lengths += [len(row.head) - self.start - 1 for row in rows]
 
     def logits(self) -> torch.Tensor:
         """[R, V] of the token after each row; what a row holds now includes its last token."""
-        device = self.loaded.device
-        step = Step(self.slots, 0, self._held, 1, device)
-        last = torch.tensor([[(row.tokens or row.head)[-1]] for row in self.rows], device=device)
-        output = self.loaded.model(input_ids=last, position_ids=step.positions, use_cache=False, step=step)
-        self._held = [held + 1 for held in self._held]
+        rows, width = len(self.rows), max(self._lengths) + 1
+        # A slot without a row reads a token that means nothing, and holds it where the next row's first will stand.
+        self._held.copy_(upload([*self._lengths, *[0] * (self._count - rows)], self.loaded.device))
+        self._lengths = [length + 1 for length in self._lengths]
+        if self.recorded is None:
+            return self._pass(rows, width)
+        size = self._count
+        while size >= 2 * rows:
+            size = (size + 1) // 2
+        return self.recorded(size, -(-width // GRAIN) * GRAIN)[:rows]
+
+    def _pass(self, rows: int, width: int) -> torch.Tensor:
+        step = Step(self.slots, 0, self._held[:rows, None], width)
+        output = self.loaded.model(
+            input_ids=self._last[:rows, None], position_ids=step.positions, use_cache=False, step=step
+        )
         logits: torch.Tensor = output.logits[:, -1]
         return logits
 
-    def remove(self, numbers: Sequence[int]) -> None:
-        """Take rows out; the last ones move to their places."""
+    def push(self, tokens: torch.Tensor) -> None:
+        """Go on with these tokens [R]; one below 0, which the host does not know of yet, counts as 0."""
+        self._last[: len(tokens)] = tokens.clamp(min=0)
+
+    def remove_over(self) -> None:
+        """Take out the rows that are over; the last ones move to their places."""
         stays = list(range(len(self.rows)))
-        for number in sorted(numbers, reverse=True):
-            stays[number] = stays[-1]
-            stays.pop()
+        for number in reversed(range(len(self.rows))):
+            if self.rows[number].over:
+                stays[number] = stays[-1]
+                stays.pop()
         moved = [(source, target) for target, source in enumerate(stays) if source != target]
         if moved:
-            self.slots.copy([source for source, _ in moved], [target for _, target in moved])
+            sources, targets = zip(*moved, strict=True)
+            self.slots.copy(sources, targets)
+            self._last[upload(targets, self.loaded.device)] = self._last[upload(sources, self.loaded.device)]
         self.rows = [self.rows[source] for source in stays]
-        self._held = [self._held[source] for source in stays]
+        self._lengths = [self._lengths[source] for source in stays]
 
 
 def decode(
@@ -120,23 +164,41 @@ def decode(
     count: int,
     ending: Ending,
     sampling: Sampling,
+    record: Record | None,
 ) -> Iterator[Row]:
     """Continue rows, at most `count` at a time, behind a shared prefix of `start` tokens; give out those that are over.
+
+    With `record` steps are recorded (see `launching`).
 
     Raises:
         UphillError: logits are no numbers.
         torch.OutOfMemoryError: so many rows do not fit the device.
     """
     width = max(len(row.head) for row in rows) - start + ending.max_new_tokens
+    decoder = Decoder(loaded, prefix, start, count, width, record)
+    waiting = deque(rows)
+    launched: deque[tuple[list[Row], Callable[[], list[Any]]]] = deque()
+    ahead = 0 if record is None else 1
     with shared_prefix_attention(loaded.model):
-        decoder = Decoder(loaded, prefix, start, count, width)
-        waiting = deque(rows)
         while waiting or decoder.rows:
             free = count - len(decoder.rows)
             if waiting and free * REFILL >= count:
                 decoder.add([waiting.popleft() for _ in range(min(free, len(waiting)))])
-            for row, token in zip(decoder.rows, choose(decoder.rows, decoder.logits(), sampling).tolist(), strict=True):
-                row.tokens.append(token)
-            over = [number for number, row in enumerate(decoder.rows) if ending.reached(row.tokens)]
-            yield from (decoder.rows[number] for number in over)
-            decoder.remove(over)
+            tokens = next_tokens(decoder.logits(), sampling, [row.generator for row in decoder.rows])
+            decoder.push(tokens)
+            launched.append((decoder.rows, download(tokens)))
+            if len(launched) > ahead:
+                yield from _over(*launched.popleft(), ending)
+                decoder.remove_over()
+
+
+def _over(rows: Sequence[Row], chosen: Callable[[], list[int]], ending: Ending) -> Iterator[Row]:
+    """Give rows the tokens that a step chose; those that this ends."""
+    tokens = chosen()
+    check(rows, tokens)
+    for row, token in zip(rows, tokens, strict=True):
+        if not row.over:
+            row.tokens.append(token)
+            row.over = ending.reached(row.tokens)
+            if row.over:
+                yield row

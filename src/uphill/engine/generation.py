@@ -24,21 +24,20 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from uphill.engine.decoding import Decoder, Row, choose, decode
+from uphill.engine.decoding import Decoder, Row, check, decode
 from uphill.engine.ending import Ending, Rule
+from uphill.engine.launching import AGREEMENT_NATS, HALF_PRECISION_NATS, recorder
 from uphill.engine.loading import Loaded
 from uphill.engine.packed import read_prefix
 from uphill.engine.packing import shared_prefix
 from uphill.engine.prefix_attention import shared_prefix_attention
-from uphill.engine.sampling import GREEDY, Sampling
+from uphill.engine.sampling import GREEDY, Sampling, next_tokens
 from uphill.engine.tokens import encode_prompts
 from uphill.errors import UphillError
 from uphill.prompts.extraction import answer_end
 
 log = logging.getLogger(__name__)
 
-AGREEMENT_NATS = {torch.float32: 1e-3}
-HALF_PRECISION_NATS = 0.5
 _agreed: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 """Models whose decoding was compared with a plain pass, and whether it was the same."""
 
@@ -137,19 +136,26 @@ def _check_room(loaded: Loaded, heads: list[list[int]], names: list[str], max_ne
             )
 
 
+def shared_start(loaded: Loaded, heads: Sequence[Sequence[int]]) -> int:
+    """How many tokens are read for all prompts; on a GPU a multiple of 16, which its matrix products are made for."""
+    start = shared_prefix(heads)
+    return start - start % 16 if loaded.device.type == "cuda" else start
+
+
 def _way(loaded: Loaded, heads: list[list[int]], ending: Ending, sampling: Sampling) -> Way:
     """Side by side behind the shared prefix, for a model that can; else transformers' own way."""
     longest = max(map(len, heads)) + ending.max_new_tokens
     if longest > loaded.span:
         log.warning("%d tokens, beyond the model's sliding window of %d: taking the plain path", longest, loaded.span)
         return partial(_plain, loaded, ending, sampling)
-    start = shared_prefix(heads)
+    start = shared_start(loaded, heads)
     prefix = read_prefix(loaded, heads[0][:start])
     if loaded.model not in _agreed:
         _agreed[loaded.model] = _agrees(loaded, [min(heads, key=len), max(heads, key=len)], start, prefix)
     if not _agreed[loaded.model]:
         return partial(_plain, loaded, ending, sampling)
-    return lambda rows, count: decode(loaded, rows, prefix, start, count, ending, sampling)
+    record = recorder(loaded.model)
+    return lambda rows, count: decode(loaded, rows, prefix, start, count, ending, sampling, record)
 
 
 def _agrees(loaded: Loaded, heads: list[list[int]], start: int, prefix: DynamicCache | None) -> bool:
@@ -183,7 +189,8 @@ class _Choose(LogitsProcessor):  # type: ignore[misc]
         self._rows, self._sampling = rows, sampling
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 - its interface
-        tokens = choose(self._rows, scores, self._sampling)
+        tokens = next_tokens(scores, self._sampling, [row.generator for row in self._rows])
+        check(self._rows, tokens.tolist())
         return torch.full_like(scores, -math.inf).scatter(-1, tokens[:, None], 0.0)
 
 

@@ -14,10 +14,14 @@ EFFECTIVE_BATCH = 50
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Items whose summed loss, times `weight`, is added to the gradient before the gradient's norm is clipped."""
+    """Items whose summed loss, times `weight`, is added to the gradient before the gradient's norm is clipped.
+
+    `number` counts the micro-batches of a fit.
+    """
 
     rows: list[int]
     weight: float
+    number: int
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ def _by_items(recipe: LoraRecipe, choices: Sequence[int], key: Sequence[Key]) ->
     """One batch of `batch_items` a step; the last step has the final rate."""
     epochs = _epochs(recipe, updates=-(-len(choices) // recipe.batch_items))
     batches = _batches(len(choices), recipe.batch_items, epochs, key)
-    return Schedule([[MicroBatch(rows, 1 / len(rows))] for rows in batches], max(1, len(batches) - 1))
+    steps = [[MicroBatch(rows, 1 / len(rows), number)] for number, rows in enumerate(batches)]
+    return Schedule(steps, max(1, len(batches) - 1))
 
 
 def _published(recipe: LoraRecipe, choices: Sequence[int], key: Sequence[Key]) -> Schedule:
@@ -57,8 +62,8 @@ def _published(recipe: LoraRecipe, choices: Sequence[int], key: Sequence[Key]) -
     epochs = _epochs(recipe, updates=-(-n_items // effective))
     batches = [
         # The mean over its items, divided by the micro-batches of a step, times the share of `room` that it fills.
-        MicroBatch(rows, sum(choices[row] for row in rows) / room / gathered / len(rows))
-        for rows in _batches(n_items, micro, epochs, key)
+        MicroBatch(rows, sum(choices[row] for row in rows) / room / gathered / len(rows), number)
+        for number, rows in enumerate(_batches(n_items, micro, epochs, key))
     ]
     steps = [batches[end - gathered : end] for end in range(gathered, len(batches) + 1, gathered)]
     per_epoch = len(batches) // epochs

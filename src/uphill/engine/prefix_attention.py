@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from transformers import AttentionInterface, DynamicCache
 
+from uphill.engine.launching import upload
+
 NAME = "uphill_shared_prefix"
 
 
@@ -39,24 +41,30 @@ class Slots:
 
     def copy(self, sources: Sequence[int], targets: Sequence[int]) -> None:
         """Write rows `sources`, as they are before, over rows `targets`."""
+        if not self._layers:
+            return
+        device = self._layers[min(self._layers)][0].device
+        read, written = upload([list(sources), list(targets)], device)
         for layer in self._layers.values():
             for held in layer:
-                held[list(targets)] = held[list(sources)]
+                held[written.to(held.device)] = held[read.to(held.device)]
 
 
 class Step:
-    """A pass over Q more tokens of each of R rows, those from `first` on, which hold `lengths` tokens by now.
+    """A pass over Q more tokens of each of R rows, those from `first` on; `places` [R, Q] is where each goes.
 
     A row with fewer than Q is padded at its end: its later tokens are written over the padding, unseen until then.
+    Places are below `width`; beyond it nothing is read.
     """
 
-    def __init__(self, slots: Slots, first: int, lengths: Sequence[int], count: int, device: torch.device) -> None:
+    def __init__(self, slots: Slots, first: int, places: torch.Tensor, width: int) -> None:
         self.slots = slots
-        self.width = max(lengths) + count
-        self._rows = slice(first, first + len(lengths))
-        # [R, Q] where in its row a token goes; [R, 1, Q, width] what it does not see.
-        self._places = torch.tensor(lengths, device=device)[:, None] + torch.arange(count, device=device)
-        self._unseen = (torch.arange(self.width, device=device) > self._places[..., None])[:, None]
+        self._width = width
+        self._rows = slice(first, first + len(places))
+        self._places = places
+        self._every = torch.arange(first, first + len(places), device=places.device)[:, None]
+        # [R, 1, Q, width] what a token does not see.
+        self._unseen = (torch.arange(width, device=places.device) > places[..., None])[:, None]
 
     @property
     def positions(self) -> torch.Tensor:
@@ -66,11 +74,10 @@ class Step:
     def read(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Put the new tokens' keys and values, [R, heads, Q, size], in their places; what the rows hold now."""
         found = []
-        places = self._places.to(key.device)
-        every = torch.arange(self._rows.start, self._rows.stop, device=key.device)[:, None]
+        places, every = self._places.to(key.device), self._every.to(key.device)
         for held, new in zip(self.slots.layer(layer, key), (key, value), strict=True):
             held[every, :, places] = new.transpose(1, 2)
-            found.append(held[self._rows, :, : self.width])
+            found.append(held[self._rows, :, : self._width])
         return found[0], found[1]
 
     def hide(self, scores: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from uphill.engine.launching import upload
 from uphill.errors import UphillError
 from uphill.randomness import Key, keyed_rng
 
@@ -49,8 +50,8 @@ def next_tokens(logits: torch.Tensor, sampling: Sampling, generators: Sequence[n
     """[R] next token of each row, from logits [R, V]; -1 where the largest logit is no finite number."""
     highest, tokens = logits.max(-1)
     if sampling.temperature:
-        draws = torch.tensor([generator.random() for generator in generators], dtype=torch.float64)
-        tokens = _drawn(probabilities(logits, sampling), draws.to(logits.device))
+        draws = upload([generator.random() for generator in generators], logits.device, torch.float64)
+        tokens = _drawn(probabilities(logits, sampling), draws)
     return torch.where(highest.isfinite(), tokens, -1)
 
 

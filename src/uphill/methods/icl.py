@@ -5,12 +5,11 @@ With k = 0 and `cot` it is the unsupervised baseline of a generative dataset. (H
 
 from functools import partial
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from uphill.methods.task import Cell, Predicted, Task, chosen, question_of, rectangle
-from uphill.prompts import assemble, extract_answer, same_answer
+from uphill.methods.task import Cell, Predicted, Task, chosen, question_of, rectangle, written
+from uphill.prompts import assemble
 
 RUNS_MODEL = True
 READS_RESPONSES = False
@@ -85,13 +84,4 @@ def _generated(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str], 
 
     loaded, ids = task.open_model(), [str(item) for item in items.index]
     texts = generate(loaded, prompts, task.target.max_new_tokens, settings.batch, desc=cell.name, item_ids=ids)
-    answers = [extract_answer(text) for text in texts]
-    return pd.DataFrame(
-        {
-            "item_id": items.index,
-            "correct": [same_answer(answer, gold) for answer, gold in zip(answers, items["answer_text"], strict=True)],
-            # A generated answer has no probability of the gold one beside it.
-            "p_gold": np.nan,
-            "prediction": answers,
-        }
-    )
+    return written(items, texts)

@@ -1,23 +1,79 @@
-"""A prediction job: from files to a task, through the method, to one file of predictions."""
+"""A prediction job: from files to a task for each variable, through the method, to one file of predictions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from uphill import registry
+from uphill.errors import UphillError
+from uphill.identity import versions
 from uphill.job import Job
 from uphill.methods.task import Source, Task, run
-from uphill.schemas import ITEMS, PREDICTIONS, SPLITS, read, write_arrow
+from uphill.schemas import ITEMS, PREDICTIONS, SPLITS, made_by, read, read_arrow, write_arrow
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
 
+Share = Mapping[str, Any]
+"""The spec of what the job predicts for one variable."""
+
 
 def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
-    """Make every cell of the job's method and write them to its output."""
-    settings = job.settings
-    method = registry.load("uphill.methods", settings["kind"], "predict")
-    recipe = registry.settings_of(method, settings["settings"])
-    sources = {name: _source(job, number, name) for number, name in enumerate(settings["datasets"])}
+    """Bring the job's output up to date: make what is missing of each variable, keep the rest as it is."""
+    before = _Before.read(job.output[0])
+    tables, made_with = [], {}
+    with ExitStack() as unfinished:
+        for variable, share in job.settings["shares"].items():
+            table = before.rows(variable, share)
+            if table is None:
+                parts = unfinished.enter_context(job.parts(PREDICTIONS, share["id"]))
+                method = registry.load("uphill.methods", share["settings"]["kind"], "predict")
+                recipe = registry.settings_of(method, share["settings"]["settings"])
+                table = run(_task(job, share["settings"], recipe, open_model), method, recipe, parts)
+                made_with[variable] = versions()
+            else:
+                made_with[variable] = before.versions[variable]
+            tables.append(table)
+        write_arrow(pa.concat_tables(tables), job.output[0], PREDICTIONS, {**job.spec, "versions": made_with})
+
+
+class _Before:
+    """What the output held before: the rows of each variable, what made them, and with which versions."""
+
+    def __init__(self, table: pa.Table | None, made: Mapping[str, Any]) -> None:
+        self._table = table
+        self._shares = made.get("settings", {}).get("shares", {})
+        self.versions: Mapping[str, Any] = made.get("versions", {})
+
+    @classmethod
+    def read(cls, path: str) -> "_Before":
+        if not Path(path).is_file():
+            return cls(None, {})
+        try:
+            return cls(read_arrow(path, PREDICTIONS), made_by(path))
+        except UphillError:
+            # Damaged, or of an older layout: made again.
+            return cls(None, {})
+
+    def rows(self, variable: str, share: Share) -> pa.Table | None:
+        """A variable's rows, if what made them is what would make them today."""
+        if self._table is None or self._shares.get(variable, {}).get("id") != share["id"]:
+            return None
+        return self._table.filter(pc.equal(self._table["variable"], variable)).replace_schema_metadata(None)
+
+
+def no_model() -> "Loaded":
+    """For methods that say they load none."""
+    raise AssertionError("this method declares RUNS_MODEL = False")
+
+
+def _task(job: Job, settings: Mapping[str, Any], recipe: object, open_model: "Callable[[], Loaded]") -> Task:
+    sources = {name: _source(job, settings, name) for name in settings["datasets"]}
     target = next(iter(sources.values()))
     cot = bool(getattr(recipe, "cot", False))
     columns: dict[str, Any] = {
@@ -27,7 +83,7 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
         "cot": cot,
         "prompt": target.prompt_format(cot).template,
     }
-    task = Task(
+    return Task(
         target=target,
         sources=[sources[name] for name in settings["sources"]],
         variable=settings["variable"],
@@ -35,26 +91,24 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
         open_model=open_model,
         columns=columns,
     )
-    with job.parts(PREDICTIONS) as parts:
-        write_arrow(run(task, method, recipe, parts), job.output[0], PREDICTIONS, job.made_by)
 
 
-def no_model() -> "Loaded":
-    """For methods that say they load none."""
-    raise AssertionError("this method declares RUNS_MODEL = False")
-
-
-def _source(job: Job, number: int, name: str) -> Source:
-    """Dataset `number` of the job: its inputs come in the same order as its settings."""
-    shards = list(job.input.get("responses", []))
-    each = len(shards) // len(job.settings["datasets"])
-    asked = job.settings["datasets"][name]
+def _source(job: Job, settings: Mapping[str, Any], name: str) -> Source:
+    asked, variable = settings["datasets"][name], settings["variable"]
     return Source(
         name=name,
-        items=read(job.input.questions[number], ITEMS).set_index("item_id"),
-        splits=read(job.input.splits[number], SPLITS),
+        items=_items(_named(job.input.questions, f"/{name}.parquet")),
+        splits=read(_named(job.input.splits, f"/{name}/{variable}.parquet"), SPLITS),
         prompt=asked["prompt"],
         cot_prompt=asked["cot_prompt"],
         max_new_tokens=asked["max_new_tokens"],
-        shards=shards[number * each : (number + 1) * each],
+        shards=[path for path in job.input.get("responses", []) if f"/{name}/shard-" in path],
     )
+
+
+def _items(path: str) -> pd.DataFrame:
+    return read(path, ITEMS).set_index("item_id")
+
+
+def _named(paths: list[str], end: str) -> str:
+    return next(path for path in paths if path.endswith(end))

@@ -1,27 +1,37 @@
-"""LoRA on the multiple-choice objective: softmax over the choices' summed log-probabilities (Hase et al. 2024).
+"""LoRA (Hase et al. 2024): one base model, a fresh adapter for each cell, evaluated with zero-shot prompts.
 
-One base model, a fresh adapter for each cell, evaluated with zero-shot prompts through the packed scorer.
+Fitted to the choices, by a softmax over their summed log-probabilities, and scored; or, with `cot`, fitted to the gold
+reasoning and answer as one text, and its answers generated.
 """
+
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
-from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle
+from uphill.errors import UphillError
+from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
+
+if TYPE_CHECKING:
+    from uphill.engine.loading import Loaded
+    from uphill.engine.tokens import Prompt
 
 RUNS_MODEL = True
 READS_RESPONSES = False
 
 
 class Settings(LoraRecipe):
-    """The recipe, and how many items it is fitted to."""
+    """The recipe, how many items it is fitted to, and whether to their reasoning."""
 
     n_train: int = Field(160, ge=1, description="Training items.")
+    cot: bool = Field(False, description="Trains on reasoning and answer, and the answer is generated.")
+    batch: int = Field(64, ge=1, description="Prompts continued side by side when the answer is generated.")
 
 
-def misfit(settings: Settings, generative: bool) -> str | None:  # noqa: ARG001 - the interface
-    """The objective needs choices."""
-    return "it needs choices" if generative else None
+def misfit(settings: Settings, generative: bool) -> str | None:
+    """Scoring needs choices; generated answers can be read off any item."""
+    return "it needs choices, unless cot is on" if generative and not settings.cot else None
 
 
 def cells(task: Task, settings: Settings) -> list[Cell]:
@@ -30,22 +40,51 @@ def cells(task: Task, settings: Settings) -> list[Cell]:
 
 
 def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
-    """Fit an adapter for each cell, and score its test items with it."""
-    from uphill.engine.adapters import Adapters
-    from uphill.engine.scoring import score
-    from uphill.engine.tokens import Prompt
+    """Fit an adapter for each cell, and ask its test items with it.
 
-    def prompts(source: Source, items: pd.DataFrame) -> list[Prompt]:
-        asked = source.prompt_format(cot=False)
-        rows = items.reset_index().to_dict("records")
-        return [Prompt(row["item_id"], asked.query(question_of(row)), list(row["choices"])) for row in rows]
+    Raises:
+        UphillError: `cot` is on, and a training item has no reasoning.
+    """
+    from uphill.engine.adapters import Adapters
 
     if not cells:
         return
     adapters = Adapters(task.open_model(), settings)
     for cell in cells:
         training, items = task.train_items(cell), task.test_items(cell)
-        gold = training["answer_idx"].astype(int).tolist()
-        with adapters.fitted(prompts(task.source(cell), training), gold, task.key(cell)) as loaded:
-            scores = [found.logprob for found in score(loaded, prompts(task.target, items), desc=cell.name)]
-        yield cell, chosen(items, rectangle(scores))
+        if settings.cot:
+            _check_reasoning(task.source(cell).name, training)
+        # With reasoning there is one text to learn, the first.
+        gold = [0] * len(training) if settings.cot else training["answer_idx"].astype(int).tolist()
+        with adapters.fitted(_prompts(task.source(cell), training, settings.cot), gold, task.key(cell)) as loaded:
+            frame = _answered(loaded, task.target, items, settings, cell.name)
+        yield cell, frame
+
+
+def _check_reasoning(dataset: str, items: pd.DataFrame) -> None:
+    bare = items.index[items["reasoning"] == ""]
+    if len(bare):
+        raise UphillError(f"{dataset}: item {bare[0]!r} has no reasoning, expected some, to train on it with cot")
+
+
+def _prompts(source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
+    """Items in their zero-shot form, before their choices or their gold solution."""
+    from uphill.engine.tokens import Prompt
+
+    asked = source.prompt_format(cot)
+    questions = [(str(row["item_id"]), question_of(row)) for row in items.reset_index().to_dict("records")]
+    return [
+        Prompt(item_id, asked.query(question), [asked.solution(question)] if cot else list(question.choices))
+        for item_id, question in questions
+    ]
+
+
+def _answered(loaded: "Loaded", target: Source, items: pd.DataFrame, settings: Settings, desc: str) -> pd.DataFrame:
+    from uphill.engine.generation import generate
+    from uphill.engine.scoring import score
+
+    prompts = _prompts(target, items, settings.cot)
+    if not settings.cot:
+        return chosen(items, rectangle([found.logprob for found in score(loaded, prompts, desc=desc)]))
+    texts, ids = [prompt.text for prompt in prompts], [prompt.item_id for prompt in prompts]
+    return written(items, generate(loaded, texts, target.max_new_tokens, settings.batch, desc, item_ids=ids))

@@ -1,7 +1,7 @@
 """What a method is given, what it gives back, and the resumable run of its cells."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from uphill.parts import Parts
-from uphill.prompts import PromptFormat, Question
+from uphill.prompts import PromptFormat, Question, extract_answer, same_answer
 from uphill.responses import ResponseTable, log_sum_exp
 from uphill.schemas import PREDICTIONS, UNSUPERVISED
 
@@ -156,6 +156,20 @@ def chosen(items: pd.DataFrame, logprob: NDArray[np.float64]) -> pd.DataFrame:
             "correct": best == gold,
             "p_gold": np.exp(own - log_sum_exp(logprob)),
             "prediction": [choices[index] for choices, index in zip(items["choices"], best, strict=True)],
+        }
+    )
+
+
+def written(items: pd.DataFrame, texts: Iterable[str]) -> pd.DataFrame:
+    """Predictions of N items, indexed by item_id, from the text that the model wrote for each."""
+    answers = [extract_answer(text) for text in texts]
+    return pd.DataFrame(
+        {
+            "item_id": items.index,
+            "correct": [same_answer(answer, gold) for answer, gold in zip(answers, items["answer_text"], strict=True)],
+            # A generated answer has no probability of the gold one beside it.
+            "p_gold": np.nan,
+            "prediction": answers,
         }
     )
 

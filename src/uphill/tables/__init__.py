@@ -14,13 +14,12 @@ def write(job: Job) -> None:
     Raises:
         UphillError: a file of predictions was made by another config or other code.
     """
-    settings, expected = job.settings, job.spec["upstream"]
-    sources = {path: expected[path] for path in job.input.predictions}
-    predictions = read_predictions(sources)
+    settings = job.settings
+    predictions = read_predictions(settings["shares"])
     hardness = read_hardness({_dataset(path): path for path in job.input.hardness})
     study = Study(settings["unsupervised"], settings["draws"], settings["level"], settings["seed"])
     write_table(_reduce(settings["table"], predictions, hardness, study), job.output.table)
-    write_provenance(job.output.provenance, job.made_by, sources)
+    write_provenance(job.output.provenance, job.made_by, settings["shares"])
 
 
 def _dataset(path: str) -> str:

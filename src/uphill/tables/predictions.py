@@ -1,7 +1,7 @@
 """Reading predictions for a table: only those that today's config and code would make."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,25 @@ CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "n
 """Columns that together name a training condition; its boots are columns of one matrix."""
 
 
-def read_predictions(expected: Mapping[str, str]) -> pd.DataFrame:
+def read_predictions(expected: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """All predictions of a table, with the file each row is from in the column `source`.
 
     Args:
-        expected: file -> the identity that it must record.
+        expected: file -> variable -> the identity that its share must record; other variables are left out.
 
     Raises:
-        UphillError: a file was made by another config or by other code, as after a half-finished rerun.
+        UphillError: a share was made by another config or by other code, as after a half-finished rerun.
     """
     frames = []
-    for path, identity in expected.items():
-        if made_by(path)["id"] != identity:
-            raise UphillError(f"{path}: made by another config or by older code; run the workflow again to remake it")
-        frames.append(read(path, PREDICTIONS).assign(source=path))
+    for path, shares in expected.items():
+        recorded = made_by(path)["settings"]["shares"]
+        for variable, identity in shares.items():
+            if recorded.get(variable, {}).get("id") != identity:
+                raise UphillError(
+                    f"{path}: {variable!r} made by another config or by older code; run the workflow again to remake it"
+                )
+        frame = read(path, PREDICTIONS)
+        frames.append(frame[frame["variable"].isin(set(shares))].assign(source=path))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -50,7 +55,7 @@ def write_table(table: pd.DataFrame, path: str) -> None:
         table.to_csv(temporary, index=False, float_format="%.6f")
 
 
-def write_provenance(path: str, spec: Mapping[str, Any], sources: Mapping[str, str]) -> None:
+def write_provenance(path: str, spec: Mapping[str, Any], sources: Iterable[str]) -> None:
     """Write what a table was made from, beside it: the table's spec, and that of every file it reads."""
     content = {"spec": dict(spec), "sources": {source: made_by(source) for source in sources}}
     with written_whole(path) as temporary:

@@ -59,19 +59,20 @@ class Series:
     name: str
     points: list[Point]
 
-    def _columns(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def columns(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sizes, and median seconds."""
         return np.array([float(point.size) for point in self.points]), np.array([point.median for point in self.points])
 
     @property
     def slope(self) -> float:
         """Of log time over log size."""
-        sizes, seconds = self._columns()
+        sizes, seconds = self.columns()
         return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
     @property
     def straight(self) -> float:
         """R2 of time over size."""
-        return float(np.corrcoef(*self._columns())[0, 1] ** 2)
+        return float(np.corrcoef(*self.columns())[0, 1] ** 2)
 
 
 def prompts(items: int, prefix: int, choices: int, question: int = 40, answer: int = 6) -> list[Prompt]:
@@ -143,14 +144,15 @@ def report(found: list[Series]) -> None:
 
 
 def draw(found: list[Series], path: Path) -> None:
-    """One panel a series, both axes logarithmic, with the fitted line."""
-    figure, panels = pyplot.subplots(1, len(found), figsize=(3 * len(found), 3), layout="constrained")
-    for axis, panel in zip(found, panels, strict=True):
-        sizes = np.array([point.size for point in axis.points])
-        panel.loglog(sizes, [1e3 * point.median for point in axis.points], "o")
-        middle = np.exp(np.mean(np.log([1e3 * point.median for point in axis.points])))
-        panel.loglog(sizes, middle * (sizes / np.exp(np.mean(np.log(sizes)))) ** axis.slope, "-")
-        panel.set(title=f"slope {axis.slope:.2f}", xlabel=axis.name, ylabel="CPU ms")
+    """One panel a series, with the straight line through it."""
+    figure, panels = pyplot.subplots(2, -(-len(found) // 2), figsize=(9, 5), layout="constrained")
+    for axis, panel in zip(found, panels.flat, strict=True):
+        sizes, seconds = axis.columns()
+        panel.plot(sizes, 1e3 * seconds, "o")
+        panel.axline((0, 1e3 * np.polyfit(sizes, seconds, 1)[1]), slope=1e3 * np.polyfit(sizes, seconds, 1)[0])
+        panel.set(
+            title=f"slope of logs {axis.slope:.2f}", xlabel=axis.name, ylabel="CPU ms", xlim=(0, None), ylim=(0, None)
+        )
     figure.savefig(path, dpi=120)
 
 

@@ -17,6 +17,7 @@ Padded runs read fewer items, and are compared by time an item. On a CPU times a
 
 import argparse
 import itertools
+import logging
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -103,6 +104,7 @@ def exact(asked: list[Any], words: Any, device: str) -> None:
         say(f"       {'bfloat16 padded':<34} mean {rounded.mean():.2e}  max {rounded.max():.2e}")
         for other, prefix in HALF_VARIANTS:
             _print_difference(f"bfloat16 {other} {prefix}", half, items, right, other, prefix, False)
+        _print_chosen(half, items, right)
 
 
 def _exact_variants(kind: str, device: str) -> Iterator[tuple[attention.Attention, str, bool]]:
@@ -123,6 +125,14 @@ def _print_difference(
         say(f"       {name:<34} mean {apart.mean():.2e}  max {apart.max():.2e}")
     except Exception as error:  # a kernel that this machine lacks must not end the rest
         say(f"       {name:<34} fails: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+
+
+def _print_chosen(half: Loaded, items: list[Prompt], right: Any) -> None:
+    """The way that the library settles on by itself; its reasons to leave one are logged."""
+    chosen = replace(half, attention="blocks", compiled=True, packed=None)
+    apart = np.abs(np.array(packed(chosen, items)) - right)
+    way = f"{chosen.attention}{', compiled' if chosen.compiled else ''}" if chosen.packed else "padded"
+    say(f"       {'bfloat16 chosen: ' + way:<34} mean {apart.mean():.2e}  max {apart.max():.2e}")
 
 
 @contextmanager
@@ -360,6 +370,7 @@ def main() -> None:
     cuda = asked.device == "cuda"
     if not cuda:
         torch.set_num_threads(1)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
     questions = made.questions(asked.data)
     words = made.tokenizer(questions)
     # Each of the many variants here is compiled for; a run of the library compiles for one.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from engine_models import BLOCKS, WIDTH, assert_same_states, naive_scores, tiny, words
+from engine_models import BLOCKS, WIDTH, WINDOW, assert_same_states, naive_scores, tiny, words
 
 from uphill.engine.asking import ask
 from uphill.engine.hidden import default_layers
@@ -235,3 +235,14 @@ def test_softmax_neither_overflows_nor_underflows() -> None:
     share = 1 / (1 + np.exp(-1))
     np.testing.assert_allclose(found, [[share, 1 - share, 0], [1 / 3] * 3], rtol=1e-12)
     np.testing.assert_allclose(log_sum_exp(np.array([-2000.0, -2000.0])), -2000 + np.log(2), rtol=1e-15)
+
+
+def test_an_item_that_does_not_fit_ends_the_job_before_its_first_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = tiny()
+    counter = Counter(loaded, monkeypatch)
+    prompts = [Prompt("short", "w1", ["w2", "w3"]), Prompt("long", "w1 " * WINDOW, ["w2"])]
+    with pytest.raises(UphillError, match="'long'"):
+        next(respond(loaded, prompts, None, 2, parts_in(tmp_path)))
+    assert counter.count == 0

@@ -157,7 +157,7 @@ def test_report_is_one_self_contained_page(demo) -> None:  # type: ignore[no-unt
     links = _Links()
     links.feed(page)
     assert links.outside == []
-    assert links.images == 3
+    assert links.images == 6  # three of them correlations, one a dataset
     for shown in ("Supervision Gap Recovered", "easy_max", "transformers", "Rank correlations", "road_written"):
         assert shown in page
 

@@ -44,12 +44,26 @@ class PackMask(BlockMask):
     ndim = 4  # GPT-2 asks
     prefix: list[tuple[torch.Tensor, torch.Tensor]]
     joined: bool
+    until: torch.Tensor
+    copies: dict[torch.device, "PackMask"]
+
+    def to(self, device: torch.device | str | int) -> "PackMask":
+        """The mask for layers on another device, made once; layers' own parts of the prefix are there already."""
+        place = torch.zeros(0, device=device).device
+        if place == self.until.device:
+            return self
+        if place not in self.copies:
+            self.copies[place] = _pack_mask(self.until.to(place), self.prefix, self.joined)
+        return self.copies[place]
 
 
 def pack_mask(until: torch.Tensor, cache: DynamicCache | None, joined: bool = False) -> PackMask:
     """The block mask [T, T] of a pack of whole blocks, or [T, prefix + T] where each layer joins the two."""
-    rows = len(until)
-    prefix = [] if cache is None else [(layer.keys, layer.values) for layer in cache.layers]
+    return _pack_mask(until, [] if cache is None else [(layer.keys, layer.values) for layer in cache.layers], joined)
+
+
+def _pack_mask(until: torch.Tensor, prefix: list[tuple[torch.Tensor, torch.Tensor]], joined: bool) -> PackMask:
+    given, rows = until, len(until)
     ahead = prefix[0][0].shape[-2] if prefix and joined else 0
     first = torch.arange(rows, device=until.device)
     if ahead:
@@ -73,7 +87,7 @@ def pack_mask(until: torch.Tensor, cache: DynamicCache | None, joined: bool = Fa
     mask = PackMask.from_kv_blocks(
         *_listed(seen & ~full), *_listed(full), BLOCK_SIZE=BLOCK, mask_mod=sees, seq_lengths=(rows, ahead + rows)
     )
-    mask.prefix, mask.joined = prefix, joined
+    mask.prefix, mask.joined, mask.until, mask.copies = prefix, joined, given, {}
     return mask
 
 

@@ -34,7 +34,7 @@ def _batch_logprobs(loaded: Loaded, sequences: Sequence[tuple[Sequence[int], Seq
     """[N] summed log-probability of each answer behind its prompt, by the model's own logits.
 
     Padding stands at the right, where a causal model never looks, so that it needs no mask, which would cost it its
-    fastest attention. Logits are asked for from the first answer to the last.
+    fastest attention. Logits are asked for from the first answer on.
     """
     width = max(len(head) + len(choice) for head, choice in sequences)
     first = min(len(head) for head, _ in sequences) - 1
@@ -44,7 +44,7 @@ def _batch_logprobs(loaded: Loaded, sequences: Sequence[tuple[Sequence[int], Seq
     logits = loaded.model(
         input_ids=ids.to(loaded.device),
         use_cache=False,
-        logits_to_keep=torch.arange(first, width - 1).to(loaded.device),
+        logits_to_keep=width - first,
     ).logits
     rows = [row for row, (_, choice) in enumerate(sequences) for _ in choice]
     places = [len(head) - 1 - first + place for head, choice in sequences for place in range(len(choice))]

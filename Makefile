@@ -10,7 +10,7 @@ UV_VERSION := 0.13.8
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo install dev test test-fast lint format lock docs demo-model clean
+.PHONY: demo install dev test test-fast lint format lock docs demo-model bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@echo "Running the embedded default: some 50 jobs, a few minutes; nothing to do the second time"
@@ -59,6 +59,13 @@ docs: install  ## config/schema.json and config/README.md, from the config's mod
 demo-model: install  ## train the shipped demo model again: minutes on a GPU, more than a day without
 	$(BIN)/snakemake --profile profiles/local demo_model
 	cp results/demo_model/* resources/demo-model/
+
+bench-gpu: install  ## what benchmarks/RESULTS.md says of a GPU; DATA is a folder with arc/ARC-Easy-Test.jsonl
+	$(BIN)/python benchmarks/scoring.py --data $(DATA) --device cuda --shape llama-7b
+	$(BIN)/python benchmarks/generation.py --device cuda --shape llama-7b --items 128 --batch 64
+	$(BIN)/python benchmarks/lora.py --device cuda --shape llama-7b
+	$(BIN)/python benchmarks/lora.py --device cuda --shape llama-7b --quantization 8bit
+	$(BIN)/python benchmarks/probes.py --device cuda
 
 lock:  ## pin today's versions; uv must be installed
 	uv pip compile --upgrade --quiet --python-version 3.11 --no-header --no-annotate envs/requirements.in -o envs/gpu.lock

@@ -7,7 +7,8 @@ Two values, named apart:
   whole hardness pool are sent one after the other, each with a model trained on those before (Voita and Titov 2020).
 
 p(gold) is the gold choice's share among an item's choices. Of a written answer it is the mean probability (geometric)
-of a token of the gold solution, since that of a whole solution is as good as 0; its bits are those of all tokens.
+of a token of the gold solution, since that of a whole solution is as good as 0; its bits are those of all tokens. The
+mean forgets the length: a long solution whose every token is easy scores low, where its bits are many.
 """
 
 from collections.abc import Sequence

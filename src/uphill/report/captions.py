@@ -33,7 +33,6 @@ FIGURES = {
 }
 _TITLES = {
     "n_test": "test items",
-    "dropped": "examples dropped",
     "n_train": "training items",
     "n_items": "items",
     "train_dataset": "trained on data of",
@@ -63,7 +62,7 @@ class _Columns:
     )
     percents: frozenset[str] = frozenset({"accuracy", "gain", "easy", "hard", "unsupervised"})
     hidden: frozenset[str] = frozenset(
-        {"source", "noise_p", "low", "high", "gain_low", "gain_high", "sgr_low", "sgr_high"}
+        {"source", "noise_p", "dropped", "low", "high", "gain_low", "gain_high", "sgr_low", "sgr_high"}
     )
 
     def title(self, column: str) -> str:

@@ -169,6 +169,8 @@ class Config(Entry):
         for number, row in enumerate(self.population):
             for method in row.methods:
                 self._method_fits(f"population.{number}.methods", method, row.dataset)
+                for source in row.train_from:
+                    self._reasoning_is_asked_for(method, source)
         for number, pair in enumerate(self.all_to_all):
             for method in pair.methods:
                 self._method_fits(f"all_to_all.{number}.methods", method, pair.dataset)
@@ -184,7 +186,10 @@ class Config(Entry):
                 f"methods.{method} trains on {self.n_train(method)} items, expected at most splits.n_train "
                 f"({self.splits.n_train})"
             )
-        if getattr(settings, "cot", False) and self.datasets[dataset].cot_prompt is None:
+        self._reasoning_is_asked_for(method, dataset)
+
+    def _reasoning_is_asked_for(self, method: str, dataset: str) -> None:
+        if getattr(self.method_settings(method), "cot", False) and self.datasets[dataset].cot_prompt is None:
             raise ValueError(f"datasets.{dataset}.cot_prompt is missing, expected a template id for method {method!r}")
 
     @model_validator(mode="after")

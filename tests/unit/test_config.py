@@ -52,6 +52,12 @@ def without(path: str) -> Callable[[Raw], None]:
     return change
 
 
+def reasoning_from_a_dataset_without(raw: Raw) -> None:
+    """Examples with reasoning are shown from a dataset that says no form for them."""
+    raw["datasets"]["road"]["cot_prompt"] = None
+    raw["population"][4]["train_from"] = ["road_written", "road"]
+
+
 BAD = [
     (at("seeds", 1), "seeds: unknown key (did you mean 'seed'?)"),
     (at("datasets.dial.pormpt", "0040"), "datasets.dial.pormpt: unknown key (did you mean 'prompt'?)"),
@@ -102,6 +108,7 @@ BAD = [
     (at("population.1.methods", ["probe"]), "('dial', 'num_steps', 'probe') occurs in two rows"),
     (at("population.4.methods", ["zero_shot_cot", "probe"]), "'probe' cannot be used on dataset 'road_written'"),
     (at("datasets.road_written.cot_prompt", None), "datasets.road_written.cot_prompt is missing"),
+    (reasoning_from_a_dataset_without, "datasets.road.cot_prompt is missing"),
     (at("datasets", {}), "datasets: is {}"),
     (at("datasets.dial", "world"), "datasets.dial: is 'world'"),
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -81,6 +82,6 @@ def _part(data: OnModel, table: ResponseTable) -> pd.DataFrame:
     return rows.melt("item_id", var_name="variable", value_name="value").assign(kind="model")
 
 
-def _values(part: object, data: OnModel) -> Scored:
-    rows = part.to_pandas().pivot(index="item_id", columns="variable", values="value").loc[data.items.index]  # type: ignore[attr-defined]
+def _values(part: pa.Table, data: OnModel) -> Scored:
+    rows = part.to_pandas().pivot(index="item_id", columns="variable", values="value").loc[data.items.index]
     return rows["log_p"].to_numpy(), rows["length"].to_numpy()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,9 @@ def _source(job: Job, settings: Mapping[str, Any], name: str) -> Source:
     )
 
 
+@cache
 def _items(path: str) -> pd.DataFrame:
+    """Read once for all variables."""
     return read(path, ITEMS).set_index("item_id")
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,13 @@ class Source:
     @cached_property
     def responses(self) -> ResponseTable:
         """The model's zero-shot responses."""
-        return ResponseTable.read(self.shards)
+        return _read_responses(tuple(self.shards))
+
+
+@cache
+def _read_responses(shards: tuple[Path | str, ...]) -> ResponseTable:
+    """Read once for all variables of a job: states of a large model are gigabytes."""
+    return ResponseTable.read(shards)
 
 
 @dataclass(frozen=True)

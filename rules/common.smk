@@ -39,7 +39,7 @@ wildcard_constraints:
     dataset=one_of(STUDY.datasets),
     model=one_of(STUDY.models),
     measure=one_of(STUDY.hardness),
-    variable=r"[^/]+",
+    draw=r"[^/]+",
 
 
 def on_cpu(resource):
@@ -59,7 +59,7 @@ def model_threads(wildcards):
 
 
 def involved(wildcards):
-    return PLAN.involved(wildcards.method, wildcards.dataset)
+    return PLAN.involved(wildcards.method, wildcards.model, wildcards.dataset)
 
 
 def involved_items(wildcards):
@@ -68,8 +68,8 @@ def involved_items(wildcards):
 
 def involved_splits(wildcards):
     return [
-        paths.splits_path(dataset, variable)
-        for variable, dataset in PLAN.shares(wildcards.method, wildcards.dataset)
+        paths.splits_path(*draw)
+        for draw in PLAN.draws(wildcards.method, wildcards.model, wildcards.dataset)
     ]
 
 

@@ -1,6 +1,6 @@
 """Predictions to tables: accuracies, gains and gaps recovered, with intervals. No GPU.
 
-Needs: predictions and hardness tables.
+Needs: predictions, and splits or hardness tables to group them by.
 Makes: results/tables/{table}.csv with {table}.provenance.json beside it (which predictions, made by what), and
 results/tables/correlations_{dataset}.csv.
 """
@@ -9,7 +9,8 @@ results/tables/correlations_{dataset}.csv.
 rule table:
     input:
         predictions=lambda wildcards: PLAN.predictions_of(wildcards.table),
-        hardness=[paths.hardness_path(dataset) for dataset in PLAN.tested()],
+        splits=lambda wildcards: PLAN.splits_of(wildcards.table),
+        hardness=lambda wildcards: PLAN.hardness_of(wildcards.table),
     output:
         table=paths.table_path("{table}"),
         provenance="results/tables/{table}.provenance.json",
@@ -18,7 +19,7 @@ rule table:
     benchmark:
         "results/benchmarks/tables/{table}.tsv"
     wildcard_constraints:
-        table=one_of(paths.TABLES),
+        table=one_of(PLAN.table_names()),
     conda:
         CONDA
     resources:

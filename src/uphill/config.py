@@ -6,14 +6,28 @@ A wrong config fails here, before the DAG is built, with the key, the value and 
 import difflib
 import typing
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from uphill import registry
 from uphill.errors import UphillError, expected
+from uphill.experiments import (
+    POPULATION,
+    AllToAll,
+    Entry,
+    Ladder,
+    LearningCurves,
+    Name,
+    NoisyLabels,
+    Population,
+    Quantization,
+    Row,
+    named,
+)
 from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
 from uphill.prompts import PromptFormat
@@ -21,14 +35,6 @@ from uphill.schemas import ALL
 
 ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""
-
-Name = typing.Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-
-
-class Entry(BaseModel):
-    """A part of the config: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Dataset(Entry):
@@ -109,22 +115,6 @@ class Responses(Entry):
     )
 
 
-class Population(Entry):
-    """One row of the population experiment: a dataset, cut by a variable, and the methods to run on it."""
-
-    dataset: str = Field(description="The dataset that is tested on.")
-    variable: str = Field(description="The hardness variable that cuts easy, medium and hard.")
-    methods: list[str] = Field(min_length=1, description="Names from `methods`.")
-    train_from: list[str] = Field([], description="Datasets to train on; the tested one unless given.")
-
-
-class AllToAll(Entry):
-    """One row of the all-to-all experiment: training items of any difficulty, tested on all."""
-
-    dataset: str = Field(description="The dataset that is trained and tested on.")
-    methods: list[str] = Field(min_length=1, description="Names from `methods`.")
-
-
 class Config(Entry):
     """The whole study."""
 
@@ -144,13 +134,10 @@ class Config(Entry):
     test_models: list[str] = Field(min_length=1, description="Models that every experiment is run on.")
     population: list[Population] = Field(min_length=1, description="Rows of the population experiment.")
     all_to_all: list[AllToAll] = Field([], description="Rows of the all-to-all experiment.")
-
-    @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        for key, name, known in self._references():
-            if name not in known:
-                raise ValueError(f"{key} is {name!r}, expected one of {', '.join(sorted(known))}{_guess(name, known)}")
-        return self
+    learning_curves: list[LearningCurves] = Field([], description="Rows of the learning curves.")
+    noisy_labels: list[NoisyLabels] = Field([], description="Rows of the experiment on label noise.")
+    ladders: dict[Name, Ladder] = Field({}, description="Ladders by name, which is also that of the table.")
+    quantization: list[Quantization] = Field([], description="Rows of the comparison with quantized models.")
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
@@ -165,61 +152,71 @@ class Config(Entry):
         return self
 
     @model_validator(mode="after")
-    def _methods_fit(self) -> Self:
-        for number, row in enumerate(self.population):
-            for method in row.methods:
-                self._method_fits(f"population.{number}.methods", method, row.dataset)
-                for source in row.train_from:
-                    self._reasoning_is_asked_for(method, source)
-        for number, pair in enumerate(self.all_to_all):
-            for method in pair.methods:
-                self._method_fits(f"all_to_all.{number}.methods", method, pair.dataset)
+    def _names_exist(self) -> Self:
+        for key, name, known in self._references():
+            if name not in known:
+                raise ValueError(f"{key} is {name!r}, expected one of {', '.join(sorted(known))}{_guess(name, known)}")
         return self
 
-    def _method_fits(self, where: str, method: str, dataset: str) -> None:
-        settings = self.method_settings(method)
-        misfit = self.method_module(method).misfit(settings, self.generative(dataset))
-        if misfit:
-            raise ValueError(f"{where}: {method!r} cannot be used on dataset {dataset!r}: {misfit}")
-        if self.n_train(method) > self.splits.n_train:
-            raise ValueError(
-                f"methods.{method} trains on {self.n_train(method)} items, expected at most splits.n_train "
-                f"({self.splits.n_train})"
-            )
-        self._reasoning_is_asked_for(method, dataset)
+    @model_validator(mode="after")
+    def _methods_fit(self) -> Self:
+        for where, row in self._rows():
+            for method in row.methods:
+                self._method_fits(f"{where}.methods", method, row)
+        return self
 
-    def _reasoning_is_asked_for(self, method: str, dataset: str) -> None:
-        if getattr(self.method_settings(method), "cot", False) and self.datasets[dataset].cot_prompt is None:
-            raise ValueError(f"datasets.{dataset}.cot_prompt is missing, expected a template id for method {method!r}")
+    def _method_fits(self, where: str, method: str, row: Row) -> None:
+        settings = self.method_settings(method)
+        misfit = self.method_module(method).misfit(settings, self.generative(row.dataset))
+        if misfit:
+            raise ValueError(f"{where}: {method!r} cannot be used on dataset {row.dataset!r}: {misfit}")
+        drawn = row.n_train or self.splits.n_train
+        if self.n_train(method) > drawn and method not in row.sizes:
+            raise ValueError(
+                f"methods.{method} trains on {self.n_train(method)} items, expected at most splits.n_train ({drawn})"
+            )
+        if method in row.sizes and not self.n_train(method):
+            raise ValueError(f"{where}: {method!r} trains on nothing, expected a method that has sizes")
+        for dataset in row.involved:
+            if getattr(settings, "cot", False) and self.datasets[dataset].cot_prompt is None:
+                raise ValueError(
+                    f"datasets.{dataset}.cot_prompt is missing, expected a template id for method {method!r}"
+                )
 
     @model_validator(mode="after")
     def _variables_exist(self) -> Self:
-        for number, row in enumerate(self.population):
-            for dataset in {row.dataset, *row.train_from}:
-                known = set(self.variables(dataset))
-                if row.variable not in known:
+        for where, row in self._rows():
+            cuts = [(dataset, band.variable) for dataset, bands in row.bands.items() for band in bands.values()]
+            for dataset, variable in cuts or [(dataset, row.variable) for dataset in row.involved]:
+                known = {*self.variables(dataset), ALL_VARIABLE}
+                if variable not in known or (variable == ALL_VARIABLE and row.experiment == POPULATION):
                     raise ValueError(
-                        f"population.{number}.variable is {row.variable!r}, expected one of {', '.join(sorted(known))} "
-                        f"for dataset {dataset!r}{_guess(row.variable, known)}"
+                        f"{where}.variable is {variable!r}, expected one of "
+                        f"{', '.join(sorted(known - {ALL_VARIABLE}))} for dataset {dataset!r}{_guess(variable, known)}"
                     )
         return self
 
     @model_validator(mode="after")
     def _cells_differ(self) -> Self:
-        seen: set[tuple[str, str, str]] = set()
-        for row in self.rows():
-            for method in row.methods:
-                cell = (row.dataset, row.variable, method)
-                if cell in seen:
-                    raise ValueError(f"population: {cell} occurs in two rows, expected each method once")
-                seen.add(cell)
-        for dataset, variable in {cell[:2] for cell in seen}:
-            unsupervised = self.datasets[dataset].unsupervised
-            if (dataset, variable, unsupervised) not in seen:
+        seen: set[tuple[str, ...]] = set()
+        for where, row in self._rows():
+            baseline = self.datasets[row.dataset].unsupervised
+            cells = {(row.share, row.dataset, method, model) for method in row.methods for model in row.models}
+            twice = sorted(cell for cell in cells & seen if cell[2] != baseline)
+            if twice:
+                _, dataset, method, model = twice[0]
                 raise ValueError(
-                    f"population: no row runs {unsupervised!r} on {(dataset, variable)}, "
-                    f"expected it there, since it is datasets.{dataset}.unsupervised"
+                    f"{where}: {method!r} with {model!r} on {dataset!r} by {row.variable!r} occurs in two rows, "
+                    "expected each method once"
                 )
+            seen |= cells
+        draws: dict[tuple[str, str], Row] = {}
+        for where, row in self._rows():
+            other = draws.setdefault((row.share, row.dataset), row)
+            if (other.boots, other.n_train, other.train_on, other.test_on) != (
+                *(row.boots, row.n_train, row.train_on, row.test_on),
+            ):
+                raise ValueError(f"{where}: other boots, sizes or levels than an earlier row of the same variable")
         return self
 
     def _references(self) -> Iterator[tuple[str, str, set[str]]]:
@@ -232,21 +229,44 @@ class Config(Entry):
         for name, entry in self.hardness.items():
             if "dataset" in entry:
                 yield f"hardness.{name}.dataset", str(entry["dataset"]), datasets
-        for number, row in enumerate(self.population):
-            yield f"population.{number}.dataset", row.dataset, datasets
+        for where, row in self._rows():
+            for used in row.involved:
+                yield f"{where}.dataset" if used == row.dataset else f"{where}.train_from", used, datasets
             for method in row.methods:
-                yield f"population.{number}.methods", method, methods
-            for source in row.train_from:
-                yield f"population.{number}.train_from", source, datasets
-        for number, pair in enumerate(self.all_to_all):
-            yield f"all_to_all.{number}.dataset", pair.dataset, datasets
-            for method in pair.methods:
-                yield f"all_to_all.{number}.methods", method, methods
+                yield f"{where}.methods", method, methods
+            for model in row.models:
+                yield f"{where}.models", model, models
 
-    def rows(self) -> list[Population]:
-        """Every row of every experiment; all-to-all has a variable of its own."""
-        pairs = [Population(dataset=row.dataset, variable=ALL_VARIABLE, methods=row.methods) for row in self.all_to_all]
-        return [*self.population, *pairs]
+    def rows(self) -> list[Row]:
+        """Every row of every experiment, each with the method whose accuracy is Unsupervised."""
+        return [row for _, row in self._rows()]
+
+    def _rows(self) -> Iterator[tuple[str, Row]]:
+        """Rows, and where in the config each is."""
+        groups: tuple[list[Any], ...] = (self.population, self.all_to_all, self.learning_curves, self.noisy_labels)
+        for group in groups:
+            for number, entry in enumerate(group):
+                row = entry.row(self.test_models)
+                yield f"{row.experiment}.{number}", self._with_baseline(row)
+        for number, pairs in enumerate(self.quantization):
+            yield f"quantization.{number}", self._with_baseline(pairs.row())
+        for name, ladder in self.ladders.items():
+            n_train = max((self.n_train(method) for method in ladder.methods if method in self.methods), default=0)
+            yield f"ladders.{name}", self._with_baseline(ladder.row(name, self.test_models, max(1, n_train)))
+
+    def _with_baseline(self, row: Row) -> Row:
+        dataset = self.datasets.get(row.dataset)
+        return replace(row, methods=tuple(dict.fromkeys([*row.methods, *([dataset.unsupervised] if dataset else [])])))
+
+    @model_validator(mode="after")
+    def _ladders_are_named(self) -> Self:
+        taken = named(self.ladders) or next((name for name in self.ladders if name in self._all_variables()), None)
+        if taken:
+            raise ValueError(f"ladders.{taken}: the name is taken or has dots, expected a name of its own")
+        return self
+
+    def _all_variables(self) -> set[str]:
+        return {variable for dataset in self.datasets for variable in self.variables(dataset)}
 
     def method_module(self, name: str) -> ModuleType:
         """The module that a method's entry names."""

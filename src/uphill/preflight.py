@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from uphill.config import ALL_VARIABLE
 from uphill.datasets import make_items
 from uphill.errors import UphillError
 from uphill.hardness.data import HardnessData
@@ -24,39 +23,40 @@ def check(plan: Plan) -> None:
     Raises:
         UphillError: a bad item, by file and row, or a level that is too small, with its counts.
     """
-    for dataset, pairs in groupby(plan.splits(), key=lambda pair: pair[0]):
-        variables = [variable for _, variable in pairs if not _drawn(plan, dataset, variable)]
-        if variables and not getattr(plan.config.source_settings(dataset), "remote", False):
-            _try(plan, dataset, variables)
+    for dataset, pairs in groupby(plan.drawn(), key=lambda pair: pair[0]):
+        draws = [draw for _, draw in pairs if not _drawn(plan, dataset, draw)]
+        if draws and not getattr(plan.config.source_settings(dataset), "remote", False):
+            _try(plan, dataset, draws)
 
 
-def _drawn(plan: Plan, dataset: str, variable: str) -> bool:
-    path = splits_path(dataset, variable)
+def _drawn(plan: Plan, dataset: str, draw: str) -> bool:
+    path = splits_path(dataset, draw)
     try:
-        return Path(path).is_file() and made_by(path)["id"] == plan.splits_spec(dataset, variable)["id"]
+        return Path(path).is_file() and made_by(path)["id"] == plan.splits_spec(dataset, draw)["id"]
     except (UphillError, OSError, ValueError):
         # A damaged file counts as not made; the workflow deals with it.
         return False
 
 
-def _try(plan: Plan, dataset: str, variables: list[str]) -> None:
+def _try(plan: Plan, dataset: str, draws: list[str]) -> None:
     items = make_items(plan.items_spec(dataset)["settings"])
-    hardness = _known_hardness(plan, dataset, items, variables)
-    for variable in variables:
-        if variable == ALL_VARIABLE or variable in set(hardness["variable"]):
-            settings = dict(plan.splits_spec(dataset, variable)["settings"])
-            del settings["dataset"], settings["variable"]
-            check_sizes(experiment_levels(items, hardness, variable), dataset, variable, SplitSettings(**settings))
+    hardness = _known_hardness(plan, dataset, items, set().union(*(plan.graded_by(dataset, draw) for draw in draws)))
+    known = set(hardness["variable"])
+    for draw in draws:
+        if plan.graded_by(dataset, draw) <= known:
+            settings = plan.splits_spec(dataset, draw)["settings"]
+            graded = experiment_levels(items, hardness, settings["variable"], settings["bands"])
+            check_sizes(graded["level"], dataset, settings["variable"], SplitSettings(**settings["draw"]))
 
 
-def _known_hardness(plan: Plan, dataset: str, items: pd.DataFrame, variables: list[str]) -> pd.DataFrame:
+def _known_hardness(plan: Plan, dataset: str, items: pd.DataFrame, variables: set[str]) -> pd.DataFrame:
     """Hardness rows of those variables that no model is needed for."""
     config, indexed = plan.config, items.set_index("item_id")
     data = HardnessData(config.graded(dataset), indexed, config.seed)
     measured = [
         config.measure_module(name).measure(name, config.measure_settings(name), data)
         for name, made in config.measures(dataset).items()
-        if name in plan.measures_needing(None) and set(made) & set(variables)
+        if name in plan.measures_needing(None) and set(made) & variables
     ]
     if not measured:
         return pd.DataFrame(columns=["item_id", "variable", "value", "kind", "level"])

@@ -131,8 +131,17 @@ HARDNESS = Contract(
 SPLITS = Contract(
     "splits",
     _schema(
-        {"train_on": _text, "boot": _int, "item_id": _text, "role": _text, "rank": _int, "noise_draw": _float},
-        nullable=["noise_draw"],
+        {
+            "train_on": _text,
+            "boot": _int,
+            "item_id": _text,
+            "role": _text,
+            "rank": _int,
+            "noise_draw": _float,
+            "level": _text,
+            "value": _float,
+        },
+        nullable=["noise_draw", "value"],
     ),
     key=("train_on", "boot", "role", "item_id"),
 )
@@ -143,6 +152,7 @@ PREDICTIONS = Contract(
             "method": _text,
             "model": _text,
             "dataset": _text,
+            "experiment": _text,
             "variable": _text,
             "train_dataset": _text,
             "train_on": _text,
@@ -160,7 +170,7 @@ PREDICTIONS = Contract(
         },
         nullable=["p_gold"],
     ),
-    key=("variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id"),
+    key=("experiment", "variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id"),
 )
 
 

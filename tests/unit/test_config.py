@@ -34,7 +34,10 @@ def at(path: str, value: Any) -> Callable[[Raw], None]:
         place: Any = raw
         for part in parents:
             place = place[int(part) if isinstance(place, list) else part]
-        place[int(last) if isinstance(place, list) else last] = value
+        if isinstance(place, list) and int(last) == len(place):
+            place.append(value)
+        else:
+            place[int(last) if isinstance(place, list) else last] = value
 
     return change
 
@@ -58,6 +61,9 @@ def reasoning_from_a_dataset_without(raw: Raw) -> None:
     raw["population"][4]["train_from"] = ["road_written", "road"]
 
 
+TWICE = {"dataset": "dial", "variable": "num_steps", "sizes": {"probe": [160]}}
+RUNG = {"dataset": "dial", "variable": "num_steps", "level": "easy"}
+LADDER = {"test": RUNG, "train": {"easy": RUNG}, "methods": ["icl"]}
 BAD = [
     (at("seeds", 1), "seeds: unknown key (did you mean 'seed'?)"),
     (at("datasets.dial.pormpt", "0040"), "datasets.dial.pormpt: unknown key (did you mean 'prompt'?)"),
@@ -104,8 +110,23 @@ BAD = [
     (at("population.0.variable", "num_step"), "population.0.variable is 'num_step', expected one of"),
     (at("population.0.methods", ["zero_shot", "ilc"]), "population.0.methods is 'ilc', expected one of"),
     (at("population.0.train_from", ["roads"]), "population.0.train_from is 'roads', expected one of"),
-    (at("population.0.methods", ["icl"]), "no row runs 'zero_shot' on ('dial', 'num_steps')"),
-    (at("population.1.methods", ["probe"]), "('dial', 'num_steps', 'probe') occurs in two rows"),
+    (at("population.1.methods", ["probe"]), "'probe' with 'demo' on 'dial' by 'num_steps' occurs in two rows"),
+    (at("population.0.models", ["big"]), "population.0.models is 'big', expected one of demo"),
+    (at("learning_curves.0.sizes", {}), "learning_curves.0.sizes: is {}"),
+    (at("learning_curves.0.sizes.probe", [20, 10]), "learning_curves.0: sizes.probe is [20, 10], expected growing"),
+    (at("learning_curves.0.sizes.prob", [20]), "learning_curves.0.methods is 'prob', expected one of"),
+    (at("learning_curves.0.sizes.zero_shot", [20]), "'zero_shot' trains on nothing, expected a method that has sizes"),
+    (at("learning_curves.0.variable", "steps"), "learning_curves.0.variable is 'steps', expected one of"),
+    (at("learning_curves.1", TWICE), "learning_curves.1: 'probe' with 'demo' on 'dial' by 'num_steps' occurs in two"),
+    (at("learning_curves.1", {**TWICE, "sizes": {"lora": [8]}}), "other boots, sizes or levels than an earlier row"),
+    (at("noisy_labels.0.noise", [0.9]), "noisy_labels.0: noise up to 0.9 and hard_factor 2.0, expected a product"),
+    (at("noisy_labels.0.noise", [-0.1]), "noisy_labels.0.noise.0: is -0.1"),
+    (at("ladders.road_to_dial.test.level", "easy"), "ladders.road_to_dial.test: expected either level, or min or max"),
+    (at("ladders.road_to_dial.test.dataset", "sea"), "ladders.road_to_dial.dataset is 'sea', expected one of dial"),
+    (at("ladders.road_to_dial.train.dial_1_step.variable", "x"), "ladders.road_to_dial.variable is 'x', expected one"),
+    (at("ladders.num_steps", LADDER), "ladders.num_steps: the name is taken or has dots"),
+    (at("ladders", {"a.b": LADDER}), "ladders.a.b: the name is taken or has dots"),
+    (at("quantization", [{"dataset": "dial", "methods": ["lora"], "pairs": {"demo": "x"}}]), "models is 'x', expected"),
     (at("population.4.methods", ["zero_shot_cot", "probe"]), "'probe' cannot be used on dataset 'road_written'"),
     (at("datasets.road_written.cot_prompt", None), "datasets.road_written.cot_prompt is missing"),
     (reasoning_from_a_dataset_without, "datasets.road.cot_prompt is missing"),

@@ -20,13 +20,16 @@ def _from_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
+OF_POPULATION = {"population", "sgr", "comparisons", "accuracy_by_hardness"}
+
+
 def plan(**changes: Any) -> Plan:
     raw = copy.deepcopy(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
     for path, value in changes.items():
         *parents, last = path.split("__")
         place = raw
         for part in parents:
-            place = place[part]
+            place = place[int(part) if isinstance(place, list) else part]
         place[last] = value
     return Plan(check(raw))
 
@@ -36,12 +39,11 @@ def ids(study: Plan) -> dict[str, str]:
     found = {f"items/{name}": study.items_spec(name)["id"] for name in study.config.datasets}
     found |= {f"responses/{name}": study.responses_spec("demo", name)["id"] for name in study.config.datasets}
     found |= {f"hardness/{name}": study.hardness_spec(name)["id"] for name in study.config.datasets}
-    for row in study.config.rows():
-        found[f"splits/{row.dataset}/{row.variable}"] = study.splits_spec(row.dataset, row.variable)["id"]
-        for method in row.methods:
-            name = f"{method}/{row.dataset}/{row.variable}"
-            found[name] = study.share_spec(method, "demo", row.dataset, row.variable)["id"]
-    found |= {table: study.table_spec(table)["id"] for table in ("population", "sgr", "all_to_all")}
+    found |= {f"splits/{dataset}/{draw}": study.splits_spec(dataset, draw)["id"] for dataset, draw in study.drawn()}
+    for method, model, dataset in study.prediction_jobs():
+        for row in study.shares(method, model, dataset):
+            found[f"{method}/{dataset}/{row.share}"] = study.share_spec(method, model, row)["id"]
+    found |= {table: study.table_spec(table)["id"] for table in study.table_names()}
     return found
 
 
@@ -57,7 +59,7 @@ def test_order_of_keys_is_no_change_and_values_are() -> None:
 
 def test_a_methods_setting_reaches_that_method_and_its_tables() -> None:
     stale = changed(methods__lora__lr=0.1)
-    assert stale == {"lora/dial/num_steps", "population", "sgr"}
+    assert stale == {"lora/dial/population/num_steps", *OF_POPULATION}
 
 
 def test_a_new_variable_leaves_the_shares_of_others_as_they_are() -> None:
@@ -65,7 +67,7 @@ def test_a_new_variable_leaves_the_shares_of_others_as_they_are() -> None:
     raw = yaml.safe_load(Path("config/config.yaml").read_text())
     raw["population"].append(row)
     before, after = ids(plan()), ids(Plan(check(raw)))
-    assert {name for name in before if before[name] != after[name]} == {"population", "sgr"}
+    assert {name for name in before if before[name] != after[name]} == OF_POPULATION
     assert (
         plan().predictions_spec("icl", "demo", "dial")["id"]
         != Plan(check(raw)).predictions_spec("icl", "demo", "dial")["id"]
@@ -73,7 +75,7 @@ def test_a_new_variable_leaves_the_shares_of_others_as_they_are() -> None:
 
 
 def test_statistics_reach_tables_only() -> None:
-    assert changed(statistics__draws=500) == {"population", "sgr", "all_to_all"}
+    assert changed(statistics__draws=500) == set(plan().table_names())
 
 
 def test_a_prompt_reaches_everything_that_asks_with_it() -> None:
@@ -82,11 +84,37 @@ def test_a_prompt_reaches_everything_that_asks_with_it() -> None:
     assert {
         "responses/road",
         "hardness/road",
-        "icl/road/num_steps",
-        "icl/dial/num_steps",
-        "probe/dial/num_steps",
+        "icl/road/population/num_steps",
+        "icl/dial/population/num_steps",
+        "probe/dial/population/num_steps",
+        "icl/dial/road_to_dial/road_to_dial",
     } <= stale
-    assert not stale & {"items/road", "responses/dial", "lora/dial/num_steps", "icl_cot/road_written/num_steps"}
+    assert not stale & {
+        "items/road",
+        "responses/dial",
+        "lora/dial/population/num_steps",
+        "icl_cot/road_written/population/num_steps",
+    }
+
+
+def test_a_model_that_measures_hardness_reaches_no_split_by_a_persons_grades() -> None:
+    stale = changed(hardness__mdl_probe__boots=2)
+    assert {"hardness/dial", "hardness/road"} <= stale
+    assert not any(name.startswith(("splits/", "icl/", "probe/")) for name in stale)
+    assert stale - {"hardness/dial", "hardness/road"} == {"all_to_all_by_hardness"}
+
+
+def test_an_experiment_of_its_own_sizes_reaches_only_itself() -> None:
+    stale = changed(learning_curves__0__sizes={"probe": [10, 20], "icl": [2]})
+    assert stale == {
+        "splits/dial/num_steps.learning_curves",
+        *(f"{method}/dial/learning_curves/num_steps" for method in ("probe", "icl", "zero_shot")),
+        "learning_curves",
+    }
+    assert changed(noisy_labels__0__hard_factor=1.5) == {
+        *(f"{method}/dial/noisy_labels/num_steps" for method in ("probe", "zero_shot")),
+        "noisy_labels",
+    }
 
 
 def test_cut_offs_do_not_touch_the_model() -> None:

@@ -53,9 +53,11 @@ def items(chosen: bool) -> pd.DataFrame:
 
 def task(chosen: bool) -> Task:
     table = items(chosen)
-    splits = draw_splits(pd.Series(LEVELS, index=table.index), "toy", "v", SplitSettings(1, 30, None, 5, 0))
+    splits = draw_splits(
+        pd.DataFrame({"level": LEVELS, "value": 0.0}, index=table.index), "toy", "v", SplitSettings(1, 30, None, 5, 0)
+    )
     source = Source("toy", table, splits, "0306", "0305", 12)
-    columns = {"method": "lora", "model": "m", "k": 0, "cot": True, "prompt": "0305"}
+    columns = {"method": "lora", "experiment": "e", "model": "m", "k": None, "cot": True, "prompt": "0305"}
     return Task(source, [source], "v", 0, speaking, columns)
 
 

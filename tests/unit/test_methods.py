@@ -11,10 +11,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from engine_models import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from uphill.methods import icl, probe, zero_shot
+from uphill.methods.noise import noised
 from uphill.methods.task import Cell, Source, Task, chosen, rectangle, run
 from uphill.parts import Parts
+from uphill.randomness import keyed_rng
 from uphill.responses import ResponseTable
 from uphill.schemas import PREDICTIONS
 from uphill.splits import SplitSettings, draw_splits
@@ -38,7 +42,9 @@ def items(name: str) -> pd.DataFrame:
 
 def source(name: str) -> Source:
     table = items(name)
-    splits = draw_splits(pd.Series(LEVELS, index=table.index), name, "v", SplitSettings(2, 10, None, 5, 0))
+    splits = draw_splits(
+        pd.DataFrame({"level": LEVELS, "value": 0.0}, index=table.index), name, "v", SplitSettings(2, 10, None, 5, 0)
+    )
     made = Source(name, table, splits, "0040", "0305", 20)
     rng = np.random.default_rng(1)
     exists = np.array([[True, True, len(choices) > 2] for choices in table["choices"]])
@@ -56,7 +62,7 @@ def source(name: str) -> Source:
 def task(*train_from: str) -> Task:
     target = source("a")
     sources = [target if name == "a" else source(name) for name in (train_from or ("a",))]
-    columns = {"method": "x", "model": "m", "k": 0, "cot": False, "prompt": "0040"}
+    columns = {"method": "x", "experiment": "e", "model": "m", "k": None, "cot": False, "prompt": "0040"}
     return Task(target, sources, "v", 0, lambda: pytest.fail("no model is needed"), columns)
 
 
@@ -73,7 +79,7 @@ def test_training_items_are_the_first_of_the_cell_and_never_tested() -> None:
     assert len(train) == 4
     assert all(name.startswith("b") for name in train.index)
     assert all(name.startswith("a") for name in test.index)
-    assert train.index.tolist() == study.source(cell).members("easy", 1, "train").index[:4].tolist()
+    assert train.index.tolist() == study.source(cell).drawn("easy", 1, "train")["item_id"].tolist()[:4]
     own = Cell("a", "easy", 1, 10)
     assert not set(study.train_items(own).index) & set(study.test_items(own).index)
 
@@ -181,3 +187,58 @@ def test_a_damaged_part_is_made_again(tmp_path: Path) -> None:
     assert made.count(damaged.stem) == 2
     assert len(made) == 5
     PREDICTIONS.check(table, "table")
+
+
+def test_sizes_and_noise_make_cells_and_hard_labels_are_noisier() -> None:
+    study = replace(task(), sizes=[4, 8], noise=[0.0, 0.2], hard_noise=2.0)
+    cells = study.supervised_cells(5)
+    assert {cell.n_train for cell in cells} == {4, 8}
+    assert {cell.noise_p for cell in cells if cell.train_on == "easy"} == {0.0, 0.2}
+    assert {cell.noise_p for cell in cells if cell.train_on == "hard"} == {0.0, 0.4}
+    assert len({cell.name for cell in cells}) == len(cells) == 2 * 2 * 2 * 2
+
+
+def test_a_noisy_cell_trains_on_the_same_items_with_other_labels() -> None:
+    study = task()
+    clean, noisy = (study.train_items(Cell("a", "easy", 0, 10, noise_p)) for noise_p in (0.0, 1.0))
+    assert clean.index.tolist() == noisy.index.tolist()
+    assert clean["question"].tolist() == noisy["question"].tolist()
+    assert clean["answer_idx"].tolist() != noisy["answer_idx"].tolist()
+    for row in noisy.itertuples():
+        assert row.answer_text == row.choices[row.answer_idx]
+
+
+@settings(max_examples=40, deadline=None)
+@given(low=st.floats(0, 1), high=st.floats(0, 1), boot=st.integers(0, 9))
+def test_a_higher_noise_spoils_what_a_lower_one_spoils(low: float, high: float, boot: int) -> None:
+    low, high = sorted((low, high))
+    draws, table = keyed_rng("draws", boot).random(40), items("a").head(40)
+    some, more = noised(table, draws, low, ("k",)), noised(table, draws, high, ("k",))
+    struck = (draws > 1 - low).nonzero()[0]
+    assert some["answer_idx"].iloc[struck].tolist() == more["answer_idx"].iloc[struck].tolist()
+    untouched = (draws <= 1 - low).nonzero()[0]
+    pd.testing.assert_frame_equal(some.iloc[untouched], table.iloc[untouched])
+
+
+def test_noise_spoils_the_share_of_labels_that_the_study_reckons_with() -> None:
+    """p = .6 of four choices leaves .4 + .6 / 4 = .55 right (Hase et al. 2024, code release)."""
+    count = 4000
+    table = pd.DataFrame(
+        {
+            "choices": [list("abcd")] * count,
+            "answer_idx": pd.array([1] * count, dtype="Int64"),
+            "answer_text": "b",
+            "reasoning": "",
+        }
+    )
+    found = noised(table, keyed_rng("draws").random(count), 0.6, ("k",))
+    # Four standard errors of a share of 4000 draws are .031.
+    assert (found["answer_idx"] == 1).mean() == pytest.approx(0.55, abs=0.031)
+
+
+def test_a_written_answer_becomes_that_of_another_item_with_its_reasoning() -> None:
+    table = items("a").head(20).assign(choices=[[] for _ in range(20)], answer_text=[f"{n}" for n in range(20)])
+    table = table.assign(reasoning=[f"so {n}" for n in range(20)])
+    found = noised(table, keyed_rng("draws", 3).random(20), 1.0, ("k",))
+    assert (found["reasoning"] == "so " + found["answer_text"]).all()
+    assert found["answer_text"].tolist() != table["answer_text"].tolist()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from uphill.errors import UphillError
 from uphill.schemas import SPLITS
-from uphill.splits import SplitSettings, check_sizes, draw_splits
+from uphill.splits import SplitSettings, check_sizes, draw_splits, experiment_levels
 
 SIZES = st.integers(30, 60)
 
@@ -17,6 +17,11 @@ SIZES = st.integers(30, 60)
 def levels(easy: int, medium: int, hard: int) -> pd.Series:
     names = ["easy"] * easy + ["medium"] * medium + ["hard"] * hard
     return pd.Series(names, index=[f"i{number:03d}" for number in range(len(names))])
+
+
+def graded(pool: pd.Series) -> pd.DataFrame:
+    """Levels, with values."""
+    return pd.DataFrame({"level": pool, "value": pool.map({"easy": 1.0, "medium": 2.0, "hard": 3.0})})
 
 
 def sizes(boots: int = 2, n_train: int = 10, n_test: int | None = None, seed: int = 0) -> SplitSettings:
@@ -40,7 +45,7 @@ test_items.__test__ = False  # type: ignore[attr-defined]
 @given(easy=SIZES, medium=SIZES, hard=SIZES, n_test=st.sampled_from([None, 9, 31]), seed=st.integers(0, 99))
 def test_rules_hold_for_any_sizes(easy: int, medium: int, hard: int, n_test: int | None, seed: int) -> None:
     pool = levels(easy, medium, hard)
-    splits = draw_splits(pool, "d", "v", sizes(n_test=n_test, seed=seed))
+    splits = draw_splits(graded(pool), "d", "v", sizes(n_test=n_test, seed=seed))
     SPLITS.to_arrow(splits, "splits")
     for boot in range(2):
         tested = test_items(splits, "easy", boot)
@@ -58,24 +63,24 @@ def test_rules_hold_for_any_sizes(easy: int, medium: int, hard: int, n_test: int
 
 def test_training_items_depend_on_their_own_key_alone() -> None:
     pool = levels(40, 40, 40)
-    whole = draw_splits(pool, "d", "v", sizes(boots=3, n_train=12))
-    fewer_boots = draw_splits(pool, "d", "v", sizes(boots=1, n_train=12))
-    smaller = draw_splits(pool, "d", "v", sizes(boots=3, n_train=5))
-    without_medium = draw_splits(pool[pool != "medium"], "d", "v", sizes(boots=3, n_train=12))
+    whole = draw_splits(graded(pool), "d", "v", sizes(boots=3, n_train=12))
+    fewer_boots = draw_splits(graded(pool), "d", "v", sizes(boots=1, n_train=12))
+    smaller = draw_splits(graded(pool), "d", "v", sizes(boots=3, n_train=5))
+    without_medium = draw_splits(graded(pool[pool != "medium"]), "d", "v", sizes(boots=3, n_train=12))
     for level in ("easy", "hard"):
         assert train(fewer_boots, level, 0) == train(whole, level, 0)
         assert train(without_medium, level, 1) == train(whole, level, 1)
         assert train(smaller, level, 2) == train(whole, level, 2)[:5]  # nested in the larger set
     assert train(whole, "easy", 0) != train(whole, "easy", 1)
     for name, variable, seed in (("other", "v", 0), ("d", "other", 0), ("d", "v", 1)):
-        other = draw_splits(pool, name, variable, sizes(boots=3, n_train=12, seed=seed))
+        other = draw_splits(graded(pool), name, variable, sizes(boots=3, n_train=12, seed=seed))
         assert train(other, "easy", 0) != train(whole, "easy", 0)
 
 
 def test_fixed_test_items_are_the_same_in_every_boot_and_variable() -> None:
     pool = levels(40, 40, 40)
-    one = draw_splits(pool, "d", "v", sizes(n_test=30))
-    other = draw_splits(pool, "d", "w", sizes(n_test=30))
+    one = draw_splits(graded(pool), "d", "v", sizes(n_test=30))
+    other = draw_splits(graded(pool), "d", "w", sizes(n_test=30))
     assert test_items(one, "easy", 0) == test_items(one, "hard", 1) == test_items(other, "easy", 0)
 
 
@@ -84,7 +89,7 @@ def test_small_level_is_refused_with_its_counts() -> None:
         r"level 'medium' has 14 items, expected at least 15 \(n_train 10 \+ 5 to test on\); all levels: 40 easy, 14 m"
     )
     with pytest.raises(UphillError, match=said):
-        draw_splits(levels(40, 14, 40), "d", "v", sizes())
+        draw_splits(graded(levels(40, 14, 40)), "d", "v", sizes())
     with pytest.raises(UphillError, match=said):
         check_sizes(levels(40, 14, 40), "d", "v", sizes())
 
@@ -106,7 +111,7 @@ def test_what_passes_the_check_can_be_drawn_and_what_does_not_cannot(
     fits = all(count >= n_train + max(5, share) for count, share in zip(by_name, given_up, strict=True))
     if fits:
         check_sizes(pool, "d", "v", wanted)
-        assert len(draw_splits(pool, "d", "v", wanted)) > 0
+        assert len(draw_splits(graded(pool), "d", "v", wanted)) > 0
     else:
         with pytest.raises(UphillError, match="expected at least"):
             check_sizes(pool, "d", "v", wanted)
@@ -120,8 +125,8 @@ def test_smaller_training_sets_are_nested_and_boots_are_independent_of_their_num
     """Few-shot examples are the first k of the training items, so nesting holds for them too."""
     fewer = min(fewer, n_train)
     pool = levels(30, 35, 40)
-    large = draw_splits(pool, "d", "v", sizes(boots=3, n_train=n_train, seed=seed))
-    small = draw_splits(pool, "d", "v", sizes(boots=boots, n_train=fewer, seed=seed))
+    large = draw_splits(graded(pool), "d", "v", sizes(boots=3, n_train=n_train, seed=seed))
+    small = draw_splits(graded(pool), "d", "v", sizes(boots=boots, n_train=fewer, seed=seed))
     for level in ("easy", "medium", "hard"):
         for boot in range(boots):
             assert train(small, level, boot) == train(large, level, boot)[:fewer]
@@ -133,23 +138,70 @@ def test_the_order_of_items_does_not_matter(order: Any, n_test: int | None) -> N
     pool = levels(30, 30, 30)
     shuffled = list(pool.index)
     order.shuffle(shuffled)
-    one = draw_splits(pool, "d", "v", sizes(n_test=n_test))
-    other = draw_splits(pool[shuffled], "d", "v", sizes(n_test=n_test))
+    one = draw_splits(graded(pool), "d", "v", sizes(n_test=n_test))
+    other = draw_splits(graded(pool[shuffled]), "d", "v", sizes(n_test=n_test))
     pd.testing.assert_frame_equal(one, other)
 
 
 def test_published_test_sets_leave_out_only_what_the_level_trains_on() -> None:
     pool = levels(40, 40, 40)
-    splits = draw_splits(pool, "d", "v", SplitSettings(1, 10, None, 5, 0, own_test=True))
+    splits = draw_splits(graded(pool), "d", "v", SplitSettings(1, 10, None, 5, 0, own_test=True))
     for level in ("easy", "hard"):
         assert set(test_items(splits, level, 0)) == set(pool.index) - set(train(splits, level, 0))
 
 
 def test_noise_is_drawn_per_boot_or_once() -> None:
     def noise(fixed: bool, boot: int) -> list[float]:
-        splits = draw_splits(levels(40, 40, 40), "d", "v", SplitSettings(2, 10, None, 5, 0, fixed_noise=fixed))
+        splits = draw_splits(graded(levels(40, 40, 40)), "d", "v", SplitSettings(2, 10, None, 5, 0, fixed_noise=fixed))
         rows = splits[(splits["role"] == "train") & (splits["train_on"] == "easy") & (splits["boot"] == boot)]
         return rows.sort_values("rank")["noise_draw"].tolist()
 
     assert noise(False, 0) != noise(False, 1)
     assert noise(True, 0) == noise(True, 1) == noise(False, 0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(n_test=st.sampled_from([None, 9]), seed=st.integers(0, 99))
+def test_only_the_levels_asked_for_are_trained_on_and_tested(n_test: int | None, seed: int) -> None:
+    pool = levels(40, 40, 40)
+    asked = SplitSettings(2, 10, n_test, 5, seed, train_on=["easy", "hard"], test_on=["hard"])
+    some, whole = (
+        draw_splits(graded(pool), "d", "v", asked),
+        draw_splits(graded(pool), "d", "v", sizes(2, 10, n_test, seed)),
+    )
+    assert set(some["train_on"]) == {"easy", "hard"}
+    assert set(some.loc[some["role"] == "test", "level"]) == {"hard"}
+    for boot in range(2):
+        # With test items set aside, hard ones are those of the other experiment.
+        if n_test is not None:
+            assert test_items(some, "easy", boot) == [i for i in test_items(whole, "easy", boot) if pool[i] == "hard"]
+        assert not set(test_items(some, "easy", boot)) & {*train(some, "easy", boot), *train(some, "hard", boot)}
+    assert (some["value"] == some["level"].map({"easy": 1.0, "hard": 3.0})).all()
+
+
+def test_bands_take_the_place_of_levels_and_a_level_from_elsewhere_is_tested_too() -> None:
+    ids = [f"i{number:03d}" for number in range(90)]
+    items = pd.DataFrame({"item_id": ids, "pool": "experiment"})
+    values = [float(number // 30) for number in range(90)]
+    hardness = pd.DataFrame({"item_id": ids, "variable": "v", "value": values, "level": "medium"})
+    band = {"variable": "v", "level": None, "min": None, "max": None}
+    found = experiment_levels(items, hardness, "ladder", {"low": band | {"max": 0}, "top": band | {"min": 1}})
+    assert found["level"].value_counts().to_dict() == {"low": 30, "top": 60}
+    assert (found.loc[found["level"] == "low", "value"] == 0).all()
+    asked = SplitSettings(1, 10, None, 1, 0, train_on=["low", "elsewhere"], test_on=["top"])
+    splits = draw_splits(found, "d", "ladder", asked)
+    assert len(train(splits, "low", 0)) == 10
+    assert len(train(splits, "elsewhere", 0)) == 0
+    assert test_items(splits, "low", 0) == test_items(splits, "elsewhere", 0) == ids[30:]
+    with pytest.raises(UphillError, match="no item of level 'end' to test; all levels: 30 low, 60 top"):
+        draw_splits(found, "d", "ladder", SplitSettings(1, 10, None, 1, 0, test_on=["end"]))
+
+
+def test_an_item_in_two_bands_is_never_both_trained_on_and_tested() -> None:
+    """Half of the items of one band are in the other."""
+    both = pd.concat([graded(levels(60, 0, 0)), graded(levels(0, 0, 30))])
+    splits = draw_splits(both, "d", "v", SplitSettings(3, 20, 20, 5, 0, test_on=["hard"]))
+    for boot in range(3):
+        tested = set(test_items(splits, "easy", boot))
+        assert tested
+        assert not tested & {*train(splits, "easy", boot), *train(splits, "hard", boot)}

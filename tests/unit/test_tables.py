@@ -9,7 +9,8 @@ import pytest
 
 from uphill.errors import UphillError
 from uphill.schemas import PREDICTIONS, write
-from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value, sgr_rows
+from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
+from uphill.tables.comparisons import comparison_rows, quantization_rows, sgr_rows
 from uphill.tables.correlations import correlation_rows
 from uphill.tables.predictions import correctness, read_predictions
 
@@ -27,8 +28,9 @@ def hardness() -> pd.DataFrame:
 
 def condition(method: str, train_on: str, boots: list[list[bool]], **columns: Any) -> pd.DataFrame:
     """Predictions of one condition: for each boot, whether each item was right."""
-    made = {"method": method, "model": "m", "dataset": "d", "variable": "v", "train_dataset": "d", "train_on": train_on}
+    made = {"method": method, "model": "m", "dataset": "d", "experiment": "e", "variable": "v", "train_dataset": "d"}
     made |= {
+        "train_on": train_on,
         "n_train": 0 if train_on == "none" else 8,
         "noise_p": 0.0,
         "k": 0,
@@ -137,8 +139,27 @@ def test_predictions_of_another_identity_are_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "predictions.parquet")
     frame = PREDICTED[PREDICTED["method"] == "icl"].drop(columns="source")
     both = pd.concat([frame, frame.assign(variable="w")])
-    spec = {"settings": {"shares": {"v": {"id": "today"}, "w": {"id": "of no interest"}}}}
+    spec = {"settings": {"shares": {"e/v": {"id": "today"}, "e/w": {"id": "of no interest"}}}}
     write(both[PREDICTIONS.schema.names], path, PREDICTIONS, spec)
-    assert len(read_predictions({path: {"v": "today"}})) == len(frame)
-    with pytest.raises(UphillError, match="'v' made by another config or by older code"):
-        read_predictions({path: {"v": "tomorrow"}})
+    assert len(read_predictions({path: {"e/v": "today"}})) == len(frame)
+    with pytest.raises(UphillError, match="'e/v' made by another config or by older code"):
+        read_predictions({path: {"e/v": "tomorrow"}})
+
+
+def test_comparisons_are_paired_differences_two_by_two() -> None:
+    table = comparison_rows(PREDICTED, by_level(hardness()), STUDY)
+    found = row(table, method="probe", comparison="easy - hard")
+    assert (found["a"], found["b"], found["difference"]) == pytest.approx((0.70, 0.80, -0.10))
+    assert found["low"] < found["difference"] < found["high"]
+    assert row(table, method="probe", comparison="hard - unsupervised")["difference"] == pytest.approx(0.55)
+    assert row(table, method="probe", comparison="hard - unsupervised")["p"] < 0.05
+    assert len(table) == 3 * 3
+
+
+def test_a_quantized_model_is_compared_on_the_same_items_after_the_same_training() -> None:
+    full = PREDICTED[PREDICTED["method"] == "probe"].assign(variable="all")
+    small = full.assign(model="m8", correct=full["correct"] & (full["item_id"] != "i00"))
+    table = quantization_rows(pd.concat([full, small]), {"d": {"m": "m8"}}, STUDY)
+    assert table["full"].tolist() == ["m", "m"]
+    # One item of forty, which the full model knew in every boot.
+    assert table["difference"].tolist() == pytest.approx([-1 / 40, -1 / 40])

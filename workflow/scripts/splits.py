@@ -1,11 +1,13 @@
-"""Training and test items of one dataset, cut by one variable."""
+"""Training and test items of one dataset, cut by one variable or into bands."""
 
+from uphill.hardness.job import levelled
 from uphill.job import start
-from uphill.schemas import HARDNESS, ITEMS, SPLITS, read, write
+from uphill.schemas import ITEMS, SPLITS, read, write
 from uphill.splits import SplitSettings, draw_splits, experiment_levels
 
 with start(snakemake) as job:
-    settings = dict(job.settings)
-    dataset, variable = settings.pop("dataset"), settings.pop("variable")
-    levels = experiment_levels(read(job.input.questions, ITEMS), read(job.input.hardness, HARDNESS), variable)
-    write(draw_splits(levels, dataset, variable, SplitSettings(**settings)), job.output[0], SPLITS, job.made_by)
+    settings, items = job.settings, read(job.input.questions, ITEMS)
+    hardness = levelled(job.input.measures, items, settings["cuts"])
+    graded = experiment_levels(items, hardness, settings["variable"], settings["bands"])
+    drawn = draw_splits(graded, settings["dataset"], settings["variable"], SplitSettings(**settings["draw"]))
+    write(drawn, job.output[0], SPLITS, job.made_by)

@@ -1,4 +1,4 @@
-"""A prediction job: from files to a task for each variable, through the method, to one file of predictions."""
+"""A prediction job: from files to a task for each share, through the method, to one file of predictions."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
 
 Share = Mapping[str, Any]
-"""The spec of what the job predicts for one variable."""
+"""The spec of what the job predicts for one experiment and variable."""
 
 
 def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
-    """Bring the job's output up to date: make what is missing of each variable, keep the rest as it is."""
+    """Bring the job's output up to date: make what is missing of each share, keep the rest as it is."""
     before = _Before.read(job.output[0])
     tables, made_with = [], {}
     with ExitStack() as unfinished:
-        for variable, share in job.settings["shares"].items():
-            table = before.rows(variable, share)
+        for name, share in job.settings["shares"].items():
+            table = before.rows(name, share)
             if table is None:
                 parts = unfinished.enter_context(job.parts(PREDICTIONS, share["id"]))
                 method = registry.load("uphill.methods", share["settings"]["kind"], "predict")
                 recipe = registry.settings_of(method, share["settings"]["settings"])
                 table = run(_task(job, share["settings"], recipe, open_model), method, recipe, parts)
-                made_with[variable] = versions()
+                made_with[name] = versions()
             else:
-                made_with[variable] = before.versions[variable]
+                made_with[name] = before.versions[name]
             tables.append(table)
         write_arrow(pa.concat_tables(tables), job.output[0], PREDICTIONS, {**job.spec, "versions": made_with})
 
 
 class _Before:
-    """What the output held before: the rows of each variable, what made them, and with which versions."""
+    """What the output held before: the rows of each share, what made them, and with which versions."""
 
     def __init__(self, table: pa.Table | None, made: Mapping[str, Any]) -> None:
         self._table = table
@@ -61,11 +61,12 @@ class _Before:
             # Damaged, or of an older layout: made again.
             return cls(None, {})
 
-    def rows(self, variable: str, share: Share) -> pa.Table | None:
-        """A variable's rows, if what made them is what would make them today."""
-        if self._table is None or self._shares.get(variable, {}).get("id") != share["id"]:
+    def rows(self, name: str, share: Share) -> pa.Table | None:
+        """A share's rows, if what made them is what would make them today."""
+        if self._table is None or self._shares.get(name, {}).get("id") != share["id"]:
             return None
-        return self._table.filter(pc.equal(self._table["variable"], variable)).replace_schema_metadata(None)
+        same = [pc.equal(self._table[column], share["settings"][column]) for column in ("experiment", "variable")]
+        return self._table.filter(pc.and_(*same)).replace_schema_metadata(None)
 
 
 def no_model() -> "Loaded":
@@ -79,8 +80,9 @@ def _task(job: Job, settings: Mapping[str, Any], recipe: object, open_model: "Ca
     cot = bool(getattr(recipe, "cot", False))
     columns: dict[str, Any] = {
         "method": settings["method"],
+        "experiment": settings["experiment"],
         "model": settings["model"]["name"],
-        "k": int(getattr(recipe, "k", 0)),
+        "k": getattr(recipe, "k", None),
         "cot": cot,
         "prompt": target.prompt_format(cot).template,
     }
@@ -91,15 +93,18 @@ def _task(job: Job, settings: Mapping[str, Any], recipe: object, open_model: "Ca
         seed=settings["seed"],
         open_model=open_model,
         columns=columns,
+        sizes=settings["sizes"],
+        noise=settings["noise"],
+        hard_noise=settings["hard_noise"],
     )
 
 
 def _source(job: Job, settings: Mapping[str, Any], name: str) -> Source:
-    asked, variable = settings["datasets"][name], settings["variable"]
+    asked, draw = settings["datasets"][name], settings["draw"]
     return Source(
         name=name,
         items=_items(_named(job.input.questions, f"/{name}.parquet")),
-        splits=read(_named(job.input.splits, f"/{name}/{variable}.parquet"), SPLITS),
+        splits=read(_named(job.input.splits, f"/{name}/{draw}.parquet"), SPLITS),
         prompt=asked["prompt"],
         cot_prompt=asked["cot_prompt"],
         max_new_tokens=asked["max_new_tokens"],
@@ -109,7 +114,7 @@ def _source(job: Job, settings: Mapping[str, Any], name: str) -> Source:
 
 @cache
 def _items(path: str) -> pd.DataFrame:
-    """Read once for all variables."""
+    """Read once for all shares."""
     return read(path, ITEMS).set_index("item_id")
 
 

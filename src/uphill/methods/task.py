@@ -14,6 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from uphill.level_names import extremes
+from uphill.methods.noise import noised
 from uphill.parts import Parts
 from uphill.prompts import PromptFormat, Question, extract_answer, same_answer
 from uphill.responses import ResponseTable, log_sum_exp
@@ -27,17 +29,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Cell:
-    """One training condition: `n_train` items of level `train_on` of a dataset, as drawn for one boot."""
+    """One training condition: `n_train` items of level `train_on` of a dataset, as drawn for one boot.
+
+    Attributes:
+        noise_p: probability that a training label is drawn at random.
+    """
 
     train_dataset: str
     train_on: str
     boot: int
     n_train: int
+    noise_p: float = 0.0
 
     @property
     def name(self) -> str:
         """A file name."""
-        return f"{self.train_dataset}-{self.train_on}-{self.boot}-{self.n_train}"
+        noise = f"-noise{self.noise_p:g}" if self.noise_p else ""
+        return f"{self.train_dataset}-{self.train_on}-{self.boot}-{self.n_train}{noise}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Source:
 
     Attributes:
         items: the item table, indexed by item_id.
-        splits: the splits of the task's variable.
+        splits: the splits of the task's variable, or of its bands.
         prompt: template id for an answer at once; `cot_prompt` for reasoning first.
         shards: files of the model's zero-shot responses, where the method reads them.
     """
@@ -63,11 +71,16 @@ class Source:
         """How this dataset's questions are put."""
         return PromptFormat(self.cot_prompt if cot and self.cot_prompt else self.prompt, cot)
 
-    def members(self, train_on: str, boot: int, role: str) -> pd.DataFrame:
-        """Items of one role in a cell, in the order of their ranks."""
+    def drawn(self, train_on: str, boot: int, role: str) -> pd.DataFrame:
+        """Rows of the splits of one role in a cell, in the order of their ranks."""
         splits = self.splits
         chosen = splits[(splits["train_on"] == train_on) & (splits["boot"] == boot) & (splits["role"] == role)]
-        return self.items.loc[chosen.sort_values("rank")["item_id"]]
+        return chosen.sort_values("rank")
+
+    def trained(self) -> list[tuple[str, int]]:
+        """(train level, boot) of each draw of training items."""
+        rows = self.splits.loc[self.splits["role"] == "train", ["train_on", "boot"]].drop_duplicates()
+        return [(str(train_on), int(boot)) for train_on, boot in rows.itertuples(index=False)]
 
     @cached_property
     def responses(self) -> ResponseTable:
@@ -90,6 +103,9 @@ class Task:
         sources: datasets to train on.
         seed: the run's seed.
         open_model: loads the language model, once, when first called.
+        columns: what else the predictions say of where they come from.
+        sizes: how many training items; none for the method's own number.
+        noise: probabilities that a training label is drawn at random; on hard data times `hard_noise`.
     """
 
     target: Source
@@ -98,28 +114,45 @@ class Task:
     seed: int
     open_model: "Callable[[], Loaded]"
     columns: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Sequence[int] = ()
+    noise: Sequence[float] = (0.0,)
+    hard_noise: float = 1.0
 
     def source(self, cell: Cell) -> Source:
         """The dataset that a cell trains on."""
         return next(source for source in self.sources if source.name == cell.train_dataset)
 
     def train_items(self, cell: Cell) -> pd.DataFrame:
-        """A cell's training items, in order."""
-        return self.source(cell).members(cell.train_on, cell.boot, "train").head(cell.n_train)
+        """A cell's training items, in order, with the labels that the cell is trained on."""
+        source = self.source(cell)
+        drawn = source.drawn(cell.train_on, cell.boot, "train").head(cell.n_train)
+        items = source.items.loc[drawn["item_id"]]
+        return noised(items, drawn["noise_draw"].to_numpy(), cell.noise_p, self.key(cell))
 
     def test_items(self, cell: Cell) -> pd.DataFrame:
         """A cell's test items; without supervision, those of every boot."""
         splits = self.target.splits
         if cell.train_on == UNSUPERVISED:
             return self.target.items.loc[sorted(set(splits.loc[splits["role"] == "test", "item_id"]))]
-        return self.target.members(cell.train_on, cell.boot, "test")
+        return self.target.items.loc[self.target.drawn(cell.train_on, cell.boot, "test")["item_id"]]
 
     def supervised_cells(self, n_train: int) -> list[Cell]:
-        """Every train source, level and boot."""
-        pairs = self.target.splits[["train_on", "boot"]].drop_duplicates().itertuples(index=False)
+        """Every train source, level and boot, of each size and share of noise.
+
+        Args:
+            n_train: training items of a cell, where the experiment says nothing of sizes.
+        """
         return [
-            Cell(source.name, pair.train_on, int(pair.boot), n_train) for pair in list(pairs) for source in self.sources
+            Cell(source.name, train_on, boot, size, noise_p)
+            for source in self.sources
+            for train_on, boot in source.trained()
+            for size in self.sizes or (n_train,)
+            for noise_p in self._noise_on(train_on)
         ]
+
+    def _noise_on(self, train_on: str) -> list[float]:
+        hard = extremes(self.target.splits["train_on"])[1]
+        return [noise_p * (self.hard_noise if train_on == hard else 1.0) for noise_p in self.noise]
 
     def unsupervised_cells(self) -> list[Cell]:
         """The one cell that sees no training item."""
@@ -202,7 +235,9 @@ def _complete(task: Task, cell: Cell, frame: pd.DataFrame) -> pd.DataFrame:
         "train_on": cell.train_on,
         "boot": cell.boot,
         "n_train": cell.n_train,
-        "noise_p": 0.0,
+        # Of a method that shows its training items in the prompt, they are the k.
+        "k": cell.n_train if task.columns.get("k") is not None else 0,
+        "noise_p": cell.noise_p,
         # Few-shot examples that the model's window did not hold.
         "dropped": frame.get("dropped", 0),
     }

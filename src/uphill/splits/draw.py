@@ -6,7 +6,9 @@ No test item of a boot is in any level's training set, so that every condition a
 comparisons are paired.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from uphill.level_names import in_order
 from uphill.randomness import keyed_rng
 from uphill.schemas import ALL, EXPERIMENT_POOL
 
-COLUMNS = ["train_on", "boot", "item_id", "role", "rank", "noise_draw"]
+COLUMNS = ["train_on", "boot", "item_id", "role", "rank", "noise_draw", "level", "value"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class SplitSettings:
             another level may train on it; conditions are then not paired.
         fixed_noise: published switch: noise falls on the same ranks in every boot.
         seed: the run's seed.
+        train_on: levels that are trained on; one that the dataset has not is trained on elsewhere and tested here.
+            None for every level.
+        test_on: levels that are tested; None for every level.
     """
 
     boots: int
@@ -41,48 +46,70 @@ class SplitSettings:
     seed: int
     own_test: bool = False
     fixed_noise: bool = False
+    train_on: Sequence[str] | None = None
+    test_on: Sequence[str] | None = None
+
+    def trains(self, level: str) -> bool:
+        """Whether a level is trained on."""
+        return self.train_on is None or level in self.train_on
+
+    def tests(self, level: str) -> bool:
+        """Whether a level is tested."""
+        return self.test_on is None or level in self.test_on
 
 
-def draw_splits(levels: pd.Series, dataset: str, variable: str, settings: SplitSettings) -> pd.DataFrame:
-    """Rows (train_on, boot, item_id, role, rank, noise_draw) of one variable.
+def draw_splits(graded: pd.DataFrame, dataset: str, variable: str, settings: SplitSettings) -> pd.DataFrame:
+    """Rows (train_on, boot, item_id, role, rank, noise_draw, level, value) of one variable.
 
     Args:
-        levels: level of each item of the experiment pool, indexed by item_id.
+        graded: level and value of each item of the experiment pool, indexed by item_id; an item may be in two bands.
         dataset: the dataset's name, part of every draw's key.
         variable: the variable's name, likewise.
-        settings: sizes and seed.
+        settings: sizes, levels and seed.
 
     Raises:
         UphillError: a level is too small to train on and still test on.
     """
-    pools = _pools(levels)
+    pools = _pools(graded["level"])
+    check_sizes(graded["level"], dataset, variable, settings)
     reserved = _reserved(pools, dataset, settings)
-    check_sizes(levels, dataset, variable, settings)
-    open_pools = {level: [item for item in pool if item not in reserved[level]] for level, pool in pools.items()}
+    held = set().union(*reserved.values())
+    open_pools = {
+        level: [item for item in pool if item not in held] for level, pool in pools.items() if settings.trains(level)
+    }
     parts = []
     for boot in range(settings.boots):
         train = {level: _train(pool, dataset, variable, level, boot, settings) for level, pool in open_pools.items()}
-        for level, chosen in train.items():
-            untested = [chosen] if settings.own_test else list(train.values())
+        for level in settings.train_on or train:
+            own = [train[level].assign(level=level)] if level in train else []
+            untested = own if settings.own_test else list(train.values())
             test = _test(pools, reserved, untested, settings)
-            parts.append(pd.concat([chosen, test]).assign(train_on=level, boot=boot))
-    return pd.concat(parts, ignore_index=True)[COLUMNS]
+            parts.append(pd.concat([*own, test]).assign(train_on=level, boot=boot))
+    rows = pd.concat(parts, ignore_index=True)
+    values = graded.reset_index(names="item_id")[["item_id", "level", "value"]]
+    return rows.merge(values, on=["item_id", "level"], how="left")[COLUMNS]
 
 
 def check_sizes(levels: pd.Series, dataset: str, variable: str, settings: SplitSettings) -> None:
-    """Whether each level is large enough to train on and still test on; arguments as for `draw_splits`.
+    """Whether each level is large enough to train on and still test on.
 
     Raises:
-        UphillError: one is not; the message counts all of them.
+        UphillError: one is not, and the message counts all of them; or there is no such level.
     """
     pools = _pools(levels)
+    counts = ", ".join(f"{len(pools[name])} {name}" for name in in_order(pools))
+    for level in settings.test_on or ():
+        if level not in pools:
+            raise UphillError(
+                f"dataset {dataset!r}, variable {variable!r}: no item of level {level!r} to test; all levels: {counts}"
+            )
     for (level, pool), share in zip(sorted(pools.items()), _shares(len(pools), settings), strict=True):
-        needed = settings.n_train + max(settings.min_test, share)
+        tested = max(settings.min_test, share) if settings.tests(level) else 0
+        needed = settings.n_train * settings.trains(level) + tested
         if len(pool) < needed:
-            counts = ", ".join(f"{len(pools[name])} {name}" for name in in_order(pools))
             raise UphillError(
                 f"dataset {dataset!r}, variable {variable!r}: level {level!r} has {len(pool)} items, expected at least "
-                f"{needed} (n_train {settings.n_train} + {needed - settings.n_train} to test on); all levels: {counts}"
+                f"{needed} (n_train {needed - tested} + {tested} to test on); all levels: {counts}"
             )
 
 
@@ -108,7 +135,7 @@ def _reserved(pools: dict[str, list[str]], dataset: str, settings: SplitSettings
     held = {}
     for (level, pool), share in zip(sorted(pools.items()), _shares(len(pools), settings), strict=True):
         places = {item: keyed_rng("test", dataset, item, settings.seed).random() for item in pool}
-        held[level] = set(sorted(pool, key=places.__getitem__)[:share])
+        held[level] = set(sorted(pool, key=places.__getitem__)[:share]) if settings.tests(level) else set()
     return held
 
 
@@ -116,12 +143,16 @@ def _test(
     pools: dict[str, list[str]], reserved: dict[str, set[str]], train: list[pd.DataFrame], settings: SplitSettings
 ) -> pd.DataFrame:
     """A boot's test items, in id order."""
-    if settings.n_test is None:
-        taken = {item for chosen in train for item in chosen["item_id"]}
-        items = sorted(item for pool in pools.values() for item in pool if item not in taken)
-    else:
-        items = sorted(item for held in reserved.values() for item in held)
-    return pd.DataFrame({"item_id": items, "role": "test", "rank": range(len(items)), "noise_draw": np.nan})
+    taken = {item for chosen in train for item in chosen["item_id"]}
+    found = [
+        (item, level)
+        for level, pool in pools.items()
+        if settings.tests(level)
+        for item in (pool if settings.n_test is None else reserved[level])
+        if item not in taken
+    ]
+    items = pd.DataFrame(sorted(found), columns=["item_id", "level"])
+    return items.assign(role="test", rank=range(len(items)), noise_draw=np.nan)
 
 
 def _train(
@@ -141,21 +172,43 @@ def _train(
     )
 
 
-def experiment_levels(items: pd.DataFrame, hardness: pd.DataFrame, variable: str) -> pd.Series:
-    """Level of each item of the experiment pool by `variable`, indexed by item_id; of no variable, `all` for each.
+def experiment_levels(
+    items: pd.DataFrame, hardness: pd.DataFrame, variable: str, bands: Mapping[str, Mapping[str, Any]] | None = None
+) -> pd.DataFrame:
+    """Level and value of each item of the experiment pool by `variable`, indexed by item_id.
+
+    Of no variable, the level is `all` and there is no value. With bands, a band's name is the level of its items, and
+    an item in none is left out.
 
     Args:
         items: the item table.
-        hardness: the hardness table.
-        variable: one of its variables, or `all`.
+        hardness: rows of the hardness table, of that variable or of those of the bands.
+        variable: one of its variables, `all`, or what the bands are called together.
+        bands: by name, a variable with a level of it, or with `min` and `max`.
 
     Raises:
         UphillError: the hardness table lacks the variable.
     """
     pool = items.loc[items["pool"] == EXPERIMENT_POOL, "item_id"]
+    if bands:
+        found = [_band(_of(hardness, band["variable"], pool), band).assign(level=name) for name, band in bands.items()]
+        return pd.concat(found)
     if variable == ALL:
-        return pd.Series(ALL, index=list(pool))
-    levels = hardness[hardness["variable"] == variable].set_index("item_id")["level"]
-    if levels.empty:
+        return pd.DataFrame({"level": ALL, "value": np.nan}, index=list(pool))
+    return _of(hardness, variable, pool)
+
+
+def _of(hardness: pd.DataFrame, variable: str, pool: pd.Series) -> pd.DataFrame:
+    rows = hardness[hardness["variable"] == variable].set_index("item_id")[["level", "value"]]
+    if rows.empty:
         raise UphillError(f"no variable {variable!r}, expected one of {', '.join(sorted(set(hardness['variable'])))}")
-    return levels.loc[list(pool)]
+    return rows.loc[list(pool)]
+
+
+def _band(graded: pd.DataFrame, band: Mapping[str, Any]) -> pd.DataFrame:
+    """The items of a band."""
+    if band["level"] is not None:
+        return graded[graded["level"] == band["level"]]
+    low, high = band["min"], band["max"]
+    value = graded["value"]
+    return graded[(value >= (-np.inf if low is None else low)) & (value <= (np.inf if high is None else high))]

@@ -1,11 +1,37 @@
 """Reductions of predictions to tidy CSV tables: one row a cell, every row traceable to its predictions."""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 import pandas as pd
 
 from uphill.job import Job
-from uphill.schemas import ALL
-from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value, sgr_rows
-from uphill.tables.predictions import read_hardness, read_predictions, write_provenance, write_table
+from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
+from uphill.tables.comparisons import comparison_rows, quantization_rows, sgr_rows
+from uphill.tables.predictions import read_hardness, read_predictions, read_tested, write_provenance, write_table
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a table is made from.
+
+    Attributes:
+        predictions: rows of the predictions contract, with `source`.
+        tested: rows dataset, variable, item_id, level, value of every test item.
+        hardness: rows of the hardness tables, with `dataset`; None unless the table reads them.
+        hard_noise: by dataset, how many times the noise of easy data hard data has.
+        rungs: names of a ladder's train levels, in order.
+        pairs: by dataset, the quantized model of each full one.
+    """
+
+    predictions: pd.DataFrame
+    tested: pd.DataFrame
+    hardness: pd.DataFrame | None
+    study: Study
+    hard_noise: Mapping[str, float]
+    rungs: Sequence[str]
+    pairs: Mapping[str, Mapping[str, str]]
 
 
 def write(job: Job) -> None:
@@ -14,24 +40,65 @@ def write(job: Job) -> None:
     Raises:
         UphillError: a file of predictions was made by another config or other code.
     """
-    settings = job.settings
-    predictions = read_predictions(settings["shares"])
-    hardness = read_hardness({_dataset(path): path for path in job.input.hardness})
-    study = Study(settings["unsupervised"], settings["draws"], settings["level"], settings["seed"])
-    write_table(_reduce(settings["table"], predictions, hardness, study), job.output.table)
+    settings, hardness = job.settings, list(job.input.get("hardness", []))
+    inputs = Inputs(
+        predictions=read_predictions(settings["shares"]),
+        tested=read_tested(job.input.splits),
+        hardness=read_hardness({Path(path).stem: path for path in hardness}) if hardness else None,
+        study=Study(settings["unsupervised"], settings["draws"], settings["level"], settings["seed"]),
+        hard_noise=settings["hard_noise"],
+        rungs=settings["rungs"],
+        pairs=settings["pairs"],
+    )
+    write_table(REDUCTIONS.get(settings["table"], _by_level)(inputs), job.output.table)
     write_provenance(job.output.provenance, job.made_by, settings["shares"])
 
 
-def _dataset(path: str) -> str:
-    return path.rsplit("/", 1)[-1].removesuffix(".parquet")
+def _by_level(inputs: Inputs) -> pd.DataFrame:
+    return accuracy_rows(inputs.predictions, by_level(inputs.tested), inputs.study, inputs.rungs)
 
 
-def _reduce(name: str, predictions: pd.DataFrame, hardness: pd.DataFrame, study: Study) -> pd.DataFrame:
-    if name == "sgr":
-        return sgr_rows(predictions, by_level(hardness), study)
-    if name == "accuracy_by_hardness":
-        return accuracy_rows(predictions, by_value(hardness), study)
-    if name == "all_to_all":
-        tested = predictions[["dataset", "variable", "item_id"]].drop_duplicates()
-        return accuracy_rows(predictions, tested.assign(test_on=ALL), study)
-    return accuracy_rows(predictions, by_level(hardness), study)
+def _by_value(inputs: Inputs) -> pd.DataFrame:
+    return accuracy_rows(inputs.predictions, by_value(inputs.tested), inputs.study)
+
+
+def _by_every_variable(inputs: Inputs) -> pd.DataFrame:
+    """Predictions that no variable was cut for, grouped by the values of each."""
+    assert inputs.hardness is not None, "the plan names its hardness tables"
+    tested = inputs.hardness.merge(inputs.tested[["dataset", "item_id"]].drop_duplicates())
+    parts = [
+        accuracy_rows(own.assign(variable=variable), by_value(rows), inputs.study)
+        for (dataset, variable), rows in tested.groupby(["dataset", "variable"], sort=True)
+        if len(own := inputs.predictions[inputs.predictions["dataset"] == dataset])
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _sgr(inputs: Inputs) -> pd.DataFrame:
+    return sgr_rows(inputs.predictions, by_level(inputs.tested), inputs.study)
+
+
+def _comparisons(inputs: Inputs) -> pd.DataFrame:
+    return comparison_rows(inputs.predictions, by_level(inputs.tested), inputs.study)
+
+
+def _noisy(inputs: Inputs) -> pd.DataFrame:
+    """With `easy_noise_p`, the noise of the easy data that a row is to be read beside."""
+    table = _by_level(inputs)
+    factor = table["dataset"].map(inputs.hard_noise).where(table["train_on"].astype(str) == "hard", 1.0)
+    return table.assign(easy_noise_p=table["noise_p"] / factor)
+
+
+def _quantization(inputs: Inputs) -> pd.DataFrame:
+    return quantization_rows(inputs.predictions, inputs.pairs, inputs.study)
+
+
+REDUCTIONS: Mapping[str, Callable[[Inputs], pd.DataFrame]] = {
+    "sgr": _sgr,
+    "comparisons": _comparisons,
+    "accuracy_by_hardness": _by_value,
+    "all_to_all_by_hardness": _by_every_variable,
+    "noisy_labels": _noisy,
+    "quantization": _quantization,
+}
+"""How a table is made, unless it shows each condition on each level."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from uphill.level_names import extremes, hardest, in_order
+from uphill.level_names import in_order
 from uphill.randomness import Key, keyed_rng
 from uphill.schemas import ALL, UNSUPERVISED
-from uphill.stats import SGR, bootstrap_accuracy, difference, supervision_gap_recovered
+from uphill.stats import bootstrap_accuracy, difference
 from uphill.tables.predictions import CONDITION, correctness
 
 
@@ -70,22 +70,23 @@ def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> Ite
             yield Panel(name, str(test_on), tested, sorted(set(tested["item_id"])), baseline)
 
 
-def by_level(hardness: pd.DataFrame) -> pd.DataFrame:
-    """Groups for `panels`: all items of a variable, then each of its levels."""
+def by_level(tested: pd.DataFrame) -> pd.DataFrame:
+    """Groups for `panels`: all test items of a variable, then each of its levels where there are several."""
     columns = ["dataset", "variable", "item_id", "test_on"]
-    levels = hardness.assign(test_on=hardness["level"])[columns]
+    several = tested.groupby(["dataset", "variable"])["level"].transform("nunique") > 1
+    levels = tested.assign(test_on=tested["level"])[columns]
     levels["order"] = levels["test_on"].map({level: rank for rank, level in enumerate(in_order(levels["test_on"]), 1)})
-    everything = hardness.assign(test_on=ALL, order=0)[[*columns, "order"]]
+    everything = tested[several].assign(test_on=ALL, order=0)[[*columns, "order"]]
     return pd.concat([everything, levels]).sort_values("order", kind="stable").drop(columns="order")
 
 
-def by_value(hardness: pd.DataFrame, most: int = 8, bins: int = 4) -> pd.DataFrame:
+def by_value(tested: pd.DataFrame, most: int = 8, bins: int = 4) -> pd.DataFrame:
     """Groups for `panels`: items of equal value, or of `bins` equally wide ranges where more than `most` values occur.
 
     The range's middle stands for its items (Hase et al. 2024, figure of accuracy against hardness).
     """
     parts = []
-    for _, rows in hardness.groupby(["dataset", "variable"], sort=True):
+    for _, rows in tested.groupby(["dataset", "variable"], sort=True):
         values = rows["value"]
         if values.nunique() > most:
             ranges = pd.cut(values, bins)
@@ -94,16 +95,23 @@ def by_value(hardness: pd.DataFrame, most: int = 8, bins: int = 4) -> pd.DataFra
     return pd.concat(parts)[["dataset", "variable", "item_id", "test_on"]]
 
 
-def accuracy_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> pd.DataFrame:
+def accuracy_rows(
+    predictions: pd.DataFrame, groups: pd.DataFrame, study: Study, rungs: Sequence[str] = ()
+) -> pd.DataFrame:
     """One row per training condition and group of test items.
 
     Columns: those of `CONDITION`, test_on, boots, n_test, dropped (examples that a prompt lacks on average, since the
     model's window did not hold them), accuracy, low, high (percentile interval over items and boots), gain, gain_low,
     gain_high (accuracy - Unsupervised on the same items, paired) and source.
+
+    Args:
+        predictions, groups, study: as for `panels`.
+        rungs: train levels in order, where they are not named by difficulty.
     """
     table = pd.DataFrame([row for panel in panels(predictions, groups, study) for row in _rows(panel, study)])
     # The sort is stable: within a condition, rows stay in the order of their test groups, from easy to hard.
-    table["train_on"] = pd.Categorical(table["train_on"], in_order(table["train_on"]))
+    order = dict.fromkeys([*(level for level in in_order(table["train_on"]) if level not in rungs), *rungs])
+    table["train_on"] = pd.Categorical(table["train_on"], list(order))
     return table.sort_values([*CONDITION[:3], "method", "train_dataset", "train_on", "n_train"], kind="stable")
 
 
@@ -127,59 +135,3 @@ def _rows(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
             gain = difference(baseline, matrix, keyed_rng("gain", *key), study.draws, study.level)
             row |= {"gain": gain.point, "gain_low": gain.low, "gain_high": gain.high}
         yield {**row, "source": rows["source"].iloc[0]}
-
-
-def sgr_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Supervision Gap Recovered on hard test items, one row per method and source of easy data.
-
-    SGR = (Easy - Unsupervised) / (Hard - Unsupervised); Hard is trained on hard data of the tested dataset, Easy on
-    easy data of `train_dataset` (Hase et al. 2024, section 5). Where a variable is cut into bins, the first is easy
-    and the last is hard. `status` is `undefined` where the interval of
-    Hard - Unsupervised holds 0 (the ratio would be a ratio to noise) and `negative gap` where it lies below.
-    """
-    found = [row for panel in panels(predictions, hardest(groups), study) for row in _sgr(panel, study)]
-    return pd.DataFrame(found, columns=SGR_COLUMNS)
-
-
-SGR_COLUMNS: Sequence[str] = [
-    *("model", "dataset", "variable", "method", "cot", "k", "n_train", "train_dataset", "test_on", "boots", "n_test"),
-    *("easy", "hard", "unsupervised", "sgr", "sgr_low", "sgr_high", "status", "source"),
-]
-
-
-def _status(found: SGR) -> str:
-    """`undefined`: no gap can be told from 0; `negative gap`: hard data is worse than none, so nothing is recovered."""
-    if not found.defined:
-        return "undefined"
-    return "defined" if found.hard > found.unsupervised else "negative gap"
-
-
-def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
-    first, last = extremes(panel.rows["train_on"])
-    for condition, easy in panel.conditions():
-        if condition["train_on"] != first:
-            continue
-        same = {name: condition[name] for name in ("method", "cot", "k", "n_train", "noise_p")}
-        hard = panel.condition(**same, train_on=last, train_dataset=condition["dataset"])
-        if hard.empty or panel.baseline.empty:
-            continue
-        key: tuple[Key, ...] = (*panel.name, *map(str, condition.values()), study.seed)
-        trained_easy, trained_hard, untrained = (
-            correctness(rows, panel.items) for rows in (easy, hard, panel.baseline)
-        )
-        rng = keyed_rng("sgr", *key)
-        found = supervision_gap_recovered(trained_easy, trained_hard, untrained, rng, study.draws, study.level)
-        yield {
-            **{name: condition[name] for name in SGR_COLUMNS if name in condition},
-            "test_on": panel.test_on,
-            "boots": easy["boot"].nunique(),
-            "n_test": len(panel.items),
-            "easy": found.easy,
-            "hard": found.hard,
-            "unsupervised": found.unsupervised,
-            "sgr": found.sgr,
-            "sgr_low": found.low,
-            "sgr_high": found.high,
-            "status": _status(found),
-            "source": easy["source"].iloc[0],
-        }

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uphill.errors import UphillError
-from uphill.schemas import HARDNESS, PREDICTIONS, made_by, read, written_whole
+from uphill.schemas import HARDNESS, PREDICTIONS, SPLITS, made_by, read, written_whole
 
 CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "noise_p", "train_dataset", "train_on"]
 """Columns that together name a training condition; its boots are columns of one matrix."""
@@ -20,7 +20,7 @@ def read_predictions(expected: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """All predictions of a table, with the file each row is from in the column `source`.
 
     Args:
-        expected: file -> variable -> the identity that its share must record; other variables are left out.
+        expected: file -> share (experiment/variable) -> the identity that it must record; other shares are left out.
 
     Raises:
         UphillError: a share was made by another config or by other code, as after a half-finished rerun.
@@ -28,13 +28,24 @@ def read_predictions(expected: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     frames = []
     for path, shares in expected.items():
         recorded = made_by(path)["settings"]["shares"]
-        for variable, identity in shares.items():
-            if recorded.get(variable, {}).get("id") != identity:
+        for share, identity in shares.items():
+            if recorded.get(share, {}).get("id") != identity:
                 raise UphillError(
-                    f"{path}: {variable!r} made by another config or by older code; run the workflow again to remake it"
+                    f"{path}: {share!r} made by another config or by older code; run the workflow again to remake it"
                 )
         frame = read(path, PREDICTIONS)
-        frames.append(frame[frame["variable"].isin(set(shares))].assign(source=path))
+        own = frame["experiment"] + "/" + frame["variable"]
+        frames.append(frame[own.isin(set(shares))].assign(source=path))
+    return pd.concat(frames, ignore_index=True)
+
+
+def read_tested(paths: Iterable[str]) -> pd.DataFrame:
+    """Test items of some files of splits, a row an item: dataset, variable, item_id, level, value."""
+    frames = []
+    for path in paths:
+        splits, variable = read(path, SPLITS), made_by(path)["settings"]["variable"]
+        tested = splits.loc[splits["role"] == "test", ["item_id", "level", "value"]].drop_duplicates()
+        frames.append(tested.assign(dataset=Path(path).parent.name, variable=variable))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -1,0 +1,50 @@
+"""Where the files of a study are, from the folder that the workflow runs in."""
+
+RESULTS = "results"
+REPORT = f"{RESULTS}/report.html"
+CORRELATIONS = "correlations_"
+
+
+def items_path(dataset: str) -> str:
+    """The item table of a dataset."""
+    return f"{RESULTS}/items/{dataset}.parquet"
+
+
+def measure_path(dataset: str, measure: str, model: str | None = None) -> str:
+    """One measure's part of a hardness table, by one hardness model if it needs any."""
+    return f"{RESULTS}/hardness/measures/{dataset}/{measure}{f'/{model}' if model else ''}.parquet"
+
+
+def hardness_path(dataset: str) -> str:
+    """The hardness table of a dataset."""
+    return f"{RESULTS}/hardness/{dataset}.parquet"
+
+
+def splits_path(dataset: str, draw: str) -> str:
+    """The splits of a dataset: by a variable, or by an experiment of its own levels or sizes."""
+    return f"{RESULTS}/splits/{dataset}/{draw}.parquet"
+
+
+def predictions_path(method: str, model: str, dataset: str) -> str:
+    """The predictions of one job."""
+    return f"{RESULTS}/predictions/{method}/{model}/{dataset}.parquet"
+
+
+def correlations_path(dataset: str) -> str:
+    """The rank correlations of a dataset's hardness variables."""
+    return table_path(f"{CORRELATIONS}{dataset}")
+
+
+def table_path(table: str) -> str:
+    """A table of an experiment."""
+    return f"{RESULTS}/tables/{table}.csv"
+
+
+def shard_path(model: str, dataset: str, shard: int, count: int) -> str:
+    """One file of the zero-shot pass of a model over a dataset."""
+    return f"{RESULTS}/responses/{model}/{dataset}/shard-{shard}-of-{count}.parquet"
+
+
+def figure_path(figure: str, kind: str) -> str:
+    """A figure in one format."""
+    return f"{RESULTS}/figures/{figure}.{kind}"

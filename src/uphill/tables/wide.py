@@ -122,7 +122,7 @@ def wide(table: pd.DataFrame, layout: Layout, unsupervised: Mapping[str, str]) -
     rows = [name for name in layout.rows if name not in layout.incidental or _says_something(frame, name)]
     keys = pd.MultiIndex.from_frame(frame[rows].drop_duplicates())
     parts = [_columns(part, frame, rows).reindex(keys) for part in layout.parts]
-    return pd.concat(parts, axis=1).astype(object).fillna(DASH)
+    return pd.concat(parts, axis=1).astype(object).fillna(DASH).rename_axis(columns=None)
 
 
 def _says_something(frame: pd.DataFrame, name: str) -> bool:

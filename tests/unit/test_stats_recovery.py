@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from uphill.stats import (
     accuracy,
+    bootstrap_accuracy,
+    compare_supervision,
+    difference,
     gap_recovered,
     paired_bootstrap,
     performance_gap_recovered,
@@ -46,6 +49,7 @@ def test_pgr_is_the_same_ratio_under_other_names() -> None:
     sgr = supervision_gap_recovered(between, strong, weak, np.random.default_rng(1))
     assert (pgr.weak, pgr.weak_to_strong, pgr.strong) == (0.5, 0.675, 0.7)
     assert (pgr.pgr, pgr.low, pgr.high, pgr.defined, pgr.draws) == (sgr.sgr, sgr.low, sgr.high, True, sgr.draws)
+    assert pgr.p_value == sgr.p_value
 
 
 def test_nested_successes_have_a_binomial_interval() -> None:
@@ -66,6 +70,8 @@ def test_interval_is_made_of_ratios_of_paired_draws() -> None:
     assert (result.low, result.high) == pytest.approx(tuple(np.quantile(ratios, [0.05, 0.95])), abs=1e-12)
     expected = (accuracy(easy) - accuracy(zero)) / (accuracy(hard) - accuracy(zero))
     assert result.sgr == pytest.approx(expected, abs=1e-14)
+    centre = sum(ratios) / len(ratios)
+    assert result.p_value == sum(abs(ratio - centre) >= expected for ratio in ratios) / len(ratios)
 
 
 def test_draws_without_a_gap_are_dropped() -> None:
@@ -104,6 +110,7 @@ def test_sgr_is_undefined_when_hard_equals_unsupervised(boots: int, mean: float,
     result = supervision_gap_recovered(simulated(rng, 0.9, 2), hard, hard, rng, draws=300)
     assert not result.defined
     assert math.isnan(result.sgr)
+    assert math.isnan(result.p_value)
     assert math.isnan(result.low)
     assert math.isnan(result.high)
     assert result.draws == 0
@@ -117,6 +124,46 @@ def test_rounding_does_not_define_a_gap() -> None:
         rng = np.random.default_rng(seed)
         zero = simulated(rng, 0.6, 1)
         assert not gap_recovered(reached, np.tile(zero, (1, 7)), zero, rng, draws=1).defined
+
+
+def test_p_value_is_one_where_nothing_is_recovered_and_small_where_all_is() -> None:
+    nothing = supervision_gap_recovered(share(100), share(300), share(100), np.random.default_rng(9))
+    assert (nothing.sgr, nothing.p_value) == (0.0, 1.0)
+    everything = supervision_gap_recovered(share(300), share(300), share(100), np.random.default_rng(9))
+    assert (everything.sgr, everything.p_value) == (1.0, 0.0)
+
+
+def test_p_value_is_the_normal_tail_for_a_nested_share() -> None:
+    """4 of the gap's 200 items recovered, 2 more lost: the net of 2 has variance 6, hence z = 2 / sqrt(6)."""
+    zero, hard = share(100), share(300)
+    easy = zero.copy()
+    easy[100:104], easy[:2] = 1.0, 0.0
+    result = supervision_gap_recovered(easy, hard, zero, np.random.default_rng(10))
+    assert result.sgr == pytest.approx(2 / 200)
+    tail = math.erfc(2 / math.sqrt(6) / math.sqrt(2))
+    # The net is whole: half a unit on either side of 2 is the lattice's share, density 2 * .286 / sqrt(6) per unit;
+    # twice .01 for Poisson rather than normal counts, and four Monte Carlo errors of 10,000 draws.
+    assert result.p_value == pytest.approx(tail, abs=0.286 / math.sqrt(6) + 0.02 + 4 * math.sqrt(0.25 / 10_000))
+
+
+def test_comparison_holds_its_parts_of_the_same_draws() -> None:
+    rng = np.random.default_rng(11)
+    easy, hard, zero = simulated(rng, 0.7, 5), simulated(rng, 0.8, 5), simulated(rng, 0.5, 1)
+    found = compare_supervision(easy, hard, zero, np.random.default_rng(12), 2000)
+    assert found.sgr == supervision_gap_recovered(easy, hard, zero, np.random.default_rng(12), 2000)
+    draws = paired_bootstrap({"easy": easy, "hard": hard, "zero": zero}, np.random.default_rng(12), 2000)
+    for part, sample in (
+        (found.easy, draws["easy"]),
+        (found.hard, draws["hard"]),
+        (found.unsupervised, draws["zero"]),
+        (found.hard_easy, draws["hard"] - draws["easy"]),
+        (found.easy_unsupervised, draws["easy"] - draws["zero"]),
+    ):
+        assert (part.low, part.high) == pytest.approx(np.quantile(sample, [0.025, 0.975]), abs=1e-12)
+    assert found.unsupervised.point == bootstrap_accuracy(zero, rng, 10).point
+    assert found.hard_easy.point == difference(easy, hard, rng, 10).point
+    assert found.easy_unsupervised.point == difference(zero, easy, rng, 10).point
+    assert found.easy_unsupervised.p_value < 0.01
 
 
 def test_a_gap_within_the_noise_is_undefined_and_a_clear_loss_is_not() -> None:

@@ -47,7 +47,7 @@ def accuracy(correct: npt.ArrayLike) -> float:
     """
     matrix = _checked(correct, "correct")
     # Sums of 0/1 are exact, so the order of the items cannot move the result.
-    return float(np.mean(np.nansum(matrix, axis=0) / _tested(matrix).sum(axis=0)))
+    return float(np.mean(np.nansum(matrix, axis=0) / tested_cells(matrix).sum(axis=0)))
 
 
 def bootstrap_accuracy(
@@ -79,16 +79,33 @@ def paired_bootstrap(
     Source: Hase et al. 2024, section 8.5 of the specification.
     """
     check_settings(draws, LEVEL)
-    matrices = _checked_pairs(conditions)
+    matrices = checked_pairs(conditions)
     # Boots are drawn before any item: then the chunks of items do not move the generator's stream.
     boots = {name: resample_counts(rng, matrix.shape[1], draws) for name, matrix in matrices.items()}
+    kept = np.any([tested_cells(matrix).any(axis=1) for matrix in matrices.values()], axis=0)
+    return accuracy_draws({name: matrix[kept] for name, matrix in matrices.items()}, boots, rng, draws)
+
+
+def accuracy_draws(
+    matrices: Mapping[str, FloatArray], boots: Mapping[str, FloatArray], rng: np.random.Generator, draws: int
+) -> dict[str, FloatArray]:
+    """Each matrix's accuracy in each draw, from one resample of the items and the given resamples of the boots.
+
+    `matrices` are items x boots, checked; `boots` are (draws, boots) counts. The generator is used for the items alone.
+    All right answers are summed by one matrix product per chunk. The sums are whole numbers, hence exact: a matrix's
+    draws are the same to the bit whatever else is in the product.
+    """
+    stacked = np.hstack(list(matrices.values()))
+    # Most boots of most conditions test every item, so that few columns tell which were tested.
+    tested, place = np.unique(tested_cells(stacked), axis=1, return_inverse=True)
+    columns = np.hstack([np.nan_to_num(stacked), tested])
+    ends = np.cumsum([matrix.shape[1] for matrix in matrices.values()])
     samples = {name: np.empty(draws) for name in matrices}
-    kept = np.any([_tested(matrix).any(axis=1) for matrix in matrices.values()], axis=0)
-    tested = {name: _tested(matrix[kept]).astype(np.float64) for name, matrix in matrices.items()}
-    right = {name: np.nan_to_num(matrix[kept]) for name, matrix in matrices.items()}
-    for chunk, items in chunked_counts(rng, int(kept.sum()), draws):
-        for name, sample in samples.items():
-            sample[chunk] = _mean_of_means(items @ right[name], items @ tested[name], boots[name][chunk])
+    for chunk, items in chunked_counts(rng, len(stacked), draws):
+        sums = items @ columns
+        for (name, sample), end in zip(samples.items(), ends, strict=True):
+            own = slice(end - matrices[name].shape[1], end)
+            sample[chunk] = mean_of_means(sums[:, own], sums[:, stacked.shape[1] + place[own]], boots[name][chunk])
     return samples
 
 
@@ -104,13 +121,21 @@ def difference(
     """
     check_settings(draws, level)
     samples = paired_bootstrap({"a": a, "b": b}, rng, draws)
-    sample = samples["b"] - samples["a"]
-    interval = percentile_interval(accuracy(b) - accuracy(a), sample, level)
-    p_value = _centred_p_value(interval.point, sample[np.isfinite(sample)])
+    return summarised(accuracy(b) - accuracy(a), samples["b"] - samples["a"], level)
+
+
+def summarised(point: float, sample: FloatArray, level: float) -> Difference:
+    """A statistic that is 0 where nothing differs, with the interval and p-value that its draws give it."""
+    interval = percentile_interval(point, sample, level)
+    p_value = centred_p_value(point, sample[np.isfinite(sample)])
     return Difference(interval.point, interval.low, interval.high, p_value, interval.draws)
 
 
-def _centred_p_value(point: float, sample: FloatArray) -> float:
+def centred_p_value(point: float, sample: FloatArray) -> float:
+    """Two-sided p-value against 0: the share of draws, centred on their mean, at least as far from 0 as `point`.
+
+    `sample` holds finite draws; NaN without any. Source: Hase et al. 2024, section 8.3 of the specification.
+    """
     if not sample.size:
         return float("nan")
     # Without the allowance, rounding would decide the many exact ties of a difference between counts.
@@ -118,7 +143,7 @@ def _centred_p_value(point: float, sample: FloatArray) -> float:
     return float(extreme.mean())
 
 
-def _mean_of_means(right: FloatArray, tested: FloatArray, boots: FloatArray) -> FloatArray:
+def mean_of_means(right: FloatArray, tested: FloatArray, boots: FloatArray) -> FloatArray:
     """Accuracy per draw from (draws, boots) weighted sums, skipping boots that a draw left without a tested item."""
     weights = boots * (tested > 0)
     means = right / np.where(tested > 0, tested, 1.0)
@@ -126,7 +151,8 @@ def _mean_of_means(right: FloatArray, tested: FloatArray, boots: FloatArray) -> 
         return np.asarray((weights * means).sum(axis=1) / weights.sum(axis=1), dtype=np.float64)
 
 
-def _tested(matrix: FloatArray) -> npt.NDArray[np.bool_]:
+def tested_cells(matrix: FloatArray) -> npt.NDArray[np.bool_]:
+    """True where a boot tested an item."""
     return ~np.isnan(matrix)
 
 
@@ -135,7 +161,7 @@ def _checked(correct: npt.ArrayLike, name: str) -> FloatArray:
     matrix = np.asarray(correct, dtype=np.float64)
     if matrix.ndim != 2:
         raise ValueError(f"{name}: expected a 2-D array, items x boots, got shape {matrix.shape}")
-    tested = _tested(matrix)
+    tested = tested_cells(matrix)
     if not tested.any():
         raise ValueError(f"{name}: no tested item in an array of shape {matrix.shape}")
     other = matrix[tested & (matrix != 0.0) & (matrix != 1.0)]
@@ -144,7 +170,8 @@ def _checked(correct: npt.ArrayLike, name: str) -> FloatArray:
     return matrix[:, tested.any(axis=0)]
 
 
-def _checked_pairs(conditions: Mapping[str, npt.ArrayLike]) -> dict[str, FloatArray]:
+def checked_pairs(conditions: Mapping[str, npt.ArrayLike]) -> dict[str, FloatArray]:
+    """Float64 matrices of the same items, each without its never-tested boots; ValueError if they are no such thing."""
     if not conditions:
         raise ValueError("no condition to bootstrap")
     matrices = {name: _checked(correct, name) for name, correct in conditions.items()}

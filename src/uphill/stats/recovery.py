@@ -5,21 +5,25 @@ Sources: Hase et al. 2024 (arXiv 2401.06751) for SGR; Burns et al. 2023 (arXiv 2
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from uphill.stats.bootstrap import DRAWS, LEVEL, check_settings, percentile_interval
-from uphill.stats.paired import ROUNDING, accuracy, paired_bootstrap
+from uphill.stats.bootstrap import DRAWS, LEVEL, FloatArray, Interval, check_settings, percentile_interval
+from uphill.stats.paired import ROUNDING, Difference, accuracy, paired_bootstrap, summarised
+
+Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class GapRecovered:
     """(reached - floor) / (ceiling - floor): three accuracies, the ratio `point` and its interval.
 
-    Where the interval of ceiling - floor includes 0 the ratio is undefined: `defined` is False and `point`, `low` and
-    `high` are NaN. `draws` is the number of draws behind the interval.
+    `p_value` is two-sided, against a ratio of 0: nothing recovered. Where the interval of ceiling - floor includes 0
+    the ratio is undefined: `defined` is False and `point`, `low`, `high` and `p_value` are NaN. `draws` is the number
+    of draws behind the interval.
     """
 
     reached: float
@@ -28,6 +32,7 @@ class GapRecovered:
     point: float
     low: float
     high: float
+    p_value: float
     defined: bool
     draws: int
 
@@ -36,7 +41,7 @@ class GapRecovered:
 class SGR:
     """Supervision gap recovered; accuracies are fractions, `sgr` is 1 where easy data loses nothing.
 
-    `sgr`, `low` and `high` are NaN where `defined` is False.
+    `p_value` is against `sgr` = 0. `sgr`, `low`, `high` and `p_value` are NaN where `defined` is False.
     """
 
     easy: float
@@ -45,15 +50,31 @@ class SGR:
     sgr: float
     low: float
     high: float
+    p_value: float
     defined: bool
     draws: int
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What easy, hard and no supervision give on the same hard test items, all from the same draws.
+
+    `hard_easy` is accuracy(hard) - accuracy(easy), `easy_unsupervised` accuracy(easy) - accuracy(unsupervised).
+    """
+
+    easy: Interval
+    hard: Interval
+    unsupervised: Interval
+    hard_easy: Difference
+    easy_unsupervised: Difference
+    sgr: SGR
 
 
 @dataclass(frozen=True)
 class PGR:
     """Performance gap recovered; accuracies are fractions, `pgr` is 1 where weak labels lose nothing.
 
-    `pgr`, `low` and `high` are NaN where `defined` is False.
+    `p_value` is against `pgr` = 0. `pgr`, `low`, `high` and `p_value` are NaN where `defined` is False.
     """
 
     weak: float
@@ -62,6 +83,7 @@ class PGR:
     pgr: float
     low: float
     high: float
+    p_value: float
     defined: bool
     draws: int
 
@@ -74,25 +96,30 @@ def gap_recovered(
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> GapRecovered:
-    """(reached - floor) / (ceiling - floor) with a paired-bootstrap percentile interval.
+    """(reached - floor) / (ceiling - floor) with a paired-bootstrap percentile interval and two-sided p-value.
 
     The three are items x boots, paired by row as in `paired_bootstrap`, with its errors. The published analysis divided
     by gaps of any size; here a gap that the bootstrap cannot tell from 0 leaves the ratio undefined. Draws in which
-    the gap is 0 are dropped.
+    the gap is 0 are dropped. The p-value is the share of the remaining draws, centred on their mean, at least as far
+    from 0 as the ratio; a few draws with a gap near 0 can move that mean, which a difference's draws cannot.
 
-    Source: Hase et al. 2024, sections 8.4 and 8.5 of the specification, with defect S3 of section 9.6 repaired.
+    Source: Hase et al. 2024, sections 8.3 to 8.5 of the specification, with defect S3 of section 9.6 repaired.
     """
     check_settings(draws, level)
     samples = paired_bootstrap({"reached": reached, "ceiling": ceiling, "floor": floor}, rng, draws)
-    points = (accuracy(reached), accuracy(ceiling), accuracy(floor))
+    return _gap_recovered((accuracy(reached), accuracy(ceiling), accuracy(floor)), samples, level)
+
+
+def _gap_recovered(points: Triple, samples: Mapping[str, FloatArray], level: float) -> GapRecovered:
     gaps = samples["ceiling"] - samples["floor"]
     gap = percentile_interval(points[1] - points[2], gaps, level)
     if not _excludes_zero(gap.point, gap.low, gap.high):
-        return GapRecovered(*points, float("nan"), float("nan"), float("nan"), False, 0)
+        nan = float("nan")
+        return GapRecovered(*points, nan, nan, nan, nan, False, 0)
     usable = np.abs(gaps) > ROUNDING  # False for NaN too
     ratios = (samples["reached"] - samples["floor"])[usable] / gaps[usable]
-    ratio = percentile_interval((points[0] - points[2]) / gap.point, ratios, level)
-    return GapRecovered(*points, ratio.point, ratio.low, ratio.high, True, ratio.draws)
+    ratio = summarised((points[0] - points[2]) / gap.point, ratios, level)
+    return GapRecovered(*points, ratio.point, ratio.low, ratio.high, ratio.p_value, True, ratio.draws)
 
 
 def supervision_gap_recovered(
@@ -110,8 +137,37 @@ def supervision_gap_recovered(
 
     Source: Hase et al. 2024, section 8.4 of the specification.
     """
-    gap = gap_recovered(easy, hard, unsupervised, rng, draws, level)
-    return SGR(gap.reached, gap.ceiling, gap.floor, gap.point, gap.low, gap.high, gap.defined, gap.draws)
+    return _as_sgr(gap_recovered(easy, hard, unsupervised, rng, draws, level))
+
+
+def compare_supervision(
+    easy: npt.ArrayLike,
+    hard: npt.ArrayLike,
+    unsupervised: npt.ArrayLike,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> Supervision:
+    """`supervision_gap_recovered` with the accuracies' intervals and the differences between them, of the same draws.
+
+    Arguments, errors and the SGR itself are those of `supervision_gap_recovered` at the same state of `rng`.
+
+    Source: Hase et al. 2024, section 8.5 of the specification and the table of comparisons in 8.8 (T2).
+    """
+    check_settings(draws, level)
+    samples = paired_bootstrap({"reached": easy, "ceiling": hard, "floor": unsupervised}, rng, draws)
+    points = (accuracy(easy), accuracy(hard), accuracy(unsupervised))
+    found = {
+        name: percentile_interval(point, samples[name], level) for name, point in zip(samples, points, strict=True)
+    }
+    return Supervision(
+        easy=found["reached"],
+        hard=found["ceiling"],
+        unsupervised=found["floor"],
+        hard_easy=summarised(points[1] - points[0], samples["ceiling"] - samples["reached"], level),
+        easy_unsupervised=summarised(points[0] - points[2], samples["reached"] - samples["floor"], level),
+        sgr=_as_sgr(_gap_recovered(points, samples, level)),
+    )
 
 
 def performance_gap_recovered(
@@ -130,7 +186,11 @@ def performance_gap_recovered(
     Source: Burns et al. 2023.
     """
     gap = gap_recovered(weak_to_strong, strong, weak, rng, draws, level)
-    return PGR(gap.floor, gap.reached, gap.ceiling, gap.point, gap.low, gap.high, gap.defined, gap.draws)
+    return PGR(gap.floor, gap.reached, gap.ceiling, gap.point, gap.low, gap.high, gap.p_value, gap.defined, gap.draws)
+
+
+def _as_sgr(gap: GapRecovered) -> SGR:
+    return SGR(gap.reached, gap.ceiling, gap.floor, gap.point, gap.low, gap.high, gap.p_value, gap.defined, gap.draws)
 
 
 def _excludes_zero(point: float, low: float, high: float) -> bool:

@@ -2,7 +2,7 @@
 
 Needs: predictions, and splits or hardness tables to group them by.
 Makes: results/tables/{table}.csv with {table}.provenance.json beside it (which predictions, made by what), and
-results/tables/correlations_{dataset}.csv.
+results/tables/correlations_{dataset}.csv; and results/tables/wide/, tables as a paper prints them, CSV and LaTeX.
 """
 
 
@@ -54,3 +54,25 @@ rule correlations:
         "Rank correlations between the hardness variables of {wildcards.dataset}"
     script:
         "../workflow/scripts/correlations.py"
+
+
+rule wide:
+    input:
+        [paths.table_path(tidy) for tidy in PLAN.wide_names().values()],
+    output:
+        PLAN.wide_tables(),
+    log:
+        "results/logs/tables/wide.log",
+    benchmark:
+        "results/benchmarks/tables/wide.tsv"
+    conda:
+        CONDA
+    resources:
+        mem_mb=on_cpu("mem_mb"),
+        runtime=on_cpu("runtime"),
+    params:
+        spec=lambda wildcards: PLAN.wide_spec(),
+    message:
+        "Tables as a paper prints them"
+    script:
+        "../workflow/scripts/wide.py"

@@ -10,9 +10,9 @@ import pytest
 from uphill.errors import UphillError
 from uphill.schemas import PREDICTIONS, write
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
-from uphill.tables.comparisons import comparison_rows, quantization_rows, sgr_rows
+from uphill.tables.comparisons import quantization_rows, sgr_rows
 from uphill.tables.correlations import correlation_rows
-from uphill.tables.predictions import correctness, read_predictions
+from uphill.tables.predictions import correctness, read_predictions, write_table
 
 ITEMS = [f"i{number:02d}" for number in range(40)]
 STUDY = Study({"d": "zero_shot"}, draws=400, level=0.95, seed=0)
@@ -146,20 +146,36 @@ def test_predictions_of_another_identity_are_refused(tmp_path: Path) -> None:
         read_predictions({path: {"e/v": "tomorrow"}})
 
 
-def test_comparisons_are_paired_differences_two_by_two() -> None:
-    table = comparison_rows(PREDICTED, by_level(hardness()), STUDY)
-    found = row(table, method="probe", comparison="easy - hard")
-    assert (found["a"], found["b"], found["difference"]) == pytest.approx((0.70, 0.80, -0.10))
-    assert found["low"] < found["difference"] < found["high"]
-    assert row(table, method="probe", comparison="hard - unsupervised")["difference"] == pytest.approx(0.55)
-    assert row(table, method="probe", comparison="hard - unsupervised")["p"] < 0.05
-    assert len(table) == 3 * 3
+def test_easy_and_hard_data_are_compared_on_the_same_items() -> None:
+    found = row(sgr_rows(PREDICTED, by_level(hardness()), STUDY), method="probe")
+    assert found["hard_easy"] == pytest.approx(0.10)
+    assert found["hard_easy_low"] < 0.10 < found["hard_easy_high"]
+    assert found["easy_unsupervised"] == pytest.approx(0.45)
+    assert found["easy_unsupervised_p"] < 0.05
+
+
+def test_the_generalization_gap_is_to_the_level_that_was_trained_on() -> None:
+    table = accuracy_rows(PREDICTED, by_level(hardness()), STUDY)
+    found = row(table, method="probe", train_on="easy", test_on="hard")
+    assert found["gap"] == pytest.approx(0.70 - 1.0)
+    assert found["gap_low"] < found["gap"] < found["gap_high"]
+    assert table["gap"].notna().sum() == 3
+
+
+def test_p_values_are_adjusted_beside_them(tmp_path: Path) -> None:
+    table = pd.DataFrame({"gain_p": [0.01, 0.04, None, 0.03], "noise_p": 0.0})
+    write_table(table, str(tmp_path / "table.csv"))
+    written = pd.read_csv(tmp_path / "table.csv")
+    assert written.columns.tolist() == ["gain_p", "gain_p_adjusted", "noise_p"]
+    # By hand: of three, sorted .01 .03 .04, times 3/1, 3/2, 3/3, and never below a smaller one's.
+    assert written["gain_p_adjusted"].dropna().tolist() == pytest.approx([0.03, 0.04, 0.04])
 
 
 def test_a_quantized_model_is_compared_on_the_same_items_after_the_same_training() -> None:
     full = PREDICTED[PREDICTED["method"] == "probe"].assign(variable="all")
     small = full.assign(model="m8", correct=full["correct"] & (full["item_id"] != "i00"))
     table = quantization_rows(pd.concat([full, small]), {"d": {"m": "m8"}}, STUDY)
-    assert table["full"].tolist() == ["m", "m"]
+    assert table["model"].tolist() == ["m", "m"]
+    assert table["quantized_model"].tolist() == ["m8", "m8"]
     # One item of forty, which the full model knew in every boot.
     assert table["difference"].tolist() == pytest.approx([-1 / 40, -1 / 40])

@@ -8,7 +8,7 @@ import pandas as pd
 
 from uphill.job import Job
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
-from uphill.tables.comparisons import comparison_rows, quantization_rows, sgr_rows
+from uphill.tables.comparisons import quantization_rows, sgr_rows
 from uphill.tables.predictions import read_hardness, read_predictions, read_tested, write_provenance, write_table
 
 
@@ -78,10 +78,6 @@ def _sgr(inputs: Inputs) -> pd.DataFrame:
     return sgr_rows(inputs.predictions, by_level(inputs.tested), inputs.study)
 
 
-def _comparisons(inputs: Inputs) -> pd.DataFrame:
-    return comparison_rows(inputs.predictions, by_level(inputs.tested), inputs.study)
-
-
 def _noisy(inputs: Inputs) -> pd.DataFrame:
     """With `easy_noise_p`, the noise of the easy data that a row is to be read beside."""
     table = _by_level(inputs)
@@ -95,7 +91,6 @@ def _quantization(inputs: Inputs) -> pd.DataFrame:
 
 REDUCTIONS: Mapping[str, Callable[[Inputs], pd.DataFrame]] = {
     "sgr": _sgr,
-    "comparisons": _comparisons,
     "accuracy_by_hardness": _by_value,
     "all_to_all_by_hardness": _by_every_variable,
     "noisy_labels": _noisy,

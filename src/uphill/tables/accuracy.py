@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from uphill.level_names import in_order
+from uphill.level_names import extremes, in_order
 from uphill.randomness import Key, keyed_rng
 from uphill.schemas import ALL, UNSUPERVISED
-from uphill.stats import bootstrap_accuracy, difference
+from uphill.stats import bootstrap_panel, generalization_gap
+from uphill.tables.layouts import estimates
 from uphill.tables.predictions import CONDITION, correctness
 
 
@@ -31,13 +32,21 @@ class Study:
 
 @dataclass(frozen=True)
 class Panel:
-    """Predictions of one (model, dataset, variable) on one group of test items, and its unsupervised baseline."""
+    """Predictions of one (model, dataset, variable) on one group of test items.
+
+    Attributes:
+        test_on: the group: a level, or a hardness value.
+        rows: the predictions for it; `everywhere`, those for any item.
+        items: all that belong to the group.
+        baseline: the rows without supervision.
+    """
 
     name: tuple[str, str, str]
-    test_on: str
+    test_on: str | float
     rows: pd.DataFrame
     items: list[str]
     baseline: pd.DataFrame
+    everywhere: pd.DataFrame
 
     def conditions(self) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
         """Each training condition with its rows, in a fixed order."""
@@ -63,11 +72,12 @@ def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> Ite
     for name, rows in predictions.groupby(["model", "dataset", "variable"], sort=True):
         own = groups[(groups["dataset"] == name[1]) & (groups["variable"] == name[2])]
         for test_on, members in own.groupby("test_on", sort=False, observed=True):
-            tested = rows[rows["item_id"].isin(set(members["item_id"]))]
+            items = sorted(set(members["item_id"]))
+            tested = rows[rows["item_id"].isin(set(items))]
             if tested.empty:
                 continue
             baseline = tested[tested["method"] == study.unsupervised[name[1]]]
-            yield Panel(name, str(test_on), tested, sorted(set(tested["item_id"])), baseline)
+            yield Panel(name, test_on if isinstance(test_on, str) else float(test_on), tested, items, baseline, rows)
 
 
 def by_level(tested: pd.DataFrame) -> pd.DataFrame:
@@ -102,36 +112,72 @@ def accuracy_rows(
 
     Columns: those of `CONDITION`, test_on, boots, n_test, dropped (examples that a prompt lacks on average, since the
     model's window did not hold them), accuracy, low, high (percentile interval over items and boots), gain, gain_low,
-    gain_high (accuracy - Unsupervised on the same items, paired) and source.
+    gain_high, gain_p (accuracy - Unsupervised on the same items, paired), gap, gap_low, gap_high, gap_p and source. The
+    gap, on hard items, is the accuracy there less that on test items of the level that was trained on.
 
     Args:
         predictions, groups, study: as for `panels`.
         rungs: train levels in order, where they are not named by difficulty.
     """
-    table = pd.DataFrame([row for panel in panels(predictions, groups, study) for row in _rows(panel, study)])
+    levels: dict[Any, pd.DataFrame] = dict(list(groups.groupby(["dataset", "variable", "test_on"], observed=True)))
+    found = [row for panel in panels(predictions, groups, study) for row in _rows(panel, levels, study)]
+    table = pd.DataFrame(found, columns=COLUMNS)
     # The sort is stable: within a condition, rows stay in the order of their test groups, from easy to hard.
     order = dict.fromkeys([*(level for level in in_order(table["train_on"]) if level not in rungs), *rungs])
     table["train_on"] = pd.Categorical(table["train_on"], list(order))
     return table.sort_values([*CONDITION[:3], "method", "train_dataset", "train_on", "n_train"], kind="stable")
 
 
-def _rows(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
-    baseline = correctness(panel.baseline, panel.items)
-    for condition, rows in panel.conditions():
-        key: tuple[Key, ...] = (*panel.name, panel.test_on, *map(str, condition.values()), study.seed)
-        matrix = correctness(rows, panel.items)
-        found = bootstrap_accuracy(matrix, keyed_rng("interval", *key), study.draws, study.level)
-        row = {
+COLUMNS: Sequence[str] = [
+    *(*CONDITION, "test_on", "boots", "n_test", "dropped", "accuracy", "low", "high"),
+    *("gain", "gain_low", "gain_high", "gain_p", "gap", "gap_low", "gap_high", "gap_p", "source"),
+]
+
+
+def _rows(panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Study) -> Iterator[dict[str, Any]]:
+    conditions = list(panel.conditions())
+    matrices = {_name(condition): correctness(rows, panel.items) for condition, rows in conditions}
+    key: tuple[Key, ...] = (*panel.name, str(panel.test_on), study.seed)
+    baseline = next((_name(condition) for condition, _ in conditions if condition["train_on"] == UNSUPERVISED), None)
+    cells = bootstrap_panel(matrices, baseline, keyed_rng("panel", *key), study.draws, study.level)
+    for condition, rows in conditions:
+        cell = cells[_name(condition)]
+        yield {
             **condition,
             "test_on": panel.test_on,
             "boots": rows["boot"].nunique(),
             "n_test": rows["item_id"].nunique(),
             "dropped": rows["dropped"].mean(),
-            "accuracy": found.point,
-            "low": found.low,
-            "high": found.high,
+            "accuracy": cell.accuracy.point,
+            "low": cell.accuracy.low,
+            "high": cell.accuracy.high,
+            **(estimates(gain=cell.gain) if cell.gain else {}),
+            **_gap(panel, condition, levels, study),
+            "source": rows["source"].iloc[0],
         }
-        if condition["train_on"] != UNSUPERVISED:
-            gain = difference(baseline, matrix, keyed_rng("gain", *key), study.draws, study.level)
-            row |= {"gain": gain.point, "gain_low": gain.low, "gain_high": gain.high}
-        yield {**row, "source": rows["source"].iloc[0]}
+
+
+def _name(condition: Mapping[str, Any]) -> str:
+    return "|".join(map(str, condition.values()))
+
+
+def _gap(
+    panel: Panel, condition: Mapping[str, Any], levels: Mapping[Any, pd.DataFrame], study: Study
+) -> dict[str, float]:
+    """The generalization gap of a condition on hard items; none where its own level is not tested."""
+    own = levels.get((*panel.name[1:], condition["train_on"]))
+    on_hard = panel.test_on == extremes(panel.everywhere["train_on"])[1]
+    if own is None or not on_hard or condition["train_on"] == panel.test_on:
+        return {}
+    if condition["train_dataset"] != condition["dataset"]:
+        return {}
+    rows = panel.everywhere
+    for column in CONDITION:
+        rows = rows[rows[column] == condition[column]]
+    members, boots = set(own["item_id"]), sorted(set(rows["boot"]))
+    items = sorted({*panel.items, *members})
+    target, same = (
+        correctness(rows[rows["item_id"].isin(group)], items, boots) for group in (set(panel.items), members)
+    )
+    key: tuple[Key, ...] = (*panel.name, *map(str, condition.values()), study.seed)
+    return estimates(gap=generalization_gap(target, same, keyed_rng("gap", *key), study.draws, study.level))

@@ -123,7 +123,7 @@ def _compared(name: str) -> Estimate:
 
 
 POPULATION_ROWS = ("model", "dataset", "variable", "method", "n_train", "train_dataset")
-LADDER_ROWS = ("experiment", "model", "method", "n_train")  # rungs are of several datasets, which name no row
+LADDER_ROWS = ("model", "method", "n_train")  # rungs are of several datasets, which name no row
 QUANTIZATION_ROWS = ("dataset", "variable", "method", "n_train", "model")
 
 LAYOUTS: Mapping[str, Layout] = {
@@ -146,7 +146,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "sgr": Layout(
         ("model", "dataset", "variable", "train_dataset"), (Part("{method} n={n_train}", SGR_ONLY),), _with_status
     ),
-    # Section 8.8, T2: columns of `supervision_estimates`.
+    # Section 8.8, T2: from the table of SGR.
     "comparisons": Layout(
         POPULATION_ROWS,
         (
@@ -167,7 +167,7 @@ LAYOUTS: Mapping[str, Layout] = {
     ),
     "noisy_labels": Layout(
         ("model", "dataset", "variable", "method", "n_train", "supervision", "train_dataset"),
-        (Part("p={noise_p:g}", ACCURACY, ("noise_p",)),),
+        (Part("p={easy_noise_p:g}", ACCURACY, ("easy_noise_p",)),),
         _on_hardest,
     ),
     "ladders": Layout(LADDER_ROWS, (Part("{supervision}", ACCURACY, ("rank",)),), _ladders),
@@ -184,4 +184,6 @@ LAYOUTS: Mapping[str, Layout] = {
         incidental=("variable",),
     ),
 }
-"""By table; `wide(table, LAYOUTS[name], unsupervised)`."""
+"""By name; `wide(table, LAYOUTS[name], unsupervised)`. A ladder of any name has the layout `ladders`."""
+TIDY = {"comparisons": "sgr"}
+"""The tidy table of a layout, where it is not the one that it is named after."""

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from uphill.errors import UphillError
 from uphill.schemas import HARDNESS, PREDICTIONS, SPLITS, made_by, read, written_whole
+from uphill.stats import adjusted
 
+NOT_A_TEST = ("noise_p", "easy_noise_p")
 CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "noise_p", "train_dataset", "train_on"]
 """Columns that together name a training condition; its boots are columns of one matrix."""
 
@@ -54,16 +56,29 @@ def read_hardness(paths: Mapping[str, str]) -> pd.DataFrame:
     return pd.concat([read(path, HARDNESS).assign(dataset=name) for name, path in paths.items()], ignore_index=True)
 
 
-def correctness(rows: pd.DataFrame, items: list[str]) -> NDArray[np.float64]:
+def correctness(rows: pd.DataFrame, items: list[str], boots: list[int] | None = None) -> NDArray[np.float64]:
     """[items, boots] of one condition: 1 right, 0 wrong, NaN where the item was not tested in that boot."""
-    matrix = rows.pivot(index="item_id", columns="boot", values="correct").reindex(items)
+    matrix = rows.pivot(index="item_id", columns="boot", values="correct").reindex(index=items, columns=boots)
     return matrix.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def write_table(table: pd.DataFrame, path: str) -> None:
-    """Write a CSV whole; six decimals are far below any interval's width."""
+    """Write a CSV whole; six decimals are far below any interval's width.
+
+    Beside each column of p-values comes one of them adjusted for the number of comparisons in the table.
+    """
+    for name in [str(column) for column in table.columns if str(column).endswith("_p")]:
+        if name not in NOT_A_TEST:
+            table.insert(
+                table.columns.get_loc(name) + 1, f"{name}_adjusted", adjusted(table[name].to_numpy(dtype=float))
+            )
     with written_whole(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f")
+
+
+def read_table(path: str) -> pd.DataFrame:
+    """Read a CSV of ours: "none" is a train level there, not a missing value."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def write_provenance(path: str, spec: Mapping[str, Any], sources: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from uphill.config import ALL_VARIABLE, Config
 from uphill.experiments import ALL_TO_ALL, POPULATION, Row
+from uphill.tables.layouts import LAYOUTS, TIDY
 from uphill.workflow.paths import (
     CORRELATIONS,
     REPORT,
@@ -19,13 +20,13 @@ from uphill.workflow.paths import (
     shard_path,
     splits_path,
     table_path,
+    wide_path,
 )
 
 FIGURES = ("population", "accuracy_by_hardness", "sgr")
 TABLES = {
     POPULATION: POPULATION,
     "sgr": POPULATION,
-    "comparisons": POPULATION,
     "accuracy_by_hardness": POPULATION,
     ALL_TO_ALL: ALL_TO_ALL,
     "all_to_all_by_hardness": ALL_TO_ALL,
@@ -167,6 +168,17 @@ class Layout:
         """Every table."""
         return [*map(table_path, self.table_names()), *map(correlations_path, self.tested())]
 
+    @remembered
+    def wide_names(self) -> dict[str, str]:
+        """Tables that are also laid out as a paper prints them, each with the tidy one that it is made from."""
+        tidy = self.table_names()
+        found = {name: TIDY.get(name, name) for name in LAYOUTS if TIDY.get(name, name) in tidy}
+        return {**found, **{name: name for name in self.config.ladders}}
+
+    def wide_tables(self) -> list[str]:
+        """Those tables, in both formats."""
+        return [wide_path(name, kind) for name in self.wide_names() for kind in ("csv", "tex")]
+
     def figure_names(self) -> list[str]:
         """Every figure, named after its table."""
         return [*FIGURES, *(f"{CORRELATIONS}{dataset}" for dataset in self.tested())]
@@ -185,6 +197,7 @@ class Layout:
             *(splits_path(*pair) for pair in self.drawn()),
             *(predictions_path(*job) for job in self.prediction_jobs()),
             *self.tables(),
+            *self.wide_tables(),
             *self.figures(),
             REPORT,
         ]

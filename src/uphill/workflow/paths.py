@@ -40,6 +40,11 @@ def table_path(table: str) -> str:
     return f"{RESULTS}/tables/{table}.csv"
 
 
+def wide_path(table: str, kind: str) -> str:
+    """A table as a paper prints it, in one format."""
+    return f"{RESULTS}/tables/wide/{table}.{kind}"
+
+
 def shard_path(model: str, dataset: str, shard: int, count: int) -> str:
     """One file of the zero-shot pass of a model over a dataset."""
     return f"{RESULTS}/responses/{model}/{dataset}/shard-{shard}-of-{count}.parquet"

@@ -11,7 +11,7 @@ from uphill.experiments import QUANTIZATION, Row
 from uphill.identity import code_digest, file_digest, folder_digest, spec
 from uphill.splits import SplitSettings
 from uphill.workflow.layout import READS_HARDNESS, READS_RESPONSES, RUNS_MODEL, Layout, remembered
-from uphill.workflow.paths import CORRELATIONS, hardness_path, measure_path, predictions_path, splits_path
+from uphill.workflow.paths import CORRELATIONS, hardness_path, measure_path, predictions_path, splits_path, table_path
 
 SCRIPTS = "workflow/scripts"
 REPORT_TEMPLATE = "src/uphill/report/report.html.j2"
@@ -213,6 +213,16 @@ class Plan(Layout):
         for entry in self.config.quantization:
             found.setdefault(entry.dataset, {}).update(entry.pairs)
         return found
+
+    def wide_spec(self) -> Spec:
+        """Identity of the tables as a paper prints them."""
+        names = self.wide_names()
+        settings = {
+            "tables": {name: table_path(tidy) for name, tidy in names.items()},
+            "unsupervised": {name: entry.unsupervised for name, entry in self.config.datasets.items()},
+        }
+        upstream = {tidy: self.table_spec(tidy)["id"] for tidy in names.values()}
+        return spec("wide", settings, _code("wide"), upstream)
 
     @remembered
     def correlations_spec(self, dataset: str) -> Spec:

@@ -1,4 +1,4 @@
-"""How long a dataset's texts are: measured where they lie on this machine, else as they were when they were measured."""
+"""How long a dataset's texts are: measured where they lie on this machine, else as the published files were."""
 
 from dataclasses import dataclass
 from pathlib import Path

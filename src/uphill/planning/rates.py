@@ -1,4 +1,4 @@
-"""Tokens to hours: the rates that benchmarks/RESULTS.md records on one H200 for 6.74 billion weights, scaled by size."""
+"""Tokens to hours, by the rates that benchmarks/RESULTS.md records on one H200, scaled by the size of the model."""
 
 from uphill.config import Model
 from uphill.errors import UphillError

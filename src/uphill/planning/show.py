@@ -19,8 +19,11 @@ NUMBERS = ("GPUs", "loads", "read", "fitted", "written", "GPU h", "longest")
 def show_cost(cost: Cost, hardware: Hardware, console: Console) -> None:
     """Print jobs by rule, loads by model and by stage, and what the estimate assumes."""
     counts = by_rule(cost.jobs)
-    console.print(f"{len(cost.jobs)} jobs: " + ", ".join(f"{count} {rule}" for rule, count in counts.items()))
-    console.print(f"{len(cost.loads)} of them load a model. Tokens are in millions; GPU h, hours times GPUs;\nlongest, the hours of the longest job. All of it is an estimate.\n")
+    console.print(f"{len(cost.jobs)} jobs: " + ", ".join(f"{count} {rule}" for rule, count in counts.items()) + ".")
+    console.print(
+        f"{len(cost.loads)} of them load a model. Tokens are in millions; GPU h, hours times GPUs;\n"
+        "longest, the hours of the longest job. All of it is an estimate.\n"
+    )
     console.print(_by_model(cost.loads))
     console.print(_by_stage(cost.loads))
     if cost.unknown:
@@ -87,11 +90,12 @@ def _number(value: float) -> str:
 def _assumptions(hardware: Hardware) -> str:
     return f"""
 What this assumes. Expect it to be wrong by a factor of 2; of 3 for 8 bits, float32 and mixtures of experts.
-  Rates      one H200 and 6.7 billion weights in bfloat16, as benchmarks/RESULTS.md records them; time grows with the
-             weights (of a mixture: those active, but all for written tokens), and with 8 bits as measured there, but
-             for written tokens and float32, which nobody has measured. gpu_speed {hardware.gpu_speed:g} (config/hardware.yaml).
-  GPUs       a job's GPUs take turns: more of them hold a larger model, and are not faster.
-  Loading    {hardware.read_gb_s:g} GB/s (read_gb_s), two bytes a weight, and a minute to start.
-  Tokens     {CHARS_PER_TOKEN:g} characters each; lengths of results/items where it is made, else of the published files.
-             Written answers are as long as gold ones, at most max_new_tokens; a base model may ramble on to the limit.
-  Levels     of equal size, and tested without their training items. Nothing counts as done already; no job is retried."""
+  Rates    those of benchmarks/RESULTS.md, measured on an H200 with 6.7 billion weights in bfloat16 and in 8 bits;
+           not measured: 8 bits writing, float32. Time grows with the weights; of a mixture, those active, but all
+           of them for what is written. gpu_speed is {hardware.gpu_speed:g} (config/hardware.yaml).
+  GPUs     take turns: more of them hold a larger model, and are not faster.
+  Loading  {hardware.read_gb_s:g} GB/s (read_gb_s), two bytes a weight, and a minute to start.
+  Tokens   of {CHARS_PER_TOKEN:g} characters; lengths of results/items where it is made, else of the published files.
+           Written answers are as long as gold ones; a base model may ramble on to max_new_tokens.
+  Packs    a model that cannot be scored in packs (mpt: no rotary positions) reads some four times as much.
+  Levels   are of equal size, and tested without training items. Nothing counts as done; no job is retried."""

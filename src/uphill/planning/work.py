@@ -4,14 +4,13 @@ A cell's few-shot examples are read once, each question once, each choice once; 
 as its schedule says, and is then asked zero-shot questions.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Self
+from typing import Self
 
 from uphill.config import Config
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
+from uphill.hardness import mdl_lora, text_logprob
 from uphill.planning.cells import Cells
 from uphill.planning.lengths import Lengths, tokens
 from uphill.prompts import PromptFormat, zero_shot_form
@@ -100,14 +99,14 @@ def cell_work(config: Config, cells: Cells, lengths: dict[str, Lengths]) -> Work
 
 def measure_work(config: Config, measure: str, dataset: str, lengths: Lengths) -> Work | None:
     """Tokens of a hardness measure that loads a model; None for one that this does not know."""
-    settings: Any = config.measure_settings(measure)
+    settings = config.measure_settings(measure)
     asked, items = Asked.of(config, dataset, lengths), lengths.items + lengths.pool
-    if isinstance(settings, LoraRecipe):
+    if isinstance(settings, mdl_lora.Settings):
         choices = max(1, round(lengths.choices))
-        trained = sum(passes(settings, size, choices) for size in settings.sizes)  # type: ignore[attr-defined]
-        fits = Work(read=len(settings.sizes) * items * asked.scored, fitted=trained * asked.scored)  # type: ignore[attr-defined]
-        return fits.times(settings.boots)  # type: ignore[attr-defined]
-    return Work(read=items * asked.texts) if config.hardness[measure]["measure"] == "text_logprob" else None
+        trained = sum(passes(settings, size, choices) for size in settings.sizes)
+        fits = Work(read=len(settings.sizes) * items * asked.scored, fitted=trained * asked.scored)
+        return fits.times(settings.boots)
+    return Work(read=items * asked.texts) if isinstance(settings, text_logprob.Settings) else None
 
 
 def responses_work(config: Config, dataset: str, lengths: Lengths) -> Work:
@@ -124,8 +123,6 @@ def _tested(config: Config, cells: Cells, lengths: Lengths) -> float:
     return most * cells.share
 
 
-@cache
 def passes(recipe: LoraRecipe, n_items: int, choices: int) -> int:
     """How many items a fit to `n_items` items sees, each as often as it does."""
-    steps: Sequence[Any] = schedule(recipe, [choices] * n_items, ("plan",)).steps
-    return sum(len(batch.rows) for step in steps for batch in step)
+    return sum(len(batch.rows) for step in schedule(recipe, [choices] * n_items, ("plan",)).steps for batch in step)

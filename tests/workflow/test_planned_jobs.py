@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import yaml
 from conftest import Checkout
 
@@ -12,7 +13,7 @@ from uphill.workflow import Plan
 COUNT = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
-def test_jobs_are_those_of_a_dry_run(checkout: Checkout, monkeypatch) -> None:
+def test_jobs_are_those_of_a_dry_run(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(checkout.folder)
     run = checkout.snakemake("--dry-run")
     assert run.status == 0, run.output[-2000:]

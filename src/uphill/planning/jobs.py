@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from uphill.workflow import READS_RESPONSES, RUNS_MODEL, Plan
+from uphill.workflow import CORRELATIONS, READS_RESPONSES, RUNS_MODEL, Plan
 
 RULES = {
     "items": "items",
     "responses": "responses",
-    "measures": "measure",
     "hardness": "hardness",
     "splits": "splits",
     "predictions": "predictions",
@@ -76,10 +75,6 @@ def _job(plan: Plan, path: PurePath) -> Job:
     if rule == "predictions":
         method, model, name = rest
         return Job(PREDICTION_RULES[plan.runs_model(method)], method, model, PurePath(name).stem)
-    if rule == "splits":
-        dataset, name = rest
-        return Job(rule, PurePath(name).stem, "", dataset)
-    name = path.name.removesuffix(path.suffix)
-    if rule == "table" and name.startswith("correlations_"):
-        return Job("correlations", name)
-    return Job(rule, name)
+    # A figure is one job in two formats.
+    name = "/".join(rest).removesuffix(path.suffix)
+    return Job("correlations" if rule == "table" and name.startswith(CORRELATIONS) else rule, name)

@@ -1,21 +1,26 @@
 # make demo   the embedded default: installs, runs, prints the population table
+# make plan   what a study would cost: make plan CONFIG=config/paper.yaml
 # make test   every test
 SHELL := /bin/bash
 VENV := .venv
 LOCK ?= envs/cpu.lock
 PYTHON ?= python3
+CONFIG ?= config/config.yaml
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 # Wheels that lie on this machine are used where PIP_FIND_LINKS names them; elsewhere the registry's are.
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo install dev test test-fast lint format lock docs demo-model bench-gpu clean
+.PHONY: demo plan install dev test test-fast lint format lock docs demo-model bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@echo "Running the embedded default: some 50 jobs, a few minutes; nothing to do the second time"
 	@$(BIN)/snakemake --profile profiles/local
 	@$(BIN)/python -m uphill show
+
+plan: install  ## what the study in CONFIG would cost: jobs, model loads, tokens and GPU-hours
+	@$(BIN)/python -m uphill plan $(CONFIG)
 
 install: $(VENV)/installed  ## the locked environment, in .venv
 

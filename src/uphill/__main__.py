@@ -9,12 +9,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from uphill import workflow
+from uphill import hardware, workflow
 from uphill.config_docs import write_docs
 from uphill.errors import UphillError
 from uphill.level_names import hardest
+from uphill.planning import estimate, read_study, show_cost
 from uphill.schemas import UNSUPERVISED
 
+HARDWARE = "config/hardware.yaml"
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -52,6 +54,15 @@ def show(
 def config_docs(check: Annotated[bool, typer.Option(help="Only say whether they are up to date.")] = False) -> None:
     """Write config/schema.json and config/README.md from the config's model."""
     write_docs(Path("config"), check)
+
+
+@app.command()
+def plan(
+    config: Annotated[Path, typer.Argument(help="The study's config.")] = Path("config/config.yaml"),
+) -> None:
+    """Print what a study would cost: jobs, model loads, tokens and GPU-hours."""
+    found = hardware.read(HARDWARE)
+    show_cost(estimate(read_study(config), found), found, Console(soft_wrap=True))
 
 
 def _shots(row) -> str:  # type: ignore[no-untyped-def] # a named tuple of pandas

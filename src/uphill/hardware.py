@@ -27,18 +27,35 @@ class Needs(BaseModel):
         return asked * 2 ** (attempt - 1) if resource in GROWING else asked
 
 
+class ModelNeeds(Needs):
+    """What one job that loads a model asks for, and the model's size, from which `make plan` reckons its time."""
+
+    parameters: float | None = Field(None, gt=0, description="Billions of weights.")
+    active_parameters: float | None = Field(
+        None, gt=0, description="Billions that a token passes through, in a mixture of experts; else all."
+    )
+
+
 class Hardware(BaseModel):
     """Needs of jobs that load a model, by model, and of those that do not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cpu: Needs = Field(Needs.model_construct(), validate_default=True, description="Jobs that load no model.")
-    default: Needs = Field(Needs.model_construct(), validate_default=True, description="Models without an entry.")
-    models: dict[str, Needs] = Field({}, description="Jobs that load a model, by its name in the config.")
+    default: ModelNeeds = Field(
+        ModelNeeds.model_construct(), validate_default=True, description="Models without an entry."
+    )
+    models: dict[str, ModelNeeds] = Field({}, description="Jobs that load a model, by its name in the config.")
+    gpu_speed: float = Field(1.0, gt=0, description="For `make plan`: speed of these GPUs, an H200 being 1.")
+    read_gb_s: float = Field(1.0, gt=0, description="For `make plan`: GB a second that weights are read at.")
 
     def of(self, model: str | None) -> Needs:
         """Needs of a job that loads `model`, or of one that loads none."""
-        return self.cpu if model is None else self.models.get(model, self.default)
+        return self.cpu if model is None else self.of_model(model)
+
+    def of_model(self, model: str) -> ModelNeeds:
+        """Needs of a job that loads `model`."""
+        return self.models.get(model, self.default)
 
 
 def read(path: Path | str) -> Hardware:

@@ -1,0 +1,7 @@
+"""What a study would cost, before any of it runs: jobs, model loads, tokens and GPU-hours."""
+
+from uphill.planning.cost import Cost, estimate
+from uphill.planning.show import show_cost
+from uphill.planning.study import read_study
+
+__all__ = ["Cost", "estimate", "read_study", "show_cost"]

@@ -1,0 +1,86 @@
+"""How long a dataset's texts are: measured where they lie on this machine, else as the published files were."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from uphill.datasets import make_items
+from uphill.errors import UphillError
+from uphill.prompts import Question
+from uphill.schemas import EXPERIMENT_POOL, ITEMS, read
+from uphill.workflow import Plan, items_path
+
+CHARS_PER_TOKEN = 3.3
+"""English prose has about 4 to a token of a large model, sums and formulas 2.5 to 3."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Mean lengths of a dataset's texts, in characters, and how many items it has.
+
+    Attributes:
+        items: of the experiment pool; `pool` of the hardness pool.
+        choices: how many an item has; 0 where answers are written.
+    """
+
+    items: int
+    pool: int
+    question: float
+    choices: float
+    choice: float
+    answer: float
+    reasoning: float
+
+    @property
+    def question_of(self) -> Question:
+        """An item of mean lengths, to be put into prompts."""
+        choices = ["c" * round(self.choice)] * round(self.choices)
+        return Question("q" * round(self.question), choices, "a" * round(self.answer), "r" * round(self.reasoning))
+
+
+PUBLISHED = {
+    "ai2_arc": Lengths(4521, 0, 114.9, 4, 23.2, 23.6, 0),
+    "mmlu_stem5": Lengths(1746, 0, 166.5, 4, 28.9, 30.3, 0),
+    "strategyqa": Lengths(2290, 0, 56.0, 2, 2.5, 2.5, 176.5),
+    "gsm8k": Lengths(8792, 0, 235.3, 0, 0, 2.3, 280.0),
+}
+"""By the kind of their source, as tests/parity reads them."""
+
+
+def tokens(text: str) -> float:
+    """About how many tokens a text is."""
+    return len(text) / CHARS_PER_TOKEN
+
+
+def lengths(plan: Plan, dataset: str) -> Lengths:
+    """A dataset's lengths: of its item table, if it is made; as published; or of a source on this machine.
+
+    Raises:
+        UphillError: it is none of these, or the source is bad.
+    """
+    entry = plan.config.datasets[dataset]
+    if Path(items_path(dataset)).is_file():
+        return measured(read(items_path(dataset), ITEMS))
+    if entry.source["kind"] in PUBLISHED:
+        known = PUBLISHED[entry.source["kind"]]
+        return Lengths(**{**vars(known), "items": known.items - entry.hardness_pool, "pool": entry.hardness_pool})
+    if getattr(plan.config.source_settings(dataset), "remote", False):
+        raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {items_path(dataset)}; make it")
+    return measured(make_items(plan.items_spec(dataset)["settings"]))
+
+
+def measured(items: pd.DataFrame) -> Lengths:
+    """The lengths of an item table."""
+    count = items["choices"].map(len)
+    characters = items["choices"].map(lambda choices: sum(map(len, choices)))
+    experiment = int((items["pool"] == EXPERIMENT_POOL).sum())
+    return Lengths(
+        items=experiment,
+        pool=len(items) - experiment,
+        question=float(items["question"].str.len().mean()),
+        choices=float(count.mean()),
+        choice=float(characters.sum() / max(1, count.sum())),
+        answer=float(items["answer_text"].str.len().mean()),
+        reasoning=float(items["reasoning"].str.len().mean()),
+    )

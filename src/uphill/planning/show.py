@@ -1,0 +1,101 @@
+"""A study's cost in a reader's tables."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from uphill.hardware import Hardware
+from uphill.planning.cost import Cost, Load
+from uphill.planning.jobs import by_rule
+from uphill.planning.lengths import CHARS_PER_TOKEN
+from uphill.planning.work import Work
+
+NUMBERS = ("GPUs", "loads", "read", "fitted", "written", "GPU h", "longest")
+
+
+def show_cost(cost: Cost, hardware: Hardware, console: Console) -> None:
+    """Print jobs by rule, loads by model and by stage, and what the estimate assumes."""
+    counts = by_rule(cost.jobs)
+    console.print(f"{len(cost.jobs)} jobs: " + ", ".join(f"{count} {rule}" for rule, count in counts.items()) + ".")
+    console.print(
+        f"{len(cost.loads)} of them load a model. Tokens are in millions; GPU h, hours times GPUs;\n"
+        "longest, the hours of the longest job. All of it is an estimate.\n"
+    )
+    console.print(_by_model(cost.loads))
+    console.print(_by_stage(cost.loads))
+    if cost.unknown:
+        console.print(f"Not counted, since their tokens are not known: {', '.join(cost.unknown)}.")
+    long = _too_long(cost.loads, hardware)
+    if long:
+        console.print("\n".join(["Longer than their runtime in config/hardware.yaml:", *long]))
+    console.print(_assumptions(hardware))
+
+
+def _by_model(loads: Sequence[Load]) -> Table:
+    table = _table("By model", ("model", "GPUs", "loads", "read", "fitted", "written", "GPU h", "longest"))
+    for model, own in _grouped(loads, lambda load: load.job.model):
+        longest = max(load.hours or 0 for load in own)
+        table.add_row(model, str(own[0].gpus), *_sums(own), _number(longest) if longest else "")
+    table.add_section()
+    table.add_row("all", "", *_sums(loads), "")
+    return table
+
+
+def _too_long(loads: Sequence[Load], hardware: Hardware) -> list[str]:
+    """Jobs that would not end within the time that they ask for first."""
+    limits = {load.job.model: hardware.of_model(load.job.model).runtime / 60 for load in loads}
+    return [
+        f"  {load.job.stage} with {load.job.model} on {load.job.dataset}: {load.hours:.1f} h, "
+        f"runtime {limits[load.job.model]:g} h"
+        for load in loads
+        if load.hours and load.hours > limits[load.job.model]
+    ]
+
+
+def _by_stage(loads: Sequence[Load]) -> Table:
+    table = _table("By stage", ("stage", "loads", "read", "fitted", "written", "GPU h"))
+    for stage, own in _grouped(loads, lambda load: load.job.stage):
+        table.add_row(stage, *_sums(own))
+    return table
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", collapse_padding=True)
+    for column in columns:
+        table.add_column(column, justify="right" if column in NUMBERS else "left", no_wrap=True)
+    return table
+
+
+def _grouped(loads: Sequence[Load], key: Callable[[Load], str]) -> list[tuple[str, list[Load]]]:
+    """Loads by some name, in the order in which the names first occur."""
+    order = list(dict.fromkeys(map(key, loads)))
+    ranked = sorted(loads, key=lambda load: order.index(key(load)))
+    return [(name, list(own)) for name, own in groupby(ranked, key=key)]
+
+
+def _sums(loads: Sequence[Load]) -> list[str]:
+    work = sum((load.work for load in loads), Work())
+    gpu_hours = sum(load.gpu_hours for load in loads)
+    millions = [_number(tokens / 1e6) for tokens in (work.read, work.fitted, work.written)]
+    return [str(len(loads)), *millions, _number(gpu_hours) if any(load.gpus for load in loads) else "none"]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 1 or value == 0 else f"{value:.2g}"
+
+
+def _assumptions(hardware: Hardware) -> str:
+    return f"""
+What this assumes. Expect it to be wrong by a factor of 2; of 3 for 8 bits, float32 and mixtures of experts.
+  Rates    those of benchmarks/RESULTS.md, measured on an H200 with 6.7 billion weights in bfloat16 and in 8 bits;
+           not measured: 8 bits writing, float32. Time grows with the weights; of a mixture, those active, but all
+           of them for what is written. gpu_speed is {hardware.gpu_speed:g} (config/hardware.yaml).
+  GPUs     take turns: more of them hold a larger model, and are not faster.
+  Loading  {hardware.read_gb_s:g} GB/s (read_gb_s), two bytes a weight, and a minute to start.
+  Tokens   of {CHARS_PER_TOKEN:g} characters; lengths of results/items where it is made, else of the published files.
+           Written answers are as long as gold ones; a base model may ramble on to max_new_tokens.
+  Packs    a model that cannot be scored in packs (mpt: no rotary positions) reads some four times as much.
+  Levels   are of equal size, and tested without training items. Nothing counts as done; no job is retried."""

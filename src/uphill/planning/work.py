@@ -1,0 +1,128 @@
+"""How many tokens a job reads, trains on and writes, by the engine's way: nothing is read twice for its choices.
+
+A cell's few-shot examples are read once, each question once, each choice once; an adapter trains on its items as often
+as its schedule says, and is then asked zero-shot questions.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from uphill.config import Config
+from uphill.engine.lora_recipe import LoraRecipe
+from uphill.engine.lora_schedule import schedule
+from uphill.hardness import mdl_lora, text_logprob
+from uphill.planning.cells import Cells
+from uphill.planning.lengths import Lengths, tokens
+from uphill.prompts import PromptFormat, zero_shot_form
+
+
+@dataclass(frozen=True)
+class Work:
+    """Tokens.
+
+    Attributes:
+        read: in passes that score or come before an answer.
+        fitted: trained on, each as often as it is.
+        written: generated.
+    """
+
+    read: float = 0
+    fitted: float = 0
+    written: float = 0
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.read + other.read, self.fitted + other.fitted, self.written + other.written)
+
+    def times(self, count: float) -> "Work":
+        """The same, `count` times."""
+        return Work(self.read * count, self.fitted * count, self.written * count)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Tokens of one item of a dataset in each form that it is put in, without and with reasoning (index: `cot`).
+
+    Attributes:
+        scored: question and everything that is scored behind it, zero-shot.
+        example: solved, in a few-shot prompt.
+        query: the test point alone.
+        solution: what comes behind it in a solved example.
+        texts: question, answer and reasoning on their own.
+    """
+
+    scored: float
+    example: tuple[float, float]
+    query: tuple[float, float]
+    solution: tuple[float, float]
+    texts: float
+
+    @classmethod
+    def of(cls, config: Config, dataset: str, lengths: Lengths) -> Self:
+        """An item of a dataset's mean lengths in the dataset's prompts."""
+        entry, item = config.datasets[dataset], lengths.question_of
+        formats = [PromptFormat(entry.prompt), PromptFormat(entry.cot_prompt or entry.prompt, cot=True)]
+        text, answers = zero_shot_form(item, entry.prompt, entry.cot_prompt if config.generative(dataset) else None)
+        return cls(
+            scored=tokens(text) + sum(map(tokens, answers)),
+            example=_pair([tokens(form.example(item)) for form in formats]),
+            query=_pair([tokens(form.query(item)) for form in formats]),
+            solution=_pair([tokens(form.solution(item)) for form in formats]),
+            texts=tokens(item.question) + tokens(item.answer) + tokens(item.reasoning),
+        )
+
+
+def _pair(values: list[float]) -> tuple[float, float]:
+    return values[0], values[1]
+
+
+def cell_work(config: Config, cells: Cells, lengths: dict[str, Lengths]) -> Work | None:
+    """Tokens of all of some cells; None for a method that this does not know."""
+    settings = config.method_settings(cells.method)
+    target = Asked.of(config, cells.dataset, lengths[cells.dataset])
+    source = Asked.of(config, cells.source, lengths[cells.source])
+    cot = bool(getattr(settings, "cot", False))
+    tested = _tested(config, cells, lengths[cells.dataset])
+    longest = config.datasets[cells.dataset].max_new_tokens
+    answers = (
+        Work(read=tested * target.query[1], written=tested * min(longest, target.solution[1]))
+        if cot
+        else Work(read=tested * target.scored)
+    )
+    if isinstance(settings, LoraRecipe):
+        one = source.query[1] + source.solution[1] if cot else source.scored
+        choices = 1 if cot else round(lengths[cells.source].choices)
+        return (Work(fitted=passes(settings, cells.n_train, choices) * one) + answers).times(cells.count)
+    if hasattr(settings, "k"):
+        return (Work(read=cells.n_train * source.example[cot]) + answers).times(cells.count)
+    return None
+
+
+def measure_work(config: Config, measure: str, dataset: str, lengths: Lengths) -> Work | None:
+    """Tokens of a hardness measure that loads a model; None for one that this does not know."""
+    settings = config.measure_settings(measure)
+    asked, items = Asked.of(config, dataset, lengths), lengths.items + lengths.pool
+    if isinstance(settings, mdl_lora.Settings):
+        choices = max(1, round(lengths.choices))
+        trained = sum(passes(settings, size, choices) for size in settings.sizes)
+        fits = Work(read=len(settings.sizes) * items * asked.scored, fitted=trained * asked.scored)
+        return fits.times(settings.boots)
+    return Work(read=items * asked.texts) if isinstance(settings, text_logprob.Settings) else None
+
+
+def responses_work(config: Config, dataset: str, lengths: Lengths) -> Work:
+    """Tokens of the zero-shot pass."""
+    return Work(read=(lengths.items + lengths.pool) * Asked.of(config, dataset, lengths).scored)
+
+
+def _tested(config: Config, cells: Cells, lengths: Lengths) -> float:
+    """Items that each cell is tested on."""
+    most = config.datasets[cells.dataset].n_test or config.splits.n_test
+    if most is None:
+        trained = cells.n_train if config.splits.own_test else cells.reserved
+        most = max(0, lengths.items - (trained if cells.n_train else 0))
+    return most * cells.share
+
+
+def passes(recipe: LoraRecipe, n_items: int, choices: int) -> int:
+    """How many items a fit to `n_items` items sees, each as often as it does."""
+    return sum(len(batch.rows) for step in schedule(recipe, [choices] * n_items, ("plan",)).steps for batch in step)

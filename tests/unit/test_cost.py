@@ -1,0 +1,305 @@
+"""What a study would cost: tokens against prompts that are really put together, hours against the recorded rates."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from uphill import __main__, hardware
+from uphill.config import Config, check
+from uphill.datasets import make_items
+from uphill.errors import UphillError
+from uphill.methods.task import question_of
+from uphill.planning import estimate, rates, show_cost
+from uphill.planning.cells import Cells, all_cells, n_levels
+from uphill.planning.cost import Cost
+from uphill.planning.lengths import CHARS_PER_TOKEN, PUBLISHED, Lengths, lengths, measured
+from uphill.planning.work import Work, cell_work, passes
+from uphill.prompts import PromptFormat, assemble
+from uphill.workflow import Plan
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared/data"))
+FOLDERS = {"ai2_arc": "arc", "mmlu_stem5": "mmlu_stem", "strategyqa": "strategyqa", "gsm8k": "gsm8k"}
+
+
+@pytest.fixture(autouse=True)
+def _away_from_results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder with the demo's config and model, and without results."""
+    for name in ("config", "resources", "benchmarks", "src", "workflow"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+
+
+def demo() -> dict[str, Any]:
+    return yaml.safe_load(Path("config/config.yaml").read_text())
+
+
+def published() -> dict[str, Any]:
+    """The published study's datasets and methods on one model, without its rows."""
+    raw = yaml.safe_load(Path("config/paper.yaml").read_text())
+    kept = ("seed", "datasets", "models", "hardness", "methods", "splits", "test_models")
+    return {key: raw[key] for key in kept} | {"test_models": ["llama-2-70b"], "hardness_models": ["llama-2-70b"]}
+
+
+def cost_of(raw: dict[str, Any]) -> Cost:
+    return estimate(Plan(check(raw)), hardware.read("config/hardware.yaml"))
+
+
+def rows(dataset: str, variables: list[str]) -> list[dict[str, Any]]:
+    return [
+        {"dataset": dataset, "variable": variable, "methods": ["zero_shot", "icl", "probe", "lora"]}
+        for variable in variables
+    ]
+
+
+# -- tokens ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dataset", "variables", "millions"),
+    [
+        ("ai2_arc", ["human_grade", "human_difficulty", "human_bloom", "question_num_words", "answer_num_chars"], 46),
+        ("mmlu_stem5", ["human_hardness", "question_num_words", "answer_num_chars"], 16),
+    ],
+)
+def test_tokens_of_the_published_grid(dataset: str, variables: list[str], millions: float) -> None:
+    """Reckoned independently for the grid of one 70b model, read once and without LoRA's own training (spec, 9.7)."""
+    raw = published() | {"population": rows(dataset, variables)}
+    raw["hardness"] = {name: raw["hardness"][name] for name in ("human", "surface")}
+    read = sum(load.work.read for load in cost_of(raw).loads)
+    assert read / 1e6 == pytest.approx(millions, rel=0.35)
+
+
+def test_few_shot_tokens_are_those_of_the_prompts() -> None:
+    config = check(demo())
+    items = make_items(Plan(config).items_spec("dial")["settings"])
+    asked = [question_of(row) for row in items.to_dict("records")]
+    form, k, tested, count = PromptFormat("0040"), config.n_train("icl"), 240, 9
+    examples = [form.example(question) for question in asked[:k]]
+    prompts = [assemble(examples, form.query(question)) for question in asked[k : k + tested]]
+    shared = len(assemble(examples, ""))
+    own = sum(len(prompt) - shared for prompt in prompts)
+    choices = sum(len(choice) for question in asked[k : k + tested] for choice in question.choices)
+    cells = Cells("icl", "demo", "dial", "dial", count, k)
+    found = cell_work(config, cells, {"dial": measured(items)})
+    assert found is not None
+    assert (found.fitted, found.written) == (0, 0)
+    assert found.read == pytest.approx(count * (shared + own + choices) / CHARS_PER_TOKEN, rel=0.05)
+
+
+def test_reasoning_is_read_in_examples_and_written_in_answers() -> None:
+    config = check(demo())
+    long = {"road_written": Lengths(1400, 600, question=90, choices=0, choice=0, answer=2, reasoning=150)}
+    cells = Cells("icl_cot", "demo", "road_written", "road_written", 1, 4)
+    short = {"road_written": Lengths(1400, 600, question=90, choices=0, choice=0, answer=2, reasoning=50)}
+    more, less = cell_work(config, cells, long), cell_work(config, cells, short)
+    assert more is not None
+    assert less is not None
+    assert more.read - less.read == pytest.approx(4 * 100 / CHARS_PER_TOKEN)
+    assert more.written - less.written == pytest.approx(90 * 100 / CHARS_PER_TOKEN)  # n_test is 90
+
+
+@pytest.mark.parametrize(("method", "seen"), [("lora", 9 * 50 * 1), ("lora_cot", 126 * 12 * 4)])
+def test_items_that_the_published_schedule_trains_on(method: str, seen: int) -> None:
+    """Steps, micro-batches a step and items of each, from the table in spec 6.4 (70b on four GPUs)."""
+    config = check(published() | {"population": rows("ai2_arc", ["human_grade"])})
+    settings: Any = config.method_settings(method)
+    assert passes(settings, 160, 1 if settings.cot else 4) == seen
+
+
+def test_a_method_that_it_does_not_know_is_said() -> None:
+    config = check(demo())
+    cells = Cells("probe", "demo", "dial", "dial", 1, 160)
+    assert cell_work(config, cells, {"dial": Lengths(1400, 600, 100, 4, 5, 5, 0)}) is None
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no published files in {DATA}; name their folder in UPHILL_DATA")
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_lengths_are_those_of_the_published_files(kind: str) -> None:
+    settings = {"kind": kind, "dataset": kind, "hardness_pool": 100, "seed": 0}
+    found = measured(make_items(settings | {"source": {"folder": DATA / FOLDERS[kind]}}))
+    known = PUBLISHED[kind]
+    assert found.items + found.pool == known.items
+    for name in ("question", "choices", "choice", "answer", "reasoning"):
+        assert getattr(found, name) == pytest.approx(getattr(known, name), abs=0.06), name
+
+
+def test_lengths_come_from_the_item_table_once_it_is_made(tmp_path: Path) -> None:
+    from uphill.schemas import ITEMS, write
+
+    plan = Plan(check(demo()))
+    before = lengths(plan, "dial")
+    made = make_items(plan.items_spec("dial")["settings"] | {"hardness_pool": 100}).iloc[:500]
+    write(made, "results/items/dial.parquet", ITEMS, plan.items_spec("dial"))
+    after = lengths(plan, "dial")
+    assert (before.items, before.pool) == (1400, 600)
+    assert after.items + after.pool == 500
+
+
+# -- cells -----------------------------------------------------------------------------------------------------------
+
+
+def counted(config: Config, experiments: dict[str, Any]) -> list[tuple[str, str, str, int, int]]:
+    return [(c.method, c.model, c.source, c.count, c.n_train) for c in all_cells(config, experiments)]
+
+
+def test_cells_of_every_experiment() -> None:
+    config = check(published() | {"population": rows("ai2_arc", ["human_grade"])})
+    mmlu, college = "mmlu_stem5", {"dataset": "mmlu_stem5", "variable": "human_hardness", "level": "hard"}
+    row = {"dataset": mmlu, "variable": "human_hardness"}
+    experiments = {
+        "population": [row | {"methods": ["zero_shot", "icl"]}],
+        "all_to_all": [{"dataset": mmlu, "methods": ["lora"], "models": ["mixtral-8x7b"]}],
+        "learning_curves": [row | {"sizes": {"probe": [10, 320]}, "boots": 10, "test_on": ["hard"]}],
+        "noisy_labels": [row | {"methods": ["probe"], "noise": [0, 0.1, 0.3], "train_on": ["easy", "hard"]}],
+        "ladders": {
+            "up": {
+                "test": college,
+                "train": {"third": {"dataset": "ai2_arc_all"}, "college": college},
+                "methods": ["zero_shot", "icl"],
+                "boots": 4,
+            }
+        },
+        "quantization": [{"dataset": mmlu, "methods": ["lora"], "pairs": {"llama-7b-float32": "llama-7b"}}],
+    }
+    big = "llama-2-70b"
+    assert counted(config, experiments) == [
+        ("zero_shot", big, mmlu, 1, 0),
+        ("icl", big, mmlu, 2 * 5, 10),
+        ("lora", "mixtral-8x7b", mmlu, 5, 160),
+        ("probe", big, mmlu, 2 * 10, 10),
+        ("probe", big, mmlu, 2 * 10, 320),
+        ("probe", big, mmlu, 2 * 3 * 5, 160),
+        ("zero_shot", big, mmlu, 1, 0),
+        ("icl", big, "ai2_arc_all", 4, 10),
+        ("icl", big, mmlu, 4, 10),
+        ("lora", "llama-7b-float32", mmlu, 5, 160),
+        ("lora", "llama-7b", mmlu, 5, 160),
+    ]
+
+
+def test_the_configs_own_experiments_are_read_unless_others_are_given() -> None:
+    config = check(demo())
+    cells = all_cells(config)
+    assert {cell.dataset for cell in cells} == {"dial", "road", "road_written"}
+    # Two sources, three levels, three boots; and no supervision once, whatever there is to train on.
+    assert sum(cell.count for cell in cells if cell.method == "icl" and cell.dataset == "dial") == 2 * 3 * 3 + 3
+    assert [cell.count for cell in cells if cell.method == "zero_shot_cot"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "variable", "levels"),
+    [
+        ("ai2_arc", "human_grade", 3),
+        ("mmlu_stem5", "human_hardness", 2),
+        ("ai2_arc", "question_num_words", 3),
+        ("ai2_arc", "all", 1),
+    ],
+)
+def test_levels(dataset: str, variable: str, levels: int) -> None:
+    config = check(published() | {"population": rows("ai2_arc", ["human_grade"])})
+    assert n_levels(config, dataset, variable) == levels
+
+
+# -- hours -----------------------------------------------------------------------------------------------------------
+
+
+def needs(**told: Any) -> hardware.Hardware:
+    return hardware.Hardware.model_validate({"models": {"m": {"gpu": 2, **told}}, "read_gb_s": 2.0})
+
+
+def entry(**told: Any) -> Any:
+    return check(demo() | {"models": {"demo": {"path": "resources/demo-model", **told}}}).models["demo"]
+
+
+def test_an_hour_of_reading_is_an_hour_at_the_recorded_rate() -> None:
+    plain, size = entry(dtype="bfloat16"), rates.MEASURED
+    loading = (rates.START_S + size * 2 / 2.0) / 3600
+    an_hour = Work(read=rates.READ * 3600)
+    assert rates.hours(Work(), "m", plain, needs(parameters=size)) == pytest.approx(loading)
+    assert rates.hours(an_hour, "m", plain, needs(parameters=size)) == pytest.approx(loading + 1)
+    twice = needs(parameters=2 * size)
+    assert rates.hours(an_hour, "m", plain, twice) == pytest.approx(2 + (rates.START_S + 2 * size) / 3600)
+    faster = twice.model_copy(update={"gpu_speed": 4.0})
+    assert rates.hours(an_hour, "m", plain, faster) == pytest.approx(0.5 + (rates.START_S + 2 * size) / 3600)
+
+
+def test_a_mixture_reads_with_its_active_weights_and_writes_with_all() -> None:
+    mixture, plain = needs(parameters=10 * rates.MEASURED, active_parameters=rates.MEASURED), entry(dtype="float16")
+    idle = rates.hours(Work(), "m", plain, mixture)
+    assert rates.hours(Work(read=rates.READ * 3600), "m", plain, mixture) == pytest.approx(idle + 1)
+    assert rates.hours(Work(written=rates.WRITTEN * 3600), "m", plain, mixture) == pytest.approx(idle + 10)
+
+
+def test_rates_are_those_that_were_recorded() -> None:
+    text = Path("benchmarks/RESULTS.md").read_text()
+    assert f"{rates.READ:,}".replace(",", " ") in text
+    assert f"| {rates.WRITTEN} |" in text
+    assert "Llama of 6.74 billion weights" in text
+    eight = recorded(text, "| LLM.int8 |")
+    assert 160 * 3 * 67 / recorded(text, "| bfloat16, dropout 0.1 |")[1] == pytest.approx(rates.FITTED, rel=0.02)
+    assert 500 * 67 / eight[3] == pytest.approx(rates.READ_QUANTIZED, rel=0.02)
+    slower = eight[1] / recorded(text, "| bfloat16 |")[1]
+    assert slower == pytest.approx(rates.FITTED / rates.FITTED_QUANTIZED, rel=0.02)
+
+
+def recorded(text: str, start: str) -> list[float]:
+    """The numbers of a row: fit, plain and ours; evaluation, plain and ours; the ratio."""
+    row = next(line for line in text.splitlines() if line.startswith(start))
+    return [float(cell) for cell in row.removeprefix(start).strip(" |").split("|")]
+
+
+def test_a_model_of_unknown_size_is_said_in_one_line() -> None:
+    with pytest.raises(UphillError, match=r"models\.m\.parameters is missing, expected billions of weights"):
+        rates.hours(Work(), "m", entry(), needs())
+
+
+# -- what is shown ---------------------------------------------------------------------------------------------------
+
+
+def shown(raw: dict[str, Any], found: hardware.Hardware) -> str:
+    text = io.StringIO()
+    show_cost(estimate(Plan(check(raw)), found), found, Console(file=text, width=80, soft_wrap=True))
+    return text.getvalue()
+
+
+def test_hours_are_shown_times_gpus_and_long_jobs_named() -> None:
+    raw = published() | {"population": rows("mmlu_stem5", ["human_hardness"])}
+    found = hardware.read("config/hardware.yaml")
+    short = found.models["llama-2-70b"].model_copy(update={"runtime": 1})
+    loads = estimate(Plan(check(raw)), found).loads
+    text = shown(raw, found.model_copy(update={"models": found.models | {"llama-2-70b": short}}))
+    total = sum(load.hours * 2 for load in loads if load.hours)
+    last = next(line.split() for line in text.splitlines() if line.strip().startswith("all "))
+    assert float(last[-1]) == pytest.approx(total, rel=0.05)
+    assert (
+        int(last[1]) == len(loads) == 4
+    )  # the zero-shot pass, text_logprob, icl and lora; there is no pool to train mdl_lora on
+    assert "lora with llama-2-70b on mmlu_stem5" in text
+    assert "…" not in text  # nothing is cut off at 80 columns
+
+
+def test_a_cpu_has_no_hours() -> None:
+    text = shown(demo(), hardware.read("config/hardware.yaml"))
+    assert [line.split()[-1] for line in text.splitlines() if line.strip().startswith("demo ")] == ["none"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "cannot be read"), ("a: [", "not YAML"), ("", "empty, expected"), ("seed: 1", "datasets: missing")],
+)
+def test_a_bad_config_ends_the_command_with_one_line(
+    content: str | None, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        Path("mine.yaml").write_text(content)
+    monkeypatch.setattr("sys.argv", ["uphill", "plan", "mine.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert message in str(ended.value)
+    assert "\n" not in str(ended.value)

@@ -1,0 +1,153 @@
+"""The studies that ship: the published one, to its constants, and the one of today's models."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from uphill import hardware
+from uphill.config import AllToAll, Config, Model, Population, check
+from uphill.engine.lora_recipe import LoraRecipe
+from uphill.planning import estimate
+from uphill.workflow import Plan
+
+ROOT = Path(__file__).parents[2]
+STUDIES = ("paper", "modern")
+GPU_GB, FILLED = 80, 0.8
+"""Of one GPU, and the share that weights may take."""
+TWO_DAYS = 2 * 24 * 60
+BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+
+
+@pytest.fixture(autouse=True)
+def _from_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def raw(study: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / f"config/{study}.yaml").read_text())
+
+
+def known(study: str) -> Config:
+    """The study as far as the config's model has its experiments: rows for other models than the tested ones go."""
+    told = {key: value for key, value in raw(study).items() if key in Config.model_fields}
+    for key, row in (("population", Population), ("all_to_all", AllToAll)):
+        if "models" not in row.model_fields:
+            told[key] = [
+                {name: value for name, value in each.items() if name != "models"}
+                for each in told[key]
+                if key == "all_to_all" or "models" not in each
+            ]
+    return check(told, where=study)
+
+
+def named(study: str) -> set[str]:
+    """Every model that some experiment or measure runs."""
+    told = raw(study)
+    rows = [row for key in ("population", "all_to_all", "learning_curves", "noisy_labels") for row in told.get(key, [])]
+    rows += list(told.get("ladders", {}).values())
+    pairs = [model for row in told.get("quantization", []) for pair in row["pairs"].items() for model in pair]
+    return {*told["test_models"], *told["hardness_models"], *(m for row in rows for m in row.get("models", [])), *pairs}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_is_a_right_config(study: str) -> None:
+    config = known(study)
+    assert {len(model.revision or "") for model in config.models.values()} == {40}
+    assert not [name for name, model in config.models.items() if model.trust_remote_code]
+    assert named(study) <= set(config.models)
+
+
+def test_every_published_model_is_there() -> None:
+    models = {model.hub_id: model for model in known("paper").models.values()}
+    assert set(models) == {
+        *(f"meta-llama/Llama-2-{size}{kind}-hf" for size in ("7b", "13b", "70b") for kind in ("", "-chat")),
+        "mistralai/Mixtral-8x7B-v0.1",
+        "Qwen/Qwen-72B",
+        "huggyllama/llama-7b",
+        "tiiuae/falcon-7b",
+        "mistralai/Mistral-7B-v0.1",
+        "mosaicml/mpt-7b",
+    }
+
+
+def test_published_constants() -> None:
+    """Spec sections 1.1, 2, 3.3, 4.1 and 6.4."""
+    config = known("paper")
+    cuts = {
+        (name, variable): (cut.easy_max, cut.hard_min)
+        for name, dataset in config.datasets.items()
+        for variable, cut in dataset.cuts.items()
+        if name != "ai2_arc_all" or variable == "human_grade"
+    }
+    assert cuts == {
+        ("ai2_arc", "human_grade"): (5, 8),
+        ("ai2_arc", "human_difficulty"): (1, 3),
+        ("ai2_arc", "human_bloom"): (2, 4),
+        ("ai2_arc", "human_depth_of_knowledge"): (1, 3),
+        ("ai2_arc_all", "human_grade"): (3, 8),
+        ("mmlu_stem5", "human_hardness"): (0, 1),
+        ("strategyqa", "num_steps"): (2, 4),
+        ("gsm8k", "num_steps"): (4, 7),
+    }
+    pools = {name: dataset.hardness_pool for name, dataset in config.datasets.items()}
+    assert pools == {"ai2_arc": 1000, "ai2_arc_all": 0, "mmlu_stem5": 0, "strategyqa": 0, "gsm8k": 1000}
+    assert (config.splits.boots, config.splits.n_train, config.splits.min_test) == (5, 160, 50)
+    assert {name: config.n_train(name) for name in config.methods} == {
+        **{"zero_shot": 0, "zero_shot_cot": 0, "icl": 10, "icl_8": 8, "icl_cot": 8, "icl_cot_4": 4},
+        **{"probe": 160, "lora": 160, "lora_cot": 160},
+    }
+    recipe: Any = config.method_settings("lora")
+    fields = ("r", "alpha", "dropout", "lr", "weight_decay", "epochs", "min_updates", "clip")
+    assert [getattr(recipe, name) for name in fields] == [16, 32, 0.1, 1e-4, 1e-5, 3, 10, 1]
+    reasoned: Any = config.method_settings("lora_cot")
+    assert isinstance(reasoned, LoraRecipe)
+    assert reasoned.min_updates == 150
+    measured: Any = config.measure_settings("mdl_lora")
+    assert (measured.sizes, measured.boots) == ([5, 20, 80, 340, 900], 5)
+
+
+def test_published_grid() -> None:
+    """Variables of each dataset as the figures show them, but for MDL's, and every method on each (spec 1.1, 1.5)."""
+    rows = [row for row in raw("paper")["population"] if "models" not in row]
+    variables = {name: [row["variable"] for row in rows if row["dataset"] == name] for name in known("paper").datasets}
+    assert variables == {
+        "ai2_arc": ["human_grade", "human_difficulty", "human_bloom", "question_num_words", "answer_num_chars"],
+        "ai2_arc_all": [],
+        "mmlu_stem5": ["human_hardness", "question_num_words", "answer_num_chars"],
+        "strategyqa": ["num_steps", "question_num_words", "reasoning_num_words"],
+        "gsm8k": ["num_steps", "question_num_words", "reasoning_num_words", "answer_num_chars"],
+    }
+    supervised = {name: {len(set(row["methods"]) - {"zero_shot", "zero_shot_cot"}) for row in rows
+                         if row["dataset"] == name} for name in variables}  # fmt: skip
+    assert supervised == {"ai2_arc": {3}, "ai2_arc_all": set(), "mmlu_stem5": {3}, "strategyqa": {5}, "gsm8k": {2}}
+
+
+def bytes_a_weight(model: Model) -> float:
+    return {"8bit": 1, "4bit": 0.5}.get(model.quantization, BYTES[model.dtype])
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_model_fits_its_gpus(study: str) -> None:
+    found = hardware.read("config/hardware.yaml")
+    for name, model in known(study).models.items():
+        needs = found.models[name]
+        assert needs.parameters, name
+        weights = needs.parameters * bytes_a_weight(model)
+        assert weights <= FILLED * GPU_GB * needs.gpu, f"{name}: {weights} GB on {needs.gpu} GPUs"
+        assert weights > FILLED * GPU_GB * (needs.gpu - 1), f"{name}: fewer GPUs would do"
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_jobs_end_within_their_runtime(study: str) -> None:
+    """By the estimate, but for those that take longer than clusters allow and are resumed."""
+    found = hardware.read("config/hardware.yaml")
+    cost = estimate(Plan(known(study)), found, raw(study))
+    assert cost.unknown == []
+    late = {
+        load.job.model
+        for load in cost.loads
+        if load.hours is not None and 60 * load.hours > found.models[load.job.model].runtime
+    }
+    assert {found.models[model].runtime for model in late} <= {TWO_DAYS}

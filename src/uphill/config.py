@@ -238,7 +238,7 @@ class Config(Entry):
                 yield f"{where}.models", model, models
 
     def rows(self) -> list[Row]:
-        """Every row of every experiment, each with the method whose accuracy is Unsupervised."""
+        """Every row of every experiment; each but quantization has the method whose accuracy is Unsupervised."""
         return [row for _, row in self._rows()]
 
     def _rows(self) -> Iterator[tuple[str, Row]]:
@@ -249,7 +249,7 @@ class Config(Entry):
                 row = entry.row(self.test_models)
                 yield f"{row.experiment}.{number}", self._with_baseline(row)
         for number, pairs in enumerate(self.quantization):
-            yield f"quantization.{number}", self._with_baseline(pairs.row())
+            yield f"quantization.{number}", pairs.row()
         for name, ladder in self.ladders.items():
             n_train = max((self.n_train(method) for method in ladder.methods if method in self.methods), default=0)
             yield f"ladders.{name}", self._with_baseline(ladder.row(name, self.test_models, max(1, n_train)))

@@ -10,12 +10,12 @@ import yaml
 from rich.console import Console
 
 from uphill import __main__, hardware
-from uphill.config import Config, check
+from uphill.config import check
 from uphill.datasets import make_items
 from uphill.errors import UphillError
 from uphill.methods.task import question_of
 from uphill.planning import estimate, rates, show_cost
-from uphill.planning.cells import Cells, all_cells, n_levels
+from uphill.planning.cells import Cells, cells_of, n_levels
 from uphill.planning.cost import Cost
 from uphill.planning.lengths import CHARS_PER_TOKEN, PUBLISHED, Lengths, lengths, measured
 from uphill.planning.work import Work, cell_work, passes
@@ -144,52 +144,45 @@ def test_lengths_come_from_the_item_table_once_it_is_made(tmp_path: Path) -> Non
 # -- cells -----------------------------------------------------------------------------------------------------------
 
 
-def counted(config: Config, experiments: dict[str, Any]) -> list[tuple[str, str, str, int, int]]:
-    return [(c.method, c.model, c.source, c.count, c.n_train) for c in all_cells(config, experiments)]
+def counted(plan: Plan) -> set[tuple[str, str, str, int, int, float]]:
+    cells = [cells for job in plan.prediction_jobs() for cells in cells_of(plan, *job)]
+    return {(c.method, c.model, c.source, c.count, c.n_train, round(c.share, 2)) for c in cells}
 
 
 def test_cells_of_every_experiment() -> None:
-    config = check(published() | {"population": rows("ai2_arc", ["human_grade"])})
     mmlu, college = "mmlu_stem5", {"dataset": "mmlu_stem5", "variable": "human_hardness", "level": "hard"}
     row = {"dataset": mmlu, "variable": "human_hardness"}
+    third = {"dataset": "ai2_arc_all", "variable": "human_grade", "max": 3}
     experiments = {
         "population": [row | {"methods": ["zero_shot", "icl"]}],
         "all_to_all": [{"dataset": mmlu, "methods": ["lora"], "models": ["mixtral-8x7b"]}],
         "learning_curves": [row | {"sizes": {"probe": [10, 320]}, "boots": 10, "test_on": ["hard"]}],
         "noisy_labels": [row | {"methods": ["probe"], "noise": [0, 0.1, 0.3], "train_on": ["easy", "hard"]}],
-        "ladders": {
-            "up": {
-                "test": college,
-                "train": {"third": {"dataset": "ai2_arc_all"}, "college": college},
-                "methods": ["zero_shot", "icl"],
-                "boots": 4,
-            }
-        },
+        "ladders": {"up": {"test": college, "train": {"3rd": third, "top": college}, "methods": ["icl"], "boots": 4}},
         "quantization": [{"dataset": mmlu, "methods": ["lora"], "pairs": {"llama-7b-float32": "llama-7b"}}],
     }
     big = "llama-2-70b"
-    assert counted(config, experiments) == [
-        ("zero_shot", big, mmlu, 1, 0),
-        ("icl", big, mmlu, 2 * 5, 10),
-        ("lora", "mixtral-8x7b", mmlu, 5, 160),
-        ("probe", big, mmlu, 2 * 10, 10),
-        ("probe", big, mmlu, 2 * 10, 320),
-        ("probe", big, mmlu, 2 * 3 * 5, 160),
-        ("zero_shot", big, mmlu, 1, 0),
-        ("icl", big, "ai2_arc_all", 4, 10),
-        ("icl", big, mmlu, 4, 10),
-        ("lora", "llama-7b-float32", mmlu, 5, 160),
-        ("lora", "llama-7b", mmlu, 5, 160),
-    ]
+    assert counted(Plan(check(published() | experiments))) == {
+        *(("zero_shot", model, mmlu, 1, 0, 1.0) for model in (big, "mixtral-8x7b")),
+        ("zero_shot", big, mmlu, 1, 0, 0.5),
+        ("icl", big, mmlu, 2 * 5, 10, 1.0),
+        ("lora", "mixtral-8x7b", mmlu, 5, 160, 1.0),
+        ("probe", big, mmlu, 2 * 10, 10, 0.5),
+        ("probe", big, mmlu, 2 * 10, 320, 0.5),
+        ("probe", big, mmlu, 2 * 3 * 5, 160, 0.5),
+        ("icl", big, "ai2_arc_all", 4, 10, 0.5),
+        ("icl", big, mmlu, 4, 10, 0.5),
+        ("lora", "llama-7b-float32", mmlu, 5, 160, 1.0),
+        ("lora", "llama-7b", mmlu, 5, 160, 1.0),
+    }
 
 
-def test_the_configs_own_experiments_are_read_unless_others_are_given() -> None:
-    config = check(demo())
-    cells = all_cells(config)
-    assert {cell.dataset for cell in cells} == {"dial", "road", "road_written"}
-    # Two sources, three levels, three boots; and no supervision once, whatever there is to train on.
-    assert sum(cell.count for cell in cells if cell.method == "icl" and cell.dataset == "dial") == 2 * 3 * 3 + 3
-    assert [cell.count for cell in cells if cell.method == "zero_shot_cot"] == [1]
+def test_cells_of_the_demo() -> None:
+    plan = Plan(check(demo()))
+    # Two sources, three levels, three boots; all to all; two levels of each of three sizes; and a ladder's rungs.
+    found = cells_of(plan, "icl", "demo", "dial")
+    assert sum(cell.count for cell in found) == 2 * 3 * 3 + 3 + 3 * 2 * 3 + 4 * 3
+    assert [cell.count for cell in cells_of(plan, "zero_shot_cot", "demo", "road_written")] == [1]
 
 
 @pytest.mark.parametrize(

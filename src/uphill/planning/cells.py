@@ -1,15 +1,11 @@
-"""The cells that each experiment asks of a prediction job, read off the config's rows.
+"""The cells that a prediction job makes, those of like cost together."""
 
-Rows are read as plain data, so that this depends on the config's keys and on nothing that the workflow makes of them.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from uphill.config import ALL_VARIABLE, Config
-
-Row = Mapping[str, Any]
+from uphill.experiments import Row
+from uphill.workflow import Plan
 
 
 @dataclass(frozen=True)
@@ -34,22 +30,36 @@ class Cells:
     share: float = 1.0
 
 
-def all_cells(config: Config, rows: Row | None = None) -> list[Cells]:
-    """Cells of every experiment.
+def cells_of(plan: Plan, method: str, model: str, dataset: str) -> list[Cells]:
+    """Cells of one job, over all experiments that it is part of."""
+    return [cells for row in plan.shares(method, model, dataset) for cells in _of_row(plan.config, row, method, model)]
 
-    Args:
-        config: the study.
-        rows: its experiments, by key; those of the config unless given.
-    """
-    rows = config.model_dump() if rows is None else rows
-    return [
-        *_population(config, rows.get("population") or []),
-        *_all_to_all(config, rows.get("all_to_all") or []),
-        *_curves(config, rows.get("learning_curves") or []),
-        *_noisy(config, rows.get("noisy_labels") or []),
-        *_ladders(config, rows.get("ladders") or {}),
-        *_quantization(config, rows.get("quantization") or []),
-    ]
+
+def _of_row(config: Config, row: Row, method: str, model: str) -> Iterator[Cells]:
+    n_train, share = config.n_train(method), _share(config, row)
+    if not n_train:
+        yield Cells(method, model, row.dataset, row.dataset, 1, 0, share=share)
+        return
+    reserved = _trained(config, row, row.dataset) * (row.n_train or config.splits.n_train)
+    for source in row.sources:
+        count = _trained(config, row, source) * (row.boots or config.splits.boots) * len(row.noise)
+        for size in row.sizes.get(method) or (n_train,):
+            yield Cells(method, model, row.dataset, source, count, size, reserved, share)
+
+
+def _trained(config: Config, row: Row, dataset: str) -> int:
+    """How many levels of a dataset are trained on."""
+    if row.bands:
+        return len(row.rungs_of(dataset) or ()) if dataset in row.sources else 0
+    return len(row.train_on) if row.train_on else n_levels(config, dataset, row.variable)
+
+
+def _share(config: Config, row: Row) -> float:
+    """The part of the test items that is of the levels asked: levels are taken to be of equal size."""
+    if row.bands:
+        [tested] = row.test_on or ()
+        return 1 / n_levels(config, row.dataset, row.bands[row.dataset][tested].variable)
+    return len(row.test_on) / n_levels(config, row.dataset, row.variable) if row.test_on else 1.0
 
 
 def n_levels(config: Config, dataset: str, variable: str) -> int:
@@ -63,97 +73,3 @@ def n_levels(config: Config, dataset: str, variable: str) -> int:
         return cut.bins
     # Grades are whole numbers: nothing lies between two neighbours.
     return 2 if cut.easy_max is not None and cut.hard_min is not None and cut.hard_min - cut.easy_max <= 1 else 3
-
-
-def _models(config: Config, row: Row) -> Sequence[str]:
-    return row.get("models") or config.test_models
-
-
-def _supervised(config: Config, row: Row, methods: Sequence[str], **told: Any) -> Iterator[Cells]:
-    """Cells of some methods; a method that trains on nothing has one, whatever it is told."""
-    for model in told.pop("models", None) or _models(config, row):
-        for method in methods:
-            n_train = told.get("n_train") or config.n_train(method)
-            if config.n_train(method):
-                yield Cells(**{"model": model, "method": method, **told, "n_train": n_train})
-            elif told["source"] == told["dataset"]:
-                alone = {**told, "count": 1, "n_train": 0, "reserved": 0}
-                yield Cells(**{"model": model, "method": method, **alone})
-
-
-def _population(config: Config, rows: Sequence[Row]) -> Iterator[Cells]:
-    for row in rows:
-        dataset, variable, boots = row["dataset"], row["variable"], config.splits.boots
-        for source in row.get("train_from") or [dataset]:
-            levels = n_levels(config, source, variable)
-            yield from _supervised(
-                config,
-                row,
-                row["methods"],
-                dataset=dataset,
-                source=source,
-                count=levels * boots,
-                reserved=n_levels(config, dataset, variable) * config.splits.n_train,
-            )
-
-
-def _all_to_all(config: Config, rows: Sequence[Row]) -> Iterator[Cells]:
-    for row in rows:
-        yield from _supervised(config, row, row["methods"], **_random(config, row["dataset"]))
-
-
-def _quantization(config: Config, rows: Sequence[Row]) -> Iterator[Cells]:
-    for row in rows:
-        models = [model for pair in row["pairs"].items() for model in pair]
-        yield from _supervised(config, row, row["methods"], models=models, **_random(config, row["dataset"]))
-
-
-def _random(config: Config, dataset: str) -> dict[str, Any]:
-    """Training items of any level, as many draws as there are boots."""
-    splits = config.splits
-    return {"dataset": dataset, "source": dataset, "count": splits.boots, "reserved": splits.n_train}
-
-
-def _curves(config: Config, rows: Sequence[Row]) -> Iterator[Cells]:
-    for row in rows:
-        dataset = row["dataset"]
-        levels = n_levels(config, dataset, row["variable"])
-        largest = max(size for sizes in row["sizes"].values() for size in sizes)
-        told = {"dataset": dataset, "source": dataset, "share": _share(row, levels), "reserved": levels * largest}
-        for method, sizes in row["sizes"].items():
-            for size in sizes:
-                count = levels * row.get("boots", config.splits.boots)
-                yield from _supervised(config, row, [method], count=count, n_train=size, **told)
-
-
-def _noisy(config: Config, rows: Sequence[Row]) -> Iterator[Cells]:
-    for row in rows:
-        dataset, splits = row["dataset"], config.splits
-        levels = n_levels(config, dataset, row["variable"])
-        yield from _supervised(
-            config,
-            row,
-            row["methods"],
-            dataset=dataset,
-            source=dataset,
-            count=len(row["train_on"]) * len(row["noise"]) * splits.boots,
-            share=_share(row, levels),
-            reserved=levels * splits.n_train,
-        )
-
-
-def _ladders(config: Config, ladders: Mapping[str, Row]) -> Iterator[Cells]:
-    for row in ladders.values():
-        dataset, variable = row["test"]["dataset"], row["test"]["variable"]
-        told = {"dataset": dataset, "share": 1 / n_levels(config, dataset, variable)}
-        free = [method for method in row["methods"] if not config.n_train(method)]
-        yield from _supervised(config, row, free, source=dataset, count=1, **told)
-        trained = [method for method in row["methods"] if config.n_train(method)]
-        for rung in row["train"].values():
-            boots = row.get("boots", config.splits.boots)
-            yield from _supervised(config, row, trained, source=rung["dataset"], count=boots, **told)
-
-
-def _share(row: Row, levels: int) -> float:
-    """The part of the test items that is of the levels asked: levels are taken to be of equal size."""
-    return len(row["test_on"]) / levels if row.get("test_on") else 1.0

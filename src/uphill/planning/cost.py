@@ -1,10 +1,9 @@
 """The cost of a study: its jobs, and the tokens and hours of those that load a model."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from uphill.hardware import Hardware
-from uphill.planning.cells import Cells, Row, all_cells
+from uphill.planning.cells import cells_of
 from uphill.planning.jobs import MEASURE, RESPONSES, Job, jobs
 from uphill.planning.lengths import Lengths, lengths
 from uphill.planning.rates import hours
@@ -47,29 +46,23 @@ class Cost:
     unknown: list[str]
 
 
-def estimate(plan: Plan, hardware: Hardware, rows: Row | None = None) -> Cost:
+def estimate(plan: Plan, hardware: Hardware) -> Cost:
     """The cost of the whole study, whatever of it is already there.
 
     Args:
         plan: the study.
         hardware: sizes of models, GPUs of jobs, and speeds.
-        rows: the study's experiments; those of its config unless given.
 
     Raises:
         UphillError: the size of a dataset or of a model is not known.
     """
-    asked = all_cells(plan.config, rows)
-    datasets = {*plan.tested(), *(some.source for some in asked), *(some.dataset for some in asked)}
-    sizes = {dataset: lengths(plan, dataset) for dataset in sorted(datasets)}
-    cells: dict[tuple[str, str, str], list[Cells]] = defaultdict(list)
-    for some in asked:
-        cells[some.method, some.model, some.dataset].append(some)
+    sizes = {dataset: lengths(plan, dataset) for dataset in plan.tested()}
     found = jobs(plan)
     loads, unknown = [], []
     for job in found:
         if not job.loads_model:
             continue
-        work = _work(plan, job, cells[job.name, job.model, job.dataset], sizes)
+        work = _work(plan, job, sizes)
         if work is None:
             unknown.append(job.name)
             work = Work()
@@ -79,14 +72,14 @@ def estimate(plan: Plan, hardware: Hardware, rows: Row | None = None) -> Cost:
     return Cost(found, loads, sorted(set(unknown)))
 
 
-def _work(plan: Plan, job: Job, cells: list[Cells], sizes: dict[str, Lengths]) -> Work | None:
+def _work(plan: Plan, job: Job, sizes: dict[str, Lengths]) -> Work | None:
     """Tokens of a job; None if some of them cannot be counted."""
     if job.rule == RESPONSES:
         return responses_work(plan.config, job.dataset, sizes[job.dataset])
     if job.rule == MEASURE:
         return measure_work(plan.config, job.name, job.dataset, sizes[job.dataset])
     total = Work()
-    for some in cells:
+    for some in cells_of(plan, job.name, job.model, job.dataset):
         work = cell_work(plan.config, some, sizes)
         if work is None:
             return None

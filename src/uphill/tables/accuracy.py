@@ -125,7 +125,8 @@ def accuracy_rows(
     # The sort is stable: within a condition, rows stay in the order of their test groups, from easy to hard.
     order = dict.fromkeys([*(level for level in in_order(table["train_on"]) if level not in rungs), *rungs])
     table["train_on"] = pd.Categorical(table["train_on"], list(order))
-    return table.sort_values([*CONDITION[:3], "method", "train_dataset", "train_on", "n_train"], kind="stable")
+    trained = ["train_on", "train_dataset"] if rungs else ["train_dataset", "train_on"]
+    return table.sort_values([*CONDITION[:3], "method", *trained, "n_train"], kind="stable")
 
 
 COLUMNS: Sequence[str] = [

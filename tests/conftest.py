@@ -74,7 +74,9 @@ def shrink(raw: dict[str, Any]) -> None:
     raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 18, "min_test": 4}
     raw["statistics"] = {"draws": 200, "correlation_draws": 100}
     raw["population"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["zero_shot", "probe"]}]
-    raw["all_to_all"] = []
+    for experiment in ("all_to_all", "learning_curves", "noisy_labels", "quantization"):
+        raw[experiment] = []
+    raw["ladders"] = {}
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def _gap(
 ) -> dict[str, float]:
     """The generalization gap of a condition on hard items; none where its own level is not tested."""
     own = levels.get((*panel.name[1:], condition["train_on"]))
-    on_hard = panel.test_on == extremes(panel.everywhere["train_on"])[1]
+    on_hard = panel.test_on == extremes(panel.everywhere["train_on"].unique())[1]
     if own is None or not on_hard or condition["train_on"] == panel.test_on:
         return {}
     if condition["train_dataset"] != condition["dataset"]:

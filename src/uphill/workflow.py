@@ -207,16 +207,16 @@ class Plan:
         content = {"content": folder_digest(entry.path)} if entry.path else {}
         return {"name": model, **plain(entry), **content}
 
-    def _asked(self, dataset: str) -> dict[str, str | None]:
-        """Template ids of a dataset's zero-shot prompts, as far as they are used."""
-        entry = self.config.datasets[dataset]
-        return {"prompt": entry.prompt, "cot_prompt": entry.cot_prompt if self.config.generative(dataset) else None}
+    def _asked(self, model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:
+        """How a dataset's questions are put to a model without examples, as far as that is used."""
+        forms = self.config.forms(dataset, model, zero_shot)
+        return forms if self.config.generative(dataset) else {**forms, "cot_prompt": None}
 
     def responses_spec(self, model: str, dataset: str) -> Spec:
         """Identity of the zero-shot pass of a model over a dataset."""
         settings = {
             "model": self.model_identity(model),
-            "asked": self._asked(dataset),
+            "asked": self._asked(model, dataset, zero_shot=True),
             **plain(self.config.responses),
         }
         return spec("responses", settings, _code("responses"), {"items": self.items_spec(dataset)["id"]})
@@ -257,7 +257,7 @@ class Plan:
             settings["content"] = [file_digest(str(path)) for path in files]
         upstream = {"items": self.items_spec(dataset)["id"]}
         if needs == RUNS_MODEL and model:
-            settings |= {"model": self.model_identity(model), "asked": self._asked(dataset)}
+            settings |= {"model": self.model_identity(model), "asked": self._asked(model, dataset, zero_shot=False)}
         if needs == READS_RESPONSES and model:
             upstream["responses"] = self.responses_spec(model, dataset)["id"]
         return spec("measure", settings, _code(MEASURE_SCRIPTS[needs], f"uphill.hardness.{kind}"), upstream)
@@ -286,7 +286,7 @@ class Plan:
     def share_spec(self, method: str, model: str, dataset: str, variable: str) -> Spec:
         """Identity of what one job predicts for one variable."""
         module = self.config.method_module(method)
-        asked = ("prompt", "cot_prompt", "max_new_tokens")
+        zero_shot = getattr(self.config.method_settings(method), "k", None) == 0
         involved = [name for own, name in self.shares(method, dataset) if own == variable]
         settings = {
             "method": method,
@@ -296,7 +296,11 @@ class Plan:
             "variable": variable,
             "sources": self.sources(method, dataset, variable),
             "datasets": {
-                name: {field: getattr(self.config.datasets[name], field) for field in asked} for name in involved
+                name: {
+                    **self.config.forms(name, model, zero_shot),
+                    "max_new_tokens": self.config.datasets[name].max_new_tokens,
+                }
+                for name in involved
             },
             "seed": self.config.seed,
         }

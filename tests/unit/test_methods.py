@@ -15,6 +15,7 @@ from engine_models import tiny
 from uphill.methods import icl, probe, zero_shot
 from uphill.methods.task import Cell, Source, Task, chosen, rectangle, run
 from uphill.parts import Parts
+from uphill.prompts import shipped
 from uphill.responses import ResponseTable
 from uphill.schemas import PREDICTIONS
 from uphill.splits import SplitSettings, draw_splits
@@ -39,7 +40,7 @@ def items(name: str) -> pd.DataFrame:
 def source(name: str) -> Source:
     table = items(name)
     splits = draw_splits(pd.Series(LEVELS, index=table.index), name, "v", SplitSettings(2, 10, None, 5, 0))
-    made = Source(name, table, splits, "0040", "0305", 20)
+    made = Source(name, table, splits, shipped().form("0040"), shipped().form("0305"), 20)
     rng = np.random.default_rng(1)
     exists = np.array([[True, True, len(choices) > 2] for choices in table["choices"]])
     states = rng.normal(size=(len(table), 3, 64)).astype(np.float32)

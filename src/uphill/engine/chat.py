@@ -14,8 +14,9 @@ from uphill.errors import UphillError
 
 TODAY = datetime(2024, 7, 26)
 """What templates that tell the date are told, so that a prompt is the same on any day (the default of Llama 3.1's)."""
-
-DATES: dict[str, Any] = {"date_string": TODAY.strftime("%d %b %Y"), "strftime_now": TODAY.strftime}
+_CODES = "".join(f"|replace('%{code}', '{TODAY.strftime('%' + code)}')" for code in "dmyYbBaAjHIMSp")
+# transformers gives templates a clock, and takes no function in its place; a macro of the same name hides it.
+_NO_CLOCK = "{% macro strftime_now(format) %}{{ format" + _CODES + " }}{% endmacro %}"
 
 
 def user_turn(tokenizer: Any, text: str, variables: Mapping[str, Any]) -> str:
@@ -26,9 +27,15 @@ def user_turn(tokenizer: Any, text: str, variables: Mapping[str, Any]) -> str:
         text: the whole prompt.
         variables: the template's own variables, such as `enable_thinking`.
     """
-    message = [{"role": "user", "content": text}]
+    template = tokenizer.get_chat_template()
     return str(
-        tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, **{**DATES, **variables})
+        tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}],
+            chat_template=_NO_CLOCK + template if "strftime_now" in template else template,
+            tokenize=False,
+            add_generation_prompt=True,
+            **{"date_string": TODAY.strftime("%d %b %Y"), **variables},
+        )
     )
 
 

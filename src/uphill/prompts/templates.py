@@ -84,8 +84,8 @@ class PromptFormat:
         if self.cot:
             return self._point(item) + COT_PREFACE
         label = _filled(self.form["label"], "")
-        label = label if self.form["trailing_space"] else label.rstrip(" ")
-        return self._point(item) + (label if label.startswith("\n") else f" {label}")
+        query = self._point(item) + (label if label.startswith("\n") else f" {label}")
+        return query if self.form["trailing_space"] else query.removesuffix(" ")
 
     def prompt(self, item: Question, examples: Sequence[str] = ()) -> str:
         """The whole prompt of an item: the instruction, solved examples, the test point."""

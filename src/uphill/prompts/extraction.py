@@ -47,7 +47,8 @@ def extract_answer(text: str) -> str:
     It is what follows the first "the answer is" in its line, up to a second one.
     """
     _, _, rest = text[: answer_end(text)].lower().partition(ANSWER_MARK)
-    return _plain(rest.split(ANSWER_MARK, 1)[0])
+    # One label template, "The answer is: ", has a colon.
+    return _plain(rest.split(ANSWER_MARK, 1)[0].removeprefix(":"))
 
 
 def same_answer(prediction: str, gold: str) -> bool:

@@ -52,7 +52,7 @@ from uphill.engine.prefix_attention import shared_prefix_attention
 from uphill.engine.sampling import GREEDY, Sampling
 from uphill.engine.scoring import read_prefix
 from uphill.engine.tokens import encode_prompts
-from uphill.prompts import PromptFormat, Question, assemble
+from uphill.prompts import Question, assemble, published
 from uphill.prompts.extraction import answer_end
 
 Config: TypeAlias = LlamaConfig | GPTNeoXConfig
@@ -102,7 +102,7 @@ class Work:
 def demo_prompts(count: int, shots: int) -> list[str]:
     """Written items of the demo world behind `shots` solved examples, reasoning included."""
     items = load(Settings(domain="road", n_items=count + shots, seed=99, generative=True))
-    asked = PromptFormat("0305", cot=True)
+    asked = published("0305", cot=True)
     questions = [Question(row.question, [], row.answer_text, row.reasoning) for row in items.itertuples()]
     examples = [asked.example(question) for question in questions[:shots]]
     return [assemble(examples, asked.query(question)) for question in questions[shots:]]

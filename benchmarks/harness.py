@@ -33,9 +33,9 @@ from lm_eval.models.huggingface import HFLM  # type: ignore[import-not-found]
 from uphill.engine.loading import load
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt, encode_items
-from uphill.prompts import PromptFormat, Question, assemble
+from uphill.prompts import Question, assemble, published
 
-FORM = PromptFormat("0040")
+FORM = published("0040")
 
 
 def question(row: dict[str, Any]) -> Question:

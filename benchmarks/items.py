@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerF
 
 from uphill.engine.loading import Loaded
 from uphill.engine.tokens import Prompt
-from uphill.prompts import PromptFormat, Question, assemble
+from uphill.prompts import Question, assemble, published
 
 VOCABULARY = 8000
 SHAPES: dict[str, dict[str, Any]] = {
@@ -48,7 +48,7 @@ def questions(data: Path | None) -> list[Question]:
 
 def prompts(asked: list[Question], count: int, shots: int) -> list[Prompt]:
     """`count` items behind `shots` solved examples, the same for all; the questions recur where there are too few."""
-    form = PromptFormat("0040")
+    form = published("0040")
     examples = [form.example(question) for question in asked[:shots]]
     rest = asked[shots:]
     return [

@@ -36,7 +36,7 @@ from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt, encode_items
-from uphill.prompts import PromptFormat, Question
+from uphill.prompts import Question, published
 from uphill.randomness import Key, keyed_torch_seed
 
 DEMO = "resources/demo-model"
@@ -60,7 +60,7 @@ Array = NDArray[np.float64]
 def items(count: int, skipped: int) -> tuple[list[Prompt], list[int]]:
     """Zero-shot questions of the demo world, and the index of each one's right choice."""
     rows = load(Settings(domain="dial", n_items=count + skipped, seed=7)).iloc[skipped:]
-    asked = PromptFormat("0040")
+    asked = published("0040")
     questions = [Question(row.question, list(row.choices), row.answer_text) for row in rows.itertuples()]
     prompts = [
         Prompt(name, asked.query(question), question.choices)

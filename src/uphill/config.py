@@ -4,6 +4,7 @@ A wrong config fails here, before the DAG is built, with the key, the value and 
 """
 
 import difflib
+import functools
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from uphill import registry
 from uphill.errors import UphillError, expected
@@ -30,7 +32,7 @@ from uphill.experiments import (
 )
 from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
-from uphill.prompts import PromptFormat
+from uphill.prompts import Form, Templates, shipped
 from uphill.schemas import ALL
 
 ALL_VARIABLE = ALL
@@ -41,21 +43,20 @@ class Dataset(Entry):
     """Where a dataset's questions come from, how they are asked, and which of its columns people graded."""
 
     source: dict[str, Any] = Field(description="`kind` names a module of uphill/datasets; the rest are its settings.")
-    prompt: str = Field(description="Four-digit template id of the prompt that asks for the answer at once.")
-    cot_prompt: str | None = Field(None, description="Template id of the prompt that asks for reasoning first.")
+    prompt: str = Field(
+        description="Template id of the prompt that asks for the answer at once: four keys, such as 0040, of an "
+        "instruction, a question, a choices and a label template."
+    )
+    cot_prompt: str | None = Field(None, description="Template id of the prompt that asks for reasoning first,")
+    zero_shot_cot_prompt: str | None = Field(
+        None, description="and of the one that does so without examples or training, where it differs (GSM8K: 5305)."
+    )
     human: list[str] = Field([], description="Columns that hold a human (or true) grade of difficulty.")
     cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
     hardness_pool: int = Field(1000, ge=0, description="Items set aside to train hardness models on.")
     n_test: int | None = Field(None, ge=3, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
     max_new_tokens: int = Field(100, ge=1, description="Longest generated answer, in tokens.")
-
-    @field_validator("prompt", "cot_prompt")
-    @classmethod
-    def _known_template(cls, template: str | None) -> str | None:
-        if template is not None:
-            PromptFormat(template)
-        return template
 
 
 class Model(Entry):
@@ -67,6 +68,16 @@ class Model(Entry):
     dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="Number format of the weights.")
     quantization: Literal["none", "8bit", "4bit"] = Field("none", description="bitsandbytes: LLM.int8 or NF4.")
     trust_remote_code: bool = Field(False, description="Run code that comes with the model. Read it first.")
+    chat: bool | dict[str, Any] = Field(
+        False,
+        description="Put prompts as a user's turn in the tokenizer's chat template; a map gives the template "
+        "variables, such as {enable_thinking: false}.",
+    )
+    trailing_space: bool = Field(
+        False,
+        description="Published for models not named Llama: prompts keep the space that the label template ends in, "
+        "such as that of `Answer: `.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -119,6 +130,10 @@ class Config(Entry):
     """The whole study."""
 
     seed: int = Field(0, description="Part of every random draw's key.")
+    prompts: Path | None = Field(
+        None,
+        description="A YAML file of prompt templates of your own, laid out as src/uphill/prompts/templates.yaml.",
+    )
     datasets: dict[Name, Dataset] = Field(min_length=1, description="Datasets by name.")
     models: dict[Name, Model] = Field(min_length=1, description="Models by name.")
     hardness: dict[Name, dict[str, Any]] = Field(
@@ -138,6 +153,19 @@ class Config(Entry):
     noisy_labels: list[NoisyLabels] = Field([], description="Rows of the experiment on label noise.")
     ladders: dict[Name, Ladder] = Field({}, description="Ladders by name, which is also that of the table.")
     quantization: list[Quantization] = Field([], description="Rows of the comparison with quantized models.")
+
+    @model_validator(mode="after")
+    def _prompts_exist(self) -> Self:
+        templates = self.templates
+        for name, dataset in self.datasets.items():
+            for field in ("prompt", "cot_prompt", "zero_shot_cot_prompt"):
+                template = getattr(dataset, field)
+                try:
+                    if template is not None:
+                        templates.form(template)
+                except ValueError as error:
+                    raise ValueError(f"datasets.{name}.{field}: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
@@ -268,6 +296,20 @@ class Config(Entry):
     def _all_variables(self) -> set[str]:
         return {variable for dataset in self.datasets for variable in self.variables(dataset)}
 
+    @functools.cached_property
+    def templates(self) -> Templates:
+        """The shipped prompt templates, and the user's own."""
+        return shipped().extended(_own_templates(self.prompts)) if self.prompts else shipped()
+
+    def forms(self, dataset: str, model: str, zero_shot: bool = False) -> dict[str, Form | None]:
+        """How a dataset's questions are put to a model, as texts: `prompt` and `cot_prompt`."""
+        entry, space = self.datasets[dataset], self.models[model].trailing_space
+        reasoned = (entry.zero_shot_cot_prompt if zero_shot else None) or entry.cot_prompt
+        return {
+            "prompt": self.templates.form(entry.prompt, space),
+            "cot_prompt": None if reasoned is None else self.templates.form(reasoned, space),
+        }
+
     def method_module(self, name: str) -> ModuleType:
         """The module that a method's entry names."""
         return registry.load("uphill.methods", self.methods[name]["kind"], "predict")
@@ -317,6 +359,21 @@ class Config(Entry):
         """How many training items a method uses in a cell; 0 for an unsupervised one."""
         settings = self.method_settings(name)
         return int(getattr(settings, "n_train", 0) or getattr(settings, "k", 0))
+
+
+def _own_templates(path: Path) -> Templates:
+    """A user's templates; ValueError where they cannot be read."""
+    try:
+        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(sections, Mapping):
+            raise ValueError(f"prompts: {path}: expected the sections {', '.join(Templates.model_fields)}")
+        return Templates.model_validate(dict(sections))
+    except OSError as error:
+        raise ValueError(f"prompts: {path}: cannot be read ({error.strerror}), expected a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"prompts: {path}: not YAML ({' '.join(str(error).split())})") from None
+    except ValidationError as error:
+        raise ValueError(f"prompts: {path}: {_first_problem(error, Templates)}") from None
 
 
 def _settings(where: str, entry: Mapping[str, Any], field: str, room: str, needs: str) -> None:

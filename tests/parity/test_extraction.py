@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 
 from uphill.datasets import gsm8k
-from uphill.prompts import PromptFormat, Question, extract_answer, same_answer
+from uphill.prompts import Question, extract_answer, same_answer
+from uphill.prompts import published as published_form
 from uphill.prompts.extraction import ANSWER_MARK, answer_end
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared" / "data")) / "gsm8k"
 FILE = FOLDER / "example_model_solutions.jsonl"
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
-FORMAT = PromptFormat("0305", cot=True)
+FORMAT = published_form("0305", cot=True)
 NEXT = "\n\n" + FORMAT.example(Question("How many?", answer="1", reasoning="One."))
 
 pytestmark = pytest.mark.skipif(not FILE.is_file(), reason=f"no {FILE} (set UPHILL_DATA)")

@@ -71,6 +71,7 @@ def test_an_end_is_seen_at_a_line_break_or_colon_and_stays(text: str) -> None:
         (f"I cannot tell.{NEXT}", ""),
         ("3/4 is what I say", ""),
         ("", ""),
+        (" The answer is: Yes.", "yes"),
     ],
 )
 def test_what_is_stated(text: str, answer: str) -> None:

@@ -130,6 +130,14 @@ BAD = [
     (at("population.4.methods", ["zero_shot_cot", "probe"]), "'probe' cannot be used on dataset 'road_written'"),
     (at("datasets.road_written.cot_prompt", None), "datasets.road_written.cot_prompt is missing"),
     (reasoning_from_a_dataset_without, "datasets.road.cot_prompt is missing"),
+    (
+        at("datasets.road.zero_shot_cot_prompt", "5z05"),
+        "datasets.road.zero_shot_cot_prompt: prompt template '5z05': no ",
+    ),
+    (at("prompts", "config/absent.yaml"), "prompts: config/absent.yaml: cannot be read"),
+    (at("prompts", "README.md"), "prompts: README.md: "),
+    (at("prompts", "profiles/local/config.yaml"), "prompts: profiles/local/config.yaml: "),
+    (at("models.demo.chat", "template"), "models.demo.chat"),
     (at("datasets", {}), "datasets: is {}"),
     (at("datasets.dial", "world"), "datasets.dial: is 'world'"),
 ]

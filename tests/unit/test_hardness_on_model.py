@@ -17,9 +17,11 @@ from uphill.hardness import mdl_lora, text_logprob
 from uphill.hardness.data import Graded, OnModel
 from uphill.hardness.description_length import fit_key, training_items
 from uphill.parts import Parts
+from uphill.prompts import shipped
 from uphill.responses import softmax
 from uphill.schemas import MEASURE
 
+SHORT, REASONED = shipped().form("0306"), shipped().form("0305")
 QUICK = {"r": 2, "dropout": 0, "lr": 0.02, "epochs": 2, "batch_items": 4}
 COUNT, POOL = 16, 8
 # Float32 rounding of sums over some ten tokens, through one pack or another.
@@ -45,7 +47,7 @@ def items(generative: bool) -> pd.DataFrame:
 
 def on_model(folder: Path, loaded: Loaded, generative: bool = False) -> OnModel:
     graded = Graded("d", (), generative, POOL)
-    return OnModel(graded, items(generative), 0, "0306", "0305", lambda: loaded, Parts(folder / "parts", MEASURE))
+    return OnModel(graded, items(generative), 0, SHORT, REASONED, lambda: loaded, Parts(folder / "parts", MEASURE))
 
 
 def column(rows: pd.DataFrame, variable: str) -> pd.Series:
@@ -58,7 +60,7 @@ def test_lora_mdl_is_that_of_fits_made_one_by_one(generative: bool, tmp_path: Pa
     data = on_model(tmp_path, loaded, generative)
     settings = mdl_lora.Settings(**QUICK, sizes=[6, 3], boots=2)
     rows = mdl_lora.measure("mdl", settings, data)
-    prompts = ask(data.items, "0306", "0305")
+    prompts = ask(data.items, SHORT, REASONED)
     gold = data.items["answer_idx"].fillna(0).astype(int).tolist()
     p, bits = [], []
     for boot in range(2):
@@ -67,7 +69,7 @@ def test_lora_mdl_is_that_of_fits_made_one_by_one(generative: bool, tmp_path: Pa
             chosen = data.items.loc[training_items(data, size, boot)]
             right = chosen["answer_idx"].fillna(0).astype(int).tolist()
             adapters = Adapters(loaded, LoraRecipe(**QUICK))
-            with adapters.fitted(ask(chosen, "0306", "0305"), right, fit_key(data, size, boot)) as fitted:
+            with adapters.fitted(ask(chosen, SHORT, REASONED), right, fit_key(data, size, boot)) as fitted:
                 scores = list(score(fitted, prompts))
             if generative:
                 nats = np.array([found.logprob[0] for found in scores])

@@ -117,6 +117,60 @@ def test_an_experiment_of_its_own_sizes_reaches_only_itself() -> None:
     }
 
 
+def own_prompts(folder: Path, **sections: Any) -> str:
+    path = folder / "prompts.yaml"
+    path.write_text(yaml.safe_dump(sections))
+    return str(path)
+
+
+def test_a_template_is_known_by_its_text(tmp_path: Path) -> None:
+    """Not by its id, nor by the file that it stands in."""
+    unused = own_prompts(tmp_path, question={"z": "Puzzle: {}"})
+    assert changed(prompts=unused) == set()
+    same = own_prompts(tmp_path, question={"0": "Question: {}"}, label={"a": "\nAnswer: {}"})
+    assert changed(prompts=same) == set()
+    # 3, "Q: {}", is asked with where answers are written, and in examples with reasoning.
+    other = own_prompts(tmp_path, question={"3": "Puzzle: {}"})
+    stale = changed(prompts=other)
+    assert {"responses/road_written", "icl_cot/road_written/num_steps", "zero_shot_cot/road_written/num_steps"} <= stale
+    assert not stale & {"responses/dial", "responses/road", "items/road_written"}
+
+
+def test_specs_hold_the_texts_that_are_asked_with() -> None:
+    asked = plan().responses_spec("demo", "road_written")["settings"]["asked"]
+    assert asked["prompt"]["question"] == "Q: {}"
+    assert asked["prompt"]["label"] == "\nA: {}"
+    assert asked["cot_prompt"]["label"] == "So the answer is {}"
+    share = plan().share_spec("icl", "demo", "dial", "num_steps")["settings"]["datasets"]
+    assert share["road"]["prompt"]["choices"]["each"] == "\n{letter}) {}"
+
+
+def test_reasoning_without_examples_may_have_a_form_of_its_own() -> None:
+    """As GSM8K's 5305 beside 0305."""
+    stale = changed(datasets__road_written__zero_shot_cot_prompt="5305")
+    assert "zero_shot_cot/road_written/num_steps" in stale
+    assert "responses/road_written" in stale
+    study = plan(datasets__road_written__zero_shot_cot_prompt="5305")
+
+    def share(method: str) -> dict[str, Any]:
+        return study.share_spec(method, "demo", "road_written", "num_steps")["settings"]["datasets"]["road_written"]
+
+    assert share("zero_shot_cot")["cot_prompt"]["template"] == "5305"
+    assert share("zero_shot_cot")["cot_prompt"]["instruction"]
+    assert share("icl_cot")["cot_prompt"]["template"] == "0305"
+
+
+def test_how_a_model_is_asked_is_part_of_what_it_is() -> None:
+    entry = {"path": "resources/demo-model", "dtype": "float32"}
+    assert changed(models__demo=entry) == set()
+    for setting in ({"chat": True}, {"chat": {"enable_thinking": False}}, {"trailing_space": True}):
+        stale = changed(models__demo={**entry, **setting})
+        assert {"responses/dial", "icl/dial/num_steps", "zero_shot/dial/num_steps", "lora/dial/num_steps"} <= stale
+        assert "items/dial" not in stale
+    spaced = plan(models__demo={**entry, "trailing_space": True})
+    assert spaced.responses_spec("demo", "dial")["settings"]["asked"]["prompt"]["trailing_space"]
+
+
 def test_cut_offs_do_not_touch_the_model() -> None:
     stale = changed(datasets__dial__cuts={"num_steps": {"easy_max": 3, "hard_min": 6}})
     assert "hardness/dial" in stale

@@ -17,6 +17,7 @@ from uphill.errors import UphillError
 from uphill.methods import icl, lora
 from uphill.methods.task import Source, Task, run
 from uphill.parts import Parts
+from uphill.prompts import shipped
 from uphill.schemas import PREDICTIONS
 from uphill.splits import SplitSettings, draw_splits
 
@@ -24,6 +25,7 @@ LEVELS = ["easy"] * 40 + ["hard"] * 40
 # The last word of a question decides on the answer; the model's words for prompts stand in the place of others.
 ANSWERS = {"w1": "w11", "w2": "w12", "w3": "w13"}
 SAID = {"w30": "Q:", "w31": "A:", "w32": "So", "w33": "the", "w34": "answer", "w35": "is"}
+SHORT, REASONED = shipped().form("0306"), shipped().form("0305")
 QUICK = {"r": 8, "dropout": 0.05, "lr": 0.01, "n_train": 30, "batch_items": 10, "target_modules": "all-linear"}
 
 
@@ -53,10 +55,9 @@ def items(chosen: bool) -> pd.DataFrame:
 
 def task(chosen: bool) -> Task:
     table = items(chosen)
-    splits = draw_splits(
-        pd.DataFrame({"level": LEVELS, "value": 0.0}, index=table.index), "toy", "v", SplitSettings(1, 30, None, 5, 0)
-    )
-    source = Source("toy", table, splits, "0306", "0305", 12)
+    graded = pd.DataFrame({"level": LEVELS, "value": 0.0}, index=table.index)
+    splits = draw_splits(graded, "toy", "v", SplitSettings(1, 30, None, 5, 0))
+    source = Source("toy", table, splits, SHORT, REASONED, 12)
     columns = {"method": "lora", "experiment": "e", "model": "m", "k": None, "cot": True, "prompt": "0305"}
     return Task(source, [source], "v", 0, speaking, columns)
 

@@ -18,6 +18,7 @@ from uphill.methods import icl, probe, zero_shot
 from uphill.methods.noise import noised
 from uphill.methods.task import Cell, Source, Task, chosen, rectangle, run
 from uphill.parts import Parts
+from uphill.prompts import shipped
 from uphill.randomness import keyed_rng
 from uphill.responses import ResponseTable
 from uphill.schemas import PREDICTIONS
@@ -42,10 +43,9 @@ def items(name: str) -> pd.DataFrame:
 
 def source(name: str) -> Source:
     table = items(name)
-    splits = draw_splits(
-        pd.DataFrame({"level": LEVELS, "value": 0.0}, index=table.index), name, "v", SplitSettings(2, 10, None, 5, 0)
-    )
-    made = Source(name, table, splits, "0040", "0305", 20)
+    graded = pd.DataFrame({"level": LEVELS, "value": 0.0}, index=table.index)
+    splits = draw_splits(graded, name, "v", SplitSettings(2, 10, None, 5, 0))
+    made = Source(name, table, splits, shipped().form("0040"), shipped().form("0305"), 20)
     rng = np.random.default_rng(1)
     exists = np.array([[True, True, len(choices) > 2] for choices in table["choices"]])
     states = rng.normal(size=(len(table), 3, 64)).astype(np.float32)

@@ -18,6 +18,7 @@ from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
 from uphill.parts import Parts
+from uphill.prompts import shipped
 from uphill.responses import ResponseTable, log_sum_exp, softmax
 from uphill.schemas import RESPONSES, write_arrow
 
@@ -48,7 +49,7 @@ def item_table(n_items: int, seed: int = 0) -> pd.DataFrame:
 
 
 def asked(items: pd.DataFrame) -> list[Prompt]:
-    return ask(items.set_index("item_id"), "0040", None)
+    return ask(items.set_index("item_id"), shipped().form("0040"), None)
 
 
 def expected_prompts(items: pd.DataFrame) -> list[Prompt]:

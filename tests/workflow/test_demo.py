@@ -126,7 +126,7 @@ def test_a_row_can_be_traced_to_items_prompts_and_versions(demo, tables: dict[st
     assert (items.loc[trained["item_id"], "num_steps"] <= 2).all()
     made = made_by(demo.folder / found["source"])
     share = made["settings"]["shares"]["num_steps"]
-    assert share["settings"]["datasets"]["dial"]["prompt"] == "0040"
+    assert share["settings"]["datasets"]["dial"]["prompt"]["template"] == "0040"
     assert set(made["versions"][found["variable"]]) >= {"torch", "transformers", "uphill"}
     provenance = json.loads((demo.folder / "results/tables/population.provenance.json").read_text())
     assert provenance["sources"][found["source"]]["id"] == made["id"]

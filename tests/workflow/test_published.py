@@ -61,6 +61,7 @@ def study(raw: dict[str, Any]) -> None:
             "source": {"kind": name, "folder": str(DATA / FOLDERS[name])},
             "prompt": "0306" if generative or name == "strategyqa" else "0040",
             "cot_prompt": "0305",
+            "zero_shot_cot_prompt": "5305" if generative else None,
             "human": [variable],
             "cuts": {variable: {"easy_max": easy_max, "hard_min": hard_min}},
             "hardness_pool": 1000 if name in ("ai2_arc", "gsm8k") else 0,

@@ -21,15 +21,15 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from uphill.datasets.world import DOMAINS, MAX_STEPS, Domain, GradedQuestion, draw
-from uphill.prompts import PromptFormat, Question
+from uphill.prompts import PromptFormat, Question, published
 
 Kind = Literal["careful", "careless", "marked"]
 FormatName = Literal["multiple_choice", "short_answer", "reasoning"]
 
 FORMATS: dict[FormatName, PromptFormat] = {
-    "multiple_choice": PromptFormat("0040"),
-    "short_answer": PromptFormat("0306"),
-    "reasoning": PromptFormat("0305", cot=True),
+    "multiple_choice": published("0040"),
+    "short_answer": published("0306"),
+    "reasoning": published("0305", cot=True),
 }
 MARKS = ("right", "wrong")
 

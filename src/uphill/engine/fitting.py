@@ -8,7 +8,11 @@ from uphill.prompts import assemble
 
 
 def examples_that_fit(
-    loaded: Loaded, examples: Sequence[str], queries: Sequence[str], answers: Sequence[Sequence[str]] | int
+    loaded: Loaded,
+    examples: Sequence[str],
+    queries: Sequence[str],
+    answers: Sequence[Sequence[str]] | int,
+    instruction: str = "",
 ) -> list[int]:
     """How many examples, from the first on, stand before each query and leave room for its answer.
 
@@ -20,12 +24,14 @@ def examples_that_fit(
         examples: K solved examples.
         queries: N questions.
         answers: the texts that may follow each query, or the longest generated answer in tokens.
+        instruction: what stands before the examples.
     """
     room = [answers] * len(queries) if isinstance(answers, int) else [_longest(loaded, texts) for texts in answers]
     fits = [len(examples)] * len(queries)
     pending = list(range(len(queries)))
     while pending:
-        prompts = encode_prompts(loaded, [assemble(examples[: fits[row]], queries[row]) for row in pending])
+        texts = [assemble(examples[: fits[row]], queries[row], instruction) for row in pending]
+        prompts = encode_prompts(loaded, texts)
         pending = [
             row
             for row, prompt in zip(pending, prompts, strict=True)

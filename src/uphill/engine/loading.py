@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
+from uphill.engine import chat
 from uphill.engine.attention import Attention
 from uphill.engine.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.errors import UphillError
@@ -39,6 +40,7 @@ class Loaded:
             until a call checks it.
         compile_from: tokens that a job reads before its blocks are compiled; None for never.
         read_tokens: tokens that were packed so far.
+        chat: variables of the tokenizer's chat template, which prompts are put into; None puts them as plain text.
     """
 
     model: Any
@@ -50,6 +52,7 @@ class Loaded:
     packed: bool | None = field(default=None)
     compile_from: int | None = field(default=None)
     read_tokens: int = field(default=0)
+    chat: Mapping[str, Any] | None = field(default=None)
 
     @property
     def window(self) -> int:
@@ -68,22 +71,25 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
     """Load a model's weights (safetensors only) and tokenizer.
 
     Args:
-        entry: a model's config entry: path or hub_id, revision, dtype, quantization, trust_remote_code.
+        entry: a model's config entry: path or hub_id, revision, dtype, quantization, trust_remote_code, chat.
         pack_tokens: token budget of a packed sequence on this machine.
         gpus: GPUs that the job asked for; with 0, or on a machine without any, the model runs on the CPU.
 
     Raises:
-        UphillError: the folder or the hub has no such model, or this machine cannot run the quantization.
+        UphillError: the folder or the hub has no such model, it has no chat template though `chat` asks for one, or
+            this machine cannot run the quantization.
     """
     where = entry.get("path") or entry["hub_id"]
     if entry.get("path") and not (Path(where) / "config.json").is_file():
         raise UphillError(f"{where}: no config.json, expected a model's folder")
     if entry["trust_remote_code"]:
         log.warning("%s: running code that comes with the model (trust_remote_code)", where)
-    on_gpu = gpus > 0 and _take_gpus(gpus, str(where))
     common = {"revision": entry.get("revision"), "trust_remote_code": entry["trust_remote_code"]}
+    tokenizer, variables = _tokenizer(str(where), common), chat.chat_variables(entry.get("chat", False))
+    if variables is not None:
+        chat.check(tokenizer, variables, str(where))
+    on_gpu = gpus > 0 and _take_gpus(gpus, str(where))
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where, **common)
         model = AutoModelForCausalLM.from_pretrained(
             where,
             **common,
@@ -101,9 +107,17 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
     model.eval()
     device = model.get_input_embeddings().weight.device
     if device.type != "cuda":
-        return Loaded(model, tokenizer, device, pack_tokens)
+        return Loaded(model, tokenizer, device, pack_tokens, chat=variables)
     plain = entry["quantization"] in (None, "none")
-    return Loaded(model, tokenizer, device, pack_tokens, "blocks", compile_from=COMPILE_FROM if plain else None)
+    compile_from = COMPILE_FROM if plain else None
+    return Loaded(model, tokenizer, device, pack_tokens, "blocks", compile_from=compile_from, chat=variables)
+
+
+def _tokenizer(where: str, common: Mapping[str, Any]) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(where, **common)
+    except Exception as error:  # a wrong file, a library that is missing
+        raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
 
 
 def _take_gpus(count: int, where: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from uphill.engine.chat import user_turn
 from uphill.engine.loading import Loaded
 from uphill.errors import UphillError
 
@@ -22,7 +23,12 @@ def encode(loaded: Loaded, texts: Sequence[str]) -> list[list[int]]:
 
 
 def encode_prompts(loaded: Loaded, texts: Sequence[str]) -> list[list[int]]:
-    """Token ids of whole prompts, behind the tokenizer's BOS where it has one."""
+    """Token ids of whole prompts: behind the tokenizer's BOS where it has one, or as a user's turn to a chat model.
+
+    A chat template opens with a BOS of its own, if the model was tuned with one.
+    """
+    if loaded.chat is not None:
+        return encode(loaded, [user_turn(loaded.tokenizer, text, loaded.chat) for text in texts])
     bos = loaded.tokenizer.bos_token_id
     return [([] if bos is None else [bos]) + ids for ids in encode(loaded, texts)]
 

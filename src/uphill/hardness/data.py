@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from uphill.parts import Parts
+from uphill.prompts import Form
 from uphill.responses import ResponseTable
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ class OnModel(HardnessData):
     """The items, and one hardness model to run (RUNS_MODEL).
 
     Attributes:
-        prompt, cot_prompt: template ids of the dataset's prompts.
+        prompt, cot_prompt: how the dataset's questions are put.
         open_model: loads the model.
         parts: where finished parts are kept until the job ends.
     """
 
-    prompt: str
-    cot_prompt: str | None
+    prompt: Form
+    cot_prompt: Form | None
     open_model: "Callable[[], Loaded]"
     parts: Parts
 

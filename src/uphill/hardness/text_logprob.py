@@ -5,6 +5,7 @@ normalised by length, and the answer is not told the question (Hase et al. 2024,
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -55,6 +56,9 @@ def _negated(loaded: "Loaded", texts: pd.Series, desc: str) -> pd.Series:
     from uphill.engine.scoring import score
     from uphill.engine.tokens import Prompt
 
+    if loaded.chat is not None:
+        # A text on its own is no answer to a user.
+        loaded = replace(loaded, chat=None)
     # A tokenizer without a BOS token starts a text behind a line break instead.
     start = "\n" if loaded.tokenizer.bos_token_id is None else ""
     prompts = [Prompt(str(item), start, [text]) for item, text in texts.items() if text.strip()]

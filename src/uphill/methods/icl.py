@@ -62,8 +62,8 @@ def _prompts(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) ->
         from uphill.engine.fitting import examples_that_fit
 
         room = task.target.max_new_tokens if settings.cot else list(items["choices"])
-        held = examples_that_fit(task.open_model(), examples, queries, room)
-    prompts = [assemble(examples[:count], query) for count, query in zip(held, queries, strict=True)]
+        held = examples_that_fit(task.open_model(), examples, queries, room, asked.instruction)
+    prompts = [assemble(examples[:count], query, asked.instruction) for count, query in zip(held, queries, strict=True)]
     return prompts, [len(examples) - count for count in held]
 
 
@@ -83,5 +83,6 @@ def _generated(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str], 
     from uphill.engine.generation import generate
 
     loaded, ids = task.open_model(), [str(item) for item in items.index]
-    texts = generate(loaded, prompts, task.target.max_new_tokens, settings.batch, desc=cell.name, item_ids=ids)
+    rule, limit = task.target.prompt_format(settings.cot).answer_end, task.target.max_new_tokens
+    texts = generate(loaded, prompts, limit, settings.batch, desc=cell.name, rule=rule, item_ids=ids)
     return written(items, texts)

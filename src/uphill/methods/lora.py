@@ -74,7 +74,7 @@ def _prompts(source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
     asked = source.prompt_format(cot)
     questions = [(str(row["item_id"]), question_of(row)) for row in items.reset_index().to_dict("records")]
     return [
-        Prompt(item_id, asked.query(question), [asked.solution(question)] if cot else list(question.choices))
+        Prompt(item_id, asked.prompt(question), [asked.solution(question)] if cot else list(question.choices))
         for item_id, question in questions
     ]
 
@@ -87,4 +87,5 @@ def _answered(loaded: "Loaded", target: Source, items: pd.DataFrame, settings: S
     if not settings.cot:
         return chosen(items, rectangle([found.logprob for found in score(loaded, prompts, desc=desc)]))
     texts, ids = [prompt.text for prompt in prompts], [prompt.item_id for prompt in prompts]
-    return written(items, generate(loaded, texts, target.max_new_tokens, settings.batch, desc, item_ids=ids))
+    rule = target.prompt_format(settings.cot).answer_end
+    return written(items, generate(loaded, texts, target.max_new_tokens, settings.batch, desc, rule=rule, item_ids=ids))

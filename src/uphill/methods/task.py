@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from uphill.level_names import extremes
 from uphill.methods.noise import noised
 from uphill.parts import Parts
-from uphill.prompts import PromptFormat, Question, extract_answer, same_answer
+from uphill.prompts import Form, PromptFormat, Question, extract_answer, same_answer
 from uphill.responses import ResponseTable, log_sum_exp
 from uphill.schemas import PREDICTIONS, UNSUPERVISED
 
@@ -55,15 +55,15 @@ class Source:
     Attributes:
         items: the item table, indexed by item_id.
         splits: the splits of the task's variable, or of its bands.
-        prompt: template id for an answer at once; `cot_prompt` for reasoning first.
+        prompt: how it asks for an answer at once; `cot_prompt` for reasoning first.
         shards: files of the model's zero-shot responses, where the method reads them.
     """
 
     name: str
     items: pd.DataFrame
     splits: pd.DataFrame
-    prompt: str
-    cot_prompt: str | None
+    prompt: Form
+    cot_prompt: Form | None
     max_new_tokens: int
     shards: Sequence[Path | str] = ()
 

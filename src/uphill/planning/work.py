@@ -60,8 +60,11 @@ class Asked:
     def of(cls, config: Config, dataset: str, lengths: Lengths) -> Self:
         """An item of a dataset's mean lengths in the dataset's prompts."""
         entry, item = config.datasets[dataset], lengths.question_of
-        formats = [PromptFormat(entry.prompt), PromptFormat(entry.cot_prompt or entry.prompt, cot=True)]
-        text, answers = zero_shot_form(item, entry.prompt, entry.cot_prompt if config.generative(dataset) else None)
+        prompt, reasoned = (config.templates.form(name) for name in (entry.prompt, entry.cot_prompt or entry.prompt))
+        formats = [PromptFormat(prompt), PromptFormat(reasoned, cot=True)]
+        text, answers = zero_shot_form(
+            item, prompt, reasoned if config.generative(dataset) and entry.cot_prompt else None
+        )
         return cls(
             scored=tokens(text) + sum(map(tokens, answers)),
             example=_pair([tokens(form.example(item)) for form in formats]),

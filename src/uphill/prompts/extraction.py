@@ -5,9 +5,9 @@ is" counts, up to the end of its line; of several numbers the last one counts.
 """
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
-
-from uphill.prompts.templates import QUESTIONS
+from functools import cache
 
 ANSWER_MARK = "the answer is"
 NO_ANSWER = ""
@@ -15,21 +15,29 @@ NO_ANSWER = ""
 END_CHARACTERS = "\n:"
 """An answer is never seen to be over before one of these."""
 
-_HEADS = "|".join(re.escape(form.format("").strip()) for form in QUESTIONS.values() if form != "{}")
-_END = re.compile(rf"(?i:{ANSWER_MARK})[^\n]*(?=\n)|(?=\n\s*(?:{_HEADS}))")
+QUESTION_HEADS = ("Question:", "Problem:", "Q:")
+"""How the questions of published prompts open."""
+
 _NUMBER = re.compile(
     r"(?:(?<![\w.)])-)?[$£€]?"  # a minus sign, unless it stands between two things as in 5-3 or 2020-21
     r"(?:\d+/0*[1-9]\d*(?![\d/])|(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
 )
 
 
-def answer_end(text: str) -> int | None:
+@cache
+def _end(heads: tuple[str, ...]) -> re.Pattern[str]:
+    opening = "|".join(re.escape(head) for head in heads if head)
+    return re.compile(rf"(?i:{ANSWER_MARK})[^\n]*(?=\n)|(?=\n\s*(?:{opening}))")
+
+
+def answer_end(text: str, heads: Sequence[str] = QUESTION_HEADS) -> int | None:
     """Where the answer that `text` begins with is over, as an index; None while it may go on.
 
     It is over at the end of the first line with an answer mark, or before a line that opens as a prompt's questions do,
-    for a model goes on with one of its own. A blank line alone ends nothing: solutions have them too.
+    for a model goes on with one of its own; `heads` are how they open. A blank line alone ends nothing: solutions have
+    them too.
     """
-    found = _END.search(text)
+    found = _end(tuple(heads)).search(text)
     return found.end() if found else None
 
 
@@ -39,7 +47,8 @@ def extract_answer(text: str) -> str:
     It is what follows the first "the answer is" in its line, up to a second one.
     """
     _, _, rest = text[: answer_end(text)].lower().partition(ANSWER_MARK)
-    return _plain(rest.split(ANSWER_MARK, 1)[0])
+    # One label template, "The answer is: ", has a colon.
+    return _plain(rest.split(ANSWER_MARK, 1)[0].removeprefix(":"))
 
 
 def same_answer(prediction: str, gold: str) -> bool:

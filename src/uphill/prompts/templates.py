@@ -1,26 +1,21 @@
-"""Prompt templates of the easy-to-hard study and the assembly of few-shot prompts.
+"""Items put into a form, and the assembly of few-shot prompts (Hase et al. 2024, code release).
 
-A template id has four digits: instruction, question, choices and label template (Hase et al. 2024, code release;
-`0040` for ARC and MMLU, `0306` for short answers, `0305` with reasoning). The odd spaces are the published ones.
+`0040` is the form for ARC and MMLU, `0306` for short answers, `0305` with reasoning, `5305` with reasoning and no
+examples. The odd spaces are the published ones.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
+from string import ascii_uppercase
 
-QUESTIONS = {"0": "Question: {}", "1": "{}", "2": "Problem: {}", "3": "Q: {}"}
-LABELS = {
-    "0": "\nAnswer: {}",
-    "1": "{}",
-    "2": "\n{}",
-    "3": "The answer is: {}",
-    "4": "Therefore, the answer is {}",
-    "5": "So the answer is {}",
-    "6": "\nA: {}",
-    "7": "\nSo the answer is {}",
-}
+from uphill.prompts.extraction import QUESTION_HEADS, answer_end
+from uphill.prompts.forms import SLOT, Form, shipped
+
 COT_PREFACE = "\nA:"
 SEPARATOR = "\n\n"
-LETTERS = "ABCDEFGHIJ"
+# Of more choices than there are letters, too: A, ..., Z, AA, AB, ...
+LETTERS = [*ascii_uppercase, *map("".join, product(ascii_uppercase, repeat=2))]
 
 
 @dataclass(frozen=True)
@@ -33,43 +28,42 @@ class Question:
     reasoning: str = ""
 
 
-def _no_choices(choices: Sequence[str]) -> str:  # noqa: ARG001 - one signature for the table below
-    return ""
-
-
-def _lettered_lines(choices: Sequence[str]) -> str:
-    return "".join(f"\n{letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False))
-
-
-CHOICES = {"0": _no_choices, "4": _lettered_lines}
+def _filled(template: str, text: str) -> str:
+    """A template with `text` in its slot. Unlike `format`, it takes other braces as they are."""
+    return template.replace(SLOT, text)
 
 
 @dataclass(frozen=True)
 class PromptFormat:
-    """One prompt format: a four-digit template id, and whether the answer is reasoned out first (`cot`).
+    """A form, and whether the answer is reasoned out first (`cot`)."""
 
-    Raises:
-        ValueError: the id is not four digits, or names a template that does not exist.
-    """
-
-    template: str
+    form: Form
     cot: bool = False
 
-    def __post_init__(self) -> None:
-        known = ({"0"}, QUESTIONS.keys(), CHOICES.keys(), LABELS.keys())
-        parts = ("instruction", "question", "choices", "label")
-        if len(self.template) != len(parts):
-            raise ValueError(f"prompt template {self.template!r}: expected four digits, such as '0040'")
-        for part, digit, allowed in zip(parts, self.template, known, strict=True):
-            if digit not in allowed:
-                raise ValueError(
-                    f"prompt template {self.template!r}: no {part} template {digit!r}, "
-                    f"expected one of {sorted(allowed)}"
-                )
+    @property
+    def template(self) -> str:
+        """The form's id."""
+        return self.form["template"]
+
+    @property
+    def instruction(self) -> str:
+        """What stands first in a prompt, or nothing."""
+        return self.form["instruction"]
+
+    def _choices(self, choices: Sequence[str]) -> str:
+        listed = self.form["choices"]
+        if listed is None or not choices:
+            return ""
+        each, between = str(listed["each"]), str(listed["between"])
+        *before, last = [
+            _filled(each.replace("{letter}", letter), choice) for letter, choice in zip(LETTERS, choices, strict=False)
+        ]
+        joint = between if listed["last"] is None else listed["last"]
+        return _filled(str(listed["around"]), between.join(before) + joint + last if before else last)
 
     def _point(self, item: Question) -> str:
-        choices = CHOICES[self.template[2]](item.choices)
-        return QUESTIONS[self.template[1]].format(item.question) + (f" {choices}" if choices else "")
+        choices = self._choices(item.choices)
+        return _filled(self.form["question"], item.question) + (f" {choices}" if choices else "")
 
     def example(self, item: Question) -> str:
         """A solved example, gold answer (and reasoning) included."""
@@ -78,23 +72,41 @@ class PromptFormat:
 
     def solution(self, item: Question) -> str:
         """What a solved example shows of the answer: the label, behind the reasoning with `cot`."""
-        label = LABELS[self.template[3]].format(item.answer)
+        label = _filled(self.form["label"], item.answer)
         return f"{item.reasoning} {label}" if self.cot else label
 
     def query(self, item: Question) -> str:
-        """The test point, up to where the model goes on. It ends without a space, so that the answer starts a word."""
+        """The test point, up to where the model goes on.
+
+        It ends without a space, so that the answer's own word start is the only one; published prompts for models other
+        than Llama keep it, as does a form with `trailing_space`.
+        """
         if self.cot:
             return self._point(item) + COT_PREFACE
-        label = LABELS[self.template[3]].format("").rstrip(" ")
-        return self._point(item) + (label if label.startswith("\n") else f" {label}")
+        label = _filled(self.form["label"], "")
+        query = self._point(item) + (label if label.startswith("\n") else f" {label}")
+        return query if self.form["trailing_space"] else query.removesuffix(" ")
+
+    def prompt(self, item: Question, examples: Sequence[str] = ()) -> str:
+        """The whole prompt of an item: the instruction, solved examples, the test point."""
+        return assemble(examples, self.query(item), self.instruction)
+
+    def answer_end(self, text: str) -> int | None:
+        """Where an answer to this form is over: as always, or where the model goes on with a question of this form."""
+        return answer_end(text, (*QUESTION_HEADS, self.form["question"].partition(SLOT)[0].strip()))
 
 
-def assemble(examples: Sequence[str], query: str) -> str:
-    """A few-shot prompt: solved examples, then the test point, a blank line between any two."""
-    return SEPARATOR.join([*examples, query])
+def assemble(examples: Sequence[str], query: str, instruction: str = "") -> str:
+    """A few-shot prompt: solved examples, then the test point, a blank line between any two; the instruction first."""
+    return (f"{instruction}\n" if instruction else "") + SEPARATOR.join([*examples, query])
 
 
-def zero_shot_form(item: Question, prompt: str, cot_prompt: str | None) -> tuple[str, list[str]]:
+def published(template: str, cot: bool = False) -> PromptFormat:
+    """A format of the published study, by its template id."""
+    return PromptFormat(shipped().form(template), cot)
+
+
+def zero_shot_form(item: Question, prompt: Form, cot_prompt: Form | None) -> tuple[str, list[str]]:
     """A prompt without examples, and the texts to score behind it.
 
     These are an item's choices; of an item without any, its gold solution: reasoning and answer where it has reasoning
@@ -102,8 +114,8 @@ def zero_shot_form(item: Question, prompt: str, cot_prompt: str | None) -> tuple
     """
     asked = PromptFormat(prompt)
     if item.choices:
-        return asked.query(item), list(item.choices)
+        return asked.prompt(item), list(item.choices)
     if item.reasoning and cot_prompt:
         reasoned = PromptFormat(cot_prompt, cot=True)
-        return reasoned.query(item), [reasoned.solution(item)]
-    return asked.query(item), [item.answer]
+        return reasoned.prompt(item), [reasoned.solution(item)]
+    return asked.prompt(item), [item.answer]

@@ -59,17 +59,17 @@ class Plan(Layout):
         content = {"content": folder_digest(entry.path)} if entry.path else {}
         return {"name": model, **plain(entry), **content}
 
-    def _asked(self, dataset: str) -> dict[str, str | None]:
-        """Template ids of a dataset's zero-shot prompts, as far as they are used."""
-        entry = self.config.datasets[dataset]
-        return {"prompt": entry.prompt, "cot_prompt": entry.cot_prompt if self.config.generative(dataset) else None}
+    def _asked(self, model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:
+        """How a dataset's questions are put to a model without examples, as far as that is used."""
+        forms = self.config.forms(dataset, model, zero_shot)
+        return forms if self.config.generative(dataset) else {**forms, "cot_prompt": None}
 
     @remembered
     def responses_spec(self, model: str, dataset: str) -> Spec:
         """Identity of the zero-shot pass of a model over a dataset."""
         settings = {
             "model": self.model_identity(model),
-            "asked": self._asked(dataset),
+            "asked": self._asked(model, dataset, zero_shot=True),
             **plain(self.config.responses),
         }
         return spec("responses", settings, _code("responses"), {"items": self.items_spec(dataset)["id"]})
@@ -91,7 +91,7 @@ class Plan(Layout):
             settings["content"] = [file_digest(str(path)) for path in files]
         upstream = {"items": self.items_spec(dataset)["id"]}
         if needs == RUNS_MODEL and model:
-            settings |= {"model": self.model_identity(model), "asked": self._asked(dataset)}
+            settings |= {"model": self.model_identity(model), "asked": self._asked(model, dataset, zero_shot=False)}
         if needs == READS_RESPONSES and model:
             upstream["responses"] = self.responses_spec(model, dataset)["id"]
         return spec("measure", settings, _code(MEASURE_SCRIPTS[needs], f"uphill.hardness.{kind}"), upstream)
@@ -141,7 +141,6 @@ class Plan(Layout):
     def share_spec(self, method: str, model: str, row: Row) -> Spec:
         """Identity of what one job predicts for one row."""
         module = self.config.method_module(method)
-        asked = ("prompt", "cot_prompt", "max_new_tokens")
         settings = {
             "method": method,
             "kind": self.config.methods[method]["kind"],
@@ -154,9 +153,7 @@ class Plan(Layout):
             "sizes": list(row.sizes.get(method, ())),
             "noise": list(row.noise),
             "hard_noise": row.hard_noise,
-            "datasets": {
-                name: {key: getattr(self.config.datasets[name], key) for key in asked} for name in row.involved
-            },
+            "datasets": {name: self._put(method, model, name) for name in row.involved},
             "seed": self.config.seed,
         }
         upstream = {}
@@ -168,6 +165,14 @@ class Plan(Layout):
         script = "predictions_on_model" if module.RUNS_MODEL else "predictions_from_responses"
         code = _code(script, f"uphill.methods.{settings['kind']}")
         return spec("predictions", settings, code, upstream)
+
+    def _put(self, method: str, model: str, dataset: str) -> dict[str, Any]:
+        """How a method puts a dataset's questions to a model, and how long an answer may be."""
+        zero_shot = getattr(self.config.method_settings(method), "k", None) == 0
+        return {
+            **self.config.forms(dataset, model, zero_shot),
+            "max_new_tokens": self.config.datasets[dataset].max_new_tokens,
+        }
 
     @remembered
     def predictions_spec(self, method: str, model: str, dataset: str) -> Spec:

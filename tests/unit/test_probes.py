@@ -177,9 +177,7 @@ def test_each_fit_is_taught_its_own_labels() -> None:
 
 def test_the_same_key_gives_the_same_weights() -> None:
     features, rows = toy(7), np.arange(30)
-    first, again, other = (
-        fit_toy(features, [rows], [(key,)], ProbeRecipe()).weight for key in ("one", "one", "two")
-    )
+    first, again, other = (fit_toy(features, [rows], [(key,)], ProbeRecipe()).weight for key in ("one", "one", "two"))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

@@ -4,7 +4,7 @@ It is fitted to each cell's training items, whose labels it does not see; all ce
 No model is loaded. `random_probe` is the same without the search.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ RUNS_MODEL = False
 READS_RESPONSES = True
 
 Sign = Literal["zero_shot", "labels"]
-SIGN = Field(
+SIGN: Any = Field(
     "zero_shot",
     description="What tells a probe from its opposite, on its training items. zero_shot: the choices that the model "
     "itself likes best should be likely, no label is seen; labels (published): turned where less than half is right.",

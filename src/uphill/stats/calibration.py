@@ -10,7 +10,7 @@ FLOOR = 0.01
 def calibrated(
     probability: npt.NDArray[np.float64], exists: npt.NDArray[np.bool_], reference: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """[N, M] probabilities from which each place's median over a reference set is taken (Hase et al. 2024, code release).
+    """[N, M] probabilities, less each place's median over a reference set (Hase et al. 2024, code release).
 
     A place's median is over the reference items that have a choice there; one that none has keeps what it has. The
     differences of an item with a negative one are raised until its lowest is 0; then each is raised by `FLOOR`, and

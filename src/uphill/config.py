@@ -155,19 +155,6 @@ class Config(Entry):
     quantization: list[Quantization] = Field([], description="Rows of the comparison with quantized models.")
 
     @model_validator(mode="after")
-    def _prompts_exist(self) -> Self:
-        templates = self.templates
-        for name, dataset in self.datasets.items():
-            for field in ("prompt", "cot_prompt", "zero_shot_cot_prompt"):
-                template = getattr(dataset, field)
-                try:
-                    if template is not None:
-                        templates.form(template)
-                except ValueError as error:
-                    raise ValueError(f"datasets.{name}.{field}: {error}") from None
-        return self
-
-    @model_validator(mode="after")
     def _settings_fit(self) -> Self:
         for group, field, room, needs in (
             ("hardness", "measure", "uphill.hardness", "measure"),
@@ -177,6 +164,23 @@ class Config(Entry):
                 _settings(f"{group}.{name}", entry, field, room, needs)
         for name, dataset in self.datasets.items():
             _settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+        return self
+
+    @model_validator(mode="after")
+    def _prompts_exist(self) -> Self:
+        asked = [
+            (f"datasets.{name}.{field}", getattr(dataset, field))
+            for name, dataset in self.datasets.items()
+            for field in ("prompt", "cot_prompt", "zero_shot_cot_prompt")
+        ]
+        for name in self.methods:
+            asked += [(f"methods.{name}.prompts", one) for one in getattr(self.method_settings(name), "prompts", ())]
+        for where, template in asked:
+            try:
+                if template is not None:
+                    self.templates.form(template)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from None
         return self
 
     @model_validator(mode="after")

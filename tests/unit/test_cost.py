@@ -19,7 +19,7 @@ from uphill.planning.cells import Cells, cells_of, n_levels
 from uphill.planning.cost import Cost
 from uphill.planning.lengths import CHARS_PER_TOKEN, PUBLISHED, Lengths, lengths, measured
 from uphill.planning.work import Work, cell_work, passes
-from uphill.prompts import assemble, published
+from uphill.prompts import PromptFormat, assemble, shipped
 from uphill.workflow import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ def test_few_shot_tokens_are_those_of_the_prompts() -> None:
     config = check(demo())
     items = make_items(Plan(config).items_spec("dial")["settings"])
     asked = [question_of(row) for row in items.to_dict("records")]
-    form, k, tested, count = published("0040"), config.n_train("icl"), 240, 9
+    form, k, tested, count = PromptFormat(shipped().form("0040")), config.n_train("icl"), 240, 9
     examples = [form.example(question) for question in asked[:k]]
     prompts = [assemble(examples, form.query(question)) for question in asked[k : k + tested]]
     shared = len(assemble(examples, ""))

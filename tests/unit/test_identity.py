@@ -20,7 +20,7 @@ def _from_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-OF_POPULATION = {"population", "sgr", "comparisons", "accuracy_by_hardness"}
+OF_POPULATION = {"population", "sgr", "accuracy_by_hardness"}
 
 
 def plan(**changes: Any) -> Plan:

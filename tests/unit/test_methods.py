@@ -14,7 +14,7 @@ from engine_models import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uphill.methods import icl, probe, zero_shot
+from uphill.methods import ccs, icl, probe, random_probe, zero_shot
 from uphill.methods.noise import noised
 from uphill.methods.task import Cell, Source, Task, chosen, rectangle, run
 from uphill.parts import Parts
@@ -45,7 +45,8 @@ def source(name: str) -> Source:
     table = items(name)
     graded = pd.DataFrame({"level": LEVELS, "value": 0.0}, index=table.index)
     splits = draw_splits(graded, name, "v", SplitSettings(2, 10, None, 5, 0))
-    made = Source(name, table, splits, shipped().form("0040"), shipped().form("0305"), 20)
+    forms = {template: shipped().form(template) for template in ("0040", "0140", "0302")}
+    made = Source(name, table, splits, forms["0040"], shipped().form("0305"), 20, forms=forms)
     rng = np.random.default_rng(1)
     exists = np.array([[True, True, len(choices) > 2] for choices in table["choices"]])
     states = rng.normal(size=(len(table), 3, 64)).astype(np.float32)
@@ -102,6 +103,130 @@ def test_probe_learns_what_the_states_say_within_and_across() -> None:
     found = dict(probe.predict(study, settings, probe.cells(study, settings)))
     assert len(found) == 8
     assert min(frame["correct"].mean() for frame in found.values()) > 0.9
+
+
+def test_calibrated_zero_shot_asks_for_more_than_a_places_median() -> None:
+    """Every item's scores are the same but one's, which likes "yes" a little more than the others do."""
+    study = task()
+    study.target.responses.logprob[1] = [np.log(0.3), np.log(0.45), -np.inf]
+    settings = zero_shot.Settings(calibrate=True)
+    [(_, frame)] = zero_shot.predict(study, settings, zero_shot.cells(study, settings))
+    found = frame.set_index("item_id")
+    # Of two: medians .2 / .7 and .5 / .7; of three: .2, .5 and .3, which fewer than half of the items have.
+    assert found["prediction"]["a01"] == "yes"
+    first, last = 0.3 / 0.75 - 0.2 / 0.7, 0.45 / 0.75 - 0.5 / 0.7
+    assert found["p_gold"]["a01"] == pytest.approx(0.01 / (first - last + 0.02))
+    assert found["p_gold"]["a02"] == pytest.approx(0.5)
+
+
+def knowing_little(study: Task) -> Task:
+    """The model likes the right choice in three of four items, and has no opinion on a third choice."""
+    for source in study.sources:
+        gold = source.items["answer_idx"].to_numpy(dtype=int)
+        liked = np.where(np.arange(len(gold)) % 4 == 0, 1 - gold, gold)
+        source.responses.logprob[:, :2] = np.where(np.arange(2) == liked[:, None], -1.0, -2.0)
+    return study
+
+
+@pytest.mark.parametrize("sign", ["zero_shot", "labels"])
+def test_ccs_finds_what_the_states_say_without_labels(sign: str) -> None:
+    study = knowing_little(task("a", "b"))
+    # Far more to see than the ten items' own noise: in 64 features a search may find other consistent directions.
+    for source in study.sources:
+        gold = source.items["answer_idx"].to_numpy(dtype=int)
+        source.responses.states[np.arange(len(gold)), gold] += 3
+    settings = ccs.Settings.model_validate({"n_train": 10, "sign": sign, "restarts": 3, "epochs": 300})
+    found = dict(ccs.predict(study, settings, ccs.cells(study, settings)))
+    assert len(found) == 8
+    assert min(frame["correct"].mean() for frame in found.values()) > 0.9
+    # Its labels change nothing unless they are asked for.
+    if sign == "zero_shot":
+        for source in study.sources:
+            source.items["answer_idx"] = 1 - source.items["answer_idx"]
+        again = dict(ccs.predict(study, settings, ccs.cells(study, settings)))
+        for cell, frame in found.items():
+            assert again[cell]["prediction"].tolist() == frame["prediction"].tolist()
+
+
+def test_the_sign_follows_the_model_or_the_labels() -> None:
+    """A model that likes the wrong choice of most items turns a probe round; labels turn it back."""
+    study = task()
+    gold = study.target.items["answer_idx"].to_numpy(dtype=int)
+    study.target.responses.logprob[:, :2] = np.where(np.arange(2) == gold[:, None], -2.0, -1.0)
+    study.target.responses.states[np.arange(len(gold)), gold] += 3
+    accuracy = {}
+    for sign in ("zero_shot", "labels"):
+        settings = ccs.Settings.model_validate({"n_train": 10, "sign": sign, "restarts": 3, "epochs": 300})
+        found = dict(ccs.predict(study, settings, ccs.cells(study, settings)))
+        accuracy[sign] = [frame["correct"].mean() for frame in found.values()]
+    assert max(accuracy["zero_shot"]) < 0.2
+    assert min(accuracy["labels"]) > 0.9
+
+
+def test_a_random_probe_is_the_first_start_of_the_search() -> None:
+    study = knowing_little(task("a", "b"))
+    settings, unsearched = random_probe.Settings(n_train=10), ccs.Settings(n_train=10, epochs=0, restarts=1)
+    found = dict(random_probe.predict(study, settings, random_probe.cells(study, settings)))
+    expected = dict(ccs.predict(study, unsearched, ccs.cells(study, unsearched)))
+    assert found.keys() == expected.keys()
+    for cell, frame in found.items():
+        pd.testing.assert_frame_equal(frame, expected[cell])
+
+
+def test_a_cells_choices_do_not_depend_on_the_cells_beside_it() -> None:
+    study, settings = knowing_little(task("a", "b")), ccs.Settings(n_train=10, epochs=50, restarts=2)
+    cells = ccs.cells(study, settings)
+    together = dict(ccs.predict(study, settings, cells))
+    [(cell, alone)] = ccs.predict(study, settings, cells[3:4])
+    pd.testing.assert_frame_equal(together[cell], alone, rtol=0, atol=1e-4)
+
+
+def in_words_of_the_model() -> Task:
+    """The tiny model tells these choices apart, and forms of a prompt by their length."""
+    study, loaded = task("a"), tiny()
+    table = study.target.items
+    table["choices"] = [
+        [f"w{(number + place) % 40}" for place in range(2 + number % 2)] for number in range(len(table))
+    ]
+    table["answer_text"] = [choices[number % 2] for number, choices in enumerate(table["choices"])]
+    return replace(study, open_model=lambda: loaded)
+
+
+def test_probabilities_are_averaged_over_prompts() -> None:
+    study, cell = in_words_of_the_model(), Cell("a", "easy", 0, 2)
+
+    def asked(*prompts: str) -> pd.DataFrame:
+        return next(icl.predict(study, icl.Settings(k=2, prompts=list(prompts)), [cell]))[1]
+
+    own, other, both = asked("0040"), asked("0302"), asked("0040", "0302")
+    assert (own["p_gold"] - other["p_gold"]).abs().max() > 0.01
+    # A prompt's scores come out of float32 packs of one makeup, and are the same each time.
+    assert both["p_gold"].to_numpy() == pytest.approx((own["p_gold"] + other["p_gold"]).to_numpy() / 2, abs=1e-6)
+    pd.testing.assert_frame_equal(asked(), own)
+
+
+def test_a_mean_of_probabilities_is_that_of_a_loop() -> None:
+    rng = np.random.default_rng(0)
+    scores = [10 * rng.normal(size=(5, 4)) for _ in range(3)]
+    for values in scores:
+        values[1, 2:] = -np.inf
+    found = icl.averaged(scores)
+    for item in range(5):
+        shares = [[np.exp(x) / sum(np.exp(y) for y in values[item]) for x in values[item]] for values in scores]
+        np.testing.assert_allclose(np.exp(found[item]), [sum(column) / 3 for column in zip(*shares, strict=True)])
+
+
+def test_several_prompts_ask_without_examples_too() -> None:
+    study = in_words_of_the_model()
+    settings = icl.Settings(k=0, prompts=["0040", "0140"], calibrate=True)
+    assert icl.misfit(settings, generative=False) is None
+    assert icl.misfit(icl.Settings(k=0), generative=False) is not None
+    assert icl.misfit(settings, generative=True) is not None
+    cells = icl.cells(study, settings)
+    assert [cell.train_on for cell in cells] == ["none"]
+    [(cell, frame)] = icl.predict(study, settings, cells)
+    assert len(frame) == len(study.test_items(cell))
+    assert frame["p_gold"].between(0, 1).all()
 
 
 def test_icl_prompt_shows_the_cells_examples_and_then_asks() -> None:

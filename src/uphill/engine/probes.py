@@ -39,12 +39,10 @@ class Features:
     Attributes:
         states: [N, M, D] float16 or float32, anything where an item has fewer than M choices.
         exists: [N, M] bool.
-        gold: [N] index of the right choice.
     """
 
     states: NDArray[np.float16] | NDArray[np.float32]
     exists: NDArray[np.bool_]
-    gold: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Probes:
         """
         scaled = (self.weight / self.std).T
         found = np.zeros((len(self.weight), *exists.shape), dtype=np.float32)
-        for rows in _blocks(len(states), states[:1].size, READ_BYTES[scaled.device.type]):
+        for rows in blocks(len(states), states[:1].size, READ_BYTES[scaled.device.type]):
             there = torch.from_numpy(exists[rows]).to(scaled.device)
             logits = _contrasts(torch.from_numpy(states[rows]).to(scaled.device).float(), there) @ scaled
             found[:, rows] = _softmax(logits.movedim(-1, 0), there).cpu().numpy()
@@ -87,6 +85,7 @@ class Probes:
 def fit_probes(
     features: Features,
     rows: Sequence[NDArray[np.int64]],
+    gold: Sequence[NDArray[np.int64]],
     keys: Sequence[Sequence[Key]],
     recipe: ProbeRecipe,
     device: str = "cpu",
@@ -96,6 +95,8 @@ def fit_probes(
     Args:
         features: the items that training rows index.
         rows: F arrays, each with the training items of one fit.
+        gold: F arrays beside them, each with the index of each of these items' right choice: labels are a fit's own,
+            as one may be taught wrong ones.
         keys: F keys of the generators that draw the initial weights.
         recipe: the recipe.
         device: where to compute.
@@ -104,13 +105,14 @@ def fit_probes(
     fitted = Probes(*(torch.empty(len(rows), width, device=device) for _ in range(2)))
     for size in sorted({len(chosen) for chosen in rows}):
         same = np.array([index for index, chosen in enumerate(rows) if len(chosen) == size])
-        for block in _blocks(len(same), size * features.states[:1].size, FIT_BYTES[states.device.type]):
+        for block in blocks(len(same), size * features.states[:1].size, FIT_BYTES[states.device.type]):
             fits = same[block]
             chosen = torch.from_numpy(np.stack([rows[fit] for fit in fits]))
-            exists, gold = (torch.from_numpy(values)[chosen].to(device) for values in (features.exists, features.gold))
+            exists = torch.from_numpy(features.exists)[chosen].to(device)
+            labels = torch.from_numpy(np.stack([gold[fit] for fit in fits])).to(device)
             shown = states.index_select(0, chosen.flatten().to(device)).unflatten(0, chosen.shape).float()
             start = _initial([keys[fit] for fit in fits], width).to(device)
-            fitted.weight[fits], fitted.std[fits] = _fit(shown, exists, gold, start, recipe)
+            fitted.weight[fits], fitted.std[fits] = _fit(shown, exists, labels, start, recipe)
     return fitted
 
 
@@ -212,7 +214,7 @@ def _softmax(logits: torch.Tensor, exists: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.pad(logits, (1, 0)).masked_fill(~exists, -torch.inf).softmax(-1)
 
 
-def _blocks(count: int, size: int, limit: int) -> Iterator[slice]:
+def blocks(count: int, size: int, limit: int) -> Iterator[slice]:
     """Cut `count` things of `size` float32 numbers each into blocks of at most `limit` bytes."""
     step = max(1, limit // (4 * size))
     return (slice(first, first + step) for first in range(0, count, step))

@@ -42,8 +42,8 @@ def measure(name: str, settings: Settings, data: Responded) -> pd.DataFrame:
     gold, sizes = table.gold(data.items), sorted(settings.sizes)
     fits = [(size, boot) for boot in range(settings.boots) for size in sizes]
     rows = [table.rows(training_items(data, size, boot)) for size, boot in fits]
-    features = Features(table.states, table.exists, gold)
-    probes = fit_probes(features, rows, [fit_key(data, size, boot) for size, boot in fits], ProbeRecipe())
+    features, keys = Features(table.states, table.exists), [fit_key(data, size, boot) for size, boot in fits]
+    probes = fit_probes(features, rows, [gold[chosen] for chosen in rows], keys, ProbeRecipe())
     p_gold = probes.all_probabilities(table.states, table.exists)[:, np.arange(len(gold)), gold].astype(np.float64)
     # A probe's float32 softmax may say 0; no answer costs infinitely much.
     log_p = np.log(np.maximum(p_gold, np.finfo(np.float32).tiny)).reshape(settings.boots, len(sizes), len(gold))

@@ -1,37 +1,61 @@
 """In-context learning: k solved examples before the question, scored or, with reasoning, generated.
 
-With k = 0 and `cot` it is the unsupervised baseline of a generative dataset. (Hase et al. 2024, section 4.)
+With k = 0 and `cot` it is the unsupervised baseline of a generative dataset. (Hase et al. 2024, section 4.) With
+`prompts` a question is put in several forms, and the probabilities of its choices are averaged over them.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from uphill.methods.task import Cell, Predicted, Task, chosen, question_of, rectangle, written
-from uphill.prompts import assemble
+from uphill.methods.calibrating import CALIBRATE, calibrated_scores
+from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
+from uphill.prompts import PromptFormat, assemble
+from uphill.responses import log_sum_exp
 
 RUNS_MODEL = True
 READS_RESPONSES = False
 
 
 class Settings(BaseModel):
-    """How many examples, and whether they show reasoning."""
+    """How many examples, whether they show reasoning, and in which forms."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     k: int = Field(10, ge=0, description="Solved examples in the prompt; 0 asks without any.")
     cot: bool = Field(False, description="Examples show their reasoning, and the answer is generated.")
+    prompts: list[str] = Field(
+        [], description="Template ids to average choices' probabilities over; the dataset's own where there are none."
+    )
+    calibrate: bool = CALIBRATE
     drop_examples: bool = Field(
         False, description="Leave out last examples that a model's window cannot hold; else such a prompt is an error."
     )
     batch: int = Field(64, ge=1, description="Prompts continued side by side when the answer is generated.")
 
+    @field_validator("prompts", "calibrate")
+    @classmethod
+    def _needs_scores(cls, value: object, info: ValidationInfo) -> object:
+        if value and info.data.get("cot"):
+            raise ValueError(f"is {value!r}, expected no such setting with cot: generated answers have no scores")
+        return value
+
+    @field_validator("prompts")
+    @classmethod
+    def _different(cls, templates: list[str]) -> list[str]:
+        if len(set(templates)) < len(templates):
+            raise ValueError(f"is {templates!r}, expected each template id once")
+        return templates
+
 
 def misfit(settings: Settings, generative: bool) -> str | None:
     """Scoring needs choices; generated answers can be read off any item."""
-    if settings.k == 0 and not settings.cot:
-        return "k is 0, which is what zero_shot does without running the model again"
+    if settings.k == 0 and not settings.cot and not settings.prompts:
+        return "k is 0, which is what zero_shot does without running the model again; expected k, cot or prompts"
     return "it needs choices, unless cot is on" if generative and not settings.cot else None
 
 
@@ -42,20 +66,25 @@ def cells(task: Task, settings: Settings) -> list[Cell]:
 
 def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
     """Ask every test item of each cell behind the cell's examples."""
-    answer = partial(_generated, settings=settings) if settings.cot else _scored
+    answer = partial(_generated, settings=settings) if settings.cot else partial(_scored, settings=settings)
     for cell in cells:
         items = task.test_items(cell)
-        prompts, dropped = _prompts(task, settings, cell, items)
-        yield cell, answer(task, cell, items, prompts).assign(dropped=dropped)
+        templates: Sequence[str | None] = settings.prompts or [None]
+        asked = [_prompts(task, settings, cell, items, template) for template in templates]
+        # Of several forms the longest leaves out most.
+        dropped = np.max([missing for _, missing in asked], axis=0)
+        yield cell, answer(task, cell, items, [prompts for prompts, _ in asked]).assign(dropped=dropped)
 
 
-def _prompts(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) -> tuple[list[str], list[int]]:
-    """The prompt of each item, and how many examples it lacks."""
+def _prompts(
+    task: Task, settings: Settings, cell: Cell, items: pd.DataFrame, template: str | None = None
+) -> tuple[list[str], list[int]]:
+    """The prompt of each item in one form, the dataset's own unless a template is named; how many examples it lacks."""
     examples: list[str] = []
     if settings.k:
-        shown = task.source(cell).prompt_format(settings.cot)
+        shown = _format(task.source(cell), settings, template)
         examples = [shown.example(question_of(row)) for row in task.train_items(cell).to_dict("records")]
-    asked = task.target.prompt_format(settings.cot)
+    asked = _format(task.target, settings, template)
     queries = [asked.query(question_of(row)) for row in items.to_dict("records")]
     held = [len(examples)] * len(queries)
     if settings.drop_examples:
@@ -67,7 +96,17 @@ def _prompts(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) ->
     return prompts, [len(examples) - count for count in held]
 
 
-def _scored(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> pd.DataFrame:
+def _format(source: Source, settings: Settings, template: str | None) -> PromptFormat:
+    return PromptFormat(source.forms[template]) if template else source.prompt_format(settings.cot)
+
+
+def _scored(task: Task, cell: Cell, items: pd.DataFrame, forms: list[list[str]], settings: Settings) -> pd.DataFrame:
+    scores = averaged([_scores(task, cell, items, prompts) for prompts in forms])
+    return chosen(items, calibrated_scores(scores) if settings.calibrate else scores)
+
+
+def _scores(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> NDArray[np.float64]:
+    """[N, M] scores of the choices of N items behind their prompts."""
     from uphill.engine.scoring import score
     from uphill.engine.tokens import Prompt
 
@@ -75,13 +114,25 @@ def _scored(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> 
         Prompt(str(item), prompt, list(choices))
         for item, prompt, choices in zip(items.index, prompts, items["choices"], strict=True)
     ]
-    scores = [scored.logprob for scored in score(task.open_model(), asked, desc=cell.name)]
-    return chosen(items, rectangle(scores))
+    return rectangle([scored.logprob for scored in score(task.open_model(), asked, desc=cell.name)])
 
 
-def _generated(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str], settings: Settings) -> pd.DataFrame:
+def averaged(scores: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """[N, M] log of the mean of the probabilities that K prompts give each choice, K > 1; one prompt's scores as is.
+
+    Args:
+        scores: K arrays [N, M] of unnormalised log-probabilities, -inf where there is no choice.
+    """
+    if len(scores) == 1:
+        return scores[0]
+    shares = [values - log_sum_exp(values)[:, None] for values in scores]
+    return np.logaddexp.reduce(shares) - np.log(len(shares))
+
+
+def _generated(task: Task, cell: Cell, items: pd.DataFrame, forms: list[list[str]], settings: Settings) -> pd.DataFrame:
     from uphill.engine.generation import generate
 
+    [prompts] = forms
     loaded, ids = task.open_model(), [str(item) for item in items.index]
     rule, limit = task.target.prompt_format(settings.cot).answer_end, task.target.max_new_tokens
     texts = generate(loaded, prompts, limit, settings.batch, desc=cell.name, rule=rule, item_ids=ids)

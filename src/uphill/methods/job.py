@@ -84,7 +84,7 @@ def _task(job: Job, settings: Mapping[str, Any], recipe: object, open_model: "Ca
         "model": settings["model"]["name"],
         "k": getattr(recipe, "k", None),
         "cot": cot,
-        "prompt": target.prompt_format(cot).template,
+        "prompt": "+".join(target.forms) or target.prompt_format(cot).template,
     }
     return Task(
         target=target,
@@ -109,6 +109,7 @@ def _source(job: Job, settings: Mapping[str, Any], name: str) -> Source:
         cot_prompt=asked["cot_prompt"],
         max_new_tokens=asked["max_new_tokens"],
         shards=[path for path in job.input.get("responses", []) if f"/{name}/shard-" in path],
+        forms=asked["forms"],
     )
 
 

@@ -38,10 +38,12 @@ def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
         own = [cell for cell in cells if cell.train_dataset == source.name]
         if not own:
             continue
-        shown = source.responses
-        features = Features(shown.states, shown.exists, shown.gold(source.items))
-        rows = [shown.rows(list(task.train_items(cell).index)) for cell in own]
-        probes = fit_probes(features, rows, [task.key(cell) for cell in own], settings)
+        shown, training = source.responses, [task.train_items(cell) for cell in own]
+        rows = [shown.rows(list(items.index)) for items in training]
+        # A cell's own labels, which may be noisy.
+        gold = [items["answer_idx"].to_numpy(dtype=np.int64) for items in training]
+        features, keys = Features(shown.states, shown.exists), [task.key(cell) for cell in own]
+        probes = fit_probes(features, rows, gold, keys, settings)
         probabilities = probes.all_probabilities(asked.states, asked.exists)
         for cell, probability in zip(own, probabilities, strict=True):
             items = task.test_items(cell)

@@ -57,6 +57,7 @@ class Source:
         splits: the splits of the task's variable, or of its bands.
         prompt: how it asks for an answer at once; `cot_prompt` for reasoning first.
         shards: files of the model's zero-shot responses, where the method reads them.
+        forms: other forms that the method asks in, by template id.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Source:
     cot_prompt: Form | None
     max_new_tokens: int
     shards: Sequence[Path | str] = ()
+    forms: Mapping[str, Form] = field(default_factory=dict)
 
     def prompt_format(self, cot: bool) -> PromptFormat:
         """How this dataset's questions are put."""

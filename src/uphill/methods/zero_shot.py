@@ -5,6 +5,7 @@ The study's Unsupervised baseline (Hase et al. 2024, section 4).
 
 from pydantic import BaseModel, ConfigDict
 
+from uphill.methods.calibrating import CALIBRATE, calibrated_scores
 from uphill.methods.task import Cell, Predicted, Task, chosen
 
 RUNS_MODEL = False
@@ -12,9 +13,11 @@ READS_RESPONSES = True
 
 
 class Settings(BaseModel):
-    """Nothing to set."""
+    """Whether scores are taken as they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calibrate: bool = CALIBRATE
 
 
 def misfit(settings: Settings, generative: bool) -> str | None:  # noqa: ARG001 - the interface
@@ -27,9 +30,10 @@ def cells(task: Task, settings: Settings) -> list[Cell]:  # noqa: ARG001 - the i
     return task.unsupervised_cells()
 
 
-def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:  # noqa: ARG001 - the interface
+def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
     """The best choice of each test item, from the stored scores."""
     for cell in cells:
         items = task.test_items(cell)
         responses = task.target.responses
-        yield cell, chosen(items, responses.logprob[responses.rows(list(items.index))])
+        scores = responses.logprob[responses.rows(list(items.index))]
+        yield cell, chosen(items, calibrated_scores(scores) if settings.calibrate else scores)

@@ -168,9 +168,11 @@ class Plan(Layout):
 
     def _put(self, method: str, model: str, dataset: str) -> dict[str, Any]:
         """How a method puts a dataset's questions to a model, and how long an answer may be."""
-        zero_shot = getattr(self.config.method_settings(method), "k", None) == 0
+        settings, space = self.config.method_settings(method), self.config.models[model].trailing_space
+        zero_shot = getattr(settings, "k", None) == 0
         return {
             **self.config.forms(dataset, model, zero_shot),
+            "forms": {name: self.config.templates.form(name, space) for name in getattr(settings, "prompts", ())},
             "max_new_tokens": self.config.datasets[dataset].max_new_tokens,
         }
 

@@ -1,0 +1,38 @@
+"""What contrast-consistent search is held against: a probe in a random direction, used as `ccs` uses one.
+
+Same states, normalisation, starts and sign, and no search: what `ccs` is better by, the search has found. It is the
+study's untrained probe (Hase et al. 2024, code release).
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from uphill.engine.ccs_recipe import CcsRecipe
+from uphill.methods.ccs import SIGN, Sign, choices_of_probes
+from uphill.methods.task import Cell, Predicted, Task
+
+RUNS_MODEL = False
+READS_RESPONSES = True
+
+
+class Settings(BaseModel):
+    """How many items normalise it, and which way its answers point."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_train: int = Field(160, ge=2, description="Items that its features are normalised and its sign is found on.")
+    sign: Sign = SIGN
+
+
+def misfit(settings: Settings, generative: bool) -> str | None:  # noqa: ARG001 - the interface
+    """It needs choices."""
+    return "it needs choices" if generative else None
+
+
+def cells(task: Task, settings: Settings) -> list[Cell]:
+    """Every train source, level and boot, as for `ccs`."""
+    return task.supervised_cells(settings.n_train)
+
+
+def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+    """The first start of each cell's search, as it is drawn."""
+    return choices_of_probes(task, cells, CcsRecipe(epochs=0, restarts=1), settings.sign)

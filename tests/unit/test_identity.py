@@ -132,7 +132,10 @@ def test_a_template_is_known_by_its_text(tmp_path: Path) -> None:
     # 3, "Q: {}", is asked with where answers are written, and in examples with reasoning.
     other = own_prompts(tmp_path, question={"3": "Puzzle: {}"})
     stale = changed(prompts=other)
-    assert {"responses/road_written", "icl_cot/road_written/num_steps", "zero_shot_cot/road_written/num_steps"} <= stale
+    assert {
+        "responses/road_written",
+        *(f"{method}/road_written/population/num_steps" for method in ("icl_cot", "zero_shot_cot")),
+    } <= stale
     assert not stale & {"responses/dial", "responses/road", "items/road_written"}
 
 
@@ -141,19 +144,22 @@ def test_specs_hold_the_texts_that_are_asked_with() -> None:
     assert asked["prompt"]["question"] == "Q: {}"
     assert asked["prompt"]["label"] == "\nA: {}"
     assert asked["cot_prompt"]["label"] == "So the answer is {}"
-    share = plan().share_spec("icl", "demo", "dial", "num_steps")["settings"]["datasets"]
+    study = plan()
+    row = study.shares("icl", "demo", "dial")[0]
+    share = study.share_spec("icl", "demo", row)["settings"]["datasets"]
     assert share["road"]["prompt"]["choices"]["each"] == "\n{letter}) {}"
 
 
 def test_reasoning_without_examples_may_have_a_form_of_its_own() -> None:
     """As GSM8K's 5305 beside 0305."""
     stale = changed(datasets__road_written__zero_shot_cot_prompt="5305")
-    assert "zero_shot_cot/road_written/num_steps" in stale
+    assert "zero_shot_cot/road_written/population/num_steps" in stale
     assert "responses/road_written" in stale
     study = plan(datasets__road_written__zero_shot_cot_prompt="5305")
 
     def share(method: str) -> dict[str, Any]:
-        return study.share_spec(method, "demo", "road_written", "num_steps")["settings"]["datasets"]["road_written"]
+        [row] = study.shares(method, "demo", "road_written")
+        return study.share_spec(method, "demo", row)["settings"]["datasets"]["road_written"]
 
     assert share("zero_shot_cot")["cot_prompt"]["template"] == "5305"
     assert share("zero_shot_cot")["cot_prompt"]["instruction"]
@@ -165,7 +171,8 @@ def test_how_a_model_is_asked_is_part_of_what_it_is() -> None:
     assert changed(models__demo=entry) == set()
     for setting in ({"chat": True}, {"chat": {"enable_thinking": False}}, {"trailing_space": True}):
         stale = changed(models__demo={**entry, **setting})
-        assert {"responses/dial", "icl/dial/num_steps", "zero_shot/dial/num_steps", "lora/dial/num_steps"} <= stale
+        assert {f"{method}/dial/population/num_steps" for method in ("icl", "zero_shot", "lora")} <= stale
+        assert "responses/dial" in stale
         assert "items/dial" not in stale
     spaced = plan(models__demo={**entry, "trailing_space": True})
     assert spaced.responses_spec("demo", "dial")["settings"]["asked"]["prompt"]["trailing_space"]

@@ -22,6 +22,11 @@ demo: install  ## run the embedded default and show what came out
 plan: install  ## what the study in CONFIG would cost: jobs, model loads, tokens and GPU-hours
 	@$(BIN)/python -m uphill plan $(CONFIG)
 
+demo-all: install  ## the demo's world with every method, measure and experiment
+	@echo "Running every method and experiment on the demo's world: some 80 jobs, a quarter of an hour"
+	@$(BIN)/snakemake --profile profiles/local --configfile config/demo-all.yaml
+	@$(BIN)/python -m uphill show
+
 install: $(VENV)/installed  ## the locked environment, in .venv
 
 $(VENV)/installed: $(LOCK) pyproject.toml

@@ -12,7 +12,7 @@ UV_VERSION := 0.13.8
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo plan install dev test test-fast lint format lock docs demo-model bench-gpu clean
+.PHONY: demo demo-all plan install dev test test-fast lint format lock docs demo-model bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@echo "Running the embedded default: some 50 jobs, a few minutes; nothing to do the second time"

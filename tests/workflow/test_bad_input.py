@@ -109,7 +109,7 @@ def test_a_level_that_only_a_model_knows_is_refused_by_its_job(checkout: Checkou
     assert run.status != 0
     [line] = run.errors
     assert line.startswith("error: dataset 'dial', variable 'mdl_zero_shot': level 'easy' has ")
-    assert "results/hardness/dial.parquet" in checkout.made()
+    assert "results/hardness/measures/dial/mdl_zero_shot/demo.parquet" in checkout.made()
 
 
 def test_a_lost_model_is_one_line_too(checkout: Checkout) -> None:

@@ -115,7 +115,8 @@ def test_a_row_can_be_traced_to_items_prompts_and_versions(demo, tables: dict[st
     hardness = read(demo.folder / "results/hardness/dial.parquet", HARDNESS)
     hard = set(hardness[(hardness["variable"] == "num_steps") & (hardness["level"] == "hard")]["item_id"])
     own = predictions[
-        (predictions["variable"] == "num_steps")
+        (predictions["experiment"] == "population")
+        & (predictions["variable"] == "num_steps")
         & (predictions["train_on"] == "easy")
         & (predictions["train_dataset"] == "dial")
         & predictions["item_id"].isin(hard)
@@ -125,11 +126,49 @@ def test_a_row_can_be_traced_to_items_prompts_and_versions(demo, tables: dict[st
     trained = splits[(splits["role"] == "train") & (splits["train_on"] == "easy") & (splits["boot"] == 0)]
     assert (items.loc[trained["item_id"], "num_steps"] <= 2).all()
     made = made_by(demo.folder / found["source"])
-    share = made["settings"]["shares"]["num_steps"]
+    share = made["settings"]["shares"]["population/num_steps"]
     assert share["settings"]["datasets"]["dial"]["prompt"]["template"] == "0040"
-    assert set(made["versions"][found["variable"]]) >= {"torch", "transformers", "uphill"}
+    assert set(made["versions"][f"population/{found['variable']}"]) >= {"torch", "transformers", "uphill"}
     provenance = json.loads((demo.folder / "results/tables/population.provenance.json").read_text())
     assert provenance["sources"][found["source"]]["id"] == made["id"]
+
+
+def test_noise_spoils_training_and_more_examples_do_not(tables: dict[str, pd.DataFrame]) -> None:
+    noisy = rows(tables["noisy_labels"], method="probe", train_on="easy")
+    assert sorted(noisy["noise_p"]) == pytest.approx([0, 0.1, 0.2, 0.3, 0.5])
+    hard = rows(tables["noisy_labels"], method="probe", train_on="hard")
+    assert sorted(hard["noise_p"]) == pytest.approx([0, 0.2, 0.4, 0.6, 1.0])
+    assert sorted(hard["easy_noise_p"]) == sorted(noisy["easy_noise_p"])
+    # All labels of hard data are drawn at random: what the probe learns is worth less than without noise.
+    spoiled, clean = (row(hard, easy_noise_p=noise_p)["accuracy"] for noise_p in (0.5, 0.0))
+    assert clean - spoiled >= 0.10
+    curve = rows(tables["learning_curves"], method="probe", train_on="hard").set_index("n_train")["accuracy"]
+    assert curve.index.tolist() == [10, 20, 40, 80, 160]
+    assert curve[160] > curve[10]
+
+
+def test_a_ladder_is_climbed_in_the_order_of_the_config_and_tested_on_one_band(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    ladder = tables["road_to_dial"]
+    assert list(dict.fromkeys(ladder["train_on"])) == [
+        *("none", "road_1_step", "road_3_steps", "dial_1_step", "dial_5_steps")
+    ]
+    assert set(ladder["test_on"]) == {"test"}
+    assert ladder["n_test"].nunique() == 1
+    taught = ladder[ladder["train_on"] != "none"]
+    assert (taught["gain_low"] > 0).all()
+
+
+def test_tables_come_as_a_paper_prints_them(demo, tables: dict[str, pd.DataFrame]) -> None:  # type: ignore[no-untyped-def]
+    folder = demo.folder / "results/tables/wide"
+    expected = {"population", "sgr", "comparisons", "all_to_all", "learning_curves", "noisy_labels", "road_to_dial"}
+    assert {path.stem for path in folder.glob("*.csv")} == {path.stem for path in folder.glob("*.tex")} == expected
+    wide = pd.read_csv(folder / "population.csv").set_index(["dataset", "variable", "method", "train_dataset"])
+    easy = rows(tables["population"], dataset="dial", variable="num_steps", method="probe", test_on="hard")
+    easy = row(easy, train_on="easy", train_dataset="dial")
+    shown = wide.loc[("dial", "num_steps", "probe", "dial"), "Easy"]
+    assert shown == f"{100 * easy['accuracy']:.1f} ± {50 * (easy['high'] - easy['low']):.1f}"
 
 
 def test_shards_hold_two_layers_of_every_choice(demo) -> None:  # type: ignore[no-untyped-def]

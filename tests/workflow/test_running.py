@@ -95,7 +95,7 @@ def test_a_new_variable_is_all_that_is_made_of_a_file_that_is_there(checkout: Ch
     assert set(after["variable"]) == {"num_steps", "answer_num_chars"}
     assert set(after.loc[after["variable"] == "num_steps", "prediction"]) == {"kept"}
     assert "kept" not in set(after.loc[after["variable"] == "answer_num_chars", "prediction"])
-    assert set(made_by(path)["versions"]) == {"num_steps", "answer_num_chars"}
+    assert set(made_by(path)["versions"]) == {"population/num_steps", "population/answer_num_chars"}
     levels = after[after["variable"] == "answer_num_chars"]["train_on"]
     assert set(levels) == {"bin_01", "bin_02", "bin_03"}
     table = pd.read_csv(checkout.folder / "results/tables/population.csv", keep_default_na=False)

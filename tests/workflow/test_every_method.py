@@ -1,0 +1,73 @@
+"""Every method, measure and experiment of config/demo-all.yaml, at a size that takes a minute or two."""
+
+from typing import Any
+
+import pandas as pd
+import yaml
+from conftest import Checkout
+
+from uphill.schemas import PREDICTIONS, read
+
+
+def small(raw: dict[str, Any]) -> None:
+    """A few items of each dataset, one or two cells of each kind."""
+    del raw["datasets"]["road"]
+    for dataset in raw["datasets"].values():
+        dataset["source"]["n_items"] = 200
+        dataset |= {"hardness_pool": 20, "n_test": 15, "max_new_tokens": 12}
+    raw["hardness"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
+    for method in raw["methods"].values():
+        for sizes in ("k", "n_train"):
+            if method.get(sizes):
+                method[sizes] = 4
+        if method["kind"] == "lora":
+            method["epochs"] = 1
+    raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 15, "min_test": 4}
+    raw["statistics"] = {"draws": 200, "correlation_draws": 100}
+    chosen = sorted(set(raw["methods"]) - {"zero_shot_cot", "icl_cot", "lora_cot"})
+    raw["population"] = [
+        {"dataset": "dial", "variable": "num_steps", "methods": chosen},
+        {"dataset": "road_written", "variable": "num_steps", "methods": ["icl_cot", "lora_cot"]},
+    ]
+    raw["all_to_all"] = [{"dataset": "dial", "methods": ["probe"]}]
+    raw["learning_curves"] = [
+        {"dataset": "dial", "variable": "num_steps", "sizes": {"probe": [4, 8], "icl": [1, 3]}, "boots": 2}
+    ]
+    raw["noisy_labels"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["probe", "icl"], "noise": [0, 0.5]}]
+    rung = {"dataset": "dial", "variable": "num_steps"}
+    raw["ladders"] = {
+        "climb": {"test": rung | {"min": 7}, "train": {"low": rung | {"max": 2}, "mid": rung | {"level": "medium"}},
+                  "methods": ["probe"]}
+    }  # fmt: skip
+    raw["quantization"] = [{"dataset": "dial", "methods": ["icl", "lora"], "pairs": {"demo": "demo-8bit"}}]
+
+
+def test_all_of_it_runs(checkout: Checkout) -> None:
+    raw = yaml.safe_load((checkout.folder / "config/demo-all.yaml").read_text())
+    kinds = {method["kind"] for method in raw["methods"].values()}
+    assert kinds == {"zero_shot", "icl", "probe", "lora", "ccs", "random_probe"}
+    small(raw)
+    (checkout.folder / "mine.yaml").write_text(yaml.safe_dump(raw))
+    run = checkout.snakemake("--configfile", "mine.yaml")
+    assert run.status == 0, run.output[-4000:]
+    tables = {
+        path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""])
+        for path in (checkout.folder / "results/tables").glob("*.csv")
+    }
+    population = tables["population"]
+    assert set(population["method"]) == set(raw["methods"])
+    assert set(tables["learning_curves"]["n_train"]) == {0, 1, 3, 4, 8}
+    curve = tables["learning_curves"]
+    assert (curve.loc[curve["method"] == "icl", "k"] == curve.loc[curve["method"] == "icl", "n_train"]).all()
+    assert set(tables["noisy_labels"]["noise_p"]) == {0, 0.5, 1.0}
+    assert set(tables["climb"]["train_on"]) == {"none", "low", "mid"}
+    quantized = tables["quantization"]
+    assert set(quantized["method"]) == {"icl", "lora"}
+    assert set(quantized["quantized_model"]) == {"demo-8bit"}
+    assert (quantized["difference"] - (quantized["quantized"] - quantized["full"])).abs().max() < 2e-6
+    asked = read(checkout.folder / "results/predictions/icl_prompts/demo/dial.parquet", PREDICTIONS)
+    assert set(asked["prompt"]) == {"0040+0340"}
+    alone = read(checkout.folder / "results/predictions/zero_shot_cot/demo/road_written.parquet", PREDICTIONS)
+    assert set(alone["prompt"]) == {"5305"}
+    hardness = pd.read_parquet(checkout.folder / "results/hardness/dial.parquet")
+    assert {"question_logprob", "mdl_probe", "num_steps"} <= set(hardness["variable"])

@@ -7,8 +7,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from uphill.config import ALL_VARIABLE, Config
 from uphill.experiments import ALL_TO_ALL, POPULATION, Row
+from uphill.workflow.drawings import HARDNESS, Drawing, drawings
 from uphill.workflow.paths import (
-    CORRELATIONS,
     REPORT,
     correlations_path,
     figure_path,
@@ -21,7 +21,6 @@ from uphill.workflow.paths import (
     table_path,
 )
 
-FIGURES = ("population", "accuracy_by_hardness", "sgr")
 TABLES = {
     POPULATION: POPULATION,
     "sgr": POPULATION,
@@ -167,9 +166,24 @@ class Layout:
         """Every table."""
         return [*map(table_path, self.table_names()), *map(correlations_path, self.tested())]
 
+    @remembered
+    def drawings(self) -> dict[str, Drawing]:
+        """Every figure by name, with how it is made."""
+        tables = self.table_names()
+        models = {
+            table: len({model for row in self.rows(self.experiment_of(table)) for model in row.models})
+            for table in tables
+        }
+        return drawings(tables, self.config.ladders, self.tested(), models)
+
     def figure_names(self) -> list[str]:
-        """Every figure, named after its table."""
-        return [*FIGURES, *(f"{CORRELATIONS}{dataset}" for dataset in self.tested())]
+        """Every figure."""
+        return list(self.drawings())
+
+    def figure_inputs(self, figure: str) -> list[str]:
+        """What a figure draws: a table, or every hardness table."""
+        table = self.drawings()[figure].table
+        return [hardness_path(name) for name in self.tested()] if table == HARDNESS else [table_path(table)]
 
     def figures(self) -> list[str]:
         """Every figure, in both formats."""

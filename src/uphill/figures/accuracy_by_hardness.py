@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from uphill.figures.marks import GREY, line, line_entry, whisker
-from uphill.figures.style import below, name, panels, percent_axis, series_looks
+from uphill.figures.style import finish, name, panels, percent_axis, series_looks
 from uphill.level_names import from_easiest
 from uphill.schemas import ALL, UNSUPERVISED
 
@@ -35,16 +35,7 @@ def draw(table: pd.DataFrame, train_on: str = "easy") -> Figure:
         axis.set_title(f"{rows['dataset'].iloc[0]}")
         axis.set_xlabel(name(rows["variable"].iloc[0]))
         percent_axis(axis, "accuracy")
-    data = "items of any hardness" if train_on == ALL else "easy items"
-    below(
-        figure,
-        [
-            line_entry(look, name(key) if key == UNSUPERVISED else f"{name(key)}, trained on {data}")
-            for key, look in looks.items()
-        ],
-        columns=4,
-    )
-    return figure
+    return finish(figure, [line_entry(look, name(key)) for key, look in looks.items()])
 
 
 def _panel(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:

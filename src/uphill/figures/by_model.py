@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from uphill.figures.marks import bar, level_entry, top
-from uphill.figures.style import below, level_colours, name, panels, percent_axis, title
+from uphill.figures.style import finish, level_colours, panels, percent_axis, title, wrapped
 from uphill.level_names import extremes, hardest
 from uphill.schemas import UNSUPERVISED
 
@@ -26,7 +26,7 @@ def draw(table: pd.DataFrame) -> Figure:
     several = supervised.groupby([*keys, "method"])["model"].transform("nunique") > 1
     supervised = supervised[several]
     models = supervised.groupby([*keys, "method"])["model"].nunique().max()
-    figure, drawn = panels(supervised, "method", keys, 2.7 if models <= 4 else 5.4, 2.6)
+    figure, drawn = panels(supervised, "method", keys, max(2.7, 0.6 * models + 0.6), 2.5)
     for axis, rows in drawn:
         dataset, variable = rows["dataset"].iloc[0], rows["variable"].iloc[0]
         nothing = shown[(shown["train_on"] == UNSUPERVISED) & (shown["dataset"] == dataset)]
@@ -34,8 +34,7 @@ def draw(table: pd.DataFrame) -> Figure:
         axis.set_title(title(dataset, variable, rows["method"].iloc[0]))
         percent_axis(axis, "accuracy on hard items")
         axis.set_ylim(0, top(shown))
-    below(figure, [level_entry(level, colour) for level, colour in level_colours(shown["train_on"]).items()])
-    return figure
+    return finish(figure, [level_entry(level, colour) for level, colour in level_colours(shown["train_on"]).items()])
 
 
 def _ends(rows: pd.DataFrame) -> pd.DataFrame:
@@ -53,6 +52,5 @@ def _panel(axis: Any, rows: pd.DataFrame, models: list[str]) -> None:
             bar(axis, place, one, colours[one.train_on])
             place += 1
         place += GAP
-    labels = [name(model).replace("-", "-\n", 1) for model in models]
-    axis.set_xticks(ticks, labels)
+    axis.set_xticks(ticks, [wrapped(model) for model in models])
     axis.tick_params(axis="x", length=0)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from uphill.figures.inputs import arranged
-from uphill.figures.style import below, level_colours, name, panels
+from uphill.figures.style import finish, level_colours, name, panels
 
 FEW = 15
 """Up to so many whole values have a bar each."""
@@ -25,8 +25,7 @@ def draw(table: pd.DataFrame) -> Figure:
         _histogram(axis, rows, colours)
         axis.set_xlabel(name(rows["variable"].iloc[0]))
         axis.set_ylabel("items")
-    below(figure, [Patch(color=colour, label=name(level)) for level, colour in colours.items()], columns=10)
-    return figure
+    return finish(figure, [Patch(color=colour, label=name(level)) for level, colour in colours.items()])
 
 
 def _histogram(axis: Any, rows: pd.DataFrame, colours: dict[str, Any]) -> None:

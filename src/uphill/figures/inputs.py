@@ -25,15 +25,17 @@ def arranged(table: pd.DataFrame, order: Mapping[str, Sequence[str]]) -> pd.Data
 
     Names that `order` does not know come last, as they were.
     """
-    known = [column for column in order if column in table]
+    table = table.reset_index(drop=True)
     ranks = pd.DataFrame(
         {
-            column: table[column].map({key: rank for rank, key in enumerate(order[column])}).fillna(len(order[column]))
-            for column in known
-        },
-        index=table.index,
+            column: table[column].map({key: rank for rank, key in enumerate(names)}).fillna(len(names))
+            for column, names in order.items()
+            if column in table
+        }
     )
-    return table.loc[ranks.sort_values(known, kind="stable").index] if known else table
+    if ranks.empty:
+        return table
+    return table.iloc[ranks.sort_values(list(ranks), kind="stable").index].reset_index(drop=True)
 
 
 def only_baselines(table: pd.DataFrame, unsupervised: Mapping[str, str]) -> pd.DataFrame:

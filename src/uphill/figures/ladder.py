@@ -7,22 +7,24 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from uphill.figures.marks import GREY, bar, top
-from uphill.figures.style import name, panels, percent_axis
+from uphill.figures.style import finish, grid, name, percent_axis
 from uphill.schemas import UNSUPERVISED
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """One panel per method, a section per model; `table` is that of the ladder, its rungs in order."""
+    """One panel per method, and model; `table` is that of the ladder, its rungs in order."""
     trained = table[table["train_on"] != UNSUPERVISED]
     rungs = list(dict.fromkeys(trained["train_on"]))
-    figure, drawn = panels(trained, "model", ["method"], 0.62 * (len(rungs) + 1) + 0.9, 2.8)
-    for axis, rows in drawn:
-        nothing = table[(table["train_on"] == UNSUPERVISED) & (table["model"] == rows["model"].iloc[0])]
-        _panel(axis, pd.concat([nothing, rows]), rungs)
-        axis.set_title(f"{rows['dataset'].iloc[0]}: {name(rows['method'].iloc[0])}, {rows['model'].iloc[0]}")
-        percent_axis(axis, "accuracy")
+    keys = [list(key) for key in trained[["model", "method"]].drop_duplicates().to_numpy()]
+    figure, axes = grid([("", len(keys))], 0.42 * (len(rungs) + 1) + 0.8, 2.7)
+    for axis, (model, method) in zip(axes, keys, strict=True):
+        own = table[(table["model"] == model) & table["method"].eq(method)]
+        nothing = table[(table["train_on"] == UNSUPERVISED) & (table["model"] == model)]
+        _panel(axis, pd.concat([nothing, own]), rungs)
+        axis.set_title(f"{model}, {name(method)}")
+        percent_axis(axis, f"accuracy on {table['dataset'].iloc[0]} items")
         axis.set_ylim(0, top(table))
-    return figure
+    return finish(figure)
 
 
 def _panel(axis: Any, rows: pd.DataFrame, rungs: list[str]) -> None:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from uphill.figures.marks import baseline, baseline_entry, line, line_entry
-from uphill.figures.style import below, grid, level_looks, name, percent_axis, title
+from uphill.figures.style import finish, grid, level_looks, name, percent_axis, title
 from uphill.level_names import extremes
 from uphill.schemas import UNSUPERVISED
 
@@ -38,8 +38,7 @@ def draw(table: pd.DataFrame) -> Figure:
             percent_axis(axis, f"accuracy on {name(rows['test_on'].iloc[0])} items")
         axes[2 * number + 1].set_ylim(axes[2 * number].get_ylim())
     entries = [line_entry(look, f"trained on {name(level)}") for level, look in looks.items()]
-    below(figure, [baseline_entry(), *entries])
-    return figure
+    return finish(figure, [baseline_entry(), *entries])
 
 
 def _curves(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]], costly: bool) -> None:

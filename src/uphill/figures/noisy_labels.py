@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from uphill.figures.marks import baseline, baseline_entry, line, line_entry
-from uphill.figures.style import below, level_looks, name, panels, percent_axis, title
+from uphill.figures.style import finish, level_looks, name, panels, percent_axis, title
 from uphill.level_names import extremes
 from uphill.schemas import UNSUPERVISED
 
@@ -21,10 +21,10 @@ def draw(table: pd.DataFrame) -> Figure:
             line(axis, own["easy_noise_p"], own, look)
         axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0], rows["method"].iloc[0]))
         percent_axis(axis, f"accuracy on {name(rows['test_on'].iloc[0])} items")
-        percent_axis(axis, f"random labels of easy data\n{_hard(rows)}", "x")
+        percent_axis(axis, "", "x")
+        axis.set_xlabel(f"random labels of easy data (%)\n{_hard(rows)}")
     entries = [line_entry(look, f"trained on {name(level)}") for level, look in looks.items()]
-    below(figure, [baseline_entry(), *entries])
-    return figure
+    return finish(figure, [baseline_entry(), *entries])
 
 
 def _hard(rows: pd.DataFrame) -> str:

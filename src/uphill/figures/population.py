@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from uphill.figures.marks import OTHER_DATA, bar, level_entry, top
-from uphill.figures.style import below, level_colours, name, panels, percent_axis, title
+from uphill.figures.style import finish, level_colours, name, panels, percent_axis, title, wrapped
 from uphill.level_names import hardest
 from uphill.schemas import ALL, UNSUPERVISED
 
@@ -27,16 +27,14 @@ def draw(table: pd.DataFrame, test_on: str = "hard") -> Figure:
     """
     shown = table[table["test_on"] == ALL] if test_on == ALL else hardest(table)
     bars = shown.groupby(["model", "dataset", "variable"]).size().max()
-    figure, drawn = panels(
-        shown, "model", ["dataset", "variable"], 2.7 if bars <= 10 else 3.6 if bars <= 16 else 5.4, 2.5
-    )
+    width = min(10.8, max(2.7, 0.13 * bars + 0.8))
+    figure, drawn = panels(shown, "model", ["dataset", "variable"], width, 2.3)
     for axis, rows in drawn:
         _panel(axis, rows)
         axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0]))
         percent_axis(axis, f"accuracy on {'all' if test_on == ALL else 'hard'} items")
         axis.set_ylim(0, top(shown))
-    below(figure, _legend(shown))
-    return figure
+    return finish(figure, _legend(shown))
 
 
 def _panel(axis: Any, rows: pd.DataFrame) -> None:
@@ -53,9 +51,7 @@ def _panel(axis: Any, rows: pd.DataFrame) -> None:
             bar(axis, place, one, colours[one.train_on], OTHER_DATA if one.other else None)
             place += 1
         ticks.append((first + place - 1) / 2)
-        labels.append(
-            name(method).replace(" with ", "\nwith ").replace("zero-shot", "zero-\nshot").replace("r p", "r\np")
-        )
+        labels.append(wrapped(name(method)))
         place += GAP
     axis.set_xticks(ticks, labels)
     axis.tick_params(axis="x", length=0)

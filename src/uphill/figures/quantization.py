@@ -19,8 +19,8 @@ def draw(table: pd.DataFrame) -> Figure:
         axis.errorbar(row["difference"], place, xerr=spread, fmt="o", markersize=4, color="#0072B2")
     axis.set_yticks(range(len(rows)), [_label(row) for row in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
-    percent_axis(axis, "accuracy of the quantized model less that of the full one", "x")
-    axis.set_xlabel("accuracy of the quantized model less that of the full one (points)")
+    percent_axis(axis, "", "x")
+    axis.set_xlabel("accuracy, quantized less full model\n(percentage points)")
     return figure
 
 

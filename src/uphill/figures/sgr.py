@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from uphill.figures.marks import OTHER_DATA
-from uphill.figures.style import below, name, panels, series_looks, title
+from uphill.figures.style import finish, name, panels, series_looks, title
 
 SHOWN = (-0.25, 1.5)
 """What the axis holds; an arrow stands where a value lies beyond."""
@@ -20,7 +20,7 @@ def draw(table: pd.DataFrame) -> Figure:
         return _nothing()
     colours = {method: look["color"] for method, look in series_looks(table["method"]).items()}
     bars = table.groupby(["model", "dataset", "variable"]).size().max()
-    figure, drawn = panels(table, "model", ["dataset", "variable"], 2.15 if bars <= 4 else 3.6, 2.4)
+    figure, drawn = panels(table, "model", ["dataset", "variable"], max(2.15, 0.3 * bars + 0.7), 2.4)
     for axis, rows in drawn:
         _panel(axis, rows, colours)
         axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0]))
@@ -29,8 +29,7 @@ def draw(table: pd.DataFrame) -> Figure:
         entries.append(
             Patch(facecolor="white", edgecolor="black", hatch=OTHER_DATA, label="easy data of another dataset")
         )
-    below(figure, entries)
-    return figure
+    return finish(figure, entries)
 
 
 def _panel(axis: Any, rows: pd.DataFrame, colours: dict[str, Any]) -> None:
@@ -42,11 +41,11 @@ def _panel(axis: Any, rows: pd.DataFrame, colours: dict[str, Any]) -> None:
             _bar(axis, place, row, colours[row["method"]])
         else:
             why = WHY.get(row["status"], str(row["status"]))
-            axis.text(place, 0.05, why, rotation=90, ha="center", va="bottom", size=7, color=colours[row["method"]])
+            axis.text(place, 0.05, why, rotation=90, ha="center", va="bottom", size=7, color="#444444")
     axis.set_xticks([])
     axis.set_xlim(-0.7, len(rows) - 0.3)
     axis.set_ylim(*SHOWN)
-    axis.set_ylabel("SGR (1: as good as hard data)")
+    axis.set_ylabel("gap recovered (SGR)")
 
 
 def _bar(axis: Any, place: int, row: dict[str, Any], colour: Any) -> None:

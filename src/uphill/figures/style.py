@@ -1,5 +1,6 @@
 """One look for all figures: colours that colour-blind readers can tell apart, intervals always drawn."""
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from uphill.level_names import BIN, in_order
-from uphill.schemas import UNSUPERVISED, written_whole
+from uphill.schemas import ALL, UNSUPERVISED, written_whole
 
 # Okabe and Ito's palette.
 COLOURS = {UNSUPERVISED: "#999999", "easy": "#0072B2", "medium": "#E69F00", "hard": "#D55E00"}
@@ -21,12 +22,12 @@ NAMES = {
     UNSUPERVISED: "no supervision",
     "all": "all items",
     "icl": "ICL",
-    "icl_cot": "ICL with reasoning",
+    "icl_cot": "ICL + CoT",
     "probe": "linear probe",
     "lora": "LoRA",
-    "lora_cot": "LoRA with reasoning",
+    "lora_cot": "LoRA + CoT",
     "zero_shot": "zero-shot",
-    "zero_shot_cot": "zero-shot with reasoning",
+    "zero_shot_cot": "zero-shot + CoT",
     "num_steps": "true steps",
     "question_num_words": "question words",
     "answer_num_words": "answer words",
@@ -83,8 +84,13 @@ def level_looks(levels: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def title(dataset: str, variable: str, method: str | None = None) -> str:
     """What a panel shows."""
-    graded = dataset if variable == "all" else f"{dataset} by {name(variable)}"
-    return f"{graded}\n{name(method)}" if method else graded
+    first = f"{dataset}, {name(method)}" if method else dataset
+    return first if variable == ALL else f"{first}\nby {name(variable)}"
+
+
+def wrapped(label: str) -> str:
+    """A name in short lines, to stand under an axis."""
+    return "\n".join(textwrap.wrap(label, 8))
 
 
 def grid(sections: Sequence[tuple[str, int]], width: float, height: float) -> tuple[Figure, list[Any]]:
@@ -107,10 +113,8 @@ def grid(sections: Sequence[tuple[str, int]], width: float, height: float) -> tu
         for place in range(count):
             axis = figure.add_subplot(spec[sum(rows[:section]) + place // columns, place % columns])
             panels.append(axis)
-            if place == 0 and len(sections) > 1:
-                axis.annotate(
-                    heading, (0, 1), (0, 30), "axes fraction", "offset points", weight="bold", size=11, clip_on=False
-                )
+            # The heading; `finish` draws it, once the panel has its title.
+            axis.set_label(heading if place == 0 and len(sections) > 1 else "")
     return figure, panels
 
 
@@ -138,17 +142,30 @@ def panels(
 def percent_axis(axis: Any, label: str, which: str = "y") -> None:
     """Show fractions as percent, with a label that ends in the unit, and light lines to read them by."""
     one = getattr(axis, f"{which}axis")
-    one.set_major_formatter(PercentFormatter(xmax=1, symbol="", decimals=None))
+    one.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 2):g}"))
     one.set_label_text(f"{label} (%)")
     one.grid(True, color="#e4e4e4", linewidth=0.6)
     axis.set_axisbelow(True)
 
 
-def below(figure: Figure, handles: Iterable[Any], columns: int = 5) -> None:
-    """One legend for all panels, under them, as wide as the figure holds."""
+def finish(figure: Figure, handles: Iterable[Any] = ()) -> Figure:
+    """Head each section, put one legend under all panels, and label the vertical axis of each row once."""
     entries = list(handles)
-    fits = max(1, int(figure.get_figwidth() / 1.9))
-    figure.legend(handles=entries, loc="outside lower center", ncols=min(columns, fits), columnspacing=1.2)
+    if entries:
+        longest = max(len(str(entry.get_label())) for entry in entries)
+        fits = max(1, int((figure.get_figwidth() - 0.4) / (0.075 * longest + 0.6)))
+        figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), fits), columnspacing=1.2)
+    said: dict[int, str] = {}
+    for axis in figure.axes:
+        place = axis.get_subplotspec()
+        if axis.get_label():
+            above = 8 + 13 * len(axis.get_title(loc="left").splitlines())
+            axis.annotate(
+                str(axis.get_label()), (0, 1), (0, above), "axes fraction", "offset points", weight="bold", size=11
+            )
+        if place is not None and said.setdefault(place.rowspan.start, axis.get_ylabel()) == axis.get_ylabel():
+            axis.set_ylabel(axis.get_ylabel() if place.is_first_col() else "")
+    return figure
 
 
 @contextmanager

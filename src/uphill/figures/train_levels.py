@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from uphill.figures.marks import baseline, baseline_entry, line_entry, whisker
-from uphill.figures.style import below, name, panels, percent_axis, series_looks, title
+from uphill.figures.style import finish, name, panels, percent_axis, series_looks, title
 from uphill.level_names import hardest, in_order
 from uphill.schemas import UNSUPERVISED
 
@@ -25,8 +25,7 @@ def draw(table: pd.DataFrame) -> Figure:
         axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0]))
         axis.set_xlabel("trained on")
         percent_axis(axis, "accuracy on hard items")
-    below(figure, [baseline_entry(), *(line_entry(look, name(method)) for method, look in looks.items())])
-    return figure
+    return finish(figure, [baseline_entry(), *(line_entry(look, name(method)) for method, look in looks.items())])
 
 
 def _lines(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:

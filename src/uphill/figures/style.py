@@ -141,7 +141,7 @@ def panels(
 
 def percent_axis(axis: Any, label: str, which: str = "y") -> None:
     """Show fractions as percent, with a label that ends in the unit, and light lines to read them by."""
-    one = getattr(axis, f"{which}axis")
+    one = axis.yaxis if which == "y" else axis.xaxis
     one.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 2):g}"))
     one.set_label_text(f"{label} (%)")
     one.grid(True, color="#e4e4e4", linewidth=0.6)

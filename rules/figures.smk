@@ -10,7 +10,12 @@ rule figure:
         lambda wildcards: PLAN.figure_inputs(wildcards.figure),
     output:
         pdf="results/figures/{figure}.pdf",
-        png="results/figures/{figure}.png",
+        png=report(
+            "results/figures/{figure}.png",
+            caption="../workflow/report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
     log:
         "results/logs/figures/{figure}.log",
     benchmark:

@@ -24,9 +24,11 @@ def draw(table: pd.DataFrame, train_on: str = "easy") -> Figure:
         table: tables/accuracy_by_hardness.csv, or all_to_all_by_hardness.csv.
         train_on: the level that supervised accuracies are trained on: `all`, or `easy` for the easiest.
     """
-    own = table[table["train_dataset"] == table["dataset"]]
+    own = table[table["train_dataset"] == table["dataset"]].reset_index(drop=True)
     trained = own[own["train_on"] == ALL] if train_on == ALL else from_easiest(own)
     shown = own[(own["train_on"] == UNSUPERVISED) | own.index.isin(trained.index)]
+    # A variable that is the same for all items orders nothing.
+    shown = shown[shown.groupby(["model", "dataset", "variable"])["test_on"].transform("nunique") > 1]
     looks: dict[str, dict[str, Any]] = {UNSUPERVISED: {"color": GREY, "marker": "s"}}
     looks |= series_looks(trained["method"])
     figure, drawn = panels(shown, "model", ["dataset", "variable"], 2.7, 2.4)

@@ -19,9 +19,9 @@ def draw(table: pd.DataFrame) -> Figure:
     `table` is tables/population.csv, its models in the order that they are to stand in.
     """
     hard = hardest(table[table["train_dataset"] == table["dataset"]])
-    shown = hard.groupby(["dataset", "variable"], group_keys=False)[list(hard)].apply(_ends)
-    shown = shown.loc[[index for index in hard.index if index in set(shown.index)]]
-    supervised = shown[shown["train_on"] != UNSUPERVISED]
+    ends = hard.groupby(["dataset", "variable"])["train_on"].transform(lambda levels: "|".join(extremes(levels)))
+    kept = [level in (UNSUPERVISED, *both.split("|")) for level, both in zip(hard["train_on"], ends, strict=True)]
+    shown = hard[kept]
     keys = ["dataset", "variable"]
     several = supervised.groupby([*keys, "method"])["model"].transform("nunique") > 1
     supervised = supervised[several]
@@ -35,10 +35,6 @@ def draw(table: pd.DataFrame) -> Figure:
         percent_axis(axis, "accuracy on hard items")
         axis.set_ylim(0, top(shown))
     return finish(figure, [level_entry(level, colour) for level, colour in level_colours(shown["train_on"]).items()])
-
-
-def _ends(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["train_on"].isin([UNSUPERVISED, *extremes(rows["train_on"])])]
 
 
 def _panel(axis: Any, rows: pd.DataFrame, models: list[str]) -> None:

@@ -13,6 +13,7 @@ from uphill.figures.style import finish, level_colours, name, panels
 FEW = 15
 """Up to so many whole values have a bar each."""
 BINS = 30
+TICKS = 8
 KINDS = ("human", "surface", "model", "irt")
 
 
@@ -33,6 +34,7 @@ def _histogram(axis: Any, rows: pd.DataFrame, colours: dict[str, Any]) -> None:
     values = np.sort(rows["value"].unique())
     if len(values) <= FEW and (values == values.round()).all():
         edges = np.arange(values[0] - 0.5, values[-1] + 1)
+        axis.set_xticks(values[:: -(-len(values) // TICKS)])
     else:
         edges = np.histogram_bin_edges(rows["value"], bins=BINS)
     levels = [level for level in colours if level in set(rows["level"])]

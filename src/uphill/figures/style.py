@@ -135,7 +135,9 @@ def panels(
 ) -> tuple[Figure, list[tuple[Any, pd.DataFrame]]]:
     """A figure with a panel for each value of `keys`, in sections; and each panel's axis and rows."""
     cut = list(by_section(table, section, keys))
-    figure, axes = grid([(name(heading), len(own)) for heading, own in cut], width, height)
+    figure, axes = grid(
+        [(name(heading) if section == "method" else heading, len(own)) for heading, own in cut], width, height
+    )
     return figure, list(zip(axes, [rows for _, own in cut for rows in own], strict=True))
 
 

@@ -22,6 +22,7 @@ def draw(table: pd.DataFrame) -> Figure:
     ends = hard.groupby(["dataset", "variable"])["train_on"].transform(lambda levels: "|".join(extremes(levels)))
     kept = [level in (UNSUPERVISED, *both.split("|")) for level, both in zip(hard["train_on"], ends, strict=True)]
     shown = hard[kept]
+    supervised = shown[shown["train_on"] != UNSUPERVISED]
     keys = ["dataset", "variable"]
     several = supervised.groupby([*keys, "method"])["model"].transform("nunique") > 1
     supervised = supervised[several]

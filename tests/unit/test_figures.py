@@ -141,7 +141,7 @@ def test_sgr_says_what_is_undefined_and_marks_what_leaves_the_frame() -> None:
 
 def test_sgr_of_nothing_says_so() -> None:
     figure = sgr.draw(pd.DataFrame(columns=list(gap("icl", 1, 1, 1))))
-    assert "No method" in figure.texts[0].get_text()
+    assert "Nothing to draw" in figure.texts[0].get_text()
 
 
 def by_value(values: list[float]) -> pd.DataFrame:
@@ -241,6 +241,9 @@ def test_figures_are_those_of_the_experiments_in_the_config() -> None:
 
 def test_models_are_compared_where_there_are_several() -> None:
     models = {key: {"path": "resources/demo-model", "dtype": "float32"} for key in ("demo", "second")}
+    rows = yaml.safe_load(Path("config/config.yaml").read_text())["population"]
+    apart = [{**row, "models": [model]} for row, model in zip(rows[:1] + rows[3:4], models, strict=True)]
+    assert "by_model" not in default_plan(models=models, population=apart).figure_names()
     several = default_plan(models=models, test_models=["demo", "second"])
     assert "by_model" in several.figure_names()
     order = several.figure_spec("by_model")["settings"]["order"]

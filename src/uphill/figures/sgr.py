@@ -16,8 +16,6 @@ WHY = {"undefined": "undefined:\nno gap", "negative gap": "undefined:\nhard < no
 
 def draw(table: pd.DataFrame) -> Figure:
     """One panel per (dataset, variable), a section per model, a bar per method; `table` is tables/sgr.csv."""
-    if table.empty:
-        return _nothing()
     colours = {method: look["color"] for method, look in series_looks(table["method"]).items()}
     bars = table.groupby(["model", "dataset", "variable"]).size().max()
     figure, drawn = panels(table, "model", ["dataset", "variable"], max(2.15, 0.3 * bars + 0.7), 2.4)
@@ -60,9 +58,3 @@ def _bar(axis: Any, place: int, row: dict[str, Any], colour: Any) -> None:
         axis.plot(place, at, marker=mark, color="black", ms=4, clip_on=False, linestyle="none")
     if row["sgr"] > SHOWN[1]:
         axis.text(place, SHOWN[1] - 0.08, f"{row['sgr']:.1f}", ha="center", va="top", size=7, color="white")
-
-
-def _nothing() -> Figure:
-    figure = Figure(figsize=(4.5, 1.2), layout="constrained")
-    figure.text(0.5, 0.5, "No method was trained on both easy and hard data.", ha="center", va="center")
-    return figure

@@ -133,7 +133,14 @@ def by_section(table: pd.DataFrame, section: str, keys: Sequence[str]) -> Iterat
 def panels(
     table: pd.DataFrame, section: str, keys: Sequence[str], width: float, height: float
 ) -> tuple[Figure, list[tuple[Any, pd.DataFrame]]]:
-    """A figure with a panel for each value of `keys`, in sections; and each panel's axis and rows."""
+    """A figure with a panel for each value of `keys`, in sections; and each panel's axis and rows.
+
+    Without any rows the figure says that there is nothing to draw.
+    """
+    if table.empty:
+        figure = Figure(figsize=(4.5, 1.2), layout="constrained")
+        figure.text(0.5, 0.6, "Nothing to draw: no condition of this study is of this kind.", ha="center")
+        return figure, []
     cut = list(by_section(table, section, keys))
     figure, axes = grid(
         [(name(heading) if section == "method" else heading, len(own)) for heading, own in cut], width, height

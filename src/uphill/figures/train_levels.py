@@ -42,6 +42,6 @@ def _lines(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> N
                 at, one.accuracy, whisker(one.accuracy, one.low, one.high), color=look["color"], linewidth=0.9
             )
     # Of ten bins, every third has its name.
-    step = -(-len(levels) // 4)
+    step = max(1, -(-len(levels) // 4))
     axis.set_xticks(range(0, len(levels), step), [name(level) for level in levels[::step]])
     axis.set_xlim(-0.4, len(levels) - 0.6)

@@ -19,13 +19,13 @@ class Drawing:
         module: of uphill/figures.
         table: that it draws; the figure is made where the table is.
         options: how the module's `draw` is asked.
-        models: it is made only where so many models are in the experiment.
+        models: it is made only where so many models are trained alike.
     """
 
     module: str
     table: str
     options: Mapping[str, str] = field(default_factory=dict)
-    models: int = 1
+    models: int = 0
 
 
 DRAWINGS: Mapping[str, Drawing] = {
@@ -51,7 +51,7 @@ def drawings(
         tables: that are made.
         ladders: those of them that are of a ladder.
         datasets: that some experiment involves.
-        models: by table, how many models are in its experiment.
+        models: by table, how many models are trained alike in its experiment.
     """
     made = set(tables)
     own = {

@@ -170,11 +170,17 @@ class Layout:
     def drawings(self) -> dict[str, Drawing]:
         """Every figure by name, with how it is made."""
         tables = self.table_names()
-        models = {
-            table: len({model for row in self.rows(self.experiment_of(table)) for model in row.models})
-            for table in tables
-        }
+        models = {table: self._models_beside(self.experiment_of(table)) for table in tables}
         return drawings(tables, self.config.ladders, self.tested(), models)
+
+    def _models_beside(self, experiment: str) -> int:
+        """The most models that any one thing is trained with."""
+        found: dict[tuple[str, str, str], set[str]] = {}
+        for row in self.rows(experiment):
+            for method in row.methods:
+                if self.config.n_train(method):
+                    found.setdefault((row.dataset, row.variable, method), set()).update(row.models)
+        return max(map(len, found.values()), default=0)
 
     def figure_names(self) -> list[str]:
         """Every figure."""

@@ -12,7 +12,7 @@ TITLES: Mapping[str, str] = {
     "comparisons": "Accuracies on hard items, two by two",
     "accuracy_by_hardness": "Accuracy by hardness value",
     "all_to_all": "Accuracy after training on items of any difficulty",
-    "all_to_all_by_hardness": "The same, by the value of every hardness variable",
+    "all_to_all_by_hardness": "Accuracy by every hardness variable, trained on items of any difficulty",
     "learning_curves": "Accuracy by number of training items",
     "noisy_labels": "Accuracy by share of random labels",
     "quantization": "Quantized models beside full ones",
@@ -45,7 +45,7 @@ _BANDS = "Bands are bootstrap intervals over items and boots."
 FIGURES: Mapping[str, str] = {
     "population": "Accuracy on hard test items (of a variable cut into bins: on the last) without supervision and "
     f"after training on each level. {_WHISKERS} Hatched bars are trained on data of another dataset.",
-    "population_all": f"The same, on test items of every level. {_WHISKERS}",
+    "population_all": f"As the figure before, but on test items of every level. {_WHISKERS}",
     "train_levels": "Accuracy on hard test items against the level of the training items: a flat line says that easy "
     f"data serves as well as hard data. Dashed, no supervision. {_WHISKERS} Axes differ between panels.",
     "by_model": "Accuracy on hard test items without supervision and after training on easy and on hard data, model "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from uphill.report.cells import ADJUSTED
+from uphill.report.cells import ADJUSTED, TITLES
 
 WHY = {
     "undefined": "accuracy after training on hard data cannot be told from accuracy without supervision",
@@ -83,12 +83,18 @@ def _many(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     for name, table in tables.items():
         made = {column: int(table[column].notna().sum()) for column in _tests(table)}
         if sum(made.values()) > 1:
-            by_column = ", ".join(f"{count} of {column}" for column, count in made.items() if count)
+            by_column = ", ".join(f"{count} of {_reads(column)}" for column, count in made.items() if count)
             expected = 0.05 * sum(made.values())
             yield (
                 f"Table {name} makes {sum(made.values())} comparisons ({by_column}); if no difference were real, some "
                 f"{expected:.1f} would still have p < 0.05."
             )
+
+
+def _reads(column: str) -> str:
+    """What a column of p-values tests."""
+    of = column.removesuffix("p").removesuffix("_") or "difference"
+    return TITLES.get(of, of.replace("_", " "))
 
 
 def _tests(table: pd.DataFrame) -> Iterable[str]:

@@ -30,6 +30,7 @@ PERCENTS = frozenset({"a", "b", "easy", "hard", "unsupervised"})
 SHARES = frozenset({"noise_p", "easy_noise_p"})
 HIDDEN = frozenset({"source", "dropped"})
 ADJUSTED = "_adjusted"
+SEVERAL = 3
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
@@ -51,6 +52,13 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         else:
             found[heading] = [plain(value) for value in table[name]]
     return pd.DataFrame(found)
+
+
+def in_all_rows(table: pd.DataFrame) -> dict[str, Any]:
+    """What is the same in all of several rows: said once, it leaves room for the numbers that differ."""
+    if len(table) < SEVERAL:
+        return {}
+    return {str(name): table[name].iloc[0] for name in table.columns if table[name].nunique(dropna=False) == 1}
 
 
 def _bounds(table: pd.DataFrame) -> dict[str, tuple[str, str]]:

@@ -14,7 +14,7 @@ from uphill.job import Job
 from uphill.level_names import from_easiest, hardest, in_order
 from uphill.report import captions
 from uphill.report.cautions import cautions
-from uphill.report.cells import shown
+from uphill.report.cells import in_all_rows, shown
 from uphill.report.spent import spent
 from uphill.schemas import HARDNESS, ITEMS, made_by, read, written_whole
 
@@ -98,11 +98,15 @@ def _levels(path: str) -> Iterator[dict[str, Any]]:
 
 
 def _table(name: str, table: pd.DataFrame, wide: pd.DataFrame | None, ladders: Mapping[str, Any]) -> dict[str, Any]:
+    rows = shown(table)
+    same = in_all_rows(rows)
     return {
         "name": name,
         "title": captions.title(name, ladders),
         "caption": captions.TABLES[captions.kind(name, ladders)],
-        "rows": _grid(shown(table)),
+        "rows": _grid(rows.drop(columns=list(same))),
+        "count": len(rows),
+        "same": "; ".join(f"{column} {value}" for column, value in same.items()),
         "wide": None if wide is None else _grid(wide.fillna("")),
     }
 

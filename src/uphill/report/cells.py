@@ -20,7 +20,7 @@ TITLES: Mapping[str, str] = {
     "easy_noise_p": "random labels of easy data",
     "hard_easy": "hard - easy",
     "easy_unsupervised": "easy - unsupervised",
-    "gap": "hard - this",
+    "gap": "generalization gap",
 }
 PLAIN_BOUNDS = ("accuracy", "difference", "rho")
 """Values whose bounds are called `low` and `high`."""

@@ -106,7 +106,7 @@ def _table(name: str, table: pd.DataFrame, wide: pd.DataFrame | None, ladders: M
         "caption": captions.TABLES[captions.kind(name, ladders)],
         "rows": _grid(rows.drop(columns=list(same))),
         "count": len(rows),
-        "same": "; ".join(f"{column} {value}" for column, value in same.items()),
+        "same": "; ".join(f"{column} {value}" for column, value in same.items() if value != ""),
         "wide": None if wide is None else _grid(wide.fillna("")),
     }
 

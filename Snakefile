@@ -16,6 +16,9 @@ if not workflow.configfiles:
     configfile: "config/config.yaml"
 
 
+report: "workflow/report/overview.rst"
+
+
 include: "rules/common.smk"
 include: "rules/items.smk"
 include: "rules/responses.smk"

@@ -1,16 +1,21 @@
 """Tables to figures.
 
-Needs: the table that the figure is named after.
+Needs: the table that a figure draws (uphill/workflow/drawings.py), or the hardness tables.
 Makes: results/figures/{figure}.pdf and .png.
 """
 
 
 rule figure:
     input:
-        paths.table_path("{figure}"),
+        lambda wildcards: PLAN.figure_inputs(wildcards.figure),
     output:
         pdf="results/figures/{figure}.pdf",
-        png="results/figures/{figure}.png",
+        png=report(
+            "results/figures/{figure}.png",
+            caption="../workflow/report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
     log:
         "results/logs/figures/{figure}.log",
     benchmark:

@@ -1,7 +1,7 @@
 """The whole study on one page.
 
-Needs: every table and figure.
-Makes: results/report.html, self-contained.
+Needs: every table and figure; what is there of logs and benchmark files says what the study has spent.
+Makes: results/report.html, self-contained. Its last section, hours and hardware, differs from run to run.
 """
 
 
@@ -12,7 +12,12 @@ rule report:
         tables=PLAN.tables(),
         figures=[figure for figure in PLAN.figures() if figure.endswith(".png")],
     output:
-        paths.REPORT,
+        report(
+            paths.REPORT,
+            caption="../workflow/report/page.rst",
+            category="Report",
+            labels={"page": "report.html"},
+        ),
     log:
         "results/logs/report.log",
     benchmark:

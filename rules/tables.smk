@@ -12,7 +12,12 @@ rule table:
         splits=lambda wildcards: PLAN.splits_of(wildcards.table),
         hardness=lambda wildcards: PLAN.hardness_of(wildcards.table),
     output:
-        table=paths.table_path("{table}"),
+        table=report(
+            paths.table_path("{table}"),
+            caption="../workflow/report/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
         provenance="results/tables/{table}.provenance.json",
     log:
         "results/logs/tables/{table}.log",
@@ -38,7 +43,12 @@ rule correlations:
         questions=paths.items_path("{dataset}"),
         hardness=paths.hardness_path("{dataset}"),
     output:
-        paths.correlations_path("{dataset}"),
+        report(
+            paths.correlations_path("{dataset}"),
+            caption="../workflow/report/correlations.rst",
+            category="Tables",
+            labels={"table": "correlations_{dataset}"},
+        ),
     log:
         "results/logs/tables/correlations_{dataset}.log",
     benchmark:

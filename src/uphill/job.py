@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from uphill import spending
 from uphill.errors import UphillError
 from uphill.identity import versions
 from uphill.parts import Parts
@@ -59,6 +60,7 @@ def start(snakemake: Any) -> Iterator[Job]:
     sys.excepthook = _logged
     try:
         yield Job(snakemake)
+        log.info("%s", spending.said())
     except UphillError as error:
         log.error("%s", error)
         print(f"error: {error}", file=sys.stderr)

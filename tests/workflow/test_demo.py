@@ -178,30 +178,56 @@ def test_shards_hold_two_layers_of_every_choice(demo) -> None:  # type: ignore[n
     assert str(shard.schema.field("state").type.value_type) == "halffloat"
 
 
-class _Links(HTMLParser):
-    def __init__(self) -> None:
+class _Page(HTMLParser):
+    """What a page loads from outside, its images and its named places."""
+
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.outside: list[str] = []
         self.images = 0
+        self.places: list[str] = []
+        self.targets: list[str] = []
+        self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
-            if name in ("src", "href") and value and not value.startswith(("data:", "#")):
+            if name in ("src", "href", "srcset", "data", "action") and value and not value.startswith(("data:", "#")):
                 self.outside.append(value)
+            if name == "href" and value and value.startswith("#"):
+                self.targets.append(value[1:])
+            if name == "id" and value:
+                self.places.append(value)
         self.images += tag == "img"
 
 
-def test_report_is_one_self_contained_page(demo) -> None:  # type: ignore[no-untyped-def]
-    page = (demo.folder / "results/report.html").read_text()
-    links = _Links()
-    links.feed(page)
-    assert links.outside == []
-    assert links.images == 6  # three of them correlations, one a dataset
+def test_report_is_one_self_contained_page_of_every_table_and_figure(demo, tables: dict[str, pd.DataFrame]) -> None:  # type: ignore[no-untyped-def]
+    text = (demo.folder / "results/report.html").read_text()
+    page = _Page(text)
+    assert page.outside == []
+    assert "@import" not in text
+    assert "url(" not in text
+    figures = {path.stem for path in (demo.folder / "results/figures").glob("*.png")}
+    assert page.images == len(figures)
+    assert {f"figure-{name}" for name in figures} | {f"table-{name}" for name in tables} <= set(page.places)
+    assert sorted(page.places) == sorted(set(page.places))
+    assert set(page.targets) <= set(page.places)
     for shown in ("Supervision Gap Recovered", "easy_max", "transformers", "Rank correlations", "road_written"):
-        assert shown in page
+        assert shown in text
+
+
+def test_report_says_what_the_study_has_spent(demo) -> None:  # type: ignore[no-untyped-def]
+    text = (demo.folder / "results/report.html").read_text()
+    spent = text[text.index("<!-- spent") : text.index("<!-- /spent")]
+    # The model was read, wrote reasoning and was fitted.
+    for what in ("read", "generated", "trained", "cores", "predictions"):
+        assert what in spent
 
 
 def test_figures_come_in_both_formats(demo) -> None:  # type: ignore[no-untyped-def]
-    for name in ("population", "accuracy_by_hardness", "sgr"):
+    names = {path.stem for path in (demo.folder / "results/figures").iterdir()}
+    published = {"population", "population_all", "train_levels", "sgr", "hardness", "correlations_dial"}
+    published |= {"all_to_all_by_hardness", "learning_curves", "noisy_labels", "road_to_dial"}
+    assert published | {"accuracy_by_hardness"} <= names
+    for name in names:
         assert (demo.folder / f"results/figures/{name}.pdf").read_bytes().startswith(b"%PDF")
         assert (demo.folder / f"results/figures/{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -7,7 +7,10 @@ import pytest
 
 REPORT = {"Report"}
 TABLES = {"Table population", "Table sgr", "Table accuracy_by_hardness"}
-FIGURES = {"Figure population", "Figure sgr", "Figure accuracy_by_hardness"}
+FIGURES = {
+    *("Figure population", "Figure population_all", "Figure train_levels", "Figure sgr"),
+    "Figure accuracy_by_hardness",
+}
 PROBES = {"probe with demo on dial", "probe with demo on road"}
 REDUCED = TABLES | FIGURES | REPORT
 

@@ -10,6 +10,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from tqdm import tqdm
 
+from uphill import spending
 from uphill.engine.loading import Loaded
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import MicroBatch, schedule
@@ -150,6 +151,7 @@ class Adapters:
                         if not loss.isfinite():
                             raise FloatingPointError(loss.item())
                         (loss * batch.weight).backward()
+                    spending.count("trained", sum(examples.items[row].n_tokens for row in pack))
                 torch.nn.utils.clip_grad_norm_(weights, self.recipe.clip)
         except torch.OutOfMemoryError:
             return False

@@ -24,6 +24,7 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from uphill import spending
 from uphill.engine.decoding import Decoder, Row, check, decode
 from uphill.engine.ending import Ending, Rule
 from uphill.engine.launching import AGREEMENT_NATS, HALF_PRECISION_NATS, recorder
@@ -97,12 +98,15 @@ def generate(
                 for row in way(rows, batch):
                     answers[row.item, row.answer] = ending.text(row.tokens)
                     progress.add(len(row.tokens))
+                    spending.count("generated", len(row.tokens))
             except torch.OutOfMemoryError:
                 if batch == 1:
                     raise
                 batch = min(batch, len(rows)) // 2 or 1
                 log.warning("out of memory: going on with %d answers side by side", batch)
             waiting = [key for key in waiting if key not in answers]
+    shared = shared_start(loaded, heads)
+    spending.count("read", sum(map(len, heads)) - shared * (len(heads) - 1))
     yield from (answers[item, answer] for item in range(len(heads)) for answer in range(sampling.n))
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 from transformers import DynamicCache
 
+from uphill import spending
 from uphill.engine.agreement import disagreement, made_up_items, one_line
 from uphill.engine.attention import Attention, compiled
 from uphill.engine.hidden import KeptLayers, blocks_of
@@ -87,6 +88,7 @@ def score(
             bar.update()
             n_tokens = np.array([len(choice) for choice in choices])
             yield Scores(prompt.item_id, found.logprob, n_tokens, found.states)
+    spending.count("read", read)
     naive = sum(len(head) + len(choice) for head, choices in zip(heads, tails, strict=True) for choice in choices)
     log.info(
         "%s: %d items, %d tokens read; one sequence for each choice has %d, %.1f times as many; peak memory %.1f GiB",

@@ -1,1 +1,4 @@
-"""Plots of tables: one module a figure, named after its table, each with `draw(table)`."""
+"""Plots of tables: one module a way to draw, each with `draw(table, ...)`; `inputs` reads what they draw.
+
+Which figure is drawn by which module, from which table, is in uphill/workflow/drawings.py.
+"""

@@ -1,39 +1,66 @@
-"""Accuracy against the hardness value of the test items, with and without supervision on easy data."""
+"""Accuracy against the hardness value of the test items, with and without supervision.
+
+A variable of few, whole values has bars with whiskers; ranges of one with many are joined by lines with bands.
+"""
 
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.style import COLOURS, SERIES, grid, name, title
+from uphill.figures.marks import GREY, line, line_entry, whisker
+from uphill.figures.style import finish, name, panels, percent_axis, series_looks
 from uphill.level_names import from_easiest
-from uphill.schemas import UNSUPERVISED
+from uphill.schemas import ALL, UNSUPERVISED
+
+WIDE = 0.8
+"""Of the space between two values, the part that bars fill."""
 
 
-def draw(table: pd.DataFrame) -> Figure:
-    """One panel per (model, dataset, variable); `table` is tables/accuracy_by_hardness.csv."""
-    own = table[table["train_dataset"] == table["dataset"]]
-    own = pd.concat([own[own["train_on"] == UNSUPERVISED], from_easiest(own)]).sort_index()
-    supervised = own.loc[own["train_on"] != UNSUPERVISED, "method"].unique()
-    colours = dict(zip(supervised, SERIES, strict=False))
-    panels = list(own.groupby(["model", "dataset", "variable"], sort=False))
-    figure, axes = grid(len(panels), width=3.9, height=2.6)
-    for axis, (key, rows) in zip(axes, panels, strict=True):
-        for (method, train_on), line in rows.groupby(["method", "train_on"], sort=False):
-            supervision = train_on != UNSUPERVISED
-            colour = colours[method] if supervision else COLOURS[UNSUPERVISED]
-            _line(axis, line.sort_values("test_on"), colour, f"{name(method)}, easy data" if supervision else "")
-        axis.set_title(title(key[0], key[1]))
-        axis.set_xlabel(name(key[2]))
-        axis.set_ylabel("accuracy")
-        axis.set_ylim(0, 1.03)
-    entries = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=3, columnspacing=1.2)
-    return figure
+def draw(table: pd.DataFrame, train_on: str = "easy") -> Figure:
+    """One panel per (dataset, variable), a section per model.
+
+    Args:
+        table: tables/accuracy_by_hardness.csv, or all_to_all_by_hardness.csv.
+        train_on: the level that supervised accuracies are trained on: `all`, or `easy` for the easiest.
+    """
+    own = table[table["train_dataset"] == table["dataset"]].reset_index(drop=True)
+    trained = own[own["train_on"] == ALL] if train_on == ALL else from_easiest(own)
+    shown = own[(own["train_on"] == UNSUPERVISED) | own.index.isin(trained.index)]
+    # A variable that is the same for all items orders nothing.
+    shown = shown[shown.groupby(["model", "dataset", "variable"])["test_on"].transform("nunique") > 1]
+    looks: dict[str, dict[str, Any]] = {UNSUPERVISED: {"color": GREY, "marker": "s"}}
+    looks |= series_looks(trained["method"])
+    figure, drawn = panels(shown, "model", ["dataset", "variable"], 2.7, 2.4)
+    for axis, rows in drawn:
+        _panel(axis, rows, looks)
+        axis.set_title(f"{rows['dataset'].iloc[0]}")
+        axis.set_xlabel(name(rows["variable"].iloc[0]))
+        percent_axis(axis, "accuracy")
+    return finish(figure, [line_entry(look, name(key)) for key, look in looks.items()])
 
 
-def _line(axis: Any, line: pd.DataFrame, colour: str, label: str) -> None:
-    """A line with its interval as a band; without a label, that of no supervision."""
-    axis.fill_between(line["test_on"], line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
-    marker = "o" if label else "s"
-    axis.plot(line["test_on"], line["accuracy"], marker, ls="-", ms=3, c=colour, label=label or "no supervision")
+def _panel(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:
+    rows = rows.assign(value=rows["test_on"].astype(float))
+    keys = rows["method"].where(rows["train_on"] != UNSUPERVISED, UNSUPERVISED)
+    series = [key for key in looks if key in set(keys)]
+    values = sorted(rows["value"].unique())
+    few = all(float(value).is_integer() for value in values)
+    for number, key in enumerate(series):
+        own = rows[keys == key].sort_values("value")
+        if few:
+            _bars(axis, own, values, number, len(series), looks[key])
+        else:
+            line(axis, own["value"], own, looks[key])
+    if few:
+        axis.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+    axis.set_ylim(0, 1.03)
+
+
+def _bars(axis: Any, rows: pd.DataFrame, values: list[float], number: int, of: int, look: dict[str, Any]) -> None:
+    width = WIDE / of
+    for one in rows.itertuples():
+        place = values.index(one.value) + (number - (of - 1) / 2) * width
+        axis.bar(place, one.accuracy, width * 0.94, color=look["color"])
+        spread = whisker(one.accuracy, one.low, one.high)
+        axis.errorbar(place, one.accuracy, spread, color="black", linewidth=0.8, capsize=1.2)

@@ -1,27 +1,33 @@
 """One look for all figures: colours that colour-blind readers can tell apart, intervals always drawn."""
 
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
-from uphill.level_names import in_order
-from uphill.schemas import UNSUPERVISED, written_whole
+from uphill.level_names import BIN, in_order
+from uphill.schemas import ALL, UNSUPERVISED, written_whole
 
 # Okabe and Ito's palette.
 COLOURS = {UNSUPERVISED: "#999999", "easy": "#0072B2", "medium": "#E69F00", "hard": "#D55E00"}
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = "osD^vP"
 NAMES = {
     UNSUPERVISED: "no supervision",
+    "all": "all items",
     "icl": "ICL",
-    "icl_cot": "ICL with reasoning",
+    "icl_cot": "ICL + CoT",
     "probe": "linear probe",
     "lora": "LoRA",
+    "lora_cot": "LoRA + CoT",
     "zero_shot": "zero-shot",
-    "zero_shot_cot": "zero-shot with reasoning",
+    "zero_shot_cot": "zero-shot + CoT",
     "num_steps": "true steps",
     "question_num_words": "question words",
     "answer_num_words": "answer words",
@@ -37,12 +43,16 @@ NAMES = {
     "human_hardness": "high school or college",
 }
 BITS = "_bits"
+ROW_WIDTH = 11.0
+"""Inches that a row of panels fills at most."""
 
 
 def name(key: str) -> str:
     """A name for readers."""
     if key not in NAMES and key.endswith(BITS):
         return f"{name(key.removesuffix(BITS))}, bits"
+    if key.startswith(BIN):
+        return f"bin {int(key.removeprefix(BIN))}"
     return NAMES.get(key, key.replace("_", " "))
 
 
@@ -56,19 +66,115 @@ def level_colours(levels: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def title(model: str, dataset: str, variable: str | None = None) -> str:
+def series_looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour and a marker for each of some series, such as methods; the markers tell them apart without colour."""
+    return {
+        key: {"color": SERIES[place % len(SERIES)], "marker": MARKERS[place % len(MARKERS)]}
+        for place, key in enumerate(dict.fromkeys(names))
+    }
+
+
+def level_looks(levels: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour and a marker for each train level."""
+    return {
+        level: {"color": colour, "marker": MARKERS[place % len(MARKERS)]}
+        for place, (level, colour) in enumerate(level_colours(levels).items())
+    }
+
+
+def title(dataset: str, variable: str, method: str | None = None) -> str:
     """What a panel shows."""
-    return f"{dataset}{f' by {name(variable)}' if variable else ''} ({model})"
+    first = f"{dataset}, {name(method)}" if method else dataset
+    return first if variable == ALL else f"{first}\nby {name(variable)}"
 
 
-def grid(panels: int, width: float, height: float) -> tuple[Figure, list[Any]]:
-    """A figure with as many panels, two in a row, each of a size in inches."""
-    rows = -(-panels // 2)
-    figure = Figure(figsize=(width * min(panels, 2), height * rows + 0.4), layout="constrained")
-    axes = figure.subplots(rows, min(panels, 2), squeeze=False).ravel().tolist()
-    for spare in axes[panels:]:
-        spare.remove()
-    return figure, axes[:panels]
+def wrapped(label: str) -> str:
+    """A name in short lines, to stand under an axis."""
+    return "\n".join(textwrap.wrap(label, 8))
+
+
+def grid(sections: Sequence[tuple[str, int]], width: float, height: float) -> tuple[Figure, list[Any]]:
+    """A figure of panels in sections: each begins a row of its own.
+
+    Args:
+        sections: a heading and a number of panels each; the headings are drawn where there are several.
+        width, height: of a panel, in inches.
+
+    Returns:
+        The figure and its panels in order.
+    """
+    most = max((count for _, count in sections), default=1)
+    columns = max(1, min(most, int(ROW_WIDTH / width)))
+    rows = [-(-count // columns) for _, count in sections]
+    figure = Figure(figsize=(max(width * columns, 3.6), height * sum(rows) + 0.5), layout="constrained")
+    spec = figure.add_gridspec(sum(rows), columns)
+    panels = []
+    for section, (heading, count) in enumerate(sections):
+        for place in range(count):
+            axis = figure.add_subplot(spec[sum(rows[:section]) + place // columns, place % columns])
+            panels.append(axis)
+            # The heading; `finish` draws it, once the panel has its title.
+            axis.set_label(heading if place == 0 and len(sections) > 1 else "")
+    return figure, panels
+
+
+def by_section(table: pd.DataFrame, section: str, keys: Sequence[str]) -> Iterator[tuple[str, list[pd.DataFrame]]]:
+    """Rows of each panel, by section, all in the table's order.
+
+    Args:
+        table: rows.
+        section: the column that cuts sections, such as model.
+        keys: the columns that cut panels.
+    """
+    for heading, rows in table.groupby(section, sort=False, observed=True):
+        yield str(heading), [panel for _, panel in rows.groupby(list(keys), sort=False, observed=True)]
+
+
+def panels(
+    table: pd.DataFrame, section: str, keys: Sequence[str], width: float, height: float
+) -> tuple[Figure, list[tuple[Any, pd.DataFrame]]]:
+    """A figure with a panel for each value of `keys`, in sections; and each panel's axis and rows.
+
+    Without any rows the figure says that there is nothing to draw.
+    """
+    if table.empty:
+        figure = Figure(figsize=(4.5, 1.2), layout="constrained")
+        figure.text(0.5, 0.6, "Nothing to draw: no condition of this study is of this kind.", ha="center")
+        return figure, []
+    cut = list(by_section(table, section, keys))
+    figure, axes = grid(
+        [(name(heading) if section == "method" else heading, len(own)) for heading, own in cut], width, height
+    )
+    return figure, list(zip(axes, [rows for _, own in cut for rows in own], strict=True))
+
+
+def percent_axis(axis: Any, label: str, which: str = "y") -> None:
+    """Show fractions as percent, with a label that ends in the unit, and light lines to read them by."""
+    one = axis.yaxis if which == "y" else axis.xaxis
+    one.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 2):g}"))
+    one.set_label_text(f"{label} (%)")
+    one.grid(True, color="#e4e4e4", linewidth=0.6)
+    axis.set_axisbelow(True)
+
+
+def finish(figure: Figure, handles: Iterable[Any] = ()) -> Figure:
+    """Head each section, put one legend under all panels, and label the vertical axis of each row once."""
+    entries = list(handles)
+    if entries:
+        longest = max(len(str(entry.get_label())) for entry in entries)
+        fits = max(1, int((figure.get_figwidth() - 0.4) / (0.075 * longest + 0.6)))
+        figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), fits), columnspacing=1.2)
+    said: dict[int, str] = {}
+    for axis in figure.axes:
+        place = axis.get_subplotspec()
+        if axis.get_label():
+            above = 8 + 13 * len(axis.get_title(loc="left").splitlines())
+            axis.annotate(
+                str(axis.get_label()), (0, 1), (0, above), "axes fraction", "offset points", weight="bold", size=11
+            )
+        if place is not None and said.setdefault(place.rowspan.start, axis.get_ylabel()) == axis.get_ylabel():
+            axis.set_ylabel(axis.get_ylabel() if place.is_first_col() else "")
+    return figure
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Gather tables, figures, config and versions, and fill the page."""
+"""Gather tables, figures, config, versions and what was spent, and fill the page."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,56 +9,61 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from uphill.figures.inputs import read_table
 from uphill.job import Job
 from uphill.level_names import from_easiest, hardest, in_order
-from uphill.report.captions import COLUMNS, FIGURES, TABLES, TITLES
-from uphill.schemas import HARDNESS, ITEMS, UNSUPERVISED, made_by, read, written_whole
-
-ORDER = ("population", "sgr", "accuracy_by_hardness", "all_to_all")
-WHY = {
-    "undefined": "Accuracy after training on hard data cannot be told from accuracy without supervision.",
-    "negative gap": "Training on hard data is worse than no supervision, so there is no gap to recover.",
-}
-SMALL_TEST = 50
-"""Fewer test items than this make an interval too wide to lean on; the page says so."""
+from uphill.report import captions
+from uphill.report.cautions import cautions
+from uphill.report.cells import in_all_rows, shown
+from uphill.report.spent import spent
+from uphill.schemas import HARDNESS, ITEMS, made_by, read, written_whole
 
 
 def render(job: Job) -> None:
-    """Write the page from the job's inputs: item tables, hardness tables, tables and figures."""
-    tables = {Path(path).stem: _read(path) for path in job.input.tables}
+    """Write the page from the job's inputs: item and hardness tables, tables, wide tables if any, and figures."""
+    tables = {Path(path).stem: read_table([path]) for path in job.input.tables}
+    wide = {Path(path).stem: read_table([path]) for path in job.input.get("wide", [])}
+    ladders = job.settings["config"].get("ladders", {})
     environment = Environment(
         loader=PackageLoader("uphill.report", "."), autoescape=select_autoescape(), undefined=StrictUndefined
     )
     page = environment.get_template("report.html.j2").render(
         config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
+        counts=_study(job.settings["config"], tables),
         answer=_answer(tables["population"]),
         datasets=[_counts(path) for path in job.input.questions],
         levels=[row for path in job.input.hardness for row in _levels(path)],
-        tables=[_table(name, tables[name]) for name in _ordered(tables)],
-        figures=[_figure(path) for path in job.input.figures],
-        warnings=list(_warnings(tables)),
+        tables=[_table(name, table, wide.get(name), ladders) for name, table in tables.items()],
+        figures=[_figure(path, ladders) for path in job.input.figures],
+        cautions=cautions(tables),
         versions=job.made_by["versions"],
         identity=job.spec["id"],
+        spent=spent(Path(job.output[0]).parent),
     )
     with written_whole(job.output[0]) as temporary:
         temporary.write_text(page)
 
 
-def _read(path: str) -> pd.DataFrame:
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
-
-
-def _ordered(tables: dict[str, pd.DataFrame]) -> list[str]:
-    return [*(name for name in ORDER if name in tables), *sorted(set(tables) - set(ORDER))]
+def _study(config: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """What the study is made of, by name."""
+    population = tables["population"]
+    return {
+        "datasets": list(population["dataset"].unique()),
+        "variables": list(population["variable"].unique()),
+        "models": list(population["model"].unique()),
+        "methods": list(population["method"].unique()),
+        "boots": config["splits"]["boots"],
+        "draws": config["statistics"]["draws"],
+        "level": config["statistics"]["level"],
+    }
 
 
 def _answer(population: pd.DataFrame) -> list[dict[str, Any]]:
     """The question in numbers: hard test items, without supervision and after training on easy data."""
     hard = hardest(population)
     easy = from_easiest(hard[hard["train_dataset"] == hard["dataset"]])
-    keys = ["model", "dataset", "variable"]
-    unsupervised = hard[hard["train_on"] == UNSUPERVISED].set_index(keys)["accuracy"].rename("unsupervised")
-    rows = easy.join(unsupervised, on=keys)
+    # Less the gain, whose baseline is the dataset's Unsupervised whichever zero-shot methods were run beside it.
+    rows = easy.assign(unsupervised=easy["accuracy"] - easy["gain"])
     found: list[dict[str, Any]] = rows.to_dict("records")
     return found
 
@@ -92,61 +97,25 @@ def _levels(path: str) -> Iterator[dict[str, Any]]:
         }
 
 
-def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
-    """A table for readers: an interval in one cell, percent with one decimal, no paths."""
-    shown = pd.DataFrame()
-    for column in table.columns:
-        if column in COLUMNS.intervals:
-            low, high = COLUMNS.intervals[column]
-            as_text = COLUMNS.percent if column in COLUMNS.percents else COLUMNS.number
-            values = zip(table[column], table[low], table[high], strict=True)
-            shown[column] = [as_text(value, bottom, top) for value, bottom, top in values]
-        elif column in COLUMNS.percents:
-            shown[column] = [COLUMNS.percent(value) for value in table[column]]
-        elif column not in COLUMNS.hidden:
-            shown[column] = table[column].map(_plain)
-    base = _base(name)
+def _table(name: str, table: pd.DataFrame, wide: pd.DataFrame | None, ladders: Mapping[str, Any]) -> dict[str, Any]:
+    rows = shown(table)
+    same = in_all_rows(rows)
     return {
         "name": name,
-        "title": TITLES[base] + (f": {name.removeprefix(f'{base}_')}" if base != name else ""),
-        "caption": TABLES[base],
-        "columns": [COLUMNS.title(column) for column in shown.columns],
-        "rows": shown.to_numpy().tolist(),
+        "title": captions.title(name, ladders),
+        "caption": captions.TABLES[captions.kind(name, ladders)],
+        "rows": _grid(rows.drop(columns=list(same))),
+        "count": len(rows),
+        "same": "; ".join(f"{column} {value}" for column, value in same.items() if value != ""),
+        "wide": None if wide is None else _grid(wide.fillna("")),
     }
 
 
-def _base(name: str) -> str:
-    """What a table or figure is called that there is one of for each dataset."""
-    return "correlations" if name.startswith("correlations_") else name
+def _grid(table: pd.DataFrame) -> dict[str, list[Any]]:
+    return {"columns": list(table.columns), "cells": table.to_numpy().tolist()}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else value
-
-
-def _figure(path: str) -> dict[str, str]:
+def _figure(path: str, ladders: Mapping[str, Any]) -> dict[str, str]:
     name = Path(path).stem
     content = base64.b64encode(Path(path).read_bytes()).decode()
-    return {"name": name, "caption": FIGURES[_base(name)], "content": content}
-
-
-def _warnings(tables: dict[str, pd.DataFrame]) -> Iterator[str]:
-    for row in tables["sgr"].to_dict("records"):
-        if row["status"] != "defined":
-            yield f"SGR of {row['method']} on {row['dataset']} by {row['variable']}, easy data of " + (
-                f"{row['train_dataset']}: {row['status']}. {WHY[row['status']]}"
-            )
-    for name in ("population", "all_to_all"):
-        table = tables.get(name, pd.DataFrame(columns=["n_test", "dropped"]))
-        cut = table[table["dropped"] > 0].drop_duplicates(["model", "dataset", "variable", "method", "train_on"])
-        for row in cut.to_dict("records"):
-            what = (
-                f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}, {row['train_on']} data"
-            )
-            left_out = f"{row['dropped']:.1f} of {row['k']} examples left out on average"
-            yield f"{what}: {left_out}, beyond the model's window."
-        few = table[table["n_test"] < SMALL_TEST]
-        if len(few):
-            yield f"{len(few)} rows of table {name} rest on fewer than {SMALL_TEST} test items."
+    return {"name": name, "caption": captions.FIGURES[captions.kind(name, ladders)], "content": content}

@@ -8,8 +8,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uphill.config import ALL_VARIABLE, Config
 from uphill.experiments import ALL_TO_ALL, POPULATION, Row
 from uphill.tables.layouts import LAYOUTS, TIDY
+from uphill.workflow.drawings import HARDNESS, Drawing, drawings
 from uphill.workflow.paths import (
-    CORRELATIONS,
     REPORT,
     correlations_path,
     figure_path,
@@ -23,7 +23,6 @@ from uphill.workflow.paths import (
     wide_path,
 )
 
-FIGURES = ("population", "accuracy_by_hardness", "sgr")
 TABLES = {
     POPULATION: POPULATION,
     "sgr": POPULATION,
@@ -179,9 +178,30 @@ class Layout:
         """Those tables, in both formats."""
         return [wide_path(name, kind) for name in self.wide_names() for kind in ("csv", "tex")]
 
+    @remembered
+    def drawings(self) -> dict[str, Drawing]:
+        """Every figure by name, with how it is made."""
+        tables = self.table_names()
+        models = {table: self._models_beside(self.experiment_of(table)) for table in tables}
+        return drawings(tables, self.config.ladders, self.tested(), models)
+
+    def _models_beside(self, experiment: str) -> int:
+        """The most models that any one thing is trained with."""
+        found: dict[tuple[str, str, str], set[str]] = {}
+        for row in self.rows(experiment):
+            for method in row.methods:
+                if self.config.n_train(method):
+                    found.setdefault((row.dataset, row.variable, method), set()).update(row.models)
+        return max(map(len, found.values()), default=0)
+
     def figure_names(self) -> list[str]:
-        """Every figure, named after its table."""
-        return [*FIGURES, *(f"{CORRELATIONS}{dataset}" for dataset in self.tested())]
+        """Every figure."""
+        return list(self.drawings())
+
+    def figure_inputs(self, figure: str) -> list[str]:
+        """What a figure draws: a table, or every hardness table."""
+        table = self.drawings()[figure].table
+        return [hardness_path(name) for name in self.tested()] if table == HARDNESS else [table_path(table)]
 
     def figures(self) -> list[str]:
         """Every figure, in both formats."""

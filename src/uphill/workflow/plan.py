@@ -9,7 +9,9 @@ from pydantic import BaseModel
 
 from uphill.experiments import QUANTIZATION, Row
 from uphill.identity import code_digest, file_digest, folder_digest, spec
+from uphill.schemas import UNSUPERVISED
 from uphill.splits import SplitSettings
+from uphill.workflow.drawings import HARDNESS
 from uphill.workflow.layout import READS_HARDNESS, READS_RESPONSES, RUNS_MODEL, Layout, remembered
 from uphill.workflow.paths import CORRELATIONS, hardness_path, measure_path, predictions_path, splits_path, table_path
 
@@ -244,12 +246,32 @@ class Plan(Layout):
         upstream = {"items": self.items_spec(dataset)["id"], "hardness": self.hardness_spec(dataset)["id"]}
         return spec("correlations", settings, _code("correlations"), upstream)
 
+    @remembered
     def figure_spec(self, figure: str) -> Spec:
-        """Identity of a figure."""
-        of_dataset = figure.startswith(CORRELATIONS)
-        module = CORRELATIONS.removesuffix("_") if of_dataset else figure
-        table = self.correlations_spec(figure.removeprefix(CORRELATIONS)) if of_dataset else self.table_spec(figure)
-        return spec("figure", {"figure": module}, _code("figure", f"uphill.figures.{module}"), {figure: table["id"]})
+        """Identity of a figure; `order` is that of its panels, bars and lines."""
+        drawing, config = self.drawings()[figure], self.config
+        rungs = config.ladders[figure].train if figure in config.ladders else {}
+        order = {
+            "model": list(config.models),
+            "dataset": list(config.datasets),
+            "method": list(config.methods),
+            "train_on": [UNSUPERVISED, *rungs],
+        }
+        settings = {
+            "module": drawing.module,
+            "options": dict(drawing.options),
+            "order": order,
+            "unsupervised": {name: entry.unsupervised for name, entry in config.datasets.items()},
+        }
+        code = _code("figure", f"uphill.figures.{drawing.module}")
+        return spec("figure", settings, code, self._drawn_from(drawing.table))
+
+    def _drawn_from(self, table: str) -> dict[str, str]:
+        if table == HARDNESS:
+            return {name: self.hardness_spec(name)["id"] for name in self.tested()}
+        if table.startswith(CORRELATIONS):
+            return {table: self.correlations_spec(table.removeprefix(CORRELATIONS))["id"]}
+        return {table: self.table_spec(table)["id"]}
 
     def report_spec(self) -> Spec:
         """Identity of the report, which shows the whole config."""

@@ -1,0 +1,53 @@
+"""Accuracy on hard test items without supervision and after training on easy and hard data, model beside model."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from uphill.figures.marks import bar, level_entry, top
+from uphill.figures.style import finish, level_colours, panels, percent_axis, title, wrapped
+from uphill.level_names import extremes, hardest
+from uphill.schemas import UNSUPERVISED
+
+GAP = 0.8
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """One panel per (dataset, variable) that several models were run on, a section per method.
+
+    `table` is tables/population.csv, its models in the order that they are to stand in.
+    """
+    hard = hardest(table[table["train_dataset"] == table["dataset"]])
+    ends = hard.groupby(["dataset", "variable"])["train_on"].transform(lambda levels: "|".join(extremes(levels)))
+    kept = [level in (UNSUPERVISED, *both.split("|")) for level, both in zip(hard["train_on"], ends, strict=True)]
+    shown = hard[kept]
+    supervised = shown[shown["train_on"] != UNSUPERVISED]
+    keys = ["dataset", "variable"]
+    several = supervised.groupby([*keys, "method"])["model"].transform("nunique") > 1
+    supervised = supervised[several]
+    models = supervised.groupby([*keys, "method"])["model"].nunique().max()
+    figure, drawn = panels(supervised, "method", keys, max(2.7, 0.6 * models + 0.6), 2.5)
+    for axis, rows in drawn:
+        dataset, variable = rows["dataset"].iloc[0], rows["variable"].iloc[0]
+        nothing = shown[(shown["train_on"] == UNSUPERVISED) & (shown["dataset"] == dataset)]
+        _panel(axis, pd.concat([nothing[nothing["variable"] == variable], rows]), list(rows["model"].unique()))
+        axis.set_title(title(dataset, variable, rows["method"].iloc[0]))
+        percent_axis(axis, "accuracy on hard items")
+        axis.set_ylim(0, top(shown))
+    return finish(figure, [level_entry(level, colour) for level, colour in level_colours(shown["train_on"]).items()])
+
+
+def _panel(axis: Any, rows: pd.DataFrame, models: list[str]) -> None:
+    place, ticks = 0.0, []
+    colours = level_colours(rows["train_on"])
+    for model in models:
+        bars = rows[rows["model"] == model]
+        bars = bars.assign(order=bars["train_on"].map(list(colours).index)).sort_values("order", kind="stable")
+        ticks.append(place + (len(bars) - 1) / 2)
+        for one in bars.itertuples():
+            bar(axis, place, one, colours[one.train_on])
+            place += 1
+        place += GAP
+    axis.set_xticks(ticks, [wrapped(model) for model in models])
+    axis.tick_params(axis="x", length=0)

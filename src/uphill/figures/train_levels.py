@@ -1,0 +1,47 @@
+"""Accuracy on hard test items against the level that was trained on, a line a method."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from uphill.figures.marks import baseline, baseline_entry, line_entry, whisker
+from uphill.figures.style import finish, name, panels, percent_axis, series_looks, title
+from uphill.level_names import hardest, in_order
+from uphill.schemas import UNSUPERVISED
+
+APART = 0.09
+"""Space between the points of two methods, in levels."""
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """One panel per (dataset, variable), a section per model; `table` is tables/population.csv."""
+    shown = hardest(table[table["train_dataset"] == table["dataset"]])
+    looks = series_looks(shown.loc[shown["train_on"] != UNSUPERVISED, "method"])
+    figure, drawn = panels(shown, "model", ["dataset", "variable"], 2.7, 2.5)
+    for axis, rows in drawn:
+        baseline(axis, rows)
+        _lines(axis, rows[rows["train_on"] != UNSUPERVISED], looks)
+        axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0]))
+        axis.set_xlabel("trained on")
+        percent_axis(axis, "accuracy on hard items")
+    return finish(figure, [baseline_entry(), *(line_entry(look, name(method)) for method, look in looks.items())])
+
+
+def _lines(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:
+    levels = in_order(rows["train_on"])
+    methods = list(rows["method"].unique())
+    for number, method in enumerate(methods):
+        points = rows[rows["method"] == method]
+        points = points.assign(x=points["train_on"].map(levels.index)).sort_values("x")
+        x = points["x"] + (number - (len(methods) - 1) / 2) * APART
+        look = looks[method]
+        axis.plot(x, points["accuracy"], ms=4, linewidth=1.0, **look)
+        for at, one in zip(x, points.itertuples(), strict=True):
+            axis.errorbar(
+                at, one.accuracy, whisker(one.accuracy, one.low, one.high), color=look["color"], linewidth=0.9
+            )
+    # Of ten bins, every third has its name.
+    step = max(1, -(-len(levels) // 4))
+    axis.set_xticks(range(0, len(levels), step), [name(level) for level in levels[::step]])
+    axis.set_xlim(-0.4, len(levels) - 0.6)

@@ -1,0 +1,102 @@
+"""What a reader should know before leaning on a number: grouped, each group with its cases."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from uphill.report.cells import ADJUSTED, TITLES
+
+WHY = {
+    "undefined": "accuracy after training on hard data cannot be told from accuracy without supervision",
+    "negative gap": "training on hard data is worse than no supervision, so there is no gap to recover",
+}
+SMALL_TEST = 50
+"""Fewer test items than this make an interval too wide to lean on; the page says so."""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One kind of caution with its cases."""
+
+    title: str
+    why: str
+    cases: list[str]
+
+
+def cautions(tables: Mapping[str, pd.DataFrame]) -> list[Caution]:
+    """Every kind that has cases.
+
+    Args:
+        tables: tidy tables by name.
+    """
+    kinds = [
+        Caution(
+            "Supervision Gap Recovered is undefined",
+            "There is no ratio to report where the gap itself is not there.",
+            list(_undefined(tables.get("sgr", pd.DataFrame()))),
+        ),
+        Caution(
+            "Examples left out of prompts",
+            "The model's window did not hold them, so that these conditions had less supervision than their name says.",
+            list(dict.fromkeys(case for name in tables for case in _dropped(tables[name]))),
+        ),
+        Caution(
+            f"Fewer than {SMALL_TEST} test items",
+            "Intervals of these rows are too wide to lean on.",
+            list(_few(tables)),
+        ),
+        Caution(
+            "Many comparisons",
+            "Where many differences are looked at, some lie beyond any threshold by chance. p-values in brackets are "
+            "adjusted for their number by Benjamini and Hochberg's procedure, within each table and column.",
+            list(_many(tables)),
+        ),
+    ]
+    return [kind for kind in kinds if kind.cases]
+
+
+def _undefined(sgr: pd.DataFrame) -> Iterator[str]:
+    for row in sgr.to_dict("records"):
+        if row["status"] != "defined":
+            where = f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}"
+            yield f"{where}, easy data of {row['train_dataset']}: {WHY.get(str(row['status']), row['status'])}."
+
+
+def _dropped(table: pd.DataFrame) -> Iterator[str]:
+    if "dropped" not in table:
+        return
+    same = ["model", "dataset", "variable", "method", "train_on", "n_train"]
+    for row in table[table["dropped"] > 0].drop_duplicates(same).to_dict("records"):
+        what = f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}, {row['train_on']} data"
+        yield f"{what}: {row['dropped']:.1f} of {row['n_train']} examples left out on average."
+
+
+def _few(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    for name, table in tables.items():
+        few = int((table["n_test"] < SMALL_TEST).sum()) if "n_test" in table else 0
+        if few:
+            yield f"Table {name}: {few} of {len(table)} rows."
+
+
+def _many(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    for name, table in tables.items():
+        made = {column: int(table[column].notna().sum()) for column in _tests(table)}
+        if sum(made.values()) > 1:
+            by_column = ", ".join(f"{count} of {_reads(column)}" for column, count in made.items() if count)
+            expected = 0.05 * sum(made.values())
+            yield (
+                f"Table {name} makes {sum(made.values())} comparisons ({by_column}); if no difference were real, some "
+                f"{expected:.1f} would still have p < 0.05."
+            )
+
+
+def _reads(column: str) -> str:
+    """What a column of p-values tests."""
+    of = column.removesuffix("p").removesuffix("_") or "difference"
+    return TITLES.get(of, of.replace("_", " "))
+
+
+def _tests(table: pd.DataFrame) -> Iterable[str]:
+    """Columns of p-values: those that have an adjusted one beside, or are called p."""
+    return [column for column in table.columns if column == "p" or f"{column}{ADJUSTED}" in table]

@@ -1,0 +1,109 @@
+"""Tables as a reader sees them: an interval in one cell with its value, percent with one decimal, no paths."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+TITLES: Mapping[str, str] = {
+    "n_test": "test items",
+    "n_train": "training items",
+    "n_items": "items",
+    "train_dataset": "trained on data of",
+    "train_on": "trained on",
+    "test_on": "tested on",
+    "sgr": "SGR",
+    "rho": "Spearman",
+    "cot": "reasoning",
+    "noise_p": "random labels",
+    "easy_noise_p": "random labels of easy data",
+    "hard_easy": "hard - easy",
+    "easy_unsupervised": "easy - unsupervised",
+    "gap": "generalization gap",
+}
+PLAIN_BOUNDS = ("accuracy", "difference", "rho")
+"""Values whose bounds are called `low` and `high`."""
+NUMBERS = frozenset({"sgr", "rho"})
+"""Values with an interval that are no share of anything; the others are shown as percent."""
+PERCENTS = frozenset({"a", "b", "easy", "hard", "unsupervised"})
+SHARES = frozenset({"noise_p", "easy_noise_p"})
+HIDDEN = frozenset({"source", "dropped"})
+ADJUSTED = "_adjusted"
+SEVERAL = 3
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """A tidy table with one column for a value, its interval and its p-value, adjusted in brackets; all text."""
+    bounds = _bounds(table)
+    used = {bound for pair in bounds.values() for bound in pair} | {f"{name}_p" for name in bounds}
+    used |= {f"{name}{ADJUSTED}" for name in [*used, "p"]}
+    found = {}
+    for name in table.columns:
+        if name in used or name in HIDDEN or (name in SHARES and not table[name].any()):
+            continue
+        heading = TITLES.get(name, name.replace("_", " "))
+        if name in bounds:
+            found[heading] = [_estimate(name, row, bounds[name]) for row in table.to_dict("records")]
+        elif name in PERCENTS or name in SHARES:
+            found[heading] = [percent(value) for value in table[name]]
+        elif name == "p":
+            found[heading] = [_p_value(name, row) for row in table.to_dict("records")]
+        else:
+            found[heading] = [plain(value) for value in table[name]]
+    return pd.DataFrame(found)
+
+
+def in_all_rows(table: pd.DataFrame) -> dict[str, Any]:
+    """What is the same in all of several rows: said once, it leaves room for the numbers that differ."""
+    if len(table) < SEVERAL:
+        return {}
+    return {str(name): table[name].iloc[0] for name in table.columns if table[name].nunique(dropna=False) == 1}
+
+
+def _bounds(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """The columns that hold a value's interval, by the column that holds the value."""
+    own = {name: (f"{name}_low", f"{name}_high") for name in table.columns if f"{name}_low" in table}
+    plain_bounds = {name: ("low", "high") for name in PLAIN_BOUNDS if name in table and "low" in table}
+    return own | plain_bounds
+
+
+def _estimate(name: str, row: Mapping[Any, Any], bounds: tuple[str, str]) -> str:
+    value, low, high = (row[column] for column in (name, *bounds))
+    if missing(value):
+        return ""
+    if name in NUMBERS:
+        said = f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    else:
+        said = f"{percent(value)} [{100 * low:.1f}, {100 * high:.1f}]"
+    return ", ".join(filter(None, (said, _p_value(f"{name}_p", row))))
+
+
+def _p_value(name: str, row: Mapping[Any, Any]) -> str:
+    value, adjusted = row.get(name), row.get(f"{name}{ADJUSTED}")
+    if missing(value):
+        return ""
+    return f"p {_small(value)}" + ("" if missing(adjusted) else f" ({_small(adjusted)})")
+
+
+def _small(value: Any) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def percent(value: Any) -> str:
+    """A share as percent; empty where there is none."""
+    return "" if missing(value) else f"{100 * value:.1f} %"
+
+
+def missing(value: Any) -> bool:
+    """Whether there is no number."""
+    return not isinstance(value, int | float) or math.isnan(value)
+
+
+def plain(value: Any) -> Any:
+    """A value of any kind for readers."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:g}"
+    return value

@@ -1,0 +1,51 @@
+"""What this process spends: tokens by what they are for, and the machine that it runs on. Never part of a result.
+
+The job's log says it in one line when the job ends, and the report sums those lines.
+"""
+
+import json
+import os
+import platform
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+MARK = "spent "
+_tokens: Counter[str] = Counter()
+
+
+def count(what: str, tokens: int) -> None:
+    """Add tokens that were `read` (in scored items and in prompts of written answers), `generated` or `trained`."""
+    _tokens[what] += tokens
+
+
+def said() -> str:
+    """The line for the log: tokens so far, processor and GPUs."""
+    return MARK + json.dumps({"tokens": dict(_tokens), **hardware()})
+
+
+def heard(log: str) -> dict[str, Any] | None:
+    """What the last such line of a log says, or None where it has none."""
+    lines = [line.partition(MARK)[2] for line in log.splitlines() if f": {MARK}{{" in line]
+    return json.loads(lines[-1]) if lines else None
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, its cores, and the GPUs that this process used."""
+    return {"cpu": _processor(), "cores": os.cpu_count(), "gpus": _gpus()}
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    named = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.is_file() else None
+    return named[1].strip() if named else platform.processor() or platform.machine()
+
+
+def _gpus() -> list[str]:
+    # A job that has not loaded torch has used no GPU, and one that has not begun with CUDA none either.
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return []
+    return [torch.cuda.get_device_name(device) for device in range(torch.cuda.device_count())]

@@ -1,0 +1,316 @@
+"""Figures show the table's numbers where a reader looks for them: heights of bars, places of points, names of axes."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from matplotlib.colors import to_rgb
+
+from uphill import registry
+from uphill.config import check
+from uphill.figures import (
+    accuracy_by_hardness,
+    by_model,
+    hardness,
+    ladder,
+    learning_curves,
+    noisy_labels,
+    population,
+    quantization,
+    sgr,
+    train_levels,
+)
+from uphill.figures.inputs import arranged, only_baselines
+from uphill.figures.style import COLOURS, SERIES, grid, name, save, styled
+from uphill.report import captions
+from uphill.workflow import Plan
+from uphill.workflow.drawings import DRAWINGS
+
+LEVELS = ("easy", "medium", "hard")
+
+
+@pytest.fixture(autouse=True)
+def house_style() -> Any:
+    with styled():
+        yield
+
+
+def accuracy(method: str, train_on: str, test_on: Any, value: float, **columns: Any) -> dict[str, Any]:
+    row = {"model": "m", "dataset": "d", "variable": "v", "method": method, "train_dataset": "d", "train_on": train_on}
+    row |= {"test_on": test_on, "n_train": 0 if train_on == "none" else 8, "noise_p": 0.0}
+    return row | {"accuracy": value, "low": value - 0.1, "high": min(1.0, value + 0.1)} | columns
+
+
+def levels(model: str = "m", up: float = 0.0) -> pd.DataFrame:
+    """Two methods on three levels, and zero-shot: hard .3, ICL .4 .5 .6, probe .45 .55 .65; all of it .2 more."""
+    rows = []
+    for test_on, more in (("all", 0.2), ("easy", 0.3), ("medium", 0.1), ("hard", 0.0)):
+        rows.append(accuracy("zero_shot", "none", test_on, 0.3 + more + up, model=model))
+        for method, first in (("icl", 0.4), ("probe", 0.45)):
+            for place, train_on in enumerate(LEVELS):
+                value = first + 0.1 * place + more + up
+                rows.append(accuracy(method, train_on, test_on, value - 0.001 * up, model=model))
+    return pd.DataFrame(rows)
+
+
+def heights(axis: Any) -> list[float]:
+    return [patch.get_height() for patch in axis.patches]
+
+
+def lines(axis: Any) -> list[tuple[list[float], list[float]]]:
+    """x and y of each line with more than one point; caps and rules are left out."""
+    drawn = [line for line in axis.lines if len(line.get_xdata()) > 1 and line.get_marker() not in ("None", "_", "|")]
+    return [(list(line.get_xdata()), list(line.get_ydata())) for line in drawn]
+
+
+def ticks(axis: Any) -> list[str]:
+    return [label.get_text().replace("\n", " ") for label in axis.get_xticklabels()]
+
+
+def test_population_has_a_bar_with_a_whisker_for_each_condition() -> None:
+    (axis,) = population.draw(levels()).axes
+    assert heights(axis) == pytest.approx([0.3, 0.4, 0.5, 0.6, 0.45, 0.55, 0.65])
+    assert len(axis.containers) == 2 * 7  # a bar and its whisker
+    assert ticks(axis) == ["zero- shot", "ICL", "linear probe"]
+    assert axis.get_ylabel() == "accuracy on hard items (%)"
+    assert [axis.yaxis.get_major_formatter()(value) for value in (0, 0.25, 1)] == ["0", "25", "100"]
+
+
+def test_population_of_all_items() -> None:
+    (axis,) = population.draw(levels(), test_on="all").axes
+    assert heights(axis) == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.65, 0.75, 0.85])
+    assert axis.get_ylabel() == "accuracy on all items (%)"
+
+
+def test_bars_of_other_data_are_hatched() -> None:
+    table = pd.concat([levels(), pd.DataFrame([accuracy("icl", "easy", "hard", 0.55, train_dataset="other")])])
+    figure = population.draw(table)
+    hatched = [patch.get_height() for patch in figure.axes[0].patches if patch.get_hatch()]
+    assert hatched == [0.55]
+    assert "data of another dataset" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_models_have_sections_in_the_order_given() -> None:
+    figure = population.draw(pd.concat([levels("z"), levels("a", 0.1)]))
+    assert [axis.texts[0].get_text() for axis in figure.axes] == ["z", "a"]
+    assert figure.axes[0].get_position().y0 > figure.axes[1].get_position().y0
+
+
+def test_train_levels_joins_the_levels_of_a_method_in_order() -> None:
+    table = levels().sample(frac=1, random_state=0)
+    (axis,) = train_levels.draw(table).axes
+    assert sorted(y for _, y in lines(axis)) == [pytest.approx([0.4, 0.5, 0.6]), pytest.approx([0.45, 0.55, 0.65])]
+    assert ticks(axis) == list(LEVELS)
+
+
+def test_train_levels_of_bins_names_the_first_and_some_more() -> None:
+    bins = [f"bin_{number:02d}" for number in range(1, 11)]
+    rows = [accuracy("icl", level, "bin_10", 0.5 + place / 100) for place, level in enumerate(bins)]
+    (axis,) = train_levels.draw(pd.DataFrame([accuracy("zero_shot", "none", "bin_10", 0.3), *rows])).axes
+    assert lines(axis)[0][1] == pytest.approx([0.5 + place / 100 for place in range(10)])
+    assert ticks(axis) == ["bin 1", "bin 4", "bin 7", "bin 10"]
+
+
+def test_by_model_compares_models_in_the_order_given_and_leaves_out_single_ones() -> None:
+    alone = levels("z").assign(dataset="alone", train_dataset="alone")
+    figure = by_model.draw(pd.concat([levels("z"), levels("a", 0.1), alone]))
+    assert len(figure.axes) == 2  # one a method
+    axis = figure.axes[0]
+    assert ticks(axis) == ["z", "a"]
+    assert heights(axis) == pytest.approx([0.3, 0.4, 0.6, 0.4, 0.5, 0.7], abs=2e-4)
+
+
+def gap(method: str, value: float, low: float, high: float, status: str = "defined") -> dict[str, Any]:
+    row = {"model": "m", "dataset": "d", "variable": "v", "method": method, "train_dataset": "d", "hard": 0.6}
+    return row | {"unsupervised": 0.3, "sgr": value, "sgr_low": low, "sgr_high": high, "status": status}
+
+
+def test_sgr_says_what_is_undefined_and_marks_what_leaves_the_frame() -> None:
+    nan = float("nan")
+    rows = [gap("icl", 0.8, 0.6, 1.0), gap("probe", nan, nan, nan, "undefined"), gap("lora", 1.2, 0.9, 3.0)]
+    (axis,) = sgr.draw(pd.DataFrame(rows)).axes
+    assert heights(axis) == [0.8, 1.2]
+    assert [text.get_text() for text in axis.texts] == ["undefined:\nno gap"]
+    arrows = [line for line in axis.lines if line.get_marker() == "^"]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in arrows] == [(2, sgr.SHOWN[1])]
+
+
+def test_sgr_of_nothing_says_so() -> None:
+    figure = sgr.draw(pd.DataFrame(columns=list(gap("icl", 1, 1, 1))))
+    assert "Nothing to draw" in figure.texts[0].get_text()
+
+
+def by_value(values: list[float]) -> pd.DataFrame:
+    rows = [accuracy("zero_shot", "none", value, 0.3) for value in values]
+    rows += [accuracy("icl", "all", value, 0.9 - place / 10) for place, value in enumerate(values)]
+    return pd.DataFrame(rows)
+
+
+def test_whole_values_have_bars_and_ranges_have_lines() -> None:
+    (axis,) = accuracy_by_hardness.draw(by_value([1.0, 2.0, 3.0]), train_on="all").axes
+    assert heights(axis) == pytest.approx([0.3] * 3 + [0.9, 0.8, 0.7])
+    assert ticks(axis) == ["1", "2", "3"]
+    (axis,) = accuracy_by_hardness.draw(by_value([1.5, 2.7, 3.9]), train_on="all").axes
+    assert axis.patches == [] or heights(axis) == []
+    assert lines(axis)[1] == ([1.5, 2.7, 3.9], pytest.approx([0.9, 0.8, 0.7]))
+    assert len(axis.collections) == 2  # bands
+
+
+def test_a_variable_with_one_value_has_no_panel() -> None:
+    two = pd.concat([by_value([1.0, 2.0]), by_value([4.0]).assign(variable="same")])
+    assert len(accuracy_by_hardness.draw(two, train_on="all").axes) == 1
+
+
+def test_hard_labels_cost_twice_as_much() -> None:
+    rows = [accuracy("zero_shot", "none", "hard", 0.3)]
+    rows += [accuracy("icl", level, "hard", 0.5 + n / 100, n_train=n) for n in (10, 20) for level in ("easy", "hard")]
+    by_number, by_cost = learning_curves.draw(pd.DataFrame(rows)).axes
+    assert [x for x, _ in lines(by_number)] == [[10, 20], [10, 20]]
+    assert [x for x, _ in lines(by_cost)] == [[10, 20], [20, 40]]
+    assert [y for _, y in lines(by_cost)] == [pytest.approx([0.6, 0.7])] * 2
+    assert by_cost.get_xlabel() == "label cost (easy 1, hard 2)"
+
+
+def test_noise_is_that_of_easy_data() -> None:
+    rows = [accuracy("zero_shot", "none", "hard", 0.3, easy_noise_p=0.0)]
+    rows += [
+        accuracy("icl", level, "hard", 0.6 - factor * p, noise_p=factor * p, easy_noise_p=p)
+        for level, factor in (("easy", 1), ("hard", 2))
+        for p in (0.0, 0.1)
+    ]
+    (axis,) = noisy_labels.draw(pd.DataFrame(rows)).axes
+    assert lines(axis) == [([0.0, 0.1], pytest.approx([0.6, 0.5])), ([0.0, 0.1], pytest.approx([0.6, 0.4]))]
+    assert axis.get_xlabel() == "random labels of easy data (%)\nhard data: 2 times as many"
+
+
+def test_a_ladder_stands_in_its_own_order_with_its_numbers() -> None:
+    rows = [accuracy("zero_shot", "none", "test", 0.4)]
+    rows += [accuracy("icl", rung, "test", 0.5 + place / 10) for place, rung in enumerate(("zoo", "attic"))]
+    (axis,) = ladder.draw(pd.DataFrame(rows)).axes
+    assert ticks(axis) == ["no supervision", "zoo", "attic"]
+    assert heights(axis) == pytest.approx([0.4, 0.5, 0.6])
+    assert [text.get_text() for text in axis.texts] == ["40", "50", "60"]
+
+
+def test_quantization_shows_paired_differences() -> None:
+    row = {"dataset": "d", "method": "icl", "full": "f", "quantized": "q", "difference": -0.01}
+    (axis,) = quantization.draw(pd.DataFrame([row | {"low": -0.02, "high": 0.01}])).axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["d, ICL: q - f"]
+    point = next(line for line in axis.lines if line.get_marker() == "o")
+    assert (point.get_xdata()[0], point.get_ydata()[0]) == (-0.01, 0)
+
+
+def test_histograms_hold_every_item_once() -> None:
+    values = np.random.default_rng(0).lognormal(size=200)
+    table = pd.DataFrame({"item_id": range(200), "variable": "v", "value": values, "dataset": "d", "kind": "model"})
+    table["level"] = np.where(values < 1, "easy", "hard")
+    (axis,) = hardness.draw(table).axes
+    assert sum(heights(axis)) == 200
+    easy = [patch for patch in axis.patches if patch.get_facecolor()[:3] == pytest.approx(to_rgb(COLOURS["easy"]))]
+    assert sum(patch.get_height() for patch in easy) == (values < 1).sum()
+
+
+def test_rows_stand_in_the_order_of_the_config() -> None:
+    table = pd.DataFrame({"model": ["a", "b", "c", "b"], "method": ["x", "y", "x", "x"], "n": [1, 2, 3, 4]})
+    table.index = pd.Index([0, 0, 1, 1])  # as after concat
+    found = arranged(table, {"model": ["c", "b"], "method": ["x", "y"], "absent": ["z"]})
+    assert found["n"].tolist() == [3, 4, 2, 1]
+
+
+def test_only_a_datasets_own_baseline_is_drawn() -> None:
+    table = pd.DataFrame([accuracy("zero_shot", "none", "hard", 0.3), accuracy("zero_shot_cot", "none", "hard", 0.4)])
+    assert only_baselines(table, {"d": "zero_shot_cot"})["method"].tolist() == ["zero_shot_cot"]
+
+
+def default_plan(**change: Any) -> Plan:
+    return Plan(check(yaml.safe_load(Path("config/config.yaml").read_text()) | change))
+
+
+def test_figures_are_those_of_the_experiments_in_the_config() -> None:
+    every = default_plan()
+    assert {"all_to_all_by_hardness", "learning_curves", "noisy_labels", "road_to_dial"} <= set(every.figure_names())
+    assert not {"by_model", "quantization"} & set(every.figure_names())
+    fewer = default_plan(all_to_all=[], learning_curves=[], noisy_labels=[], ladders={})
+    gone = {"all_to_all_by_hardness", "learning_curves", "noisy_labels", "road_to_dial"}
+    assert set(every.figure_names()) - set(fewer.figure_names()) == gone
+
+
+def test_models_are_compared_where_there_are_several() -> None:
+    models = {key: {"path": "resources/demo-model", "dtype": "float32"} for key in ("demo", "second")}
+    rows = yaml.safe_load(Path("config/config.yaml").read_text())["population"]
+    apart = [{**row, "models": [model]} for row, model in zip(rows[:1] + rows[3:4], models, strict=True)]
+    assert "by_model" not in default_plan(models=models, population=apart).figure_names()
+    several = default_plan(models=models, test_models=["demo", "second"])
+    assert "by_model" in several.figure_names()
+    order = several.figure_spec("by_model")["settings"]["order"]
+    assert order["model"] == ["demo", "second"]
+
+
+def test_a_figure_reads_its_table_and_that_of_hardness_the_hardness_tables() -> None:
+    plan = default_plan()
+    assert plan.figure_inputs("population_all") == ["results/tables/population.csv"]
+    assert plan.figure_inputs("hardness") == [f"results/hardness/{name}.parquet" for name in plan.tested()]
+    assert plan.figure_spec("road_to_dial")["settings"]["order"]["train_on"] == [
+        *("none", "road_1_step", "road_3_steps", "dial_1_step", "dial_5_steps")
+    ]
+
+
+def test_every_figure_and_table_has_a_module_and_a_caption() -> None:
+    plan = default_plan()
+    ladders = plan.config.ladders
+    for drawing in plan.drawings().values():
+        registry.load("uphill.figures", drawing.module, "draw")
+    for figure in [*plan.figure_names(), *DRAWINGS]:
+        assert captions.FIGURES[captions.kind(figure, ladders)]
+    for table in [Path(path).stem for path in plan.tables()]:
+        assert captions.TABLES[captions.kind(table, ladders)]
+        assert captions.title(table, ladders)
+
+
+def test_the_same_figure_is_the_same_bytes(tmp_path: Path) -> None:
+    for kind in ("png", "pdf"):
+        for number in (1, 2):
+            save(population.draw(levels()), str(tmp_path / f"{number}.{kind}"))
+        assert (tmp_path / f"1.{kind}").read_bytes() == (tmp_path / f"2.{kind}").read_bytes()
+
+
+def test_a_row_of_panels_is_no_wider_than_a_page() -> None:
+    figure, axes = grid([("a", 14), ("b", 3)], 2.7, 2.0)
+    assert len(axes) == 17
+    assert figure.get_figwidth() <= 11
+    assert {axis.get_subplotspec().rowspan.start for axis in axes[14:]} == {4}  # 14 panels fill rows 0 to 3
+
+
+# Machado, Oliveira and Fernandes 2009, full severity, on linear RGB.
+BLIND = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+}
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def lab(colour: str, kind: str) -> np.ndarray[Any, Any]:
+    """CIELAB of a colour as somebody sees it."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = TO_XYZ @ np.clip(np.array(BLIND[kind]) @ linear, 0, 1) / (TO_XYZ @ np.ones(3))
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("kind", list(BLIND))
+@pytest.mark.parametrize("palette", [list(COLOURS.values()), list(SERIES[:4])], ids=["levels", "methods"])
+def test_colours_are_told_apart_by_colour_blind_readers(palette: list[str], kind: str) -> None:
+    """A difference of 2.3 in CIELAB can just be seen side by side; apart, it takes several times that."""
+    for a, b in itertools.combinations(palette, 2):
+        assert np.linalg.norm(lab(a, kind) - lab(b, kind)) > 10, (a, b)
+
+
+def test_names_are_for_readers() -> None:
+    assert name("mdl_probe_bits") == "MDL (linear probe), bits"
+    assert name("bin_03") == "bin 3"
+    assert name("third_grade") == "third grade"

@@ -1,0 +1,95 @@
+"""The page's tables say each number as a reader wants it, and its warnings name every case."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from jinja2 import Environment, PackageLoader, StrictUndefined, meta, select_autoescape
+
+from uphill.report.cautions import cautions
+from uphill.report.cells import in_all_rows, shown
+
+NAN = float("nan")
+
+
+def test_a_value_stands_with_its_interval_and_p_value() -> None:
+    row = {"accuracy": 0.5, "low": 0.25, "high": 0.7512, "gain": 0.1, "gain_low": -0.1, "gain_high": 0.3}
+    table = pd.DataFrame([row | {"gain_p": 0.04, "gain_p_adjusted": 0.0004, "source": "x", "dropped": 0.0}])
+    found = shown(table)
+    assert list(found.columns) == ["accuracy", "gain"]
+    assert found.iloc[0].tolist() == ["50.0 % [25.0, 75.1]", "10.0 % [-10.0, 30.0], p 0.040 (< 0.001)"]
+
+
+def test_ratios_and_correlations_are_no_percent() -> None:
+    row = {"sgr": 0.8, "sgr_low": 0.5, "sgr_high": 1.25, "rho": -0.5, "low": -0.6, "high": -0.4}
+    assert shown(pd.DataFrame([row])).iloc[0].tolist() == ["0.80 [0.50, 1.25]", "-0.50 [-0.60, -0.40]"]
+
+
+def test_differences_of_two_models_have_their_p_value_beside() -> None:
+    row = {"a": 0.5, "b": 0.6, "difference": -0.1, "low": -0.2, "high": 0.0, "p": 0.05, "cot": True}
+    found = shown(pd.DataFrame([row])).iloc[0].to_dict()
+    assert found == {
+        "a": "50.0 %",
+        "b": "60.0 %",
+        "difference": "-10.0 % [-20.0, 0.0]",
+        "p": "p 0.050",
+        "reasoning": "yes",
+    }
+
+
+def test_what_is_not_there_is_empty_and_noise_is_shown_where_there_is_some() -> None:
+    table = pd.DataFrame({"accuracy": [0.5, NAN], "low": [0.4, NAN], "high": [0.6, NAN], "noise_p": [0.0, 0.1]})
+    assert shown(table)["accuracy"].tolist() == ["50.0 % [40.0, 60.0]", ""]
+    assert shown(table)["random labels"].tolist() == ["0.0 %", "10.0 %"]
+    assert "random labels" not in shown(table.assign(noise_p=0.0))
+
+
+def test_what_all_rows_share_is_said_once() -> None:
+    table = pd.DataFrame({"model": ["m"] * 3, "n": [1, 2, 3]})
+    assert in_all_rows(table) == {"model": "m"}
+    assert in_all_rows(table.head(1)) == {}
+
+
+def rows(**columns: Any) -> pd.DataFrame:
+    same = {"model": "m", "dataset": "d", "variable": "v", "method": "icl", "train_dataset": "d", "train_on": "easy"}
+    return pd.DataFrame({**{key: [value] for key, value in (same | {"n_train": 8}).items()}, **columns})
+
+
+def test_warnings_name_what_is_undefined_dropped_and_small() -> None:
+    tables = {
+        "sgr": pd.concat([rows(status="undefined"), rows(status="defined")]),
+        "population": pd.concat([rows(dropped=1.5, n_test=49), rows(dropped=0.0, n_test=50)]),
+    }
+    found = {caution.title: caution.cases for caution in cautions(tables)}
+    undefined = found["Supervision Gap Recovered is undefined"]
+    assert len(undefined) == 1
+    assert undefined[0].startswith("icl with m on d by v, easy data of d: accuracy after training on hard data cannot")
+    assert found["Examples left out of prompts"] == [
+        "icl with m on d by v, easy data: 1.5 of 8 examples left out on average."
+    ]
+    assert found["Fewer than 50 test items"] == ["Table population: 1 of 2 rows."]
+
+
+def test_comparisons_are_counted_where_they_are_tests() -> None:
+    """Of noise_p, a probability that is no test, nothing is said."""
+    table = pd.DataFrame({"gain_p": [0.01, NAN, 0.5], "gain_p_adjusted": [0.02, NAN, 0.5], "noise_p": [0.1] * 3})
+    (caution,) = cautions({"t": table, "one": table.head(1)})
+    assert caution.title == "Many comparisons"
+    assert caution.cases == [
+        "Table t makes 2 comparisons (2 of gain); if no difference were real, some 0.1 would still have p < 0.05."
+    ]
+
+
+def test_nothing_to_warn_of_is_no_warning() -> None:
+    assert cautions({"population": rows(dropped=0.0, n_test=500), "sgr": rows(status="defined")}) == []
+
+
+@pytest.mark.parametrize("name", ["http:", "https:", "@import", "<script", "<link"])
+def test_the_template_loads_nothing(name: str) -> None:
+    environment = Environment(
+        loader=PackageLoader("uphill.report", "."), autoescape=select_autoescape(), undefined=StrictUndefined
+    )
+    assert environment.loader is not None
+    source, _, _ = environment.loader.get_source(environment, "report.html.j2")
+    assert name not in source
+    assert "spent" in meta.find_undeclared_variables(environment.parse(source))

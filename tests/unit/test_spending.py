@@ -1,0 +1,47 @@
+"""What jobs spend: the line that a log gets is the line that the report reads."""
+
+from pathlib import Path
+
+import pytest
+
+from uphill import spending
+from uphill.report.spent import spent
+
+
+def test_a_log_is_heard_as_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spending, "_tokens", spending.Counter())
+    spending.count("read", 30)
+    spending.count("read", 12)
+    spending.count("generated", 5)
+    log = f"2026-01-01 INFO uphill.job: {spending.said()}\n"
+    found = spending.heard("first line\n" + log)
+    assert found is not None
+    assert found["tokens"] == {"read": 42, "generated": 5}
+    assert found["cpu"]
+    assert found["cores"] >= 1
+
+
+def test_a_log_without_the_line_says_nothing() -> None:
+    assert spending.heard("INFO uphill.engine: 3 tokens spent {badly}\n") is None
+
+
+def test_hours_are_summed_by_stage_and_tokens_over_logs(tmp_path: Path) -> None:
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+    for name, seconds, memory in (("predictions/icl/m/d", "1800", "100"), ("predictions/probe/m/d", "5400", "300"),
+                                  ("report", "36", "-")):  # fmt: skip
+        path = tmp_path / f"benchmarks/{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{header}{seconds}\t0:00:01\t{memory}\t1\t1\t1\t0\t0\t0\t0.5\n")
+    line = 'INFO uphill.job: spent {"tokens": {"read": %d}, "cpu": "C", "cores": 2, "gpus": %s}\n'
+    for name, tokens, gpus in (("a", 5, '["G", "G"]'), ("b/c", 7, "[]")):
+        path = tmp_path / f"logs/{name}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(line % (tokens, gpus))
+    found = spent(tmp_path)
+    assert (found["hours"], found["jobs"]) == (pytest.approx(2.01), 3)
+    assert [(stage["name"], stage["jobs"], stage["memory"]) for stage in found["stages"][:1]] == [
+        ("predictions", 2, 300)
+    ]
+    assert found["stages"][0]["hours"] == pytest.approx(2.0)
+    assert found["tokens"] == {"read": 12}
+    assert found["hardware"] == ["C, 2 cores, 2 x G", "C, 2 cores, no GPU used"]

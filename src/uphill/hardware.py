@@ -16,15 +16,16 @@ class Needs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     gpu: int = Field(0, ge=0, description="GPUs.")
+    gpu_model: str = Field("", description="Their type, as the cluster names it; any, unless given.")
     mem_mb: int = Field(2000, ge=1, description="Memory of the first attempt, MB.")
     runtime: int = Field(30, ge=1, description="Minutes of the first attempt.")
     pack_tokens: int = Field(512, ge=1, description="Tokens of a packed sequence; halved when memory runs out.")
     threads: int = Field(1, ge=1, description="CPU threads.")
 
-    def grown(self, resource: str, attempt: int) -> int:
+    def grown(self, resource: str, attempt: int) -> int | str:
         """What attempt 1, 2, ... asks for: memory and time double, the rest stays."""
-        asked = int(getattr(self, resource))
-        return asked * 2 ** (attempt - 1) if resource in GROWING else asked
+        asked: int | str = getattr(self, resource)
+        return asked * 2 ** (attempt - 1) if resource in GROWING and isinstance(asked, int) else asked
 
 
 class Hardware(BaseModel):

@@ -66,7 +66,7 @@ PartitionName=gpu Nodes={node} MaxTime=INFINITE State=UP
 PROLOG = """\
 #!/bin/sh
 # What each task of each job sees, on a line: job, step, GPUs.
-echo "$SLURM_JOB_ID $SLURM_STEP_ID ${{CUDA_VISIBLE_DEVICES:-none}}" >> {folder}/tasks
+echo "$SLURM_JOB_ID ${{SLURM_STEP_ID:-batch}} ${{CUDA_VISIBLE_DEVICES:-none}}" >> {folder}/tasks
 """
 
 
@@ -85,7 +85,7 @@ class Job:
     gpus: int
     gpu_type: str
     mem_mb: int
-    limit: str
+    minutes: int
     start: float
     end: float
 
@@ -228,7 +228,7 @@ def _job(record: dict[str, str]) -> Job:
         gpus=int(asked[-1] or 0),
         gpu_type=asked[0] if len(asked) == 2 else "",
         mem_mb=_megabytes(record.get("MinMemoryNode", "0")),
-        limit=record["TimeLimit"],
+        minutes=_minutes(record["TimeLimit"]),
         start=_seconds(record["StartTime"]),
         end=_seconds(record["EndTime"]),
     )
@@ -238,6 +238,13 @@ def _megabytes(text: str) -> int:
     """SLURM prints `1500M` and, where it is whole, `2G`."""
     unit = {"M": 1, "G": 1024, "T": 1024**2}.get(text[-1])
     return round(float(text[:-1]) * unit) if unit else int(text)
+
+
+def _minutes(text: str) -> int:
+    """SLURM prints `1-02:03:00`; the day only if there is one."""
+    days, _, rest = text.rpartition("-")
+    hours, minutes, _ = map(int, rest.split(":"))
+    return (int(days or 0) * 24 + hours) * 60 + minutes
 
 
 def _seconds(text: str) -> float:

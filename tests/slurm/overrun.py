@@ -1,0 +1,40 @@
+"""A hardness measure that, on a cluster, overruns its job's time or memory the first time that it is run.
+
+Copied into a checkout, as anyone's own measure is.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from pydantic import BaseModel
+
+from uphill.hardness.data import Graded, OnModel, long_form
+
+RUNS_MODEL = True
+READS_RESPONSES = False
+PATIENCE_S = 600
+LARGE = 3 * 1024**3
+
+
+class Settings(BaseModel, extra="forbid", frozen=True):
+    """What to overrun."""
+
+    what: Literal["time", "memory"]
+
+
+def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:
+    return [name]
+
+
+def measure(name: str, settings: Settings, data: OnModel) -> pd.DataFrame:
+    been_here = Path(f"{settings.what}.overrun")
+    if "SLURM_JOB_ID" in os.environ and not been_here.exists():
+        been_here.touch()
+        held = b"\1" * LARGE if settings.what == "memory" else b""
+        time.sleep(PATIENCE_S)
+        raise AssertionError(f"nobody minded that this job took {PATIENCE_S} s and {len(held)} bytes")
+    return long_form(data.items["question"].map(len).to_frame(name), kind="model")

@@ -6,6 +6,7 @@ Skipped where SLURM cannot be raised; with UPHILL_NEEDS_SLURM=1 that is a failur
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -35,30 +36,27 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def configure(checkout: Checkout) -> str:
-    """A small study whose jobs have GPUs: one model has two; the other has one, and too little time and memory."""
+    """A small study whose jobs have GPUs: one model has two; the other has one, and a minute."""
 
     def change(raw: dict[str, Any]) -> None:
         shrink(raw)
         raw["models"]["brief"] = raw["models"]["demo"]
         raw["hardness"] = {
             "human": raw["hardness"]["human"],
-            "late": {"measure": "overrun", "what": "time"},
-            "large": {"measure": "overrun", "what": "memory"},
+            "late": {"measure": "late"},
+            "text": {"measure": "text_logprob"},
         }
         raw["hardness_models"] = ["brief"]
-        raw["methods"]["icl"] = {"kind": "icl", "k": 4}
-        raw["population"][0]["methods"] = ["zero_shot", "probe", "icl"]
+        raw["methods"]["large"] = {"kind": "large", "k": 4}
+        raw["population"][0]["methods"] = ["zero_shot", "probe", "large"]
 
-    shutil.copy(Path(__file__).parent / "overrun.py", checkout.folder / "src/uphill/hardness")
+    here = Path(__file__).parent
+    shutil.copy(here / "late.py", checkout.folder / "src/uphill/hardness")
+    shutil.copy(here / "large.py", checkout.folder / "src/uphill/methods")
     file = checkout.folder / "config/hardware.yaml"
     hardware = yaml.safe_load(file.read_text())
-    hardware["models"]["demo"] |= {"gpu": GPUS["demo"]}
-    hardware["models"]["brief"] = hardware["models"]["demo"] | {
-        "gpu": GPUS["brief"],
-        "gpu_model": "null",
-        "runtime": 1,
-        "mem_mb": 1600,
-    }
+    demo = hardware["models"]["demo"] | {"gpu": GPUS["demo"], "mem_mb": 1800}
+    hardware["models"] = {"demo": demo, "brief": demo | {"gpu": GPUS["brief"], "gpu_model": "null", "runtime": 1}}
     file.write_text(yaml.safe_dump(hardware))
     return checkout.configure(change)
 
@@ -85,9 +83,10 @@ def study(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Study:
     for checkout in (cluster, local):
         shutil.copytree(ROOT, checkout.folder, ignore=IGNORED, symlinks=True)
         config = configure(checkout)
-    alone = local.snakemake(TABLE, "--configfile", config)
-    assert alone.status == 0, alone.output[-4000:]
-    run = cluster.snakemake(TABLE, "--configfile", config, *QUICK, profile="slurm")
+    with ThreadPoolExecutor() as side_by_side:
+        alone = side_by_side.submit(local.snakemake, TABLE, "--configfile", config)
+        run = cluster.snakemake(TABLE, "--configfile", config, *QUICK, profile="slurm")
+    assert alone.result().status == 0, alone.result().output[-4000:]
     assert run.status == 0, run.output[-8000:]
     return Study(cluster, run, lab.jobs(), lab.seen(), local)
 
@@ -100,7 +99,7 @@ def test_the_table_is_the_one_that_one_machine_makes(study: Study) -> None:
 
 
 def test_small_steps_share_jobs(study: Study) -> None:
-    """Ten steps without a model in four jobs; a group has the time of all its steps, and memory for one."""
+    """Seven steps without a model in four jobs; a group has the time of all its steps, and memory for one."""
     groups = [study.of(f"rule_{group}_") for group in ("questions", "levels", "readers", "summary")]
     assert [len(jobs) for jobs in groups] == [1, 1, 1, 1]
     models = [*study.of("responses_wildcards"), *study.of("_on_model")]
@@ -122,8 +121,8 @@ def test_each_job_sees_the_gpus_that_it_asked_for(study: Study) -> None:
 
 
 def test_jobs_with_a_gpu_run_side_by_side_on_different_ones(study: Study) -> None:
-    late, large = study.of("late")[0], study.of("large")[0]
-    assert late.overlaps(large)
+    late, text = study.of("late")[0], study.of("text")[0]
+    assert late.overlaps(text)
     for one, other in combinations(study.jobs, 2):
         if one.overlaps(other):
             assert not set(study.seen[one.number]) & set(study.seen[other.number])
@@ -139,9 +138,8 @@ def test_a_job_over_its_time_is_retried_with_more(study: Study) -> None:
 
 def test_a_job_over_its_memory_is_retried_with_more(study: Study) -> None:
     first, *more = study.of("large")
-    assert (first.state, first.mem_mb) == ("FAILED", 1600)
-    assert first.end - first.start < 60
-    log = study.checkout.folder / f".snakemake/slurm_logs/rule_measure_on_model/dial_large_brief/{first.number}.log"
+    assert (first.state, first.mem_mb) == ("FAILED", 1800)
+    log = study.checkout.folder / f".snakemake/slurm_logs/rule_predictions_on_model/large_demo_dial/{first.number}.log"
     assert "exceeded memory limit" in log.read_text()
-    assert [job.mem_mb for job in more] == [3200, 6400][: len(more)]
+    assert [job.mem_mb for job in more] == [3600, 7200][: len(more)]
     assert more[-1].state == "COMPLETED"

@@ -17,6 +17,7 @@ if not workflow.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/fetch.smk"
 include: "rules/items.smk"
 include: "rules/responses.smk"
 include: "rules/hardness.smk"

@@ -6,7 +6,7 @@ import sys
 
 try:
     from uphill import config as uphill_config
-    from uphill import hardware, preflight, workflow as paths
+    from uphill import fetching, hardware, preflight, workflow as paths
     from uphill.errors import UphillError
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")

@@ -1,7 +1,7 @@
 """A real SLURM on this one machine for tests: one node, declared cores and memory, GPUs that are null devices.
 
-No systemd, no cgroups, no accounting database. So time limits and GPU assignments are SLURM's own, and memory limits are
-enforced by its once-a-second look at what a job's processes hold, not by the kernel.
+No systemd, no cgroups, no accounting database. So time limits and GPU assignments are SLURM's own, and memory limits
+are enforced by its once-a-second look at what a job's processes hold, not by the kernel.
 """
 
 import os

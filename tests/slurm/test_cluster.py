@@ -20,7 +20,7 @@ from lab import Job, Lab, NoLab, raised
 TABLE = "results/tables/population.csv"
 QUICK = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2", "--slurm-keep-successful-logs"]
 """Like the profile, but for a user in a hurry: look at once whether a job is done."""
-GPUS = {"demo": 2, "brief": 1}
+GPUS = {"demo": 1, "brief": 2}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def configure(checkout: Checkout) -> str:
-    """A small study whose jobs have GPUs: one model has two; the other has one, and a minute."""
+    """A small study whose jobs have GPUs: one model has one; the other has two, of a type, and a minute."""
 
     def change(raw: dict[str, Any]) -> None:
         shrink(raw)
@@ -44,11 +44,10 @@ def configure(checkout: Checkout) -> str:
         raw["hardness"] = {
             "human": raw["hardness"]["human"],
             "late": {"measure": "late"},
-            "text": {"measure": "text_logprob"},
         }
         raw["hardness_models"] = ["brief"]
-        raw["methods"]["large"] = {"kind": "large", "k": 4}
-        raw["population"][0]["methods"] = ["zero_shot", "probe", "large"]
+        raw["methods"] |= {"icl": {"kind": "icl", "k": 4}, "large": {"kind": "large", "k": 2}}
+        raw["population"][0]["methods"] = ["zero_shot", "probe", "icl", "large"]
 
     here = Path(__file__).parent
     shutil.copy(here / "late.py", checkout.folder / "src/uphill/hardness")
@@ -121,8 +120,8 @@ def test_each_job_sees_the_gpus_that_it_asked_for(study: Study) -> None:
 
 
 def test_jobs_with_a_gpu_run_side_by_side_on_different_ones(study: Study) -> None:
-    late, text = study.of("late")[0], study.of("text")[0]
-    assert late.overlaps(text)
+    (icl,), large = study.of("_on_model", "icl"), study.of("_on_model", "large")[0]
+    assert icl.overlaps(large)
     for one, other in combinations(study.jobs, 2):
         if one.overlaps(other):
             assert not set(study.seen[one.number]) & set(study.seen[other.number])

@@ -28,11 +28,21 @@ class Needs(BaseModel):
         return asked * 2 ** (attempt - 1) if resource in GROWING and isinstance(asked, int) else asked
 
 
+class Limits(BaseModel):
+    """What no attempt asks for more of: a scheduler would refuse the job, or let it wait for ever."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mem_mb: int | None = Field(None, ge=1, description="Memory of the largest node, MB.")
+    runtime: int | None = Field(None, ge=1, description="Longest time that a job may have, minutes.")
+
+
 class Hardware(BaseModel):
     """Needs of jobs that load a model, by model, and of those that do not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    limits: Limits = Field(Limits.model_construct(), validate_default=True, description="The most that is asked for.")
     cpu: Needs = Field(Needs.model_construct(), validate_default=True, description="Jobs that load no model.")
     default: Needs = Field(Needs.model_construct(), validate_default=True, description="Models without an entry.")
     models: dict[str, Needs] = Field({}, description="Jobs that load a model, by its name in the config.")
@@ -40,6 +50,12 @@ class Hardware(BaseModel):
     def of(self, model: str | None) -> Needs:
         """Needs of a job that loads `model`, or of one that loads none."""
         return self.cpu if model is None else self.models.get(model, self.default)
+
+    def asked(self, model: str | None, resource: str, attempt: int) -> int | str:
+        """What attempt 1, 2, ... of a job that loads `model`, or none, asks for: grown, but within the limits."""
+        grown = self.of(model).grown(resource, attempt)
+        most = getattr(self.limits, resource, None)
+        return min(grown, most) if isinstance(grown, int) and most is not None else grown
 
 
 def read(path: Path | str) -> Hardware:

@@ -16,7 +16,9 @@ class Needs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     gpu: int = Field(0, ge=0, description="GPUs.")
-    gpu_model: str = Field("", description="Their type, as the cluster names it; any, unless given.")
+    gpu_model: str = Field(
+        "", pattern=r"^[A-Za-z0-9_.]*$", description="Their type, as the cluster names it; any, unless given."
+    )
     mem_mb: int = Field(2000, ge=1, description="Memory of the first attempt, MB.")
     runtime: int = Field(30, ge=1, description="Minutes of the first attempt.")
     pack_tokens: int = Field(512, ge=1, description="Tokens of a packed sequence; halved when memory runs out.")

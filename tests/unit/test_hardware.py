@@ -36,7 +36,14 @@ def test_gpus_stay_as_they_are(read: hardware.Hardware) -> None:
     assert read.asked("long", "gpu_model", 1) == ""
 
 
-def test_a_limit_on_what_does_not_grow_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "hardware.yaml").write_text("limits: {gpu: 4}")
-    with pytest.raises(UphillError, match=r"limits\.gpu: is 4"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("limits: {gpu: 4}", r"limits\.gpu: is 4"),
+        ("models: {large: {gpu_model: nvidia-h200}}", r"models\.large\.gpu_model: is 'nvidia-h200'"),
+    ],
+)
+def test_what_no_scheduler_would_take_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "hardware.yaml").write_text(text)
+    with pytest.raises(UphillError, match=message):
         hardware.read(tmp_path / "hardware.yaml")

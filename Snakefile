@@ -10,6 +10,11 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 
+
+# Used with `--sdm apptainer` alone; see envs/README.md.
+container: "envs/uphill.sif"
+
+
 # A config of yours replaces the embedded default; the two are not mixed.
 if not workflow.configfiles:
 
@@ -20,6 +25,7 @@ report: "workflow/report/overview.rst"
 
 
 include: "rules/common.smk"
+include: "rules/fetch.smk"
 include: "rules/items.smk"
 include: "rules/responses.smk"
 include: "rules/hardness.smk"

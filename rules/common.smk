@@ -6,7 +6,7 @@ import sys
 
 try:
     from uphill import config as uphill_config
-    from uphill import hardware, preflight, workflow as paths
+    from uphill import fetching, hardware, preflight, workflow as paths
     from uphill.errors import UphillError
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")
@@ -44,14 +44,12 @@ wildcard_constraints:
 
 def on_cpu(resource):
     """What a job that loads no model asks for; memory and time double with each attempt."""
-    return lambda wildcards, attempt: HARDWARE.of(None).grown(resource, attempt)
+    return lambda wildcards, attempt: HARDWARE.asked(None, resource, attempt)
 
 
 def on_model(resource):
     """What a job that loads `wildcards.model` asks for; memory and time double with each attempt."""
-    return lambda wildcards, attempt: HARDWARE.of(wildcards.model).grown(
-        resource, attempt
-    )
+    return lambda wildcards, attempt: HARDWARE.asked(wildcards.model, resource, attempt)
 
 
 def model_threads(wildcards):

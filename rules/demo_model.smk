@@ -25,7 +25,7 @@ rule demo_model:
         "results/benchmarks/demo_model.tsv"
     conda:
         CONDA
-    threads: workflow.cores
+    threads: 8
     resources:
         gpu=0,
         mem_mb=8000,

@@ -72,6 +72,7 @@ rule measure_on_model:
     threads: model_threads
     resources:
         gpu=on_model("gpu"),
+        gpu_model=on_model("gpu_model"),
         mem_mb=on_model("mem_mb"),
         runtime=on_model("runtime"),
         pack_tokens=on_model("pack_tokens"),

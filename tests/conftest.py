@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis")
-JOB = re.compile(r"^Job \d+: (.*)$", re.MULTILINE)
+JOB = re.compile(r"^ *Job \d+: (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,27 @@ class Needs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     gpu: int = Field(0, ge=0, description="GPUs.")
+    gpu_model: str = Field(
+        "", pattern=r"^[A-Za-z0-9_.]*$", description="Their type, as the cluster names it; any, unless given."
+    )
     mem_mb: int = Field(2000, ge=1, description="Memory of the first attempt, MB.")
     runtime: int = Field(30, ge=1, description="Minutes of the first attempt.")
     pack_tokens: int = Field(512, ge=1, description="Tokens of a packed sequence; halved when memory runs out.")
     threads: int = Field(1, ge=1, description="CPU threads.")
 
-    def grown(self, resource: str, attempt: int) -> int:
+    def grown(self, resource: str, attempt: int) -> int | str:
         """What attempt 1, 2, ... asks for: memory and time double, the rest stays."""
-        asked = int(getattr(self, resource))
-        return asked * 2 ** (attempt - 1) if resource in GROWING else asked
+        asked: int | str = getattr(self, resource)
+        return asked * 2 ** (attempt - 1) if resource in GROWING and isinstance(asked, int) else asked
+
+
+class Limits(BaseModel):
+    """What no attempt asks for more of: a scheduler would refuse the job, or let it wait for ever."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mem_mb: int | None = Field(None, ge=1, description="Memory of the largest node, MB.")
+    runtime: int | None = Field(None, ge=1, description="Longest time that a job may have, minutes.")
 
 
 class ModelNeeds(Needs):
@@ -41,6 +53,7 @@ class Hardware(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    limits: Limits = Field(Limits.model_construct(), validate_default=True, description="The most that is asked for.")
     cpu: Needs = Field(Needs.model_construct(), validate_default=True, description="Jobs that load no model.")
     default: ModelNeeds = Field(
         ModelNeeds.model_construct(), validate_default=True, description="Models without an entry."
@@ -56,6 +69,12 @@ class Hardware(BaseModel):
     def of_model(self, model: str) -> ModelNeeds:
         """Needs of a job that loads `model`."""
         return self.models.get(model, self.default)
+
+    def asked(self, model: str | None, resource: str, attempt: int) -> int | str:
+        """What attempt 1, 2, ... of a job that loads `model`, or none, asks for: grown, but within the limits."""
+        grown = self.of(model).grown(resource, attempt)
+        most = getattr(self.limits, resource, None)
+        return min(grown, most) if isinstance(grown, int) and most is not None else grown
 
 
 def read(path: Path | str) -> Hardware:

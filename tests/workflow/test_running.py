@@ -119,15 +119,16 @@ def test_slurm_profile_dry_runs_as_written(checkout: Checkout) -> None:
     assert {"Table population", "lora with demo on dial", "Zero-shot pass of demo over road"} < set(run.jobs)
 
 
-def test_rules_named_in_profiles_exist(checkout: Checkout) -> None:
-    """Snakemake ignores resources of a rule that does not exist without a word."""
-    rules = {
-        line.split()[1].rstrip(":")
-        for path in (checkout.folder / "rules").glob("*.smk")
-        for line in path.read_text().splitlines()
-        if line.startswith("rule ")
-    }
+def test_profiles_know_every_rule_and_no_other(checkout: Checkout) -> None:
+    """Snakemake says nothing of a rule in a profile that does not exist, nor of a small step that got no group."""
+    rules: dict[str, str] = {}
+    for path in (checkout.folder / "rules").glob("*.smk"):
+        for rule in path.read_text().split("\nrule ")[1:]:
+            rules[rule.split(":")[0]] = rule
     for profile in ("local", "slurm"):
         settings = yaml.safe_load((checkout.folder / f"profiles/{profile}/config.yaml").read_text())
-        for group in ("set-resources", "set-threads"):
-            assert set(settings.get(group, {})) <= rules
+        for names in ("set-resources", "set-threads", "groups"):
+            assert set(settings.get(names, {})) <= set(rules)
+    small = {name for name, text in rules.items() if 'on_cpu("runtime")' in text}
+    assert set(settings["groups"]) == small
+    assert len(small) >= 10

@@ -244,14 +244,23 @@ def csv_rows(path: Path, part: Part) -> Iterator[RawRow]:
 def hub_rows(hub_id: str, config: str | None, split: str, revision: str | None, part: Part) -> Iterator[RawRow]:
     """An object a row of one split of a hub dataset, through `datasets`; no code of the repository is run.
 
+    Offline, what was fetched before is read from its own folder: `datasets` would take any revision that it has.
+
     Raises:
-        UphillError: the hub cannot be reached, or has no such repository, commit, config or split.
+        UphillError: the hub cannot be reached, or has no such repository, commit, config or split; or, offline, the
+            repository was not fetched.
     """
     from datasets import load_dataset  # type: ignore[import-untyped]  # not needed to read the config
 
+    from uphill.snapshots import fetched, offline  # likewise
+
     where = "/".join([hub_id, *([config] if config else []), split])
+    folder = fetched("dataset", hub_id, revision) if revision and offline() else None
     try:
-        rows = load_dataset(hub_id, config, split=split, revision=revision)
+        if folder is not None:
+            rows = load_dataset(str(folder), config, split=split)
+        else:
+            rows = load_dataset(hub_id, config, split=split, revision=revision)
     except Exception as error:  # datasets, huggingface_hub and their HTTP client have a dozen kinds between them
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UphillError(

@@ -1,0 +1,29 @@
+"""The hub to its cache on this machine, for clusters whose compute nodes reach nothing outside.
+
+Needs: a network, and HF_TOKEN in the environment for repositories that ask for one.
+Makes: the hub's cache, in HF_HOME. No other rule depends on it: run it on the login node, by its name. It has no output,
+so that it looks again each time: the cache may be another one.
+"""
+
+
+rule fetch:
+    log:
+        "results/logs/fetch.log",
+    localrule: True
+    conda:
+        CONDA
+    params:
+        spec=lambda wildcards: {
+            "stage": "fetch",
+            "settings": {
+                "repositories": fetching.repositories(
+                    STUDY,
+                    dict.fromkeys([*STUDY.test_models, *STUDY.hardness_models]),
+                    PLAN.tested(),
+                )
+            },
+        },
+    message:
+        "Fetching models and datasets from the hub"
+    script:
+        "../workflow/scripts/fetch.py"

@@ -1,0 +1,27 @@
+"""Few-shot prompting that, on a cluster, takes too much memory the first time that it is run.
+
+Copied into a checkout, as anyone's own method is.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from uphill.methods import icl
+from uphill.methods.icl import READS_RESPONSES, RUNS_MODEL, Settings, cells, misfit
+from uphill.methods.task import Cell, Predicted, Task
+
+__all__ = ["READS_RESPONSES", "RUNS_MODEL", "Settings", "cells", "misfit", "predict"]
+
+PATIENCE_S = 60
+TOO_MUCH = 2 * 1024**3
+
+
+def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+    been_here = Path("been-large")
+    if "SLURM_JOB_ID" in os.environ and not been_here.exists():
+        been_here.touch()
+        held = b"\1" * TOO_MUCH
+        time.sleep(PATIENCE_S)
+        raise AssertionError(f"nobody minded that this job held {len(held)} bytes for {PATIENCE_S} s")
+    yield from icl.predict(task, settings, cells)

@@ -91,11 +91,6 @@ def code_contents(script: str, also: tuple[str, ...] = (), data: tuple[str, ...]
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
 
 
-def code_digest(script: str, also: tuple[str, ...] = (), data: tuple[str, ...] = ()) -> str:
-    """One digest of all of `code_contents`."""
-    return digest(code_contents(script, also, data))
-
-
 @functools.cache
 def file_digest(path: str) -> str:
     """Identity of a data file: its content.

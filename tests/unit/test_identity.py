@@ -9,7 +9,7 @@ import yaml
 
 from uphill import identity
 from uphill.config import check
-from uphill.identity import code_contents, code_digest, digest, folder_digest, imported_modules
+from uphill.identity import code_contents, digest, folder_digest, imported_modules
 from uphill.workflow import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -139,14 +139,14 @@ def test_code_digest_is_of_content_not_of_dates(monkeypatch: pytest.MonkeyPatch,
         target = package / source.relative_to(identity.SOURCE)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
-    before = code_digest("workflow/scripts/items.py")
+    before = code_contents("workflow/scripts/items.py")
     monkeypatch.setattr(identity, "SOURCE", package)
     code_contents.cache_clear()
-    assert code_digest("workflow/scripts/items.py") == before  # other dates, other folder, same content
+    assert code_contents("workflow/scripts/items.py") == before  # other dates, other folder, same content
     edited = package / "schemas.py"
     edited.write_text(edited.read_text() + "\n# edited\n")
     code_contents.cache_clear()
-    assert code_digest("workflow/scripts/items.py") != before
+    assert code_contents("workflow/scripts/items.py") != before
     code_contents.cache_clear()
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from uphill.schemas import written_whole
-from uphill.why.specs import specs
+from uphill.why.jobs import planned
 from uphill.workflow import Plan
 from uphill.workflow.plan import code_of
 
@@ -14,7 +14,7 @@ FOLDER = ".snakemake/uphill/code"
 
 def record(plan: Plan) -> None:
     """Write down the modules of every digest of code in a plan that were not yet."""
-    specs(plan)  # whichever of them Snakemake has not asked for
+    planned(plan)  # whichever of them Snakemake has not asked for
     for digest, contents in code_of.items():
         path = Path(FOLDER) / f"{digest}.json"
         if not path.is_file():

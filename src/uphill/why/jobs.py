@@ -44,7 +44,7 @@ class Planned:
 
 def shares(spec: Mapping[str, Any]) -> dict[str, Spec]:
     """The specs within a spec of predictions; none of other stages."""
-    found: dict[str, Spec] = spec["settings"]["shares"] if spec["stage"] == "predictions" else {}
+    found: dict[str, Spec] = spec["settings"].get("shares", {}) if spec["stage"] == "predictions" else {}
     return found
 
 

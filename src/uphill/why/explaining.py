@@ -6,7 +6,7 @@ from pathlib import Path
 
 from uphill.why.changes import changes, older_upstream
 from uphill.why.jobs import Planned, planned, shares
-from uphill.why.records import interrupted, made_from, edited_inputs
+from uphill.why.records import edited_inputs, interrupted, made_from
 from uphill.workflow import Plan
 from uphill.workflow.plan import Spec
 

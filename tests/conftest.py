@@ -47,11 +47,19 @@ class Checkout:
 
     def snakemake(self, *arguments: str, profile: str = "profiles/local") -> Run:
         """Run the workflow as a user does, with this folder's library."""
-        command = [sys.executable, "-m", "snakemake", "--profile", profile, *arguments]
+        return self.python("-m", "snakemake", "--profile", profile, *arguments)
+
+    def python(self, *arguments: str) -> Run:
+        """Run Python in this folder, with its library."""
         environment = {**os.environ, "PYTHONPATH": str(self.folder / "src"), "PYTHONPYCACHEPREFIX": BYTECODE}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         return Run(done.returncode, done.stdout)
 

@@ -72,10 +72,11 @@ def why(
     targets: Annotated[list[str] | None, typer.Argument(help="Files to be made; everything, unless given.")] = None,
     configfile: Annotated[Path, typer.Option(help="The study's config.")] = Path("config/config.yaml"),
     profile: Annotated[str, typer.Option(help="Snakemake's profile.")] = "profiles/local",
+    full: Annotated[bool, typer.Option("--full", help="Name every job, those downstream too.")] = False,
 ) -> None:
     """Say which jobs would run, and what made each stale: root causes first."""
     pending = summary(targets or [], profile, str(configfile))
-    show_why(explain(read_study(configfile), pending), Console(soft_wrap=True))
+    show_why(explain(read_study(configfile), pending), Console(soft_wrap=True), full)
 
 
 def _shots(row) -> str:  # type: ignore[no-untyped-def] # a named tuple of pandas

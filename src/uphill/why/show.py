@@ -9,21 +9,33 @@ from uphill.why.explaining import Stale
 SHOWN = 8
 
 
-def show(stale: Sequence[Stale], console: Console) -> None:
-    """Print why each job would run."""
+def show(stale: Sequence[Stale], console: Console, full: bool = False) -> None:
+    """Print why each job would run.
+
+    Args:
+        stale: the jobs.
+        console: where to.
+        full: name every job, those downstream too.
+    """
     if not stale:
         console.print("Nothing would run: everything is up to date.")
         return
+    shown = len(stale) if full else SHOWN
     console.print(f"{_count(len(stale), 'job')} would run.")
     for cause, titles in by_cause(stale).items():
         console.print(f"\n{cause}", style="bold", markup=False, highlight=False)
-        for title in [*titles[:SHOWN], *([f"... and {len(titles) - SHOWN} more"] if len(titles) > SHOWN else [])]:
-            console.print(f"  {title}", markup=False, highlight=False)
+        _list(titles, shown, "  ", console)
         following = downstream(stale, titles)
         if following:
-            console.print(
-                f"  and {_count(len(following), 'job')} downstream of {'it' if len(titles) == 1 else 'these'}"
-            )
+            these = "it" if len(titles) == 1 else "these"
+            console.print(f"  and {_count(len(following), 'job')} downstream of {these}{':' if full else ''}")
+            _list(following if full else [], shown, "    ", console)
+
+
+def _list(titles: Sequence[str], shown: int, indent: str, console: Console) -> None:
+    more = [f"... and {len(titles) - shown} more"] if len(titles) > shown else []
+    for title in [*titles[:shown], *more]:
+        console.print(f"{indent}{title}", markup=False, highlight=False)
 
 
 def by_cause(stale: Sequence[Stale]) -> dict[str, list[str]]:

@@ -128,12 +128,8 @@ def graph(folder: Path) -> Graph:
         f"Figure {name}": {shown[identity] for identity in plan.figure_spec(name)["upstream"].values()}
         for name in plan.figure_names()
     }
-    below = {
-        *figures,
-        *(node for node in found if node.startswith(("Table ", "Rank ", "Questions "))),
-        hardness("dial"),
-    }
-    return {**found, **figures, "Report": below | set(map(hardness, MEASURES))}
+    tables = {node for node in found if node.startswith(("Table ", "Rank "))}
+    return {**found, **figures, "Report": {*tables, *figures, *map(questions, MEASURES), *map(hardness, MEASURES)}}
 
 
 def stale(graph: Graph, roots: Iterable[str]) -> set[str]:

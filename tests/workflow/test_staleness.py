@@ -1,7 +1,7 @@
 """Exactly the right things rerun, and a half-finished rerun is never read as a result.
 
-Each edit is made in a copy of the finished demo, alone, and says what it makes stale by itself; what follows from that is
-read off `demo_graph`, and has to be what a dry run would run: no job less, no job more.
+Each edit is made in a copy of the finished demo, alone, and says what it makes stale by itself; what follows from that
+is read off `demo_graph`, and has to be what a dry run would run: no job less, no job more.
 """
 
 import re
@@ -106,6 +106,7 @@ OF_ROAD = (
     | shares("zero_shot icl probe", "population", "road")
     | shares("zero_shot icl", "road_to_dial")
 )
+BY_STEPS = {splits(name) for name, read in SPLITS.items() if name.startswith("dial ") and read == ["human"]}
 ROW = "\n  - {dataset: road, variable: question_num_words, methods: [zero_shot]}\nall_to_all:"
 
 EDITS: dict[str, tuple[Edit, set[str]]] = {
@@ -150,10 +151,10 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     # Keys of the config.
     "seed": (config("seed: 0", "seed: 1"), each(questions)),
     "a pool": (config("hardness_pool: 600", "hardness_pool: 590"), {questions("dial")}),
-    "a prompt": (config('seed: 12}\n    prompt: "0040"', 'seed: 12}\n    prompt: "0306"'), {responses("road")} | OF_ROAD),
+    "a prompt": (config('seed: 12}\n    prompt: "0040"', 'seed: 12}\n    prompt: "0306"'),
+        {responses("road")} | OF_ROAD),
     "length of answers": (config("max_new_tokens: 64", "max_new_tokens: 32"), shares(ICL, dataset="road_written")),
-    "a cut": (config("hard_min: 6", "hard_min: 5"),
-        {hardness("dial"), *(splits(name) for name in SPLITS if name.startswith("dial") and SPLITS[name] == ["human"])}),
+    "a cut": (config("hard_min: 6", "hard_min: 5"), {hardness("dial")} | BY_STEPS),
     "a measure's setting": (config("boots: 5}", "boots: 4}"), measured("mdl_probe by demo")),
     "n_train": (config("splits: {boots: 3, n_train: 160", "splits: {boots: 3, n_train: 170"),
         EVERY_SPLIT - {splits(name) for name in SPLITS if name.endswith(("learning_curves", "road_to_dial"))}),
@@ -201,10 +202,8 @@ def why(checkout: Checkout) -> tuple[list[str], set[str]]:
     assert run.status == 0, run.output[-3000:]
     lines = [line for line in run.output.splitlines()[1:] if line]
     causes = [line for line in lines if not line.startswith(" ")]
-    jobs = {
-        line.strip() for line in lines if line.startswith(" ") and not re.match(r"  and \d+ jobs? downstream", line)
-    }
-    return causes, jobs
+    named = [line.strip() for line in lines if line.startswith(" ")]
+    return causes, {line for line in named if not re.match(r"and \d+ jobs? downstream", line)}
 
 
 @pytest.mark.parametrize("name", EDITS)
@@ -247,7 +246,7 @@ def test_a_file_that_was_deleted_or_changed_by_hand_is_told(demo_copy: Checkout,
 
 def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
     path = checkout.folder / "mine.jsonl"
-    row = '{{"item_id": "m{0}", "question": "{0}?", "choices": ["a", "b"], "answer_idx": 0, "grade": {1}}}\n'
+    row = '{{"item_id": "m{0}", "question": "{0}?", "choices": ["a", "b"], "answer": 0, "grade": {1}}}\n'
     path.write_text("".join(row.format(number, number % 3) for number in range(120)))
 
     def study(raw: dict) -> None:  # type: ignore[type-arg]

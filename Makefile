@@ -1,5 +1,6 @@
 # make demo   the embedded default: installs, runs, prints the population table
 # make plan   what a study would cost: make plan CONFIG=config/paper.yaml
+# make why    what would run again, and what made it stale: make why TARGETS=results/tables/sgr.csv
 # make test   every test
 SHELL := /bin/bash
 VENV := .venv
@@ -12,7 +13,7 @@ UV_VERSION := 0.13.8
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo demo-all plan install dev test test-fast lint format lock docs demo-model bench-gpu clean
+.PHONY: demo demo-all plan why install dev test test-fast lint format lock docs demo-model bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@echo "Running the embedded default: some 50 jobs, a few minutes; nothing to do the second time"
@@ -26,6 +27,9 @@ demo-all: install  ## the demo's world with every method, measure and experiment
 	@echo "Running every method and experiment on the demo's world: some 80 jobs, a quarter of an hour"
 	@$(BIN)/snakemake --profile profiles/local --configfile config/demo-all.yaml
 	@$(BIN)/python -m uphill show
+
+why: install  ## which jobs would run, and what made each stale
+	@$(BIN)/python -m uphill why --configfile $(CONFIG) $(TARGETS)
 
 install: $(VENV)/installed  ## the locked environment, in .venv
 

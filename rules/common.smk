@@ -6,7 +6,7 @@ import sys
 
 try:
     from uphill import config as uphill_config
-    from uphill import fetching, hardware, preflight, workflow as paths
+    from uphill import fetching, hardware, preflight, why, workflow as paths
     from uphill.errors import UphillError
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")
@@ -28,6 +28,10 @@ try:
 except UphillError as error:
     # One clear line instead of a traceback through Snakemake.
     sys.exit(f"error: {error}")
+
+
+onstart:
+    why.record(PLAN)
 
 
 def one_of(names):

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis")
+BYTECODE = str(Path(tempfile.gettempdir()) / f"uphill-bytecode-{os.getuid()}")
+"""Compiling the libraries is half the time of a dry run: all processes of all tests share what one of them compiled."""
 JOB = re.compile(r"^ *Job \d+: (.*)$", re.MULTILINE)
 
 
@@ -44,10 +47,19 @@ class Checkout:
 
     def snakemake(self, *arguments: str, profile: str = "profiles/local") -> Run:
         """Run the workflow as a user does, with this folder's library."""
-        command = [sys.executable, "-m", "snakemake", "--profile", profile, *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(self.folder / "src")}
+        return self.python("-m", "snakemake", "--profile", profile, *arguments)
+
+    def python(self, *arguments: str) -> Run:
+        """Run Python in this folder, with its library."""
+        environment = {**os.environ, "PYTHONPATH": str(self.folder / "src"), "PYTHONPYCACHEPREFIX": BYTECODE}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         return Run(done.returncode, done.stdout)
 

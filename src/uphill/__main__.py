@@ -15,6 +15,8 @@ from uphill.errors import UphillError
 from uphill.level_names import hardest
 from uphill.planning import estimate, read_study, show_cost
 from uphill.schemas import UNSUPERVISED
+from uphill.why import explain, summary
+from uphill.why import show as show_why
 
 HARDWARE = "config/hardware.yaml"
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -63,6 +65,18 @@ def plan(
     """Print what a study would cost: jobs, model loads, tokens and GPU-hours."""
     found = hardware.read(HARDWARE)
     show_cost(estimate(read_study(config), found), found, Console(soft_wrap=True))
+
+
+@app.command()
+def why(
+    targets: Annotated[list[str] | None, typer.Argument(help="Files to be made; everything, unless given.")] = None,
+    configfile: Annotated[Path, typer.Option(help="The study's config.")] = Path("config/config.yaml"),
+    profile: Annotated[str, typer.Option(help="Snakemake's profile.")] = "profiles/local",
+    full: Annotated[bool, typer.Option("--full", help="Name every job, those downstream too.")] = False,
+) -> None:
+    """Say which jobs would run, and what made each stale: root causes first."""
+    pending = summary(targets or [], profile, str(configfile))
+    show_why(explain(read_study(configfile), pending), Console(soft_wrap=True), full)
 
 
 def _shots(row) -> str:  # type: ignore[no-untyped-def] # a named tuple of pandas

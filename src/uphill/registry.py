@@ -3,6 +3,7 @@
 Nothing lists the modules, so a new one touches no other file, and a job imports (and is tracked by) only its own.
 """
 
+import functools
 import importlib
 import importlib.util
 import pkgutil
@@ -14,10 +15,15 @@ from pydantic import BaseModel
 
 def names(room: str, needs: str) -> list[str]:
     """The modules of a room that define `needs`, such as `names("uphill.methods", "predict")`."""
+    return list(_names(room, needs))
+
+
+@functools.cache
+def _names(room: str, needs: str) -> tuple[str, ...]:
     package = importlib.import_module(room)
     modules = [module.name for module in pkgutil.iter_modules(package.__path__)]
     # Reading the source keeps this free of imports: some methods import torch and peft.
-    return sorted(name for name in modules if _defines(package, name, needs))
+    return tuple(sorted(name for name in modules if _defines(package, name, needs)))
 
 
 def _defines(package: ModuleType, name: str, what: str) -> bool:

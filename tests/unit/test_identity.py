@@ -9,7 +9,7 @@ import yaml
 
 from uphill import identity
 from uphill.config import check
-from uphill.identity import code_digest, digest, folder_digest, imported_modules
+from uphill.identity import code_contents, digest, folder_digest, imported_modules
 from uphill.workflow import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -200,15 +200,15 @@ def test_code_digest_is_of_content_not_of_dates(monkeypatch: pytest.MonkeyPatch,
         target = package / source.relative_to(identity.SOURCE)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
-    before = code_digest("workflow/scripts/items.py")
+    before = code_contents("workflow/scripts/items.py")
     monkeypatch.setattr(identity, "SOURCE", package)
-    code_digest.cache_clear()
-    assert code_digest("workflow/scripts/items.py") == before  # other dates, other folder, same content
+    code_contents.cache_clear()
+    assert code_contents("workflow/scripts/items.py") == before  # other dates, other folder, same content
     edited = package / "schemas.py"
     edited.write_text(edited.read_text() + "\n# edited\n")
-    code_digest.cache_clear()
-    assert code_digest("workflow/scripts/items.py") != before
-    code_digest.cache_clear()
+    code_contents.cache_clear()
+    assert code_contents("workflow/scripts/items.py") != before
+    code_contents.cache_clear()
 
 
 def test_model_folder_is_known_by_content(tmp_path: Path) -> None:
@@ -221,6 +221,26 @@ def test_model_folder_is_known_by_content(tmp_path: Path) -> None:
     folder_digest.cache_clear()
     (tmp_path / "config.json").write_text("{ }")
     assert folder_digest(str(tmp_path)) != before
+
+
+def test_a_large_file_is_known_by_samples_of_all_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(identity, "READ_WHOLE", 1000)
+    monkeypatch.setattr(identity, "SAMPLE", 10)
+    weights = bytearray(64 * 100)
+    (tmp_path / "model.safetensors").write_bytes(weights)
+
+    def now() -> str:
+        folder_digest.cache_clear()
+        return folder_digest(str(tmp_path))
+
+    before = now()
+    for place in (0, len(weights) // 2 + 50, len(weights) - 1):  # another model of the same shape differs all over
+        other = weights.copy()
+        other[place - 110 if place else 0 : place + 1] = b"\1" * (min(place, 110) + 1)
+        (tmp_path / "model.safetensors").write_bytes(other)
+        assert now() != before, place
+    (tmp_path / "model.safetensors").write_bytes(weights)
+    assert now() == before
 
 
 def test_a_source_file_is_known_by_content(tmp_path: Path) -> None:

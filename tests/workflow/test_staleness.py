@@ -1,21 +1,41 @@
-"""Exactly the right things rerun, and a half-finished rerun is never read as a result."""
+"""Exactly the right things rerun, and a half-finished rerun is never read as a result.
 
-from collections.abc import Callable
+Each edit is made in a copy of the finished demo, alone, and says what it makes stale by itself; what follows from that
+is read off `demo_graph`, and has to be what a dry run would run: no job less, no job more.
+"""
+
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+import yaml
+from conftest import ROOT, Checkout
+from demo_graph import (
+    MEASURES,
+    SPLITS,
+    TABLES,
+    WIDE,
+    Graph,
+    correlations,
+    graph,
+    hardness,
+    measure,
+    questions,
+    responses,
+    shares,
+    splits,
+    stale,
+)
 
-REPORT = {"Report"}
-TABLES = {"Table population", "Table sgr", "Table accuracy_by_hardness"}
-FIGURES = {
-    *("Figure population", "Figure population_all", "Figure train_levels", "Figure sgr"),
-    "Figure accuracy_by_hardness",
-}
-PROBES = {"probe with demo on dial", "probe with demo on road"}
-REDUCED = TABLES | FIGURES | REPORT
+Edit = Callable[[Path], None]
+CONFIG = "config/config.yaml"
+MODEL = "resources/demo-model"
+ICL = "icl icl_cot zero_shot_cot"
+METHODS = f"{ICL} zero_shot probe lora"
 
 
-def append(path: str, text: str = "\n# edited\n") -> Callable[[Path], None]:
+def append(path: str, text: str = "\n# edited\n") -> Edit:
     """Edit one file without changing what it does."""
 
     def edit(folder: Path) -> None:
@@ -24,18 +44,23 @@ def append(path: str, text: str = "\n# edited\n") -> Callable[[Path], None]:
     return edit
 
 
-def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
-    """Change one thing in one file."""
+def replace(path: str, old: str, new: str) -> Edit:
+    """Change one thing, the first such, in one file."""
 
     def edit(folder: Path) -> None:
         content = (folder / path).read_text()
         assert old in content
-        (folder / path).write_text(content.replace(old, new))
+        (folder / path).write_text(content.replace(old, new, 1))
 
     return edit
 
 
-def touch(*paths: str) -> Callable[[Path], None]:
+def config(old: str, new: str) -> Edit:
+    """Change one thing in the config."""
+    return replace(CONFIG, old, new)
+
+
+def touch(*paths: str) -> Edit:
     """Give files a new date and no new content."""
 
     def edit(folder: Path) -> None:
@@ -45,57 +70,209 @@ def touch(*paths: str) -> Callable[[Path], None]:
     return edit
 
 
-EDITS = [
-    ("nothing", touch(), set()),
-    ("touch scripts, modules, results", touch("workflow/scripts/items.py", "src/uphill/schemas.py",
-        "results/items/dial.parquet", "resources/demo-model/model.safetensors"), set()),
-    ("a document", append("README.md"), set()),
-    ("hardware", replace("config/hardware.yaml", "mem_mb: 1800", "mem_mb: 1900"), set()),
-    ("a profile", append("profiles/slurm/config.yaml"), set()),
-    ("the probe", append("src/uphill/methods/probe.py"), PROBES | {"Table all_to_all"} | REDUCED),
-    ("the LoRA recipe", append("src/uphill/engine/adapters.py"), {"lora with demo on dial"} | REDUCED),
-    ("a setting of LoRA", replace("config/config.yaml", "lr: 0.002", "lr: 0.003"),
-        {"lora with demo on dial"} | REDUCED),
-    ("a figure", append("src/uphill/figures/sgr.py"), {"Figure sgr"} | REPORT),
-    ("the report's page", append("src/uphill/report/report.html.j2"), REPORT),
-    ("the statistics", append("src/uphill/stats/recovery.py"), None),
-    ("draws", replace("config/config.yaml", "draws: 10000,", "draws: 9000,"), {"Table all_to_all"} | REDUCED),
-]  # fmt: skip
+def switch_branches_and_back(folder: Path) -> None:
+    """Every tracked file of the library is written twice, and ends as it was."""
+    for path in [*folder.glob("src/uphill/**/*.py"), *folder.glob("workflow/scripts/*.py"), *folder.glob("rules/*")]:
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(b"# another branch\n")
+        path.unlink()
+        path.write_bytes(content)
 
 
-@pytest.mark.parametrize(("edit", "stale"), [case[1:] for case in EDITS], ids=[case[0] for case in EDITS])
-def test_an_edit_reruns_what_it_made_stale(demo_copy, edit: Callable[[Path], None], stale: set[str] | None) -> None:  # type: ignore[no-untyped-def]
+def sort_keys(folder: Path) -> None:
+    """The same config with the keys of every dataset, method and measure in another order."""
+    raw = yaml.safe_load((folder / CONFIG).read_text())
+    for group in ("datasets", "methods", "hardness"):
+        raw[group] = {name: dict(sorted(entry.items(), reverse=True)) for name, entry in raw[group].items()}
+    (folder / CONFIG).write_text(yaml.safe_dump(dict(reversed(raw.items())), sort_keys=False))
+
+
+def each(name: Callable[[str], str], names: Iterable[str] = MEASURES) -> set[str]:
+    """A job of every dataset."""
+    return {name(dataset) for dataset in names}
+
+
+def measured(*names: str) -> set[str]:
+    """Some measures of every dataset that has them."""
+    return {measure(dataset, name) for dataset, own in MEASURES.items() for name in own if name in names}
+
+
+EVERY_SPLIT = each(splits, SPLITS)
+EVERY_TABLE = {f"Table {table}" for table in TABLES}
+OF_MODEL = each(responses) | shares(f"{ICL} lora")
+OF_ROAD = (
+    shares("zero_shot icl probe", "population", "dial")
+    | shares("zero_shot icl probe", "population", "road")
+    | shares("zero_shot icl", "road_to_dial")
+)
+BY_STEPS = {splits(name) for name, read in SPLITS.items() if name.startswith("dial ") and read == ["human"]}
+ROW = "\n  - {dataset: road, variable: question_num_words, methods: [zero_shot]}\nall_to_all:"
+
+EDITS: dict[str, tuple[Edit, set[str]]] = {
+    # What is no change of what a job reads.
+    "nothing": (touch(), set()),
+    "dates": (touch("workflow/scripts/items.py", "src/uphill/schemas.py", "results/items/dial.parquet",
+        f"{MODEL}/model.safetensors"), set()),
+    "a branch and back": (switch_branches_and_back, set()),
+    "a document": (append("README.md"), set()),
+    "the model's card": (append(f"{MODEL}/README.md"), set()),
+    "hardware": (replace("config/hardware.yaml", "mem_mb: 1800", "mem_mb: 1900"), set()),
+    "a profile": (append("profiles/slurm/config.yaml"), set()),
+    "a resource of a rule": (replace("rules/responses.smk", "priority: 10", "priority: 11"), set()),
+    "a comment in the config": (config("seed: 0", "seed: 0  # of everything"), set()),
+    "order of the config's keys": (sort_keys, set()),
+    "code of the planner": (append("src/uphill/planning/cost.py"), set()),
+    "a dataset that is not used": (append("src/uphill/datasets/gsm8k.py"), set()),
+    "a measure that is not used": (append("src/uphill/hardness/irt.py"), set()),
+    # Modules, a room at a time.
+    "the world": (append("src/uphill/datasets/world.py"), each(questions)),
+    "a template": (append("src/uphill/prompts/templates.py"), each(responses) | shares(METHODS)),
+    "scoring": (append("src/uphill/engine/scoring.py"), OF_MODEL),
+    "decoding": (append("src/uphill/engine/decoding.py"), shares(f"{ICL} lora")),
+    "the probe's fit": (append("src/uphill/engine/probes.py"), measured("mdl_probe by demo") | shares("probe")),
+    "the LoRA recipe": (append("src/uphill/engine/adapters.py"), shares("lora")),
+    "surface": (append("src/uphill/hardness/surface.py"), measured("surface")),
+    "description length": (append("src/uphill/hardness/description_length.py"),
+        measured("mdl_zero_shot by demo", "mdl_probe by demo")),
+    "levels": (append("src/uphill/hardness/levels.py"), each(hardness) | EVERY_SPLIT),
+    "splits": (append("src/uphill/splits/draw.py"), EVERY_SPLIT),
+    "the probe": (append("src/uphill/methods/probe.py"), shares("probe")),
+    "in-context learning": (append("src/uphill/methods/icl.py"), shares(ICL)),
+    "no supervision": (append("src/uphill/methods/zero_shot.py"), shares("zero_shot")),
+    "cells": (append("src/uphill/methods/task.py"), shares(METHODS)),
+    "the statistics": (append("src/uphill/stats/recovery.py"), EVERY_TABLE | each(correlations) | {WIDE}),
+    "correlations": (append("src/uphill/tables/correlations.py"), each(correlations)),
+    "captions": (append("src/uphill/report/captions.py"), {"Report"}),
+    "the report's page": (append("src/uphill/report/report.html.j2"), {"Report"}),
+    # Scripts and rules.
+    "a script": (append("workflow/scripts/splits.py"), EVERY_SPLIT),
+    "a rule's parameter": (replace("rules/splits.smk", "params:\n", "params:\n        more=1,\n"), EVERY_SPLIT),
+    # Keys of the config.
+    "seed": (config("seed: 0", "seed: 1"), each(questions)),
+    "a pool": (config("hardness_pool: 600", "hardness_pool: 590"), {questions("dial")}),
+    "a prompt": (config('seed: 12}\n    prompt: "0040"', 'seed: 12}\n    prompt: "0306"'),
+        {responses("road")} | OF_ROAD),
+    "length of answers": (config("max_new_tokens: 64", "max_new_tokens: 32"), shares(ICL, dataset="road_written")),
+    "a cut": (config("hard_min: 6", "hard_min: 5"), {hardness("dial")} | BY_STEPS),
+    "a measure's setting": (config("boots: 5}", "boots: 4}"), measured("mdl_probe by demo")),
+    "n_train": (config("splits: {boots: 3, n_train: 160", "splits: {boots: 3, n_train: 170"),
+        EVERY_SPLIT - {splits(name) for name in SPLITS if name.endswith(("learning_curves", "road_to_dial"))}),
+    "a setting of LoRA": (config("lr: 0.002", "lr: 0.003"), shares("lora")),
+    "examples of a prompt": (config("icl: {kind: icl, k: 8}", "icl: {kind: icl, k: 6}"), shares("icl")),
+    "the model's dtype": (config("dtype: float32", "dtype: bfloat16"), OF_MODEL),
+    "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
+    "draws of correlations": (config("correlation_draws: 1000", "correlation_draws: 900"), each(correlations)),
+    "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), shares("probe", "learning_curves")),
+    "noise": (config("noise: [0, 0.1, 0.2, 0.3, 0.5]", "noise: [0, 0.1]"), shares("probe zero_shot", "noisy_labels")),
+    "a rung": (config("min: 3, max: 3", "min: 3, max: 4"), {splits("road by road_to_dial")}),
+    "another row": (config("\nall_to_all:", ROW), {"Splits of road by question_num_words"}
+        | shares("zero_shot", "population", "road")),
+    # Inputs.
+    "the model": (append(f"{MODEL}/config.json", "\n"), OF_MODEL),
+}  # fmt: skip
+
+CAUSES = {
+    "a profile": [],
+    "the probe": ["code uphill.methods.probe: edited"],
+    "a setting of LoRA": ["methods.lora.lr: 0.002 -> 0.003"],
+    "a prompt": ["datasets.road.prompt: 0040 -> 0306"],
+    "draws": ["statistics.draws: 10000 -> 9000"],
+    "another row": [
+        "population/question_num_words: asked for now",
+        "results/splits/road/question_num_words.parquet: not made yet",
+        "results/splits/road/question_num_words.parquet: read now",
+    ],
+    "the model": ["models.demo: other content"],
+}
+"""Root causes that `make why` names, in any order."""
+
+
+@pytest.fixture(scope="session")
+def demo_graph(demo: Checkout) -> Graph:
+    """What reads what in the finished demo; `demo` runs in the project itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return graph(demo.folder)
+
+
+def why(checkout: Checkout) -> tuple[list[str], set[str]]:
+    """The causes that `make why` names, and all the jobs."""
+    run = checkout.python("-m", "uphill", "why", "--full")
+    assert run.status == 0, run.output[-3000:]
+    lines = [line for line in run.output.splitlines()[1:] if line]
+    causes = [line for line in lines if not line.startswith(" ")]
+    named = [line.strip() for line in lines if line.startswith(" ")]
+    return causes, {line for line in named if not re.match(r"and \d+ jobs? downstream", line)}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_reruns_what_it_made_stale(demo_copy: Checkout, demo_graph: Graph, name: str) -> None:
+    edit, roots = EDITS[name]
     edit(demo_copy.folder)
     run = demo_copy.snakemake("--dry-run")
     assert run.status == 0, run.output[-3000:]
-    if stale is None:  # whatever reads statistics, and no model
-        assert set(run.jobs) > TABLES
-        assert not [job for job in run.jobs if " with demo " in job or "Zero-shot pass" in job]
-    else:
-        assert set(run.jobs) == stale
+    assert set(run.jobs) == stale(demo_graph, roots)
+    if name in CAUSES:
+        causes, jobs = why(demo_copy)
+        assert jobs == set(run.jobs)
+        assert sorted(causes) == sorted(CAUSES[name])
 
 
-def test_a_prompt_reruns_its_dataset_only(demo_copy) -> None:  # type: ignore[no-untyped-def]
-    changed = replace("config/config.yaml", 'domain: road, n_items: 2000, seed: 12}\n    prompt: "0040"',
-                      'domain: road, n_items: 2000, seed: 12}\n    prompt: "0306"')  # fmt: skip
-    changed(demo_copy.folder)
-    jobs = set(demo_copy.snakemake("--dry-run").jobs)
-    assert {"Zero-shot pass of demo over road", "icl with demo on road"} <= jobs
-    assert "icl with demo on dial" in jobs  # it is also shown road's examples
-    kept = {"Zero-shot pass of demo over dial", "Questions of road", "lora with demo on dial"}
-    assert not jobs & kept
+def test_the_graph_names_every_job(checkout: Checkout, demo_graph: Graph) -> None:
+    assert stale(demo_graph, demo_graph) == set(checkout.snakemake("--dry-run").jobs)
 
 
-def test_tables_refuse_predictions_of_another_config(demo_copy) -> None:  # type: ignore[no-untyped-def]
+def test_a_figure_reruns_itself_and_the_report(demo_copy: Checkout, demo_graph: Graph) -> None:
+    figures = {node for node in demo_graph if node.startswith("Figure ")}
+    append("src/uphill/figures/sgr.py")(demo_copy.folder)
+    assert set(demo_copy.snakemake("--dry-run").jobs) == {"Figure sgr", "Report"}
+    append("src/uphill/figures/style.py")(demo_copy.folder)
+    assert set(demo_copy.snakemake("--dry-run").jobs) == figures | {"Report"}
+
+
+def test_a_file_that_was_deleted_or_changed_by_hand_is_told(demo_copy: Checkout, demo_graph: Graph) -> None:
+    (demo_copy.folder / "results/tables/sgr.csv").unlink()
+    causes, jobs = why(demo_copy)
+    assert causes == ["results/tables/sgr.csv: made before, but no longer there"]
+    assert jobs == stale(demo_graph, {"Table sgr"}) == set(demo_copy.snakemake("--dry-run").jobs)
+    table = demo_copy.folder / "results/tables/learning_curves.csv"
+    table.unlink()  # the demo's own file is another
+    table.write_text("mine")
+    causes, jobs = why(demo_copy)
+    assert "results/tables/learning_curves.csv: changed by hand" in causes
+    assert jobs == set(demo_copy.snakemake("--dry-run").jobs)
+
+
+def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
+    path = checkout.folder / "mine.jsonl"
+    row = '{{"item_id": "m{0}", "question": "{0}?", "choices": ["a", "b"], "answer": 0, "grade": {1}}}\n'
+    path.write_text("".join(row.format(number, number % 3) for number in range(120)))
+
+    def study(raw: dict) -> None:  # type: ignore[type-arg]
+        raw["datasets"]["mine"] = {"source": {"kind": "file", "path": "mine.jsonl"}, "prompt": "0040",
+                                   "human": ["grade"], "hardness_pool": 20}  # fmt: skip
+        raw["population"].append({"dataset": "mine", "variable": "grade", "methods": ["zero_shot"]})
+        raw["splits"] |= {"n_train": 10, "min_test": 5}
+
+    named = ("results/items/mine.parquet", "results/items/dial.parquet", "--configfile", checkout.configure(study))
+    run = checkout.snakemake(*named)
+    assert run.status == 0, run.output[-3000:]
+    path.touch()
+    assert checkout.snakemake("--dry-run", *named).jobs == []
+    path.write_text(path.read_text().replace('"0?"', '"zero?"'))
+    assert checkout.snakemake("--dry-run", *named).jobs == ["Questions of mine"]
+
+
+def test_tables_refuse_predictions_of_another_config(demo_copy: Checkout) -> None:
     """As after a rerun that stopped half-way: old predictions, new config, and somebody who asks for the table only."""
     replace("config/config.yaml", "lr: 0.002", "lr: 0.003")(demo_copy.folder)
-    stale = "results/predictions/lora/demo/dial.parquet"
+    predictions = "results/predictions/lora/demo/dial.parquet"
     arguments = ("results/tables/population.csv", "--allowed-rules", "table")
     before = (demo_copy.folder / "results/tables/population.csv").read_bytes()
     run = demo_copy.snakemake(*arguments)
     assert run.status != 0
-    assert run.errors == [
-        f"error: {stale}: 'num_steps' made by another config or by older code; run the workflow again to remake it"
-    ]
+    wrong = "made by another config or by older code; run the workflow again to remake it"
+    assert run.errors == [f"error: {predictions}: 'population/num_steps' {wrong}"]
     assert before  # what Snakemake removes before a run can be made again; a wrong table can not be unread
     assert not (demo_copy.folder / "results/tables/population.csv").exists()

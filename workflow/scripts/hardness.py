@@ -1,6 +1,6 @@
 """All measures of one dataset in one table, each value with its level."""
 
-from uphill.hardness.job import levelled
+from uphill.hardness.levels import levelled
 from uphill.job import start
 from uphill.schemas import HARDNESS, ITEMS, read, write
 

@@ -1,9 +1,12 @@
 """One hardness measure of one dataset, from one model's zero-shot responses."""
 
+from uphill import cache
 from uphill.hardness.data import Responded
 from uphill.hardness.job import data_of, run_measure
 from uphill.job import start
 from uphill.responses import ResponseTable
 
 with start(snakemake) as job:
-    run_measure(job, Responded(**vars(data_of(job)), responses=ResponseTable.read(job.input.responses)))
+    if not cache.fetch(job):
+        run_measure(job, Responded(**vars(data_of(job)), responses=ResponseTable.read(job.input.responses)))
+        cache.store(job)

@@ -1,6 +1,6 @@
 """Training and test items of one dataset, cut by one variable or into bands."""
 
-from uphill.hardness.job import levelled
+from uphill.hardness.levels import levelled
 from uphill.job import start
 from uphill.schemas import ITEMS, SPLITS, read, write
 from uphill.splits import SplitSettings, draw_splits, experiment_levels

@@ -1,14 +1,14 @@
 """Levels of difficulty: values cut at published cut-offs, at quantiles, or into bins of equal size."""
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from uphill.level_names import bin_name
-from uphill.schemas import EXPERIMENT_POOL, LEVELS
+from uphill.schemas import EXPERIMENT_POOL, HARDNESS, LEVELS, MEASURE, read
 
 
 class Cuts(BaseModel):
@@ -90,3 +90,18 @@ def _bins(values: pd.Series, pool: pd.Series, bins: int) -> pd.Series:
     number = pd.Series(np.minimum(np.searchsorted(largest, values), bins - 1), index=values.index)
     number[order] = of_pool
     return number.map(lambda place: bin_name(place + 1))
+
+
+def levelled(measures: Sequence[str], items: pd.DataFrame, cuts: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Hardness rows of some files of measures: the mean over models of each value, with its level.
+
+    Args:
+        measures: files; of none, there is no row.
+        items: the item table.
+        cuts: the config's cuts, by variable.
+    """
+    if not measures:
+        return pd.DataFrame(columns=HARDNESS.schema.names)
+    values = mean_over_models([read(path, MEASURE) for path in measures])
+    named = {variable: Cuts(**cut) for variable, cut in cuts.items()}
+    return add_levels(values, items.set_index("item_id"), named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import false_discovery_control
+import scipy  # loads scipy.stats when it is first used: the workflow imports this module before it builds its DAG
 
 from uphill.stats.bootstrap import FloatArray
 
@@ -30,5 +30,5 @@ def adjusted(p_values: npt.ArrayLike) -> FloatArray:
         raise ValueError(f"expected p-values in [0, 1] or NaN, got {outside[0]}")
     result = np.full(values.shape, np.nan)
     if known.any():
-        result[known] = false_discovery_control(values[known], method="bh")
+        result[known] = scipy.stats.false_discovery_control(values[known], method="bh")
     return result

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from uphill.experiments import QUANTIZATION, Row
-from uphill.identity import code_digest, file_digest, folder_digest, spec
+from uphill.identity import code_contents, digest, file_digest, folder_digest, spec
 from uphill.schemas import UNSUPERVISED
 from uphill.splits import SplitSettings
 from uphill.workflow.drawings import HARDNESS
@@ -292,6 +292,13 @@ def plain(settings: BaseModel) -> dict[str, Any]:
     return settings.model_dump(mode="json")
 
 
+code_of: dict[str, dict[str, str]] = {}
+"""The modules behind each digest of code that a plan has named so far."""
+
+
 @functools.cache
 def _code(script: str, *also: str, data: tuple[str, ...] = ()) -> str:
-    return code_digest(f"{SCRIPTS}/{script}.py", also, data)
+    contents = code_contents(f"{SCRIPTS}/{script}.py", also, data)
+    found = digest(contents)
+    code_of[found] = contents
+    return found

@@ -1,0 +1,31 @@
+"""Which modules a digest of code stands for, written down when a run starts, so that an edit can be named later."""
+
+import json
+from pathlib import Path
+
+from uphill.schemas import written_whole
+from uphill.why.jobs import planned
+from uphill.workflow import Plan
+from uphill.workflow.plan import code_of
+
+FOLDER = ".snakemake/uphill/code"
+"""Beside Snakemake's own records of what it ran, and thrown away with them."""
+
+
+def record(plan: Plan) -> None:
+    """Write down the modules of every digest of code in a plan that were not yet."""
+    planned(plan)  # whichever of them Snakemake has not asked for
+    for digest, contents in code_of.items():
+        path = Path(FOLDER) / f"{digest}.json"
+        if not path.is_file():
+            with written_whole(path) as temporary:
+                temporary.write_text(json.dumps(contents, indent=1) + "\n")
+
+
+def recorded(digest: str) -> dict[str, str] | None:
+    """Digest of each module's content behind a digest of code; None if no run wrote it down."""
+    try:
+        found: dict[str, str] = json.loads((Path(FOLDER) / f"{digest}.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found

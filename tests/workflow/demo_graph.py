@@ -1,0 +1,141 @@
+"""Which job of the default study reads from which, written down by hand: an oracle for what an edit makes stale.
+
+A node is a job by its message; of predictions it is a share of a job, `probe with demo on dial | noisy_labels`, since a
+table reads shares. Nothing here asks the library what depends on what: only the names of figures, and the table that
+each shows, are taken from the plan.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from uphill.planning import read_study
+
+Graph = dict[str, set[str]]
+
+MEASURES = {
+    "dial": ["human", "surface", "mdl_zero_shot by demo", "mdl_probe by demo"],
+    "road": ["human", "surface", "mdl_zero_shot by demo", "mdl_probe by demo"],
+    "road_written": ["human", "surface", "mdl_zero_shot by demo"],
+}
+SPLITS = {
+    "dial by all": [],
+    "dial by num_steps": ["human"],
+    "dial by num_steps.learning_curves": ["human"],
+    "dial by num_steps.noisy_labels": ["human"],
+    "dial by question_num_words": ["surface"],
+    "dial by road_to_dial": ["human"],
+    "road by num_steps": ["human"],
+    "road by road_to_dial": ["human"],
+    "road_written by num_steps": ["human"],
+}
+READS_RESPONSES = ("zero_shot", "probe")
+SHARES = [  # share, tested dataset, methods, splits
+    ("population", "dial", "zero_shot icl probe", ["dial by num_steps", "road by num_steps"]),
+    ("population", "dial", "lora", ["dial by num_steps"]),
+    ("population by question_num_words", "dial", "zero_shot probe", ["dial by question_num_words"]),
+    ("population", "road", "zero_shot icl probe", ["road by num_steps"]),
+    ("population", "road_written", "zero_shot_cot icl_cot", ["road_written by num_steps"]),
+    ("all_to_all", "dial", "zero_shot icl probe", ["dial by all"]),
+    ("learning_curves", "dial", "zero_shot icl probe", ["dial by num_steps.learning_curves"]),
+    ("noisy_labels", "dial", "zero_shot probe", ["dial by num_steps.noisy_labels"]),
+    ("road_to_dial", "dial", "zero_shot icl", ["dial by road_to_dial", "road by road_to_dial"]),
+]
+TABLES = {
+    "population": "population",
+    "sgr": "population",
+    "accuracy_by_hardness": "population",
+    "all_to_all": "all_to_all",
+    "all_to_all_by_hardness": "all_to_all",
+    "learning_curves": "learning_curves",
+    "noisy_labels": "noisy_labels",
+    "road_to_dial": "road_to_dial",
+}
+NOT_WIDE = ("accuracy_by_hardness", "all_to_all_by_hardness")
+WIDE = "Tables as a paper prints them"
+
+
+def questions(dataset: str) -> str:
+    return f"Questions of {dataset}"
+
+
+def responses(dataset: str) -> str:
+    return f"Zero-shot pass of demo over {dataset}"
+
+
+def measure(dataset: str, name: str) -> str:
+    return f"Hardness of {dataset}: {name}"
+
+
+def hardness(dataset: str) -> str:
+    return f"Hardness of {dataset}, with levels"
+
+
+def correlations(dataset: str) -> str:
+    return f"Rank correlations between the hardness variables of {dataset}"
+
+
+def splits(which: str) -> str:
+    return f"Splits of {which}"
+
+
+def shares(methods: str, share: str = "", dataset: str = "") -> set[str]:
+    """Shares of some methods: all, or those of an experiment or dataset."""
+    return {
+        f"{method} with demo on {tested} | {name}"
+        for name, tested, run, _ in SHARES
+        for method in run.split()
+        if method in methods.split() and (not share or name == share) and dataset in ("", tested)
+    }
+
+
+def _up_to_tables() -> Graph:
+    graph: Graph = {}
+    for dataset, names in MEASURES.items():
+        graph[questions(dataset)] = set()
+        graph[responses(dataset)] = {questions(dataset)}
+        for name in names:
+            by_model = {responses(dataset)} if name.startswith("mdl") else set()
+            graph[measure(dataset, name)] = {questions(dataset), *by_model}
+        graph[hardness(dataset)] = {questions(dataset), *(measure(dataset, name) for name in names)}
+        graph[correlations(dataset)] = {questions(dataset), hardness(dataset)}
+    for which, names in SPLITS.items():
+        dataset = which.split()[0]
+        graph[splits(which)] = {questions(dataset), *(measure(dataset, name) for name in names)}
+    for share, dataset, methods, drawn in SHARES:
+        for method in methods.split():
+            read = {questions(name.split()[0]) for name in drawn} | set(map(splits, drawn))
+            if method in READS_RESPONSES:
+                read |= {responses(name.split()[0]) for name in drawn}
+            graph[f"{method} with demo on {dataset} | {share}"] = read
+    return graph
+
+
+def graph(folder: Path) -> Graph:
+    """What each job of the default study in a folder reads from; read before any edit, with the folder as cwd."""
+    found = _up_to_tables()
+    for table, experiment in TABLES.items():
+        rows = [row for row in SHARES if row[0].split()[0] == experiment]
+        found[f"Table {table}"] = {
+            *(node for name, dataset, methods, _ in rows for node in shares(methods, name, dataset)),
+            *(splits(drawn[0]) for _, _, _, drawn in rows),  # of the tested dataset
+            *([hardness("dial")] if table == "all_to_all_by_hardness" else []),
+        }
+    found[WIDE] = {f"Table {table}" for table in TABLES if table not in NOT_WIDE}
+    plan = read_study(folder / "config/config.yaml")
+    shown = {plan.table_spec(table)["id"]: f"Table {table}" for table in TABLES}
+    shown |= {plan.correlations_spec(dataset)["id"]: correlations(dataset) for dataset in MEASURES}
+    figures = {
+        f"Figure {name}": {shown[identity] for identity in plan.figure_spec(name)["upstream"].values()}
+        for name in plan.figure_names()
+    }
+    tables = {node for node in found if node.startswith(("Table ", "Rank "))}
+    return {**found, **figures, "Report": {*tables, *figures, *map(questions, MEASURES), *map(hardness, MEASURES)}}
+
+
+def stale(graph: Graph, roots: Iterable[str]) -> set[str]:
+    """Messages of jobs that run when some nodes are made again."""
+    found = set(roots)
+    assert found <= set(graph), f"no such jobs: {found - set(graph)}"
+    while more := {node for node, read in graph.items() if read & found} - found:
+        found |= more
+    return {node.split(" | ")[0] for node in found}

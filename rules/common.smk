@@ -6,8 +6,9 @@ import sys
 
 try:
     from uphill import config as uphill_config
-    from uphill import hardware, preflight, workflow as paths
+    from uphill import hardware, launch, preflight, workflow as paths
     from uphill.errors import UphillError
+    from uphill.stopping import GO_ON
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")
 
@@ -23,6 +24,7 @@ try:
     PLAN.check()
     # Not again in each job's own process.
     if workflow.is_main_process:
+        launch.prepare(PLAN)
         preflight.check(PLAN)
     EVERYTHING = PLAN.everything()
 except UphillError as error:
@@ -30,16 +32,24 @@ except UphillError as error:
     sys.exit(f"error: {error}")
 
 
+def begin():
+    """Not for a dry run: what a run needs and says before its first job."""
+    try:
+        launch.begin(PLAN, jobs_are_here=workflow.local_exec)
+    except UphillError as error:
+        sys.exit(f"error: {error}")
+
+
 def one_of(names):
     """A pattern for one of some names; for none, one that nothing matches."""
-    return "|".join(map(re.escape, names)) or "(?!)"
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
 wildcard_constraints:
     dataset=one_of(STUDY.datasets),
     model=one_of(STUDY.models),
     measure=one_of(STUDY.hardness),
-    draw=r"[^/]+",
+    draw=one_of({draw for _, draw in PLAN.drawn()}),
 
 
 def on_cpu(resource):

@@ -7,10 +7,10 @@ from uphill.job import start
 from uphill.schemas import ITEMS, RESPONSES, read, write_arrow
 
 with start(snakemake) as job, job.parts(RESPONSES) as parts:
-    settings = job.settings
-    prompts = ask(read(job.input.questions, ITEMS).set_index("item_id"), **settings["asked"])
-    loaded = load(settings["model"], job.resources.pack_tokens, job.resources.gpu)
-    for path, table in zip(
-        job.output, respond(loaded, prompts, settings["layers"], settings["shards"], parts), strict=True
-    ):
-        write_arrow(table, path, RESPONSES, job.made_by)
+    if not job.is_done:
+        settings = job.settings
+        prompts = ask(read(job.input.questions, ITEMS).set_index("item_id"), **settings["asked"])
+        loaded = load(settings["model"], job.resources.pack_tokens, job.resources.gpu)
+        shards = respond(loaded, prompts, settings["layers"], settings["shards"], parts)
+        for path, table in zip(job.output, shards, strict=True):
+            write_arrow(table, path, RESPONSES, job.made_by)

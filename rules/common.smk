@@ -16,6 +16,7 @@ RESULTS = paths.RESULTS
 CONDA = "../envs/conda.yaml"
 
 try:
+    uphill_config.plain_yaml(workflow.configfiles)
     STUDY = uphill_config.check(
         config, where=", ".join(map(os.path.relpath, workflow.configfiles))
     )

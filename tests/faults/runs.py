@@ -1,6 +1,7 @@
 """Runs of a small study that are watched, and ended, while they are at work."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,23 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psutil
-from conftest import Checkout, shrink
+from conftest import ROOT, Checkout
 
-TABLES = ["results/tables/population.csv", "results/tables/sgr.csv"]
 PATIENCE_S = 600
 """For a loaded machine; nothing waits this long on a quiet one."""
-
-
-def study(raw: dict[str, Any]) -> None:
-    """Nine jobs: a pass in four shards, methods with and without a model, few-shot in twelve cells."""
-    shrink(raw)
-    raw["responses"] = {"shards": 4}
-    raw["methods"]["icl"] = {"kind": "icl", "k": 4}
-    raw["splits"]["boots"] = 4
-    raw["population"][0]["methods"].append("icl")
 
 
 def results(checkout: Checkout) -> dict[str, bytes]:
@@ -36,6 +27,28 @@ def results(checkout: Checkout) -> dict[str, bytes]:
         if not any(part.startswith(".") for part in Path(name).parts):
             found[name] = (checkout.folder / name).read_bytes()
     return found
+
+
+def documented(fault: str, said: str, action: str, outcome: str) -> None:
+    """Hold a row of docs/faults.md to what a test saw; with UPHILL_UPDATE_DOCS set, write it.
+
+    Args:
+        fault: what happened.
+        said: the line that names it, as printed; numbers of processes and digests are left out.
+        action: what the user does.
+        outcome: what was found afterwards.
+    """
+    said = re.sub(r"process \d+ on \S+:", "process N on HOST:", re.sub(r"-[0-9a-f]{16}/", "-ID/", said))
+    cells = [fault, f"`{said}`" if said else "nothing", action, outcome]
+    row = "| " + " | ".join(cells) + " |"
+    page = ROOT / "docs/faults.md"
+    lines = page.read_text().splitlines()
+    if os.environ.get("UPHILL_UPDATE_DOCS"):
+        others = [line for line in lines if not line.startswith(f"| {fault} |")]
+        before = next((number for number, line in enumerate(lines) if line.startswith(f"| {fault} |")), len(lines))
+        page.write_text("\n".join([*others[:before], row, *others[before:]]) + "\n")
+    else:
+        assert row in lines, f"docs/faults.md says otherwise, or nothing; seen: {row}"
 
 
 @dataclass

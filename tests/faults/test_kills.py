@@ -10,21 +10,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pyarrow.parquet as pq
-import pytest
-from conftest import IGNORED, ROOT, Checkout
-from runs import TABLES, Watched, is_script, results, run, study
+from conftest import IGNORED, ROOT, TABLES, Checkout, study
+from runs import Watched, documented, results
 
+LEFT = "note: a run that was killed left its lock, which is removed; what it finished is kept"
 LINES, KILLS_A_LINE = 2, 20
 """Two folders side by side, one a core."""
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Results of a run that nothing happened to."""
-    checkout = fresh(tmp_path_factory.mktemp("undisturbed") / "checkout")
-    watched = run(checkout, *TABLES, "--configfile", checkout.configure(study))
-    assert watched.process.returncode == 0, watched.output[-3000:]
-    return results(checkout)
 
 
 def fresh(folder: Path) -> Checkout:
@@ -105,12 +96,19 @@ class Line:
             pq.read_table(part)
 
 
-def test_forty_kills_lose_no_finished_cell(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
-    lines = [Line(fresh(tmp_path / str(seed)), undisturbed, seed) for seed in range(LINES)]
+def test_forty_kills_lose_no_finished_cell(undisturbed: Checkout, tmp_path: Path) -> None:
+    expected = results(undisturbed)
+    lines = [Line(fresh(tmp_path / str(seed)), expected, seed) for seed in range(LINES)]
     with ThreadPoolExecutor(LINES) as pool:
         list(pool.map(lambda line: line.run_until_killed(KILLS_A_LINE), lines))
     assert sum(line.kills for line in lines) == LINES * KILLS_A_LINE
     assert all(line.whole for line in lines)
+    documented(
+        "SIGKILL of the run, or of a job",
+        LEFT,
+        "run the same command again",
+        f"{LINES * KILLS_A_LINE} kills: the same bytes as without; no finished cell made twice",
+    )
 
 
 def test_a_pass_that_was_written_but_not_yet_known_of_is_not_made_again(checkout: Checkout) -> None:
@@ -128,23 +126,28 @@ def test_a_pass_that_was_written_but_not_yet_known_of_is_not_made_again(checkout
 
 
 def test_jobs_that_outlive_their_run_are_named_and_not_joined(checkout: Checkout) -> None:
-    arguments = [*TABLES, "--configfile", checkout.configure(study)]
+    target = "results/predictions/icl/demo/dial.parquet"
+    arguments = [target, "--configfile", checkout.configure(study)]
     parts = checkout.folder / "results/.parts"
     with Watched(checkout, arguments) as watched:
-        assert watched.wait_for(lambda: any(parts.glob("*/[!.]*.parquet"))), watched.output[-3000:]
-        left = [process for process in watched.scripts() if is_script(process)]
-        for process in left:
-            process.suspend()  # so that they are still there whatever this machine's load
+        assert watched.wait_for(lambda: any(parts.glob("predictions-*/[!.]*.parquet"))), watched.output[-3000:]
+        [job] = watched.scripts()
+        job.suspend()  # so that it is still there whatever this machine's load
         watched.end(signal.SIGKILL)
-    assert left
     second = checkout.snakemake(*arguments)
     assert second.status != 0
-    assert "note: also at work in this folder is process " in second.output
-    assert "a job that makes results/" in second.output
-    assert "wait for it or end it, rather than unlock" in second.output
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=60)
+    assert "Error: Directory cannot be locked." in second.output
+    [note] = [line for line in second.output.splitlines() if line.startswith("note: also at work")]
+    assert f"process {job.pid} on " in note
+    assert f"a job that makes {target}; " in note
+    job.kill()
+    psutil.wait_procs([job], timeout=60)
     third = checkout.snakemake(*arguments)
     assert third.status == 0, third.output[-3000:]
-    assert "note: a run that was killed left its lock, which is removed; what it finished is kept" in third.output
+    assert LEFT in third.output
+    documented(
+        "SIGKILL of Snakemake alone: its job lives on",
+        note,
+        "wait for the job or kill it, then run the same command again",
+        "goes on from the finished cells",
+    )

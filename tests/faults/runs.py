@@ -95,7 +95,8 @@ class Watched:
         self._look(folder)
 
     def _look(self, folder: Path) -> None:
-        for path in folder.rglob("*"):
+        # os.walk lets folders vanish while it walks.
+        for path in (Path(place) / file for place, _, files in os.walk(folder) for file in files):
             name = str(path.relative_to(folder))
             if path.suffix not in (".parquet", ".log", ".csv") or path.name.startswith("."):
                 continue

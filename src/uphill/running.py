@@ -5,6 +5,7 @@ a file of its own until it ends, however it ends; so a run can tell a lock that 
 """
 
 import atexit
+import contextlib
 import fcntl
 import os
 import socket
@@ -30,16 +31,18 @@ def announce(what: str, state: Path = STATE) -> bool:
     """
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     path = state / AT_WORK / name
+    # Locked before anyone can see it: one that is seen unlocked is a dead process's.
+    unseen = path.with_name(f".{name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Locked before anyone can see it: one that is seen unlocked is a dead process's.
-        unseen = path.with_name(f".{name}")
         stream = unseen.open("w")
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         stream.write(f"process {os.getpid()} on {socket.gethostname()}: {what}")
         stream.flush()
         unseen.replace(path)
     except OSError:
+        with contextlib.suppress(OSError):
+            unseen.unlink(missing_ok=True)
         return False
     _held.append(stream)
     atexit.register(path.unlink, missing_ok=True)

@@ -45,3 +45,11 @@ rule all:
     localrule: True
     message:
         "Everything is up to date"
+
+
+onstart:
+    begin()
+
+
+onerror:
+    print(GO_ON, file=sys.stderr)

@@ -6,8 +6,9 @@ import sys
 
 try:
     from uphill import config as uphill_config
-    from uphill import fetching, hardware, preflight, why, workflow as paths
+    from uphill import fetching, hardware, launch, preflight, why, workflow as paths
     from uphill.errors import UphillError
+    from uphill.stopping import GO_ON
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")
 
@@ -15,6 +16,7 @@ RESULTS = paths.RESULTS
 CONDA = "../envs/conda.yaml"
 
 try:
+    uphill_config.plain_yaml(workflow.configfiles)
     STUDY = uphill_config.check(
         config, where=", ".join(map(os.path.relpath, workflow.configfiles))
     )
@@ -23,6 +25,7 @@ try:
     PLAN.check()
     # Not again in each job's own process.
     if workflow.is_main_process:
+        launch.prepare(PLAN)
         preflight.check(PLAN)
     EVERYTHING = PLAN.everything()
 except UphillError as error:
@@ -30,20 +33,25 @@ except UphillError as error:
     sys.exit(f"error: {error}")
 
 
-onstart:
-    why.record(PLAN)
+def begin():
+    """Not for a dry run: what a run needs, writes down and says before its first job."""
+    try:
+        launch.begin(PLAN, jobs_are_here=workflow.local_exec)
+        why.record(PLAN)
+    except UphillError as error:
+        sys.exit(f"error: {error}")
 
 
 def one_of(names):
     """A pattern for one of some names; for none, one that nothing matches."""
-    return "|".join(map(re.escape, names)) or "(?!)"
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
 wildcard_constraints:
     dataset=one_of(STUDY.datasets),
     model=one_of(STUDY.models),
     measure=one_of(STUDY.hardness),
-    draw=r"[^/]+",
+    draw=one_of({draw for _, draw in PLAN.drawn()}),
 
 
 def on_cpu(resource):

@@ -59,7 +59,7 @@ rule measure_on_model:
     input:
         questions=paths.items_path("{dataset}"),
     output:
-        paths.measure_path("{dataset}", "{measure}", "{model}"),
+        update(paths.measure_path("{dataset}", "{measure}", "{model}")),
     log:
         "results/logs/hardness/{dataset}/{measure}/{model}.log",
     benchmark:

@@ -10,6 +10,7 @@ rule report:
         questions=[paths.items_path(dataset) for dataset in PLAN.tested()],
         hardness=[paths.hardness_path(dataset) for dataset in PLAN.tested()],
         tables=PLAN.tables(),
+        wide=[table for table in PLAN.wide_tables() if table.endswith(".csv")],
         figures=[figure for figure in PLAN.figures() if figure.endswith(".png")],
     output:
         report(

@@ -2,7 +2,8 @@
 
 Needs: results/items/{dataset}.parquet and the model.
 Makes: results/responses/{model}/{dataset}/shard-{i}-of-{n}.parquet, a row an (item, choice): its log-probability and the
-hidden states of its last token. It feeds the unsupervised baseline, zero-shot MDL and every probe.
+hidden states of its last token. It feeds the unsupervised baseline, zero-shot MDL and every probe. Shards
+that are there and are of today's identity are kept: the run may have been killed before Snakemake knew of them.
 """
 
 
@@ -10,7 +11,7 @@ rule responses:
     input:
         questions=paths.items_path("{dataset}"),
     output:
-        PLAN.shard_paths("{model}", "{dataset}"),
+        update(PLAN.shard_paths("{model}", "{dataset}")),
     log:
         "results/logs/responses/{model}/{dataset}.log",
     benchmark:

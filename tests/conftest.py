@@ -91,6 +91,19 @@ def shrink(raw: dict[str, Any]) -> None:
     raw["ladders"] = {}
 
 
+TABLES = ["results/tables/population.csv", "results/tables/sgr.csv"]
+"""What is asked of `study`."""
+
+
+def study(raw: dict[str, Any]) -> None:
+    """Nine jobs: a pass in four shards, methods with and without a model, few-shot in twelve cells."""
+    shrink(raw)
+    raw["responses"] = {"shards": 4}
+    raw["methods"]["icl"] = {"kind": "icl", "k": 4}
+    raw["splits"]["boots"] = 4
+    raw["population"][0]["methods"].append("icl")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """A fresh copy of the project, with no results."""
@@ -105,6 +118,17 @@ def demo() -> Checkout:
     run = here.snakemake()
     assert run.status == 0, run.output[-4000:]
     return here
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """The project with `study` run by study.yaml, with nothing in its way. To read, or to copy."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "checkout"
+    shutil.copytree(ROOT, folder, ignore=IGNORED, symlinks=True)
+    checkout = Checkout(folder)
+    run = checkout.snakemake(*TABLES, "--configfile", checkout.configure(study, "study.yaml"))
+    assert run.status == 0, run.output[-4000:]
+    return checkout
 
 
 @pytest.fixture

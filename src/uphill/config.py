@@ -5,8 +5,9 @@ A wrong config fails here, before the DAG is built, with the key, the value and 
 
 import difflib
 import functools
+import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +35,7 @@ from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
 from uphill.prompts import Form, Templates, shipped
 from uphill.schemas import ALL
+from uphill.secrets import keys_with_tokens
 
 ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""
@@ -51,7 +53,7 @@ class Dataset(Entry):
     zero_shot_cot_prompt: str | None = Field(
         None, description="and of the one that does so without examples or training, where it differs (GSM8K: 5305)."
     )
-    human: list[str] = Field([], description="Columns that hold a human (or true) grade of difficulty.")
+    human: list[Name] = Field([], description="Columns that hold a human (or true) grade of difficulty.")
     cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
     hardness_pool: int = Field(1000, ge=0, description="Items set aside to train hardness models on.")
     n_test: int | None = Field(None, ge=3, description="Test items of a boot, instead of splits.n_test.")
@@ -435,12 +437,28 @@ def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
     return set(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else set()
 
 
+def plain_yaml(files: Iterable[Path | str]) -> None:
+    """Refuse files in which Snakemake evaluates Python (`__use_yte__`): a config says what to run, and runs nothing.
+
+    Snakemake reads its config before any of this project's code runs, so this is a refusal and no protection; what
+    `python -m uphill plan` reads is never evaluated.
+
+    Raises:
+        UphillError: a file turns expressions on.
+    """
+    for path in files:
+        if re.search(r"""^\s*["']?__use_yte__["']?\s*:""", Path(path).read_text(), re.MULTILINE):
+            raise UphillError(f"{path}: __use_yte__: expected plain YAML, no expressions for Snakemake to evaluate")
+
+
 def check(raw: Mapping[str, Any], where: str = "config") -> Config:
     """The config in `raw`, checked.
 
     Raises:
         UphillError: one line with `where`, the key, the value and what was expected.
     """
+    for key in keys_with_tokens(raw):
+        raise UphillError(f"{where}: {key} holds an access token, expected none: reports show the config; set HF_TOKEN")
     try:
         return Config.model_validate(dict(raw))
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,10 @@ from uphill import spending
 from uphill.errors import UphillError
 from uphill.identity import versions
 from uphill.parts import Parts
-from uphill.schemas import Contract
+from uphill.running import announce
+from uphill.schemas import Contract, is_whole, made_by
+from uphill.secrets import Formatter, hide
+from uphill.stopping import Stopped, stoppable
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,17 @@ class Job:
         """The identity, and the versions of the libraries that decide numbers."""
         return {**self.spec, "versions": versions()}
 
+    @property
+    def is_done(self) -> bool:
+        """Whether all outputs are there, whole and of this identity.
+
+        So it is where the run was killed after the job had written them, but before Snakemake knew.
+        """
+        try:
+            return all(is_whole(Path(path)) and made_by(path)["id"] == self.spec["id"] for path in self.output)
+        except (UphillError, OSError, ValueError, KeyError):
+            return False
+
     def parts(self, contract: Contract, identity: str | None = None) -> Parts:
         """Finished parts of this job, by its identity or by that of a share of it."""
         return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract)
@@ -49,24 +64,25 @@ class Job:
 @contextmanager
 def start(snakemake: Any) -> Iterator[Job]:
     """Run a script's work: log to the rule's log file, and end bad input with one line and exit status 1."""
-    logging.basicConfig(
-        filename=snakemake.log[0],
-        filemode="w",
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
+    handler = logging.FileHandler(snakemake.log[0], mode="w")
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
     sys.excepthook = _logged
+    announce(f"a job that makes {snakemake.output[0]}")
     try:
-        yield Job(snakemake)
-        log.info("%s", spending.said())
+        with stoppable():
+            yield Job(snakemake)
+            log.info("%s", spending.said())
     except UphillError as error:
         log.error("%s", error)
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {hide(str(error))}", file=sys.stderr)
         sys.exit(1)
+    except Stopped as stop:
+        log.warning("stopped by %s; what is finished is kept", stop)
+        sys.exit(stop.status)
 
 
 def _logged(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     log.critical("stopped", exc_info=(kind, error, trace))
-    sys.__excepthook__(kind, error, trace)
+    print(hide("".join(traceback.format_exception(kind, error, trace))), file=sys.stderr, end="")

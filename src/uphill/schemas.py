@@ -6,6 +6,7 @@ metadata, so that a reader can refuse a file that today's configuration and code
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ import pyarrow.parquet as pq
 from uphill.errors import UphillError
 
 METADATA_KEY = b"uphill"
+MAGIC = b"PAR1"
+"""The first and the last bytes of a Parquet file."""
 HARDNESS_POOL, EXPERIMENT_POOL = "hardness", "experiment"
 POOLS = (HARDNESS_POOL, EXPERIMENT_POOL)
 LEVELS = ("easy", "medium", "hard")
@@ -176,16 +179,39 @@ PREDICTIONS = Contract(
 
 @contextmanager
 def written_whole(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; it takes `path`'s place if the block ends well, else it is removed."""
+    """Yield a temporary name beside `path`; it takes `path`'s place if the block ends well, else it is removed.
+
+    Raises:
+        UphillError: the disk is full, or `path` cannot be written for another reason of the file system.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays, since writers such as matplotlib choose a format by it.
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
     try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
+        raise UphillError(
+            f"{path}: cannot be written: {reason}; put that right and run the same command again"
+        ) from error
+
+
+def is_leaving(path: Path) -> bool:
+    """Whether a file is a temporary one of `written_whole`, which only a killed process leaves."""
+    return re.search(r"^\..*\.[0-9a-f]{32}(\.|$)", path.name) is not None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a Parquet file has its beginning and its end; one that was cut short has not."""
+    with path.open("rb") as stream:
+        start = stream.read(len(MAGIC))
+        stream.seek(-min(len(MAGIC), path.stat().st_size), os.SEEK_END)
+        return start == MAGIC == stream.read()
 
 
 def write(frame: pd.DataFrame, path: Path | str, contract: Contract, made_by: Mapping[str, Any] | None = None) -> None:

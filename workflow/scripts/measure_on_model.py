@@ -10,7 +10,7 @@ from uphill.job import start
 from uphill.schemas import MEASURE
 
 with start(snakemake) as job, job.parts(MEASURE) as parts:
-    if not cache.fetch(job):
+    if not job.is_done and not cache.fetch(job):
         settings = job.settings
         open_model = functools.cache(lambda: load(settings["model"], job.resources.pack_tokens, job.resources.gpu))
         run_measure(job, OnModel(**vars(data_of(job)), **settings["asked"], open_model=open_model, parts=parts))

@@ -8,7 +8,7 @@ from uphill.job import start
 from uphill.schemas import ITEMS, RESPONSES, read, write_arrow
 
 with start(snakemake) as job, job.parts(RESPONSES) as parts:
-    if not cache.fetch(job):
+    if not job.is_done and not cache.fetch(job):
         settings = job.settings
         prompts = ask(read(job.input.questions, ITEMS).set_index("item_id"), **settings["asked"])
         loaded = load(settings["model"], job.resources.pack_tokens, job.resources.gpu)

@@ -87,7 +87,7 @@ def run(settings: TrainSettings, device: torch.device, workers: int, out: Path) 
 
 def _saved(folder: Path, device: torch.device) -> Reader:
     """What a user of the saved files gets, in float32."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True).to(device).eval()
     return Reader(model, AutoTokenizer.from_pretrained(folder))
 
 

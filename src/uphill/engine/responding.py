@@ -50,6 +50,8 @@ def respond(
 def _table(prompts: Sequence[Prompt], scores: Sequence[Scores]) -> pa.Table:
     states = np.concatenate([score.states for score in scores if score.states is not None])
     counts = [len(score.logprob) for score in scores]
+    # The name that Parquet gives the elements, so that a part read back is written with the same bytes.
+    vector = pa.list_(pa.field("element", pa.float16()), states.shape[1])
     return pa.table(
         {
             "item_id": pa.array(np.repeat([score.item_id for score in scores], counts), pa.string()),
@@ -57,6 +59,6 @@ def _table(prompts: Sequence[Prompt], scores: Sequence[Scores]) -> pa.Table:
             "logprob": np.concatenate([score.logprob for score in scores]),
             "n_tokens": np.concatenate([score.n_tokens for score in scores]),
             "n_chars": pa.array([len(choice) for prompt in prompts for choice in prompt.choices], pa.int64()),
-            "state": pa.FixedSizeListArray.from_arrays(pa.array(states.reshape(-1)), states.shape[1]),
+            "state": pa.FixedSizeListArray.from_arrays(pa.array(states.reshape(-1)), type=vector),
         }
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from uphill.config import check
+from uphill.config import check, plain_yaml
 from uphill.errors import UphillError
 from uphill.workflow import Plan
 
@@ -17,6 +17,7 @@ def read_study(path: Path) -> Plan:
     """
     try:
         raw = yaml.safe_load(path.read_text())
+        plain_yaml([path])
     except OSError as error:
         raise UphillError(f"{path}: cannot be read ({error.strerror})") from None
     except yaml.YAMLError as error:

@@ -279,6 +279,7 @@ class Plan(Layout):
         upstream = {table: self.table_spec(table)["id"] for table in self.table_names()}
         upstream |= {f"correlations/{name}": self.correlations_spec(name)["id"] for name in self.tested()}
         upstream |= {f"figure/{name}": self.figure_spec(name)["id"] for name in self.figure_names()}
+        upstream["wide"] = self.wide_spec()["id"]
         return spec("report", settings, _code("report", data=(REPORT_TEMPLATE,)), upstream)
 
 

@@ -1,0 +1,67 @@
+"""SIGINT and SIGTERM: the run and its jobs stop at once and in order, and say how to go on.
+
+Every result is written whole and every finished cell is kept, so stopping loses the cells in hand and no more.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import psutil
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GO_ON = "Run the same command again to go on: finished jobs, and finished cells of the others, are kept."
+
+
+class Stopped(BaseException):
+    """A job was told to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.status = 128 + number
+        """What a shell calls the status of a process that a signal ended."""
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """In a job: a signal raises `Stopped`, so that what is half written is cleared away."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        _ignore_more()
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stop_run_on_signal(jobs_are_here: bool) -> None:
+    """In the run: a signal stops its jobs and is then, to Snakemake, the Ctrl-C that it knows.
+
+    Args:
+        jobs_are_here: whether jobs are processes of this machine. A cluster's are stopped by Snakemake.
+    """
+
+    def stop(number: int, _: FrameType | None) -> None:
+        _ignore_more()
+        # Not print: the signal may have come while something was being printed.
+        os.write(2, f"\n{signal.Signals(number).name}: stopping. {GO_ON}\n".encode())
+        if jobs_are_here:
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    process.terminate()
+        raise KeyboardInterrupt
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
+
+
+def _ignore_more() -> None:
+    """One signal is enough; a second one would break into the clearing up."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

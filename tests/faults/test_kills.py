@@ -1,0 +1,153 @@
+"""SIGKILL at seeded random moments, of the run or of a job; then the same command again, until it ends well."""
+
+import base64
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+from conftest import IGNORED, ROOT, TABLES, Checkout, study
+from runs import Watched, documented, results
+
+LEFT = "note: a run that was killed left its lock, which is removed; what it finished is kept"
+LINES, KILLS_A_LINE = 2, 20
+"""Two folders side by side, one a core."""
+
+
+def fresh(folder: Path) -> Checkout:
+    shutil.copytree(ROOT, folder, ignore=IGNORED, symlinks=True)
+    return Checkout(folder)
+
+
+class Line:
+    """One folder in which runs are killed and resumed again and again.
+
+    Attributes:
+        kills: how many hit a run that was at work.
+        whole: how many times the study came to its end and was begun anew.
+    """
+
+    def __init__(self, checkout: Checkout, expected: dict[str, bytes], seed: int) -> None:
+        self.checkout, self.expected = checkout, expected
+        self.arguments = [*TABLES, "--configfile", checkout.configure(study), "--cores", "1"]
+        self.rng = np.random.default_rng(seed)
+        self.kills = self.whole = 0
+        self.killed_last = False
+        self.finished: dict[str, int] = {}
+
+    def run_until_killed(self, times: int) -> None:
+        while self.kills < times:
+            self._once(kill=True)
+        # The last one is resumed too.
+        while self.killed_last:
+            self._once(kill=False)
+
+    def _once(self, kill: bool) -> None:
+        with Watched(self.checkout, self.arguments) as watched:
+            killed = kill and self._kill(watched)
+            watched.wait_for(watched.ended)
+        self.kills += killed
+        self.killed_last = killed
+        self._check_parts(watched.parts)
+        self._check_files()
+        if not killed or watched.process.returncode == 0:
+            assert watched.process.returncode == 0, watched.output[-3000:]
+            assert set(self.expected) == set(results(self.checkout))
+            assert not list((self.checkout.folder / "results/.parts").glob("*"))
+            assert not list((self.checkout.folder / "results").rglob(".*.*")), "a temporary file was left"
+            self.whole += 1
+            self.finished = {}
+            shutil.rmtree(self.checkout.folder / "results")
+            shutil.rmtree(self.checkout.folder / ".snakemake")
+
+    def _kill(self, watched: Watched) -> bool:
+        """Kill after some events and a moment more; whether the run had not ended by itself."""
+        events, more = int(self.rng.integers(0, 9)), float(self.rng.uniform(0, 1.5))
+        one_job = self.rng.random() < 0.4
+        if not watched.wait_for(lambda: watched.events >= events):
+            return False
+        time.sleep(more)
+        if watched.ended():
+            return False
+        scripts = watched.scripts() if one_job else []
+        if scripts:
+            try:
+                scripts[0].kill()
+            except psutil.NoSuchProcess:
+                watched.end(signal.SIGKILL, everyone=True)
+        else:
+            watched.end(signal.SIGKILL, everyone=True)
+        return True
+
+    def _check_parts(self, parts: set[tuple[str, int]]) -> None:
+        """No finished cell is made twice, so a kill costs no more than the cell in hand."""
+        for name, written in parts:
+            assert self.finished.setdefault(name, written) == written, f"{name} was made again"
+
+    def _check_files(self) -> None:
+        """Whatever is there is what an undisturbed run makes; nothing is half written."""
+        found = results(self.checkout)
+        assert [name for name, content in found.items() if content != self.expected[name]] == []
+        for part in (self.checkout.folder / "results").glob(".parts/*/[!.]*.parquet"):
+            pq.read_table(part)
+
+
+def test_forty_kills_lose_no_finished_cell(undisturbed: Checkout, tmp_path: Path) -> None:
+    expected = results(undisturbed)
+    lines = [Line(fresh(tmp_path / str(seed)), expected, seed) for seed in range(LINES)]
+    with ThreadPoolExecutor(LINES) as pool:
+        list(pool.map(lambda line: line.run_until_killed(KILLS_A_LINE), lines))
+    assert sum(line.kills for line in lines) == LINES * KILLS_A_LINE
+    assert all(line.whole for line in lines)
+    documented(
+        "SIGKILL of the run, or of a job",
+        LEFT,
+        "run the same command again",
+        f"{LINES * KILLS_A_LINE} kills: the same bytes as without; no finished cell made twice",
+    )
+
+
+def test_a_pass_that_was_written_but_not_yet_known_of_is_not_made_again(checkout: Checkout) -> None:
+    """The moment between a job's last write and Snakemake's note of it."""
+    shard = "results/responses/demo/dial/shard-0-of-4.parquet"
+    arguments = [shard, "--configfile", checkout.configure(study)]
+    assert checkout.snakemake(*arguments).status == 0
+    before = (checkout.folder / shard).stat().st_mtime_ns
+    marker = base64.urlsafe_b64encode(shard.encode()).decode()
+    (checkout.folder / ".snakemake/incomplete" / marker).touch()
+    again = checkout.snakemake(*arguments)
+    assert again.status == 0
+    assert again.jobs == ["Zero-shot pass of demo over dial"]
+    assert (checkout.folder / shard).stat().st_mtime_ns == before
+
+
+def test_jobs_that_outlive_their_run_are_named_and_not_joined(checkout: Checkout) -> None:
+    target = "results/predictions/icl/demo/dial.parquet"
+    arguments = [target, "--configfile", checkout.configure(study)]
+    parts = checkout.folder / "results/.parts"
+    with Watched(checkout, arguments) as watched:
+        assert watched.wait_for(lambda: any(parts.glob("predictions-*/[!.]*.parquet"))), watched.output[-3000:]
+        [job] = watched.scripts()
+        job.suspend()  # so that it is still there whatever this machine's load
+        watched.end(signal.SIGKILL)
+    second = checkout.snakemake(*arguments)
+    assert second.status != 0
+    assert "Error: Directory cannot be locked." in second.output
+    [note] = [line for line in second.output.splitlines() if line.startswith("note: also at work")]
+    assert f"process {job.pid} on " in note
+    assert f"a job that makes {target}; " in note
+    job.kill()
+    psutil.wait_procs([job], timeout=60)
+    third = checkout.snakemake(*arguments)
+    assert third.status == 0, third.output[-3000:]
+    assert LEFT in third.output
+    documented(
+        "SIGKILL of Snakemake alone: its job lives on",
+        note,
+        "wait for the job or kill it, then run the same command again",
+        "goes on from the finished cells",
+    )

@@ -1,0 +1,64 @@
+"""SIGINT and SIGTERM end a run in order: nothing half written, no job left, and a line that says how to go on."""
+
+import signal
+
+import psutil
+import pytest
+from conftest import Checkout, study
+from runs import Watched, documented, results
+
+from uphill.schemas import is_leaving
+from uphill.stopping import GO_ON
+
+ICL = "results/predictions/icl/demo/dial.parquet"
+
+
+def test_a_run_that_is_stopped_says_how_to_go_on(checkout: Checkout, undisturbed: Checkout) -> None:
+    arguments = [ICL, "--configfile", checkout.configure(study)]
+    parts, log = checkout.folder / "results/.parts", checkout.folder / "results/logs/predictions/icl/demo/dial.log"
+    kept = 0
+    # Ctrl-C reaches jobs too, `kill` and a batch system's notice Snakemake alone.
+    for number, everyone in ((signal.SIGINT, True), (signal.SIGTERM, False)):
+        with Watched(checkout, arguments) as watched:
+            many = kept + 1
+            assert watched.wait_for(lambda: len(list(parts.glob("predictions-*/[!.]*.parquet"))) >= many)  # noqa: B023
+            scripts = watched.scripts()
+            watched.end(number, everyone)
+            watched.wait_for(watched.ended)
+        name = signal.Signals(number).name
+        assert watched.process.returncode == 1
+        assert f"{name}: stopping. {GO_ON}" in watched.output
+        assert "Traceback" not in watched.output
+        assert GO_ON in watched.output.splitlines()
+        assert len(scripts) == 1
+        assert not any(psutil.pid_exists(script.pid) for script in scripts)
+        assert "stopped by SIG" in log.read_text().splitlines()[-1]
+        assert not [path for path in (checkout.folder / "results").rglob(".*") if is_leaving(path)]
+        assert not list((checkout.folder / ".snakemake/locks").glob("*"))
+        assert not list((checkout.folder / ".snakemake/at_work").glob("*"))
+        kept = len(list(parts.glob("predictions-*/[!.]*.parquet")))
+        documented(name, GO_ON, "run the same command again", "goes on from the finished cells; the same bytes")
+    done = checkout.snakemake(*arguments)
+    assert done.status == 0, done.output[-3000:]
+    assert "cells were finished before" in log.read_text()
+    assert results(checkout).items() <= results(undisturbed).items()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_before_its_first_job_says_so(checkout: Checkout, number: int) -> None:
+    at_work = checkout.folder / ".snakemake/at_work"
+    with Watched(checkout, ["--configfile", checkout.configure(study), "--dry-run"]) as watched:
+        assert watched.wait_for(lambda: any(at_work.glob("[!.]*")))
+        watched.end(number)
+        watched.wait_for(watched.ended)
+    assert watched.process.returncode == 1
+    assert f"{signal.Signals(number).name}: stopping. {GO_ON}" in watched.output
+    assert "Traceback" not in watched.output
+    assert not list((checkout.folder / ".snakemake/locks").glob("*"))
+
+
+def test_a_run_whose_job_fails_says_how_to_go_on(checkout: Checkout) -> None:
+    (checkout.folder / "workflow/scripts/items.py").write_text("raise SystemExit(1)\n")
+    run = checkout.snakemake("results/items/dial.parquet", "--configfile", checkout.configure(study))
+    assert run.status == 1
+    assert GO_ON in run.output.splitlines()

@@ -1,0 +1,134 @@
+"""Who is at work in a folder, what a killed process leaves, and how a job ends on a signal."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from uphill import running
+from uphill.errors import UphillError
+from uphill.schemas import is_leaving, is_whole, written_whole
+from uphill.stopping import Stopped, stoppable
+
+WORKER = """
+import sys
+from pathlib import Path
+from uphill.running import announce
+assert announce("some work", Path(sys.argv[1]))
+print("at work", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process at work in the folder."""
+    command = [sys.executable, "-c", WORKER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        yield process
+        process.kill()
+
+
+def test_another_process_is_seen_for_as_long_as_it_lives(worker: subprocess.Popen[str], tmp_path: Path) -> None:
+    [seen] = running.others(tmp_path)
+    assert seen.startswith(f"process {worker.pid} on ")
+    assert seen.endswith(": some work")
+    assert running.others(tmp_path) == [seen], "looking must not take the lock away"
+    worker.kill()
+    worker.wait()
+    assert running.others(tmp_path) == []
+    assert list((tmp_path / running.AT_WORK).iterdir()) == []
+
+
+def test_a_process_that_ends_well_leaves_nothing(worker: subprocess.Popen[str], tmp_path: Path) -> None:
+    worker.communicate("")
+    assert worker.returncode == 0
+    assert list((tmp_path / running.AT_WORK).iterdir()) == []
+
+
+def test_a_process_is_not_its_own_other(tmp_path: Path) -> None:
+    assert running.announce("this test", tmp_path)
+    assert running.others(tmp_path) == []
+    assert len(list((tmp_path / running.AT_WORK).iterdir())) == 1
+
+
+def test_where_nothing_can_be_locked_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(stream: object, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(running.fcntl, "flock", refuse)
+    assert not running.announce("this test", tmp_path)
+    assert list((tmp_path / running.AT_WORK).iterdir()) == []
+
+
+def test_unlocking_removes_locks_alone(tmp_path: Path) -> None:
+    (tmp_path / "locks").mkdir()
+    for name in ("0.input.lock", "0.output.lock", "other"):
+        (tmp_path / "locks" / name).touch()
+    assert running.unlock(tmp_path)
+    assert not running.unlock(tmp_path)
+    assert [path.name for path in (tmp_path / "locks").iterdir()] == ["other"]
+
+
+def test_a_write_that_fails_names_its_file_and_leaves_nothing(tmp_path: Path) -> None:
+    def fill_the_disk() -> None:
+        with written_whole(tmp_path / "table.csv") as temporary:
+            temporary.write_text("half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(UphillError, match=r"table\.csv: cannot be written: No space left on device; put that right"):
+        fill_the_disk()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(UphillError, match=r"file/table\.csv: cannot be written: (File exists|Not a directory)"),
+        written_whole(tmp_path / "file/table.csv"),
+    ):
+        pass
+
+
+def test_what_a_killed_writer_leaves_is_known_by_its_name(tmp_path: Path) -> None:
+    for name in ("table.csv", "plain"):
+        with written_whole(tmp_path / name) as temporary:
+            assert is_leaving(temporary)
+            temporary.touch()
+    assert not is_leaving(tmp_path / "table.csv")
+    assert not is_leaving(tmp_path / ".gitignore")
+    assert not is_leaving(tmp_path / ".parts")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_a_parquet_file_that_is_cut_short_is_not_whole(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"a": range(100)}).to_parquet(path)
+    assert is_whole(path)
+    os.truncate(path, int(share * path.stat().st_size))
+    assert not is_whole(path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_job_in_order_and_only_once(tmp_path: Path, number: signal.Signals) -> None:
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+
+    def work() -> None:
+        with stoppable(), written_whole(tmp_path / "table.csv") as temporary:
+            temporary.write_text("half")
+            try:
+                os.kill(os.getpid(), number)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)  # a second one, while the first is dealt with
+
+    with pytest.raises(Stopped) as stop:
+        work()
+    assert stop.value.status == 128 + number
+    assert str(stop.value) == number.name
+    assert list(tmp_path.iterdir()) == []
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before

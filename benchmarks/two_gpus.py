@@ -3,8 +3,8 @@
     python benchmarks/two_gpus.py            # a machine with two GPUs
 
 No speed is claimed: GPUs take turns, so that a larger model fits. A random Llama of 12 layers in float32 scores 200
-items in packs, continues 16 prompts and is fitted with LoRA to 16 items; what is printed is how far apart the three are.
-Each runs in a process of its own, since a job takes its GPUs once.
+items in packs, continues 16 prompts and is fitted with LoRA to 16 items; what is printed is how far apart they are. Each
+runs in a process of its own, since a job takes its GPUs once.
 """
 
 import multiprocessing

@@ -18,7 +18,7 @@ rule fetch:
             "settings": {
                 "repositories": fetching.repositories(
                     STUDY,
-                    dict.fromkeys([*STUDY.test_models, *STUDY.hardness_models]),
+                    PLAN.models(),
                     PLAN.tested(),
                 )
             },

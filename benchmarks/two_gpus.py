@@ -3,8 +3,8 @@
     python benchmarks/two_gpus.py            # a machine with two GPUs
 
 No speed is claimed: GPUs take turns, so that a larger model fits. A random Llama of 12 layers in float32 scores 200
-items in packs, continues 16 prompts and is fitted with LoRA to 16 items; what is printed is how far apart they are. Each
-runs in a process of its own, since a job takes its GPUs once.
+items in packs, continues 16 prompts and is fitted with LoRA to 16 items; what is printed is how far apart they are.
+Each runs in a process of its own, since a job takes its GPUs once.
 """
 
 import multiprocessing
@@ -85,9 +85,8 @@ def main() -> None:
             with spawn.Pool(1) as pool:
                 found[gpus] = pool.apply(run, (folder, gpus))
     _, scores, texts, after = found[0]
-    print(
-        f"{'devices':<16} {'scores, nats':>14} {'same texts':>12} {'after LoRA, nats':>18}    (largest difference from the CPU)"
-    )
+    print("Largest differences from the CPU:")
+    print(f"{'devices':<16} {'scores, nats':>14} {'same texts':>12} {'after LoRA, nats':>18}")
     for devices, own, written, fitted in found.values():
         same = sum(a == b for a, b in zip(texts, written, strict=True))
         apart = f"{np.abs(own - scores).max():.1e}", f"{same} of {len(texts)}", f"{np.abs(fitted - after).max():.1e}"

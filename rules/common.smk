@@ -16,7 +16,7 @@ RESULTS = paths.RESULTS
 CONDA = "../envs/conda.yaml"
 
 try:
-    uphill_config.plain_yaml(workflow.configfiles)
+    uphill_config.plain_yaml(map(os.path.relpath, workflow.configfiles))
     STUDY = uphill_config.check(
         config, where=", ".join(map(os.path.relpath, workflow.configfiles))
     )

@@ -16,6 +16,9 @@ def prepare(plan: Plan) -> None:
     """Clear away what a killed run left, if nobody is at work in this folder; else say who is.
 
     A damaged file is set aside, so that it is made again.
+
+    Raises:
+        UphillError: a file stands where a folder is expected.
     """
     stop_run_on_signal(jobs_are_here=False)
     known = running.announce(shlex.join(["snakemake", *sys.argv[1:]]))
@@ -28,8 +31,11 @@ def prepare(plan: Plan) -> None:
         for path in Path(RESULTS).rglob(".*"):
             if is_leaving(path):
                 path.unlink(missing_ok=True)
-    for name in plan.everything():
-        path = Path(name)
+    made = [Path(name) for name in plan.everything()]
+    for folder in sorted({folder for path in made for folder in path.parents}):
+        if folder.exists() and not folder.is_dir():
+            raise UphillError(f"{folder}: a file, expected a folder; move it away and run the same command again")
+    for path in made:
         if path.suffix == ".parquet" and path.is_file() and not is_whole(path):
             aside = path.rename(f"{path}.damaged")
             _note(f"{path}: not a whole Parquet file; set aside as {aside.name} and made again")

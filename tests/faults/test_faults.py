@@ -81,13 +81,15 @@ def test_results_that_cannot_be_written(checkout: Checkout, disk: Path, undistur
     documented("`results/` is read-only", error, f"make it writable, {AGAIN}", "the same bytes as without")
 
 
-def test_a_file_where_a_folder_is_expected(checkout: Checkout) -> None:
-    (checkout.folder / "results").write_text("")
+@pytest.mark.parametrize("name", ["results", "results/items"])
+def test_a_file_where_a_folder_is_expected(checkout: Checkout, name: str) -> None:
+    (checkout.folder / name).parent.mkdir(exist_ok=True)
+    (checkout.folder / name).write_text("")
     run = checkout.snakemake(SPLITS, "--configfile", checkout.configure(study))
     assert run.status == 1
     error = line_of(run.output, "error: ")
     assert "Traceback" not in run.output
-    documented("`results` is a file", error, f"move it away, {AGAIN}", "made as usual")
+    documented(f"`{name}` is a file", error, f"move it away, {AGAIN}", "made as usual")
 
 
 def test_a_shard_that_was_cut_short(finished: Checkout, undisturbed: Checkout) -> None:
@@ -96,7 +98,7 @@ def test_a_shard_that_was_cut_short(finished: Checkout, undisturbed: Checkout) -
     os.truncate(shard, before.st_size // 2)
     # Its date says nothing.
     os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
-    run = finished.snakemake(*TABLES, "--configfile", "study.yaml")
+    run = finished.snakemake(*results(undisturbed), "--configfile", "study.yaml")
     assert run.status == 0, run.output[-3000:]
     note = line_of(run.output, "note: ")
     damaged = shard.with_name("shard-2-of-4.parquet.damaged")
@@ -109,7 +111,7 @@ def test_a_shard_that_was_cut_short(finished: Checkout, undisturbed: Checkout) -
 def test_an_intermediate_that_was_deleted(finished: Checkout, undisturbed: Checkout) -> None:
     (finished.folder / SPLITS).unlink()
     (finished.folder / "results/predictions/probe/demo/dial.parquet").unlink()
-    run = finished.snakemake(*TABLES, SPLITS, "--configfile", "study.yaml")
+    run = finished.snakemake(*results(undisturbed), "--configfile", "study.yaml")
     assert run.status == 0, run.output[-3000:]
     assert "Splits of dial by num_steps" in run.jobs
     assert results(finished) == results(undisturbed)

@@ -4,9 +4,9 @@
 
 DATA is a folder with `arc/arc-challenge-easy-annotations.json` and `strategyqa/`; nothing is fetched from the hub.
 A study of n times the models has n copies of each, with a name of its own, in every row that names it; items, splits,
-tables and figures stay as many as they were. Timed is a whole `snakemake --dry-run` in a fresh checkout without results, the second of two runs, as
-Python compiles its libraries in the first: wall seconds, and CPU seconds, which a busy machine does not stretch.
-`--profile` prints what of the library the largest study spends its time in.
+tables and figures stay as many as they were. Timed is a whole `snakemake --dry-run` in a fresh checkout without
+results, the second of two runs, as Python compiles its libraries in the first: wall seconds, and CPU seconds, which a
+busy machine stretches less. `--profile` prints what of the library the largest study spends its time in.
 """
 
 import argparse

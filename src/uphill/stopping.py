@@ -6,8 +6,9 @@ Every result is written whole and every finished cell is kept, so stopping loses
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FrameType
+from typing import Any
 
 import psutil
 
@@ -26,7 +27,7 @@ class Stopped(BaseException):
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """In a job: a signal raises `Stopped`, so that what is half written is cleared away."""
+    """In a job: a signal raises `Stopped`, so that what is half written is cleared away; further ones are ignored."""
 
     def stop(number: int, _: FrameType | None) -> None:
         _ignore_more()
@@ -35,13 +36,21 @@ def stoppable() -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    except Stopped:
+        raise  # the process ends now, and is not to be disturbed in it
+    except BaseException:
+        _restore(before)
+        raise
+    _restore(before)
+
+
+def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def stop_run_on_signal(jobs_are_here: bool) -> None:
-    """In the run: a signal stops its jobs and is then, to Snakemake, the Ctrl-C that it knows.
+    """In the run: a signal stops its jobs, and then Snakemake, which clears up as it does after Ctrl-C.
 
     Args:
         jobs_are_here: whether jobs are processes of this machine. A cluster's are stopped by Snakemake.
@@ -55,7 +64,7 @@ def stop_run_on_signal(jobs_are_here: bool) -> None:
             for process in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     process.terminate()
-        raise KeyboardInterrupt
+        raise SystemExit(128 + number)
 
     for number in SIGNALS:
         signal.signal(number, stop)

@@ -28,6 +28,7 @@ class Line:
 
     Attributes:
         kills: how many hit a run that was at work.
+        amid: how many of them left a job with some parts finished.
         whole: how many times the study came to its end and was begun anew.
     """
 
@@ -35,7 +36,7 @@ class Line:
         self.checkout, self.expected = checkout, expected
         self.arguments = [*TABLES, "--configfile", checkout.configure(study), "--cores", "1"]
         self.rng = np.random.default_rng(seed)
-        self.kills = self.whole = 0
+        self.kills = self.amid = self.whole = 0
         self.killed_last = False
         self.finished: dict[str, int] = {}
 
@@ -52,6 +53,7 @@ class Line:
             watched.wait_for(watched.ended)
         self.kills += killed
         self.killed_last = killed
+        self.amid += killed and any((self.checkout.folder / "results").glob(".parts/*/[!.]*.parquet"))
         self._check_parts(watched.parts)
         self._check_files()
         if not killed or watched.process.returncode == 0:
@@ -103,6 +105,7 @@ def test_forty_kills_lose_no_finished_cell(undisturbed: Checkout, tmp_path: Path
         list(pool.map(lambda line: line.run_until_killed(KILLS_A_LINE), lines))
     assert sum(line.kills for line in lines) == LINES * KILLS_A_LINE
     assert all(line.whole for line in lines)
+    assert sum(line.amid for line in lines) > 0, "no kill came between the parts of a job"
     documented(
         "SIGKILL of the run, or of a job",
         LEFT,
@@ -116,13 +119,16 @@ def test_a_pass_that_was_written_but_not_yet_known_of_is_not_made_again(checkout
     shard = "results/responses/demo/dial/shard-0-of-4.parquet"
     arguments = [shard, "--configfile", checkout.configure(study)]
     assert checkout.snakemake(*arguments).status == 0
-    before = (checkout.folder / shard).stat().st_mtime_ns
+    log = checkout.folder / "results/logs/responses/demo/dial.log"
+    assert "shard-0-of-4: 40 items" in log.read_text()
+    before = (checkout.folder / shard).read_bytes()
     marker = base64.urlsafe_b64encode(shard.encode()).decode()
     (checkout.folder / ".snakemake/incomplete" / marker).touch()
     again = checkout.snakemake(*arguments)
     assert again.status == 0
     assert again.jobs == ["Zero-shot pass of demo over dial"]
-    assert (checkout.folder / shard).stat().st_mtime_ns == before
+    assert log.read_text() == "", "no shard is scored"
+    assert (checkout.folder / shard).read_bytes() == before
 
 
 def test_jobs_that_outlive_their_run_are_named_and_not_joined(checkout: Checkout) -> None:

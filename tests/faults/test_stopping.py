@@ -51,7 +51,7 @@ def test_a_run_that_is_stopped_before_its_first_job_says_so(checkout: Checkout, 
         assert watched.wait_for(lambda: any(at_work.glob("[!.]*")))
         watched.end(number)
         watched.wait_for(watched.ended)
-    assert watched.process.returncode == 1
+    assert watched.process.returncode == 128 + number
     assert f"{signal.Signals(number).name}: stopping. {GO_ON}" in watched.output
     assert "Traceback" not in watched.output
     assert not list((checkout.folder / ".snakemake/locks").glob("*"))

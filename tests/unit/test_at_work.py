@@ -114,9 +114,19 @@ def test_a_parquet_file_that_is_cut_short_is_not_whole(tmp_path: Path, share: fl
     assert not is_whole(path)
 
 
+@pytest.fixture
+def handlers() -> Iterator[list[object]]:
+    """Those of SIGINT and SIGTERM, which are put back."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    yield list(before.values())
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_job_in_order_and_only_once(tmp_path: Path, number: signal.Signals) -> None:
-    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+def test_a_signal_ends_a_job_in_order_and_only_once(
+    tmp_path: Path, number: signal.Signals, handlers: list[object]
+) -> None:
 
     def work() -> None:
         with stoppable(), written_whole(tmp_path / "table.csv") as temporary:
@@ -131,4 +141,13 @@ def test_a_signal_ends_a_job_in_order_and_only_once(tmp_path: Path, number: sign
     assert stop.value.status == 128 + number
     assert str(stop.value) == number.name
     assert list(tmp_path.iterdir()) == []
-    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+    os.kill(os.getpid(), signal.SIGTERM)  # nor does a third one break into the end
+
+
+def test_a_job_that_ends_by_itself_leaves_signals_as_they_were(handlers: list[object]) -> None:
+    with stoppable():
+        assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] != handlers
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    with pytest.raises(UphillError), stoppable():
+        raise UphillError("bad input")
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers

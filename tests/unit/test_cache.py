@@ -92,18 +92,18 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, shared: Path, damage: str
 def test_a_stopped_copy_is_no_entry(tmp_path: Path, shared: Path, monkeypatch: Any) -> None:
     one = job(tmp_path / "one")
     make(one, "states")
-    copies = []
+    copy, copied = shutil.copyfile, []
 
     def full(source: Any, target: Any) -> None:
-        copies.append(source)
-        if len(copies) == 2:
+        copied.append(source)
+        if len(copied) == 2:
             raise OSError("no space left on device")
-        shutil.copy(source, target)
+        copy(source, target)
 
-    monkeypatch.setattr(cache.shutil, "copyfile", full)
-    cache.store(one)  # stops no job
-    monkeypatch.undo()
-    monkeypatch.setenv(cache.VARIABLE, str(shared))
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.shutil, "copyfile", full)
+        cache.store(one)  # stops no job
+    assert len(copied) == 2
     assert not cache.fetch(job(tmp_path / "other"))
     assert list((shared / "responses").iterdir()) == []
 

@@ -166,7 +166,8 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
     "draws of correlations": (config("correlation_draws: 1000", "correlation_draws: 900"), each(correlations)),
     "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), predictions("probe", "learning_curves")),
-    "noise": (config("noise: [0, 0.1, 0.2, 0.3, 0.5]", "noise: [0, 0.1]"), predictions("probe zero_shot", "noisy_labels")),
+    "noise": (config("noise: [0, 0.1, 0.2, 0.3, 0.5]", "noise: [0, 0.1]"),
+        predictions("probe zero_shot", "noisy_labels")),
     "a rung": (config("min: 3, max: 3", "min: 3, max: 4"), {splits("road by road_to_dial")}),
     "another row": (config("\nall_to_all:", ROW), NEW
         | predictions("zero_shot", "population", "road")),

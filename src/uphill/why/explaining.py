@@ -10,7 +10,6 @@ from uphill.why.records import edited_inputs, interrupted, made_from
 from uphill.workflow import Plan
 from uphill.workflow.plan import Spec
 
-
 UPDATED = "updated input files"
 
 

@@ -1,8 +1,7 @@
 """Which job of the default study reads from which, written down by hand: an oracle for what an edit makes stale.
 
-A node is a job by its message; of predictions it is a share of a job, `probe with demo on dial | noisy_labels`, since a
-table reads shares. Nothing here asks the library what depends on what: only the names of figures, and the table that
-each shows, are taken from the plan.
+A node is a job by its message. Nothing here asks the library what depends on what: only the names of figures, and the
+table that each shows, are taken from the plan.
 """
 
 from collections.abc import Iterable
@@ -29,10 +28,10 @@ SPLITS = {
     "road_written by num_steps": ["human"],
 }
 READS_RESPONSES = ("zero_shot", "probe")
-SHARES = [  # share, tested dataset, methods, splits
+ROWS = [  # experiment, tested dataset, methods, splits
     ("population", "dial", "zero_shot icl probe", ["dial by num_steps", "road by num_steps"]),
     ("population", "dial", "lora", ["dial by num_steps"]),
-    ("population by question_num_words", "dial", "zero_shot probe", ["dial by question_num_words"]),
+    ("population", "dial", "zero_shot probe", ["dial by question_num_words"]),
     ("population", "road", "zero_shot icl probe", ["road by num_steps"]),
     ("population", "road_written", "zero_shot_cot icl_cot", ["road_written by num_steps"]),
     ("all_to_all", "dial", "zero_shot icl probe", ["dial by all"]),
@@ -78,13 +77,13 @@ def splits(which: str) -> str:
     return f"Splits of {which}"
 
 
-def shares(methods: str, share: str = "", dataset: str = "") -> set[str]:
-    """Shares of some methods: all, or those of an experiment or dataset."""
+def predictions(methods: str, experiment: str = "", dataset: str = "") -> set[str]:
+    """Jobs of some methods: all, or those that are part of an experiment or test a dataset."""
     return {
-        f"{method} with demo on {tested} | {name}"
-        for name, tested, run, _ in SHARES
+        f"{method} with demo on {tested}"
+        for name, tested, run, _ in ROWS
         for method in run.split()
-        if method in methods.split() and (not share or name == share) and dataset in ("", tested)
+        if method in methods.split() and experiment in ("", name) and dataset in ("", tested)
     }
 
 
@@ -101,12 +100,12 @@ def _up_to_tables() -> Graph:
     for which, names in SPLITS.items():
         dataset = which.split()[0]
         graph[splits(which)] = {questions(dataset), *(measure(dataset, name) for name in names)}
-    for share, dataset, methods, drawn in SHARES:
+    for _, dataset, methods, drawn in ROWS:
         for method in methods.split():
             read = {questions(name.split()[0]) for name in drawn} | set(map(splits, drawn))
             if method in READS_RESPONSES:
                 read |= {responses(name.split()[0]) for name in drawn}
-            graph[f"{method} with demo on {dataset} | {share}"] = read
+            graph.setdefault(f"{method} with demo on {dataset}", set()).update(read)
     return graph
 
 
@@ -114,9 +113,9 @@ def graph(folder: Path) -> Graph:
     """What each job of the default study in a folder reads from; read before any edit, with the folder as cwd."""
     found = _up_to_tables()
     for table, experiment in TABLES.items():
-        rows = [row for row in SHARES if row[0].split()[0] == experiment]
+        rows = [row for row in ROWS if row[0] == experiment]
         found[f"Table {table}"] = {
-            *(node for name, dataset, methods, _ in rows for node in shares(methods, name, dataset)),
+            *(job for _, dataset, methods, _ in rows for job in predictions(methods, experiment, dataset)),
             *(splits(drawn[0]) for _, _, _, drawn in rows),  # of the tested dataset
             *([hardness("dial")] if table == "all_to_all_by_hardness" else []),
         }
@@ -133,9 +132,8 @@ def graph(folder: Path) -> Graph:
 
 
 def stale(graph: Graph, roots: Iterable[str]) -> set[str]:
-    """Messages of jobs that run when some nodes are made again."""
+    """Jobs that run when some are run again: whatever reads a file that a job writes runs after it."""
     found = set(roots)
-    assert found <= set(graph), f"no such jobs: {found - set(graph)}"
-    while more := {node for node, read in graph.items() if read & found} - found:
+    while more := {job for job, read in graph.items() if read & found} - found:
         found |= more
-    return {node.split(" | ")[0] for node in found}
+    return found

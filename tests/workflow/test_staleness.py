@@ -21,9 +21,9 @@ from demo_graph import (
     graph,
     hardness,
     measure,
+    predictions,
     questions,
     responses,
-    shares,
     splits,
     stale,
 )
@@ -100,13 +100,15 @@ def measured(*names: str) -> set[str]:
 
 EVERY_SPLIT = each(splits, SPLITS)
 EVERY_TABLE = {f"Table {table}" for table in TABLES}
-OF_MODEL = each(responses) | shares(f"{ICL} lora")
+OF_MODEL = each(responses) | predictions(f"{ICL} lora")
 OF_ROAD = (
-    shares("zero_shot icl probe", "population", "dial")
-    | shares("zero_shot icl probe", "population", "road")
-    | shares("zero_shot icl", "road_to_dial")
+    predictions("zero_shot icl probe", "population", "dial")
+    | predictions("zero_shot icl probe", "population", "road")
+    | predictions("zero_shot icl", "road_to_dial")
 )
+LADDER = {splits("dial by road_to_dial"), splits("road by road_to_dial")}  # draws as many items as its methods train on
 BY_STEPS = {splits(name) for name, read in SPLITS.items() if name.startswith("dial ") and read == ["human"]}
+NEW = {"Splits of road by question_num_words"}
 ROW = "\n  - {dataset: road, variable: question_num_words, methods: [zero_shot]}\nall_to_all:"
 
 EDITS: dict[str, tuple[Edit, set[str]]] = {
@@ -127,20 +129,20 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a measure that is not used": (append("src/uphill/hardness/irt.py"), set()),
     # Modules, a room at a time.
     "the world": (append("src/uphill/datasets/world.py"), each(questions)),
-    "a template": (append("src/uphill/prompts/templates.py"), each(responses) | shares(METHODS)),
+    "a template": (append("src/uphill/prompts/templates.py"), each(responses) | predictions(METHODS)),
     "scoring": (append("src/uphill/engine/scoring.py"), OF_MODEL),
-    "decoding": (append("src/uphill/engine/decoding.py"), shares(f"{ICL} lora")),
-    "the probe's fit": (append("src/uphill/engine/probes.py"), measured("mdl_probe by demo") | shares("probe")),
-    "the LoRA recipe": (append("src/uphill/engine/adapters.py"), shares("lora")),
+    "decoding": (append("src/uphill/engine/decoding.py"), predictions(f"{ICL} lora")),
+    "the probe's fit": (append("src/uphill/engine/probes.py"), measured("mdl_probe by demo") | predictions("probe")),
+    "the LoRA recipe": (append("src/uphill/engine/adapters.py"), predictions("lora")),
     "surface": (append("src/uphill/hardness/surface.py"), measured("surface")),
     "description length": (append("src/uphill/hardness/description_length.py"),
         measured("mdl_zero_shot by demo", "mdl_probe by demo")),
     "levels": (append("src/uphill/hardness/levels.py"), each(hardness) | EVERY_SPLIT),
     "splits": (append("src/uphill/splits/draw.py"), EVERY_SPLIT),
-    "the probe": (append("src/uphill/methods/probe.py"), shares("probe")),
-    "in-context learning": (append("src/uphill/methods/icl.py"), shares(ICL)),
-    "no supervision": (append("src/uphill/methods/zero_shot.py"), shares("zero_shot")),
-    "cells": (append("src/uphill/methods/task.py"), shares(METHODS)),
+    "the probe": (append("src/uphill/methods/probe.py"), predictions("probe")),
+    "in-context learning": (append("src/uphill/methods/icl.py"), predictions(ICL)),
+    "no supervision": (append("src/uphill/methods/zero_shot.py"), predictions("zero_shot")),
+    "cells": (append("src/uphill/methods/task.py"), predictions(METHODS)),
     "the statistics": (append("src/uphill/stats/recovery.py"), EVERY_TABLE | each(correlations) | {WIDE}),
     "correlations": (append("src/uphill/tables/correlations.py"), each(correlations)),
     "captions": (append("src/uphill/report/captions.py"), {"Report"}),
@@ -153,21 +155,22 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a pool": (config("hardness_pool: 600", "hardness_pool: 590"), {questions("dial")}),
     "a prompt": (config('seed: 12}\n    prompt: "0040"', 'seed: 12}\n    prompt: "0306"'),
         {responses("road")} | OF_ROAD),
-    "length of answers": (config("max_new_tokens: 64", "max_new_tokens: 32"), shares(ICL, dataset="road_written")),
+    "length of answers": (config("max_new_tokens: 64", "max_new_tokens: 32"), predictions(ICL, dataset="road_written")),
     "a cut": (config("hard_min: 6", "hard_min: 5"), {hardness("dial")} | BY_STEPS),
     "a measure's setting": (config("boots: 5}", "boots: 4}"), measured("mdl_probe by demo")),
     "n_train": (config("splits: {boots: 3, n_train: 160", "splits: {boots: 3, n_train: 170"),
         EVERY_SPLIT - {splits(name) for name in SPLITS if name.endswith(("learning_curves", "road_to_dial"))}),
-    "a setting of LoRA": (config("lr: 0.002", "lr: 0.003"), shares("lora")),
-    "examples of a prompt": (config("icl: {kind: icl, k: 8}", "icl: {kind: icl, k: 6}"), shares("icl")),
+    "a setting of LoRA": (config("lr: 0.002", "lr: 0.003"), predictions("lora")),
+    "examples of a prompt": (config("icl: {kind: icl, k: 8}", "icl: {kind: icl, k: 6}"), predictions("icl") | LADDER),
     "the model's dtype": (config("dtype: float32", "dtype: bfloat16"), OF_MODEL),
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
     "draws of correlations": (config("correlation_draws: 1000", "correlation_draws: 900"), each(correlations)),
-    "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), shares("probe", "learning_curves")),
-    "noise": (config("noise: [0, 0.1, 0.2, 0.3, 0.5]", "noise: [0, 0.1]"), shares("probe zero_shot", "noisy_labels")),
+    "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), predictions("probe", "learning_curves")),
+    "noise": (config("noise: [0, 0.1, 0.2, 0.3, 0.5]", "noise: [0, 0.1]"),
+        predictions("probe zero_shot", "noisy_labels")),
     "a rung": (config("min: 3, max: 3", "min: 3, max: 4"), {splits("road by road_to_dial")}),
-    "another row": (config("\nall_to_all:", ROW), {"Splits of road by question_num_words"}
-        | shares("zero_shot", "population", "road")),
+    "another row": (config("\nall_to_all:", ROW), NEW
+        | predictions("zero_shot", "population", "road")),
     # Inputs.
     "the model": (append(f"{MODEL}/config.json", "\n"), OF_MODEL),
 }  # fmt: skip
@@ -209,6 +212,7 @@ def why(checkout: Checkout) -> tuple[list[str], set[str]]:
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_reruns_what_it_made_stale(demo_copy: Checkout, demo_graph: Graph, name: str) -> None:
     edit, roots = EDITS[name]
+    assert roots <= {*demo_graph, *NEW}
     edit(demo_copy.folder)
     run = demo_copy.snakemake("--dry-run")
     assert run.status == 0, run.output[-3000:]
@@ -247,13 +251,12 @@ def test_a_file_that_was_deleted_or_changed_by_hand_is_told(demo_copy: Checkout,
 def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
     path = checkout.folder / "mine.jsonl"
     row = '{{"item_id": "m{0}", "question": "{0}?", "choices": ["a", "b"], "answer": 0, "grade": {1}}}\n'
-    path.write_text("".join(row.format(number, number % 3) for number in range(120)))
+    path.write_text("".join(row.format(number, number % 3) for number in range(720)))
 
     def study(raw: dict) -> None:  # type: ignore[type-arg]
         raw["datasets"]["mine"] = {"source": {"kind": "file", "path": "mine.jsonl"}, "prompt": "0040",
                                    "human": ["grade"], "hardness_pool": 20}  # fmt: skip
         raw["population"].append({"dataset": "mine", "variable": "grade", "methods": ["zero_shot"]})
-        raw["splits"] |= {"n_train": 10, "min_test": 5}
 
     named = ("results/items/mine.parquet", "results/items/dial.parquet", "--configfile", checkout.configure(study))
     run = checkout.snakemake(*named)

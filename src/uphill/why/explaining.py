@@ -10,6 +10,8 @@ from uphill.why.records import edited_inputs, interrupted, made_from
 from uphill.workflow import Plan
 from uphill.workflow.plan import Spec
 
+UPDATED = "updated input files"
+
 
 @dataclass(frozen=True)
 class Stale:
@@ -65,7 +67,6 @@ def _causes(job: Planned, pending: Mapping[str, str], makers: Mapping[str, str],
     found = changes(job.job, old, job.spec) if old else []
     older = {identity for identity in older_upstream(old, job.spec) if identity not in makers} if old else set()
     found += ["made from older results, which were made again since"] if older else []
-    if not found and not follows:
-        edited = edited_inputs(there[0])
-        found = [f"{path}: changed by hand" for path in edited] or [f"Snakemake says: {pending[there[0]]}"]
-    return found
+    if not older and pending[there[0]] == UPDATED:
+        found += [f"{path}: changed by hand" for path in edited_inputs(there[0])]
+    return found if found or follows else [f"Snakemake says: {pending[there[0]]}"]

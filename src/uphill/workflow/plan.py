@@ -275,12 +275,21 @@ class Plan(Layout):
 
     def report_spec(self) -> Spec:
         """Identity of the report, which shows the whole config."""
-        settings = {"config": self.config.model_dump(mode="json", exclude_none=True)}
+        settings = {"config": _in_order(self.config.model_dump(mode="json", exclude_none=True))}
         upstream = {table: self.table_spec(table)["id"] for table in self.table_names()}
         upstream |= {f"correlations/{name}": self.correlations_spec(name)["id"] for name in self.tested()}
         upstream |= {f"figure/{name}": self.figure_spec(name)["id"] for name in self.figure_names()}
         upstream["wide"] = self.wide_spec()["id"]
         return spec("report", settings, _code("report", data=(REPORT_TEMPLATE,)), upstream)
+
+
+def _in_order(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with the keys of free entries sorted: their order says nothing, and a change of it reruns nothing."""
+    for group in ("methods", "hardness"):
+        config[group] = {name: dict(sorted(entry.items())) for name, entry in config[group].items()}
+    for entry in config["datasets"].values():
+        entry["source"] = dict(sorted(entry["source"].items()))
+    return config
 
 
 def _listed(names: Iterable[str] | None) -> list[str] | None:

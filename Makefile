@@ -16,7 +16,7 @@ INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 .PHONY: demo demo-all plan why install dev test test-fast lint format lock docs demo-model bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
-	@echo "Running the embedded default: some 50 jobs, a few minutes; nothing to do the second time"
+	@echo "Running the embedded default: some 65 jobs, four to five minutes; nothing to do the second time"
 	@$(BIN)/snakemake --profile profiles/local
 	@$(BIN)/python -m uphill show
 

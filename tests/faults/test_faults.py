@@ -85,10 +85,13 @@ def test_results_that_cannot_be_written(checkout: Checkout, disk: Path, undistur
 def test_a_file_where_a_folder_is_expected(checkout: Checkout, name: str) -> None:
     (checkout.folder / name).parent.mkdir(exist_ok=True)
     (checkout.folder / name).write_text("")
-    run = checkout.snakemake(SPLITS, "--configfile", checkout.configure(study))
+    arguments = ["results/items/dial.parquet", "--configfile", checkout.configure(study)]
+    run = checkout.snakemake(*arguments)
     assert run.status == 1
     error = line_of(run.output, "error: ")
     assert "Traceback" not in run.output
+    (checkout.folder / name).unlink()
+    assert checkout.snakemake(*arguments).status == 0
     documented(f"`{name}` is a file", error, f"move it away, {AGAIN}", "made as usual")
 
 

@@ -19,7 +19,7 @@ VALUES = st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), max_size=20)
 def test_adjusted_values_reject_as_the_step_up_procedure(values: list[float], rate: float) -> None:
     """Benjamini and Hochberg 1995: with the k smallest where k is the largest rank i such that p_(i) <= i q / m."""
     known = sorted(value for value in values if not math.isnan(value))
-    passing = [rank for rank, value in enumerate(known, 1) if value * len(known) / rank <= rate]
+    passing = [rank for rank, value in enumerate(known, 1) if value * (len(known) / rank) <= rate]
     result = adjusted(values)
     assert np.count_nonzero(result <= rate) == max(passing, default=0)
 

@@ -184,7 +184,6 @@ CAUSES = {
     "another row": [
         "population/question_num_words: asked for now",
         "results/splits/road/question_num_words.parquet: not made yet",
-        "results/splits/road/question_num_words.parquet: read now",
     ],
     "the model": ["models.demo: other content"],
 }
@@ -251,7 +250,7 @@ def test_a_file_that_was_deleted_or_changed_by_hand_is_told(demo_copy: Checkout,
 def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
     path = checkout.folder / "mine.jsonl"
     row = '{{"item_id": "m{0}", "question": "{0}?", "choices": ["a", "b"], "answer": 0, "grade": {1}}}\n'
-    path.write_text("".join(row.format(number, number % 3) for number in range(720)))
+    path.write_text("".join(row.format(number, number % 3) for number in range(900)))
 
     def study(raw: dict) -> None:  # type: ignore[type-arg]
         raw["datasets"]["mine"] = {"source": {"kind": "file", "path": "mine.jsonl"}, "prompt": "0040",

@@ -1,6 +1,6 @@
 """What differs between the spec that made a file and today's, in the config's words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from uphill.planning.jobs import Job
@@ -29,8 +29,15 @@ SAME_EVERYWHERE = ("seed", "datasets", "unsupervised", "shares")
 MISSING = "nothing"
 
 
-def changes(job: Job, old: Spec, new: Spec) -> list[str]:
-    """Everything that differs and is no other job's doing: settings, modules of code, and what the job reads."""
+def changes(job: Job, old: Spec, new: Spec, stale: Container[str] = ()) -> list[str]:
+    """Everything that differs and is no other job's doing: settings, modules of code, and what the job reads.
+
+    Args:
+        job: the job.
+        old: what made its file.
+        new: what would make it today.
+        stale: identities of other jobs that would run; that their results are read says nothing more.
+    """
     found = [*_settings(job, old, new), *_code(old["code"], new["code"])]
     before, now = shares(old), shares(new)
     for name in now.keys() & before.keys():
@@ -38,13 +45,13 @@ def changes(job: Job, old: Spec, new: Spec) -> list[str]:
             found += [
                 *_settings(job, before[name], now[name], name),
                 *_code(before[name]["code"], now[name]["code"]),
-                *_reads(before[name], now[name]),
+                *_reads(before[name], now[name], stale),
             ]
     if new["stage"] == "predictions":
-        found += [f"{name}: asked for now" for name in now.keys() - before.keys()]
-        found += [f"{name}: no longer asked for" for name in before.keys() - now.keys()]
+        found += [f"{name}: asked for now" for name in now if name not in before]
+        found += [f"{name}: no longer asked for" for name in before if name not in now]
     else:
-        found += _reads(old, new)
+        found += _reads(old, new, stale)
     if new["stage"] == "report" and _upstream(old) != _upstream(new):
         # The report shows the whole config: what of it matters elsewhere is told there.
         return [change for change in found if change.startswith("code ")]
@@ -72,10 +79,10 @@ def _upstream(spec: Spec) -> dict[str, str]:
     return read
 
 
-def _reads(old: Spec, new: Spec) -> Iterator[str]:
+def _reads(old: Spec, new: Spec, stale: Container[str]) -> Iterator[str]:
     before, now = _upstream(old), _upstream(new)
-    yield from (f"{name}: read now" for name in now.keys() - before.keys())
-    yield from (f"{name}: no longer read" for name in before.keys() - now.keys())
+    yield from (f"{name}: read now" for name in now if name not in before and now[name] not in stale)
+    yield from (f"{name}: no longer read" for name in before if name not in now)
 
 
 def _settings(job: Job, old: Spec, new: Spec, share: str = "") -> Iterator[str]:

@@ -64,7 +64,7 @@ def _causes(job: Planned, pending: Mapping[str, str], makers: Mapping[str, str],
     if len(there) < len(job.outputs):
         missing = next(path for path in job.outputs if path not in there)
         return [f"{missing}: made before, but no longer there"]
-    found = changes(job.job, old, job.spec) if old else []
+    found = changes(job.job, old, job.spec, makers) if old else []
     older = {identity for identity in older_upstream(old, job.spec) if identity not in makers} if old else set()
     found += ["made from older results, which were made again since"] if older else []
     if not older and pending[there[0]] == UPDATED:

@@ -14,6 +14,7 @@ from engine_models import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uphill.errors import UphillError
 from uphill.methods import ccs, icl, probe, random_probe, zero_shot
 from uphill.methods.noise import noised
 from uphill.methods.task import Cell, Source, Task, chosen, rectangle, run
@@ -312,6 +313,23 @@ def test_a_damaged_part_is_made_again(tmp_path: Path) -> None:
     assert made.count(damaged.stem) == 2
     assert len(made) == 5
     PREDICTIONS.check(table, "table")
+
+
+def test_a_part_that_goes_before_the_end_is_an_error_and_not_a_shorter_table(tmp_path: Path) -> None:
+    study, folder = task(), tmp_path / "parts"
+    method = counting(None, [])
+    make = method.predict
+
+    def predict(study: Task, settings: None, cells: list[Cell]) -> Iterator[tuple[Cell, pd.DataFrame]]:
+        yield from make(study, settings, cells)
+        sorted(folder.iterdir())[1].unlink()  # as a second job that ends first would
+
+    method.predict = predict
+    with (
+        pytest.raises(UphillError, match=r"parts: the finished cell a-easy-1-5 has gone; run the same command again"),
+        Parts(folder, PREDICTIONS) as parts,
+    ):
+        run(study, method, None, parts)  # type: ignore[arg-type]
 
 
 def test_sizes_and_noise_make_cells_and_hard_labels_are_noisier() -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from uphill.errors import UphillError
 from uphill.level_names import extremes
 from uphill.methods.noise import noised
 from uphill.parts import Parts
@@ -216,15 +217,25 @@ def written(items: pd.DataFrame, texts: Iterable[str]) -> pd.DataFrame:
 
 
 def run(task: Task, method: ModuleType, settings: BaseModel, parts: Parts) -> pa.Table:
-    """Make every cell of a task that `parts` does not hold yet, and join them all in a fixed order."""
+    """Make every cell of a task that `parts` does not hold yet, and join them all in a fixed order.
+
+    Raises:
+        UphillError: a finished cell has gone or is damaged: a failing disk, or a second job at the same work.
+    """
     cells = method.cells(task, settings)
     missing = [cell for cell in cells if parts.get(cell.name) is None]
     if len(missing) < len(cells):
         log.info("%d of %d cells were finished before", len(cells) - len(missing), len(cells))
     for cell, frame in method.predict(task, settings, missing):
         parts.put(cell.name, PREDICTIONS.to_arrow(_complete(task, cell, frame), cell.name))
-    tables = [parts.get(cell.name) for cell in cells]
-    return pa.concat_tables([table for table in tables if table is not None])
+    return pa.concat_tables([_finished(parts, cell) for cell in cells])
+
+
+def _finished(parts: Parts, cell: Cell) -> pa.Table:
+    table = parts.get(cell.name)
+    if table is None:
+        raise UphillError(f"{parts.folder}: the finished cell {cell.name} has gone; run the same command again")
+    return table
 
 
 def _complete(task: Task, cell: Cell, frame: pd.DataFrame) -> pd.DataFrame:

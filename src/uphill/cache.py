@@ -37,16 +37,23 @@ def fetch(job: Job) -> bool:
         if recorded["spec"]["id"] != job.spec["id"] or len(recorded["files"]) != len(job.output):
             raise ValueError("not of this job")
         for index, path in enumerate(job.output):
-            with written_whole(path) as temporary:
-                shutil.copyfile(entry / str(index), temporary)
-                if _digest(temporary) != recorded["files"][index]:
-                    raise ValueError(f"file {index} is not what was stored")
+            _take(entry / str(index), path, recorded["files"][index])
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("%s: damaged (%s): making its results again", entry, error)
         shutil.rmtree(entry, ignore_errors=True)
         return False
     log.info("taken from %s: no model is loaded", entry)
     return True
+
+
+def _take(kept: Path, path: str, expected: str) -> None:
+    """Copy one file of an entry. What cannot be written here says nothing against the entry: the job ends with that."""
+    if not kept.is_file():
+        raise ValueError(f"{kept.name} is missing")
+    with written_whole(path) as temporary:
+        shutil.copyfile(kept, temporary)
+        if _digest(temporary) != expected:
+            raise ValueError(f"{kept.name} is not what was stored")
 
 
 def store(job: Job) -> None:

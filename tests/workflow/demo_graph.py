@@ -123,12 +123,17 @@ def graph(folder: Path) -> Graph:
     plan = read_study(folder / "config/config.yaml")
     shown = {plan.table_spec(table)["id"]: f"Table {table}" for table in TABLES}
     shown |= {plan.correlations_spec(dataset)["id"]: correlations(dataset) for dataset in MEASURES}
+    shown |= {plan.hardness_spec(dataset)["id"]: hardness(dataset) for dataset in MEASURES}
     figures = {
         f"Figure {name}": {shown[identity] for identity in plan.figure_spec(name)["upstream"].values()}
         for name in plan.figure_names()
     }
     tables = {node for node in found if node.startswith(("Table ", "Rank "))}
-    return {**found, **figures, "Report": {*tables, *figures, *map(questions, MEASURES), *map(hardness, MEASURES)}}
+    return {
+        **found,
+        **figures,
+        "Report": {WIDE, *tables, *figures, *map(questions, MEASURES), *map(hardness, MEASURES)},
+    }
 
 
 def stale(graph: Graph, roots: Iterable[str]) -> set[str]:

@@ -71,6 +71,9 @@ def stop_run_on_signal(jobs_are_here: bool) -> None:
 
 
 def _ignore_more() -> None:
-    """One signal is enough; a second one would break into the clearing up."""
+    """One signal is enough; a second one would break into the clearing up.
+
+    Not SIG_IGN: Python complains of a signal that came before, but whose turn comes after, it was to be ignored.
+    """
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda number, frame: None)  # noqa: ARG005 - the interface

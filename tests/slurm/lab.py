@@ -136,6 +136,20 @@ class Lab:
         self._daemon(["slurmctld", "-D"], lambda: _runs("scontrol", "ping"))
         self._daemon(["slurmd", "-D", "-N", NODE], lambda: "idle" in _output("sinfo", "-h", "-n", NODE, "-o", "%T"))
 
+    def kill_controller(self) -> None:
+        """SIGKILL to the scheduler; its jobs live on with the node's daemon."""
+        self.daemons[1].kill()
+        self.daemons[1].wait(20)
+
+    def raise_controller(self) -> None:
+        """The scheduler again, from the state that the one before it wrote down.
+
+        Raises:
+            NoLab: it did not come up.
+        """
+        self._daemon(["slurmctld", "-D"], lambda: _runs("scontrol", "ping"))
+        self.daemons[1] = self.daemons.pop()
+
     def stop(self) -> None:
         """End all jobs and daemons, and leave the system's folder as it was."""
         if self.daemons:

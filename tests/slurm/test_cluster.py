@@ -5,6 +5,7 @@ Skipped where SLURM cannot be raised; with UPHILL_NEEDS_SLURM=1 that is a failur
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from conftest import IGNORED, ROOT, Checkout, Run, shrink
 from lab import Job, Lab, NoLab, raised
 
 TABLE = "results/tables/population.csv"
+TARGETS = (TABLE, "results/hardness/dial.parquet")
 QUICK = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2", "--slurm-keep-successful-logs"]
 """Like the profile, but for a user in a hurry: look at once whether a job is done."""
 GPUS = {"demo": 1, "brief": 2}
@@ -83,8 +85,8 @@ def study(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Study:
         shutil.copytree(ROOT, checkout.folder, ignore=IGNORED, symlinks=True)
         config = configure(checkout)
     with ThreadPoolExecutor() as side_by_side:
-        alone = side_by_side.submit(local.snakemake, TABLE, "--configfile", config)
-        run = cluster.snakemake(TABLE, "--configfile", config, *QUICK, profile="slurm")
+        alone = side_by_side.submit(local.snakemake, *TARGETS, "--configfile", config)
+        run = cluster.snakemake(*TARGETS, "--configfile", config, *QUICK, profile="slurm")
     assert alone.result().status == 0, alone.result().output[-4000:]
     assert run.status == 0, run.output[-8000:]
     return Study(cluster, run, lab.jobs(), lab.seen(), local)
@@ -94,17 +96,17 @@ def test_the_table_is_the_one_that_one_machine_makes(study: Study) -> None:
     on_cluster, alone = ((checkout.folder / TABLE).read_bytes() for checkout in (study.checkout, study.local))
     assert on_cluster == alone
     assert on_cluster.count(b"\n") > 20
-    assert study.checkout.snakemake(TABLE, "--configfile", "mine.yaml", "--dry-run", profile="slurm").jobs == []
+    assert study.checkout.snakemake(*TARGETS, "--configfile", "mine.yaml", "--dry-run", profile="slurm").jobs == []
 
 
 def test_small_steps_share_jobs(study: Study) -> None:
-    """Seven steps without a model in four jobs; a group has the time of all its steps, and memory for one."""
-    groups = [study.of(f"rule_{group}_") for group in ("questions", "levels", "readers", "summary")]
-    assert [len(jobs) for jobs in groups] == [1, 1, 1, 1]
+    """Seven steps without a model in five jobs; a group has the time of all its steps, and memory for one."""
+    groups = [study.of(f"rule_{group}_") for group in ("questions", "levels", "splits", "readers", "summary")]
+    assert [len(jobs) for jobs in groups] == [1, 1, 1, 1, 1]
     models = [*study.of("responses_wildcards"), *study.of("_on_model")]
-    assert len(study.jobs) == 4 + len(models)
+    assert len(study.jobs) == 5 + len(models)
     cpu = yaml.safe_load((ROOT / "config/hardware.yaml").read_text())["cpu"]
-    for (job,), steps in zip(groups, (2, 2, 2, 1), strict=True):
+    for (job,), steps in zip(groups, (2, 1, 1, 2, 1), strict=True):
         assert (job.mem_mb, job.minutes) == (cpu["mem_mb"], steps * cpu["runtime"])
 
 
@@ -142,3 +144,25 @@ def test_a_job_over_its_memory_is_retried_with_more(study: Study) -> None:
     assert "exceeded memory limit" in log.read_text()
     assert [job.mem_mb for job in more] == [3600, 7200][: len(more)]
     assert more[-1].state == "COMPLETED"
+
+
+def test_a_scheduler_that_is_killed_and_comes_back_costs_no_result(study: Study, lab: Lab) -> None:
+    """While a job runs. Whether the run sits it out or ends, the same command ends with the same table."""
+    command = (*TARGETS, "--configfile", "mine.yaml", *QUICK)
+    before, known = (study.checkout.folder / TABLE).read_bytes(), len(lab.jobs())
+    for made in (TABLE, "results/predictions/icl/demo/dial.parquet"):
+        (study.checkout.folder / made).unlink()
+    with ThreadPoolExecutor() as aside:
+        running = aside.submit(study.checkout.snakemake, *command, profile="slurm")
+        deadline = time.monotonic() + 300
+        while not any(job.state == "RUNNING" for job in lab.jobs()[known:]) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        lab.kill_controller()
+        time.sleep(2)
+        lab.raise_controller()
+        run = running.result()
+    print(f"the run {'sat it out' if run.status == 0 else 'ended'}")
+    again = study.checkout.snakemake(*command, profile="slurm")
+    assert again.status == 0, again.output[-4000:]
+    assert (again.jobs == []) == (run.status == 0)
+    assert (study.checkout.folder / TABLE).read_bytes() == before

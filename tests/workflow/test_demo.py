@@ -151,12 +151,10 @@ def test_a_ladder_is_climbed_in_the_order_of_the_config_and_tested_on_one_band(
     tables: dict[str, pd.DataFrame],
 ) -> None:
     ladder = tables["road_to_dial"]
-    assert list(dict.fromkeys(ladder["train_on"])) == [
-        *("none", "road_1_step", "road_3_steps", "dial_1_step", "dial_5_steps")
-    ]
+    taught = ladder[ladder["train_on"] != "none"]
+    assert taught["train_on"].tolist() == ["road_1_step", "road_3_steps", "dial_1_step", "dial_5_steps"]
     assert set(ladder["test_on"]) == {"test"}
     assert ladder["n_test"].nunique() == 1
-    taught = ladder[ladder["train_on"] != "none"]
     assert (taught["gain_low"] > 0).all()
 
 

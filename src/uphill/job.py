@@ -69,7 +69,7 @@ def start(snakemake: Any) -> Iterator[Job]:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
     sys.excepthook = _logged
-    announce(f"a job that makes {snakemake.output[0]}")
+    announce(f"a job that makes {snakemake.output[0]}" if snakemake.output else f"the job {snakemake.rule}")
     try:
         with stoppable():
             yield Job(snakemake)

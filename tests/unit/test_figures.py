@@ -197,8 +197,8 @@ def test_a_ladder_stands_in_its_own_order_with_its_numbers() -> None:
 
 
 def test_quantization_shows_paired_differences() -> None:
-    row = {"dataset": "d", "method": "icl", "full": "f", "quantized": "q", "difference": -0.01}
-    (axis,) = quantization.draw(pd.DataFrame([row | {"low": -0.02, "high": 0.01}])).axes
+    row = {"dataset": "d", "method": "icl", "model": "f", "quantized_model": "q", "difference": -0.01}
+    (axis,) = quantization.draw(pd.DataFrame([row | {"difference_low": -0.02, "difference_high": 0.01}])).axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["d, ICL: q - f"]
     point = next(line for line in axis.lines if line.get_marker() == "o")
     assert (point.get_xdata()[0], point.get_ydata()[0]) == (-0.01, 0)

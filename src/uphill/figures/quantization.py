@@ -15,7 +15,8 @@ def draw(table: pd.DataFrame) -> Figure:
     axis = figure.subplots()
     axis.axvline(0.0, color="black", linewidth=0.7)
     for place, row in enumerate(rows):
-        spread = [[max(0.0, row["difference"] - row["low"])], [max(0.0, row["high"] - row["difference"])]]
+        low, high = row["difference_low"], row["difference_high"]
+        spread = [[max(0.0, row["difference"] - low)], [max(0.0, high - row["difference"])]]
         axis.errorbar(row["difference"], place, xerr=spread, fmt="o", markersize=4, color="#0072B2")
     axis.set_yticks(range(len(rows)), [_label(row) for row in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
@@ -25,4 +26,4 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _label(row: dict[str, Any]) -> str:
-    return f"{row['dataset']}, {name(row['method'])}: {row['quantized']} - {row['full']}"
+    return f"{row['dataset']}, {name(row['method'])}: {row['quantized_model']} - {row['model']}"

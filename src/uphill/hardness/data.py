@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from uphill.parts import Parts
-from uphill.prompts import Form
 from uphill.responses import ResponseTable
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
+    from uphill.prompts import Form
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class OnModel(HardnessData):
         parts: where finished parts are kept until the job ends.
     """
 
-    prompt: Form
-    cot_prompt: Form | None
+    prompt: "Form"
+    cot_prompt: "Form | None"
     open_model: "Callable[[], Loaded]"
     parts: Parts
 

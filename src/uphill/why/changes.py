@@ -27,6 +27,8 @@ CONFIG_KEYS = {
 """By stage, the key of the config that a setting of a job is from; "" is for settings that have no entry."""
 SAME_EVERYWHERE = ("seed", "datasets", "unsupervised", "shares")
 MISSING = "nothing"
+TEMPLATE = "template"
+"""A key that the form of a prompt has, and no other setting."""
 
 
 def changes(job: Job, old: Spec, new: Spec, stale: Container[str] = ()) -> list[str]:
@@ -93,7 +95,7 @@ def _settings(job: Job, old: Spec, new: Spec, share: str = "") -> Iterator[str]:
             continue
         named = _config_key(job, new["stage"], key, share)
         content = key.endswith("content")
-        yield f"{named}: other content" if content else f"{named}: {_shown(was)} -> {_shown(value)}"
+        yield f"{named}: other content" if content else f"{named}: {_shown_change(was, value)}"
 
 
 def _config_key(job: Job, stage: str, key: str, share: str) -> str:
@@ -109,11 +111,15 @@ def _config_key(job: Job, stage: str, key: str, share: str) -> str:
 
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one map from dotted keys to values; lists are values."""
+    """Nested settings as one map from dotted keys to values; lists are values, and so are the forms of prompts."""
     found: dict[str, Any] = {}
     for key, inner in value.items():
-        found |= flat(inner, f"{prefix}{key}.") if isinstance(inner, Mapping) else {f"{prefix}{key}": inner}
+        found |= flat(inner, f"{prefix}{key}.") if _is_nested(inner) else {f"{prefix}{key}": inner}
     return found
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, Mapping) and TEMPLATE not in value
 
 
 def _code(old: str, new: str) -> Iterator[str]:
@@ -130,6 +136,17 @@ def _code(old: str, new: str) -> Iterator[str]:
     yield from (f"code {name}: {'imported now' if name in now else 'no longer imported'}" for name in joined)
 
 
+def _shown_change(was: Any, value: Any) -> str:
+    """Two values; of a prompt's forms their ids, and where these are the same the texts that differ."""
+    if isinstance(was, Mapping) and isinstance(value, Mapping):
+        if was[TEMPLATE] == value[TEMPLATE]:
+            parts = [part for part in value if was.get(part) != value[part]]
+            was, value = ({part: form.get(part) for part in parts} for form in (was, value))
+        else:
+            was, value = was[TEMPLATE], value[TEMPLATE]
+    return f"{_shown(was)} -> {_shown(value)}"
+
+
 def _shown(value: Any) -> str:
-    text = str(value)
+    text = str(value[TEMPLATE] if isinstance(value, Mapping) and TEMPLATE in value else value).replace("\n", "\\n")
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from uphill.stats.calibration import calibrated
+from uphill.methods.calibrating import calibrated
 
 Array = NDArray[np.float64]
 Rows = list[list[float]]

@@ -150,6 +150,14 @@ class Lab:
         self._daemon(["slurmctld", "-D"], lambda: _runs("scontrol", "ping"))
         self.daemons[1] = self.daemons.pop()
 
+    def has_saved(self, moment: float) -> bool:
+        """Whether the scheduler has written down what it knew at a moment, in seconds since the epoch; waits for it.
+
+        One that is killed before it has written that a job started would start it twice, and drain the node.
+        """
+        state = self.folder / "state/job_state"
+        return _until(lambda: state.exists() and state.stat().st_mtime > moment + 1, 30)
+
     def stop(self) -> None:
         """End all jobs and daemons, and leave the system's folder as it was."""
         if self.daemons:

@@ -152,15 +152,18 @@ def test_a_scheduler_that_is_killed_and_comes_back_costs_no_result(study: Study,
     before, known = (study.checkout.folder / TABLE).read_bytes(), len(lab.jobs())
     for made in (TABLE, "results/predictions/icl/demo/dial.parquet"):
         (study.checkout.folder / made).unlink()
-    with ThreadPoolExecutor() as aside:
-        running = aside.submit(study.checkout.snakemake, *command, profile="slurm")
-        deadline = time.monotonic() + 300
-        while not any(job.state == "RUNNING" for job in lab.jobs()[known:]) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        lab.kill_controller()
-        time.sleep(2)
-        lab.raise_controller()
-        run = running.result()
+    aside = ThreadPoolExecutor()
+    running = aside.submit(study.checkout.snakemake, *command, profile="slurm")
+    deadline = time.monotonic() + 120
+    while not (found := [job for job in lab.jobs()[known:] if job.state == "RUNNING"]):
+        assert time.monotonic() < deadline, "no job runs"
+        time.sleep(0.2)
+    assert lab.has_saved(found[0].start)
+    lab.kill_controller()
+    time.sleep(2)
+    lab.raise_controller()
+    run = running.result(timeout=240)
+    aside.shutdown()
     print(f"the run {'sat it out' if run.status == 0 else 'ended'}")
     again = study.checkout.snakemake(*command, profile="slurm")
     assert again.status == 0, again.output[-4000:]

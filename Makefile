@@ -24,7 +24,7 @@ plan: install  ## what the study in CONFIG would cost: jobs, model loads, tokens
 	@$(BIN)/python -m uphill plan $(CONFIG)
 
 demo-all: install  ## the demo's world with every method, measure and experiment
-	@echo "Running every method and experiment on the demo's world: some 80 jobs, a quarter of an hour"
+	@echo "Running every method and experiment on the demo's world: some 80 jobs"
 	@$(BIN)/snakemake --profile profiles/local --configfile config/demo-all.yaml
 	@$(BIN)/python -m uphill show
 

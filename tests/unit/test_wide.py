@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from uphill.errors import UphillError
 from uphill.stats import Difference, Interval, compare_supervision
 from uphill.tables.layouts import ACCURACY, GAIN, LAYOUTS, estimates, supervision_estimates
-from uphill.tables.wide import DASH, multiple_comparisons, to_latex, wide, write_wide
+from uphill.tables.wide import DASH, to_latex, wide, write_wide
 
 ZERO_SHOT = {"arc": "zero_shot", "mmlu": "zero_shot", "strategy_qa": "zero_shot_cot"}
 NONE = {"method": "zero_shot", "train_on": "none", "n_train": 0}
@@ -243,14 +243,3 @@ def test_both_files_hold_the_table(tmp_path: Path) -> None:
     back = pd.read_csv(tmp_path / "wide.csv", index_col=list(range(found.index.nlevels)))
     assert back.to_numpy().tolist() == found.to_numpy().tolist()
     assert (tmp_path / "wide.tex").read_text(encoding="utf-8") == to_latex(found)
-
-
-def test_note_counts_comparisons_before_and_after_adjustment() -> None:
-    """Of three, .03 and .04 become .04 x 3 / 3; a fourth beside them makes that .04 x 4 / 3, above .05."""
-    assert multiple_comparisons(pd.Series([0.01, 0.04, 0.03, math.nan])).startswith(
-        "3 comparisons; 3 with p of at most 0.05, 3 "
-    )
-    assert multiple_comparisons(pd.Series([0.01, 0.04, 0.03, 0.2])).startswith(
-        "4 comparisons; 3 with p of at most 0.05, 1 "
-    )
-    assert multiple_comparisons(pd.Series([math.nan])).startswith("0 comparisons; 0 with p of at most 0.05, 0 ")

@@ -10,7 +10,6 @@ import pandas as pd
 
 from uphill.errors import UphillError
 from uphill.schemas import written_whole
-from uphill.stats import adjusted
 
 DASH = "–"
 """A cell that was not run."""
@@ -165,13 +164,3 @@ def write_wide(table: pd.DataFrame, csv: Path | str, latex: Path | str) -> None:
         table.to_csv(temporary, encoding="utf-8")
     with written_whole(latex) as temporary:
         temporary.write_text(to_latex(table), encoding="utf-8")
-
-
-def multiple_comparisons(p_values: pd.Series, rate: float = 0.05) -> str:
-    """A table's note on its p-values, taken as one family (see `uphill.stats.adjusted`)."""
-    known = p_values.dropna()
-    below, kept = int((known <= rate).sum()), int((adjusted(known.to_numpy()) <= rate).sum())
-    return (
-        f"{len(known)} comparisons; {below} with p of at most {rate:g}, {kept} once adjusted for their number "
-        "(Benjamini-Hochberg). p-values as printed are not adjusted."
-    )

@@ -177,6 +177,22 @@ PREDICTIONS = Contract(
 )
 
 
+NAMES = (
+    *("dataset", "train_dataset", "model", "quantized_model", "method", "variable", "variable_a", "variable_b"),
+    *("train_on", "test_on", "supervision", "status", "source"),
+)
+"""Columns of tables that hold names, which are texts: of a model called 007, 1e3 or NA too."""
+BY_VALUE = ("accuracy_by_hardness", "all_to_all_by_hardness")
+"""Tables whose `test_on` is no level but a hardness value."""
+
+
+def read_csv(path: Path | str) -> pd.DataFrame:
+    """A table of ours: names as they were written, and an empty cell of another column as a missing number."""
+    names = [name for name in NAMES if name != "test_on" or Path(path).stem not in BY_VALUE]
+    missing = {column: [""] for column in pd.read_csv(path, nrows=0).columns if column not in names}
+    return pd.read_csv(path, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=missing)
+
+
 @contextmanager
 def written_whole(path: Path | str) -> Iterator[Path]:
     """Yield a temporary name beside `path`; it takes `path`'s place if the block ends well, else it is removed.

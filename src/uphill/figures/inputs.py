@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from uphill.schemas import HARDNESS, UNSUPERVISED, read
+from uphill.schemas import HARDNESS, UNSUPERVISED, read, read_csv
 
 
 def read_table(paths: Sequence[str]) -> pd.DataFrame:
@@ -15,8 +15,7 @@ def read_table(paths: Sequence[str]) -> pd.DataFrame:
         UphillError: a hardness table is missing or damaged.
     """
     if Path(paths[0]).suffix == ".csv":
-        # "none" is a train level here, not a missing value.
-        return pd.read_csv(paths[0], keep_default_na=False, na_values=[""])
+        return read_csv(paths[0])
     return pd.concat([read(path, HARDNESS).assign(dataset=Path(path).stem) for path in paths], ignore_index=True)
 
 

@@ -45,7 +45,7 @@ class Cell:
     @property
     def name(self) -> str:
         """A file name."""
-        noise = f"-noise{self.noise_p:g}" if self.noise_p else ""
+        noise = f"-noise{self.noise_p!r}" if self.noise_p else ""
         return f"{self.train_dataset}-{self.train_on}-{self.boot}-{self.n_train}{noise}"
 
 

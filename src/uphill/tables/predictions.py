@@ -76,11 +76,6 @@ def write_table(table: pd.DataFrame, path: str) -> None:
         table.to_csv(temporary, index=False, float_format="%.6f")
 
 
-def read_table(path: str) -> pd.DataFrame:
-    """Read a CSV of ours: "none" is a train level there, not a missing value."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
-
-
 def write_provenance(path: str, spec: Mapping[str, Any], sources: Iterable[str]) -> None:
     """Write what a table was made from, beside it: the table's spec, and that of every file it reads."""
     content = {"spec": dict(spec), "sources": {source: made_by(source) for source in sources}}

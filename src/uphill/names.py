@@ -24,7 +24,11 @@ def means_something(name: str) -> bool:
 def twice(values: Iterable[T]) -> T | None:
     """The first value that occurs again, or None."""
     seen: set[T] = set()
-    return next((value for value in values if value in seen or seen.add(value)), None)
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None
 
 
 def alike(names: Iterable[str]) -> tuple[str, str] | None:

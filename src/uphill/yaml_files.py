@@ -17,8 +17,8 @@ import yaml
 
 from uphill.errors import UphillError
 
-MOST_BYTES, MOST_DEPTH, MOST_VALUES = 1_000_000, 30, 100_000
-"""Of a file: some fifty times the largest that ships, deeper than any key, and more values than it can hold."""
+MOST_BYTES, MOST_DEPTH, MOST_VALUES = 250_000, 30, 100_000
+"""Of a file: some twenty times the largest that ships, deeper than any key, and more values than it can hold."""
 EXPRESSIONS = ("__use_yte__", "__definitions__", "__variables__")
 """Keys by which a file turns Snakemake's expressions on, or feeds them."""
 _TAG = "tag:yaml.org,2002:"
@@ -30,7 +30,6 @@ _AS_WRITTEN = {
     "str": re.compile(r".*", re.DOTALL),
 }
 """By type, the spellings that every reader of YAML takes for it."""
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_map(path: Path | str) -> dict[str, Any]:
@@ -57,8 +56,8 @@ def read_yaml(path: Path | str, keys_as_text: bool = False) -> Any:
         keys_as_text: a key such as 5 is the text that was written. Where Snakemake reads the file too, it is refused.
 
     Raises:
-        UphillError: it cannot be read, is too large, is no YAML, says a key twice, or says what readers of YAML take for
-            different things; by line or key, with what to write instead.
+        UphillError: it cannot be read, is too large, is no YAML, says a key twice, or says what readers of YAML take
+            for different things; by line or key, with what to write instead.
     """
     text = _text(Path(path))
     try:
@@ -141,17 +140,17 @@ def _plain_key(key: str, where: str) -> None:
 
 
 def _yaml(text: str, keys_as_text: bool) -> Any:
+    # By the parser that Snakemake uses, so that nothing is hidden between two: not by the faster one of libyaml.
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
             raise _Refused(f"line {line}: nested more than {MOST_DEPTH} deep")
-        if getattr(event, "tag", None) is not None:
-            raise _Refused(
-                f"not YAML: could not determine a constructor for the tag {event.tag!r} on line {line}; drop it"
-            )
-    node = yaml.compose(text, Loader=_Loader)
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise _Refused(f"not YAML: could not determine a constructor for the tag {tag!r} on line {line}; drop it")
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
     return None if node is None else _Builder(keys_as_text).built(node, ())
 
 

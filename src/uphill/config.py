@@ -16,7 +16,6 @@ from uphill import registry
 from uphill.complaints import first_problem, guess
 from uphill.errors import UphillError
 from uphill.experiments import (
-    POPULATION,
     AllToAll,
     Entry,
     Ladder,
@@ -25,7 +24,6 @@ from uphill.experiments import (
     Population,
     Quantization,
     Row,
-    named,
 )
 from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
@@ -226,42 +224,6 @@ class Config(Entry):
                     f"datasets.{dataset}.cot_prompt is missing, expected a template id for method {method!r}"
                 )
 
-    @model_validator(mode="after")
-    def _variables_exist(self) -> Self:
-        for where, row in self.placed_rows():
-            cuts = [(dataset, band.variable) for dataset, bands in row.bands.items() for band in bands.values()]
-            for dataset, variable in cuts or [(dataset, row.variable) for dataset in row.involved]:
-                known = {*self.variables(dataset), ALL_VARIABLE}
-                if variable not in known or (variable == ALL_VARIABLE and row.experiment == POPULATION):
-                    raise ValueError(
-                        f"{where}.variable is {variable!r}, expected one of "
-                        f"{', '.join(sorted(known - {ALL_VARIABLE}))} for dataset {dataset!r}{guess(variable, known)}"
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _cells_differ(self) -> Self:
-        seen: set[tuple[str, ...]] = set()
-        for where, row in self.placed_rows():
-            baseline = self.datasets[row.dataset].unsupervised
-            cells = {(row.share, row.dataset, method, model) for method in row.methods for model in row.models}
-            twice = sorted(cell for cell in cells & seen if cell[2] != baseline)
-            if twice:
-                _, dataset, method, model = twice[0]
-                raise ValueError(
-                    f"{where}: {method!r} with {model!r} on {dataset!r} by {row.variable!r} occurs in two rows, "
-                    "expected each method once"
-                )
-            seen |= cells
-        draws: dict[tuple[str, str], Row] = {}
-        for where, row in self.placed_rows():
-            other = draws.setdefault((row.share, row.dataset), row)
-            if (other.boots, other.n_train, other.train_on, other.test_on) != (
-                *(row.boots, row.n_train, row.train_on, row.test_on),
-            ):
-                raise ValueError(f"{where}: other boots, sizes or levels than an earlier row of the same variable")
-        return self
-
     def _references(self) -> Iterator[tuple[str, str, set[str]]]:
         datasets, models, methods = set(self.datasets), set(self.models), set(self.methods)
         for group in ("hardness_models", "test_models"):
@@ -302,21 +264,9 @@ class Config(Entry):
         return replace(row, methods=tuple(dict.fromkeys([*row.methods, *([dataset.unsupervised] if dataset else [])])))
 
     @model_validator(mode="after")
-    def _ladders_are_named(self) -> Self:
-        taken = named(list(self.ladders)) or next(
-            (name for name in self.ladders if name in self._all_variables()), None
-        )
-        if taken:
-            raise ValueError(f"ladders.{taken}: the name is taken or has dots, expected a name of its own")
-        return self
-
-    @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         check_parts(self)
         return self
-
-    def _all_variables(self) -> set[str]:
-        return {variable for dataset in self.datasets for variable in self.variables(dataset)}
 
     @functools.cached_property
     def templates(self) -> Templates:

@@ -1,12 +1,12 @@
 """What the parts of a config must be to each other: names, levels and layers that exist, and mean one thing each."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uphill.complaints import guess
-from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, QUANTIZATION, Row
+from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION, Row, named
 from uphill.level_names import bin_name
 from uphill.names import alike, means_something, twice
 from uphill.schemas import ALL, LEVELS
@@ -24,10 +24,53 @@ def check_parts(config: "Config") -> None:
     Raises:
         ValueError: the first thing that is wrong: key, value and what was expected.
     """
-    for check in (_names_differ, _variables_differ, _cuts_cut, _levels_exist, _rungs_are_named, _rungs_differ):
+    for check in CHECKS:
         check(config)
-    for later in (_baselines_train_on_nothing, _pairs_agree, _layers_exist):
-        later(config)
+
+
+def _variables_exist(config: "Config") -> None:
+    for where, row in config.placed_rows():
+        cuts = [(dataset, band.variable) for dataset, bands in row.bands.items() for band in bands.values()]
+        for dataset, variable in cuts or [(dataset, row.variable) for dataset in row.involved]:
+            known = {*config.variables(dataset), ALL}
+            if variable not in known or (variable == ALL and row.experiment == POPULATION):
+                raise ValueError(
+                    f"{where}.variable is {variable!r}, expected one of "
+                    f"{', '.join(sorted(known - {ALL}))} for dataset {dataset!r}{guess(variable, known)}"
+                )
+
+
+def _cells_differ(config: "Config") -> None:
+    seen: set[tuple[str, ...]] = set()
+    for where, row in config.placed_rows():
+        baseline = config.datasets[row.dataset].unsupervised
+        cells = {(row.share, row.dataset, method, model) for method in row.methods for model in row.models}
+        again = sorted(cell for cell in cells & seen if cell[2] != baseline)
+        if again:
+            _, dataset, method, model = again[0]
+            raise ValueError(
+                f"{where}: {method!r} with {model!r} on {dataset!r} by {row.variable!r} occurs in two rows, "
+                "expected each method once"
+            )
+        seen |= cells
+
+
+def _draws_agree(config: "Config") -> None:
+    draws: dict[tuple[str, str], Row] = {}
+    for where, row in config.placed_rows():
+        for dataset in row.involved:
+            other = draws.setdefault((row.share, dataset), row)
+            if (other.boots, other.n_train, other.train_on, other.test_on) != (
+                *(row.boots, row.n_train, row.train_on, row.test_on),
+            ):
+                raise ValueError(f"{where}: other boots, sizes or levels than an earlier row of the same variable")
+
+
+def _ladders_are_named(config: "Config") -> None:
+    variables = {variable for dataset in config.datasets for variable in config.variables(dataset)}
+    taken = named(list(config.ladders)) or next((name for name in config.ladders if name in variables), None)
+    if taken:
+        raise ValueError(f"ladders.{taken}: the name is taken or has dots, expected a name of its own")
 
 
 def _names_differ(config: "Config") -> None:
@@ -183,3 +226,10 @@ def _blocks(folder: Path) -> int | None:
             if isinstance(entry, dict) and isinstance(entry.get(key), int):
                 return int(entry[key])
     return None
+
+
+CHECKS: Sequence[Callable[["Config"], None]] = (
+    *(_variables_exist, _cells_differ, _draws_agree, _ladders_are_named, _names_differ, _variables_differ, _cuts_cut),
+    *(_levels_exist, _rungs_are_named, _rungs_differ, _baselines_train_on_nothing, _pairs_agree, _layers_exist),
+)
+"""In this order: what a later one looks up, an earlier one has found to exist."""

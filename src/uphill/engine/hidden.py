@@ -7,8 +7,6 @@ from typing import Any, Self
 
 import torch
 
-from uphill.errors import UphillError
-
 
 def default_layers(n_blocks: int) -> list[int]:
     """The published two of the L+1 hidden states: index ceil((L+1)/2) and L (Hase et al. 2024, code release)."""
@@ -26,7 +24,7 @@ class KeptLayers:
         self._layers = list(layers or [])
         self._last = int(model.config.num_hidden_layers)
         if any(not 0 <= layer <= self._last for layer in self._layers):
-            raise UphillError(f"responses.layers is {self._layers}, expected indices from 0 to {self._last}")
+            raise ValueError(f"layers {self._layers}: expected indices from 0 to {self._last}")
         self._modules = {layer: _module(model, layer) for layer in self._layers}
         self._caught: dict[int, torch.Tensor] = {}
         self._hooks: list[Any] = []

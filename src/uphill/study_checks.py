@@ -143,6 +143,17 @@ def _levels_exist(config: "Config") -> None:
             )
 
 
+def _levels_agree(config: "Config") -> None:
+    for where, row in config.placed_rows():
+        for dataset in () if row.bands else row.involved:
+            there, here = (levels_of(config, name, row.variable) for name in (dataset, row.dataset))
+            if there != here:
+                raise ValueError(
+                    f"{where}.train_from: {row.variable!r} of dataset {dataset!r} is cut into {', '.join(there)}, expected "
+                    f"the levels of {row.dataset!r}: {', '.join(here)}; give both the same kind of cuts"
+                )
+
+
 def _named_levels(config: "Config") -> Iterator[tuple[str, str, str, str]]:
     """(key, level, dataset, variable) of every level that the config names."""
     for where, row in config.placed_rows():
@@ -230,6 +241,14 @@ def _blocks(folder: Path) -> int | None:
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _cells_differ, _draws_agree, _ladders_are_named, _names_differ, _variables_differ, _cuts_cut),
-    *(_levels_exist, _rungs_are_named, _rungs_differ, _baselines_train_on_nothing, _pairs_agree, _layers_exist),
+    *(
+        _levels_agree,
+        _levels_exist,
+        _rungs_are_named,
+        _rungs_differ,
+        _baselines_train_on_nothing,
+        _pairs_agree,
+        _layers_exist,
+    ),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -97,6 +97,10 @@ BAD = [
     (at(f"{NOISY}.noise", [0, 0.0]), f"{NOISY}: 0.0 is given twice"),
     (at(f"{NOISY}.hard_factor", 0), f"{NOISY}.hard_factor: is 0"),
     (at("hardness.mdl_probe.sizes", [5, 5]), "hardness.mdl_probe.sizes: 5 is given twice"),
+    (
+        together(at("datasets.road.cuts.num_steps", {"bins": 3}), at("ladders", {})),
+        "population.0.train_from: 'num_steps' of dataset 'road' is cut into bin_01, bin_02, bin_03, expected the levels",
+    ),
     # Cuts.
     (at("datasets.dial.cuts.num_stps", {"bins": 3}), "datasets.dial.cuts.num_stps: no such variable, expected one of"),
     (at("datasets.dial.cuts.all", {"bins": 3}), "datasets.dial.cuts.all: no such variable"),

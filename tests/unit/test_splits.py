@@ -224,6 +224,16 @@ def test_a_level_without_items_is_refused_where_it_is_asked_for(
         draw_splits(graded(pool), "d", "v", SplitSettings(1, 10, None, 1, 0, **asked))
 
 
+@pytest.mark.parametrize(("n_test", "asked", "missing"), [(2, {}, "medium"), (1, {"test_on": ["hard"]}, "hard")])
+def test_a_level_that_the_number_of_test_items_leaves_out_is_refused(
+    n_test: int, asked: dict[str, list[str]], missing: str
+) -> None:
+    with pytest.raises(
+        UphillError, match=f"n_test {n_test} leaves no item of level '{missing}' to test, expected at le"
+    ):
+        draw_splits(graded(levels(40, 40, 40)), "d", "v", SplitSettings(1, 10, n_test, 1, 0, **asked))
+
+
 def test_a_variable_without_medium_items_is_none_the_worse() -> None:
     assert set(draw_splits(graded(levels(40, 0, 40)), "d", "v", sizes())["train_on"]) == {"easy", "hard"}
 

@@ -107,6 +107,11 @@ def check_sizes(levels: pd.Series, dataset: str, variable: str, settings: SplitS
     for (level, pool), share in zip(sorted(pools.items()), _shares(len(pools), settings), strict=True):
         tested = max(settings.min_test, share) if settings.tests(level) else 0
         needed = settings.n_train * settings.trains(level) + tested
+        if settings.n_test is not None and settings.tests(level) and not share:
+            raise UphillError(
+                f"dataset {dataset!r}, variable {variable!r}: n_test {settings.n_test} leaves no item of level "
+                f"{level!r} to test, expected at least one for each of {len(pools)} levels"
+            )
         if len(pool) < needed:
             raise UphillError(
                 f"dataset {dataset!r}, variable {variable!r}: level {level!r} has {len(pool)} items, expected at least "

@@ -149,8 +149,8 @@ def _levels_agree(config: "Config") -> None:
             there, here = (levels_of(config, name, row.variable) for name in (dataset, row.dataset))
             if there != here:
                 raise ValueError(
-                    f"{where}.train_from: {row.variable!r} of dataset {dataset!r} is cut into {', '.join(there)}, expected "
-                    f"the levels of {row.dataset!r}: {', '.join(here)}; give both the same kind of cuts"
+                    f"{where}.train_from: {row.variable!r} of dataset {dataset!r} is cut into {', '.join(there)}, "
+                    f"expected the levels of {row.dataset!r}: {', '.join(here)}; give both the same kind of cuts"
                 )
 
 
@@ -241,14 +241,7 @@ def _blocks(folder: Path) -> int | None:
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _cells_differ, _draws_agree, _ladders_are_named, _names_differ, _variables_differ, _cuts_cut),
-    *(
-        _levels_agree,
-        _levels_exist,
-        _rungs_are_named,
-        _rungs_differ,
-        _baselines_train_on_nothing,
-        _pairs_agree,
-        _layers_exist,
-    ),
+    *(_levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
+    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -228,9 +228,7 @@ def test_a_level_without_items_is_refused_where_it_is_asked_for(
 def test_a_level_that_the_number_of_test_items_leaves_out_is_refused(
     n_test: int, asked: dict[str, list[str]], missing: str
 ) -> None:
-    with pytest.raises(
-        UphillError, match=f"n_test {n_test} leaves no item of level '{missing}' to test, expected at le"
-    ):
+    with pytest.raises(UphillError, match=f"n_test {n_test} leaves no item of level '{missing}' to test, expected at"):
         draw_splits(graded(levels(40, 40, 40)), "d", "v", SplitSettings(1, 10, n_test, 1, 0, **asked))
 
 

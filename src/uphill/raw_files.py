@@ -6,7 +6,7 @@ Numbers of text files keep their digits (`Number`); what cannot be told for sure
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 KINDS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 LONGEST_CELL = 2**31 - 1
 """Characters; the standard library's own limit is shorter than a long passage."""
+LISTED = 300
+"""Characters of columns' names that a message repeats."""
 MARKS = {
     b"\xff\xfe\x00\x00": "is in UTF-32",
     b"\x00\x00\xfe\xff": "is in UTF-32",
@@ -95,6 +97,12 @@ def read_text(path: Path, expected: str) -> str:
 
 def _line(content: bytes, at: int) -> int:
     return content.count(b"\n", 0, at) + 1
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names of columns as a file has them, on one line and not endless."""
+    text = ", ".join(repr(name)[1:-1] for name in names)
+    return (text if len(text) <= LISTED else f"{text[:LISTED]}...") or "none"
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------------
@@ -209,11 +217,12 @@ def read_csv(path: Path, delimiter: str) -> tuple[list[str], list[tuple[int, lis
     other = next((mark for mark in ";\t|," if len(header) == 1 and mark != delimiter and mark in header[0]), None)
     if other:
         raise UphillError(
-            f"{path}: one column, {header[0]!r}, expected {delimiter!r} between cells or delimiter: {other!r}"
+            f"{path}: one column, {listed(header)}, expected {delimiter!r} between cells, or "
+            f"delimiter: {other!r} in the config"
         )
     for number, (line, cells) in enumerate(rows, start=1):
         if len(cells) != len(header):
-            names = ", ".join(header)
+            names = listed(header)
             raise UphillError(
                 f"{path}: row {number} (line {line}): {len(cells)} cells, expected {len(header)}: {names}"
             )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from uphill.cells import NoText, as_text
+from uphill.datasets.sources import shown
 from uphill.errors import UphillError
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,8 @@ def told(rows: Sequence[Asked], where: str, column: str) -> Told:
     if most and other:
         example = next(row for row, *ways in zip(rows, read[best[0]], read[other], strict=True) if ways[0] != ways[1])
         raise UphillError(
-            f"{where}: {column} may be {best[0]} or {other} of a choice, such as {example.answer!r} of "
-            f"{list(example.choices)!r}; expected answer_is: {best[0]} or answer_is: {other} in the config"
+            f"{where}: {column} may be {best[0]} or {other} of a choice, such as {shown(example.answer)} of "
+            f"{shown(list(example.choices))}; expected answer_is: {best[0]} or answer_is: {other} in the config"
         )
     if best[0] == "index":
         _check_counted_from_zero(rows, where, column)
@@ -122,4 +123,4 @@ def problem(asked: Asked, way: Told, column: str, said: str) -> str:
         hint = ", or answer_is: one_based in the config" if way == "index" and asked.place == count else ""
         return f"{column} is {said}, outside the choices, expected {first} to {first + count - 1}{hint}"
     known = list(asked.labels if way == "letter" else asked.choices)
-    return f"{column} is {said}, expected exactly one of {known!r}"
+    return f"{column} is {said}, expected exactly one of {shown(known)}"

@@ -12,7 +12,7 @@ from uphill.datasets.columns import Columns, item, text_at, way_told
 from uphill.datasets.items import ITEM_COLUMNS
 from uphill.datasets.sources import BadRow, Fields, Part, RawRow, collect
 from uphill.errors import UphillError
-from uphill.raw_files import Records, read_records
+from uphill.raw_files import Records, listed, read_records
 
 
 class Place(BaseModel):
@@ -52,7 +52,7 @@ def load(settings: Settings) -> pd.DataFrame:
         raise UphillError(f"{settings.path}: no rows, expected at least one item")
     for column in settings.named:
         if column not in records.names and column.split(".")[0] not in records.names:
-            raise UphillError(f"{settings.path}: no column {column!r}, found {', '.join(records.names) or 'none'}")
+            raise UphillError(f"{settings.path}: no column {column!r}, found {listed(records.names)}")
     rows = list(_rows(settings, records))
     way = way_told(rows, settings, str(settings.path))
     metadata = _metadata(settings, records)

@@ -20,7 +20,7 @@ from uphill.cells import column
 from uphill.datasets.items import ROW_COLUMNS
 from uphill.datasets.items import problems as row_problems
 from uphill.errors import UphillError
-from uphill.raw_files import read_cells, read_text
+from uphill.raw_files import listed, read_cells, read_text
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ def get(row: Any, name: str) -> Any:
     if not isinstance(row, dict):
         raise BadRow(f"{shown(row)}, expected an object with {name!r}")
     if name not in row:
-        raise BadRow(f"no {name!r}, found {', '.join(map(str, row)) or 'nothing'}; expected it beside them")
+        raise BadRow(f"no {name!r}, found {listed(map(str, row))}; expected it beside them")
     return row[name]
 
 

@@ -766,7 +766,7 @@ HUB_BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"options": {"text": ["one", "one"]}}, {}, "a choice occurs twice"),
     ({"gold": 3}, {}, "gold is 3, outside the choices, expected 0 to 2, or answer_is: one_based in the config"),
     ({"gold": -1}, {}, "gold is -1, outside the choices, expected 0 to 2"),
-    ({"gold": None}, {}, "gold is None"),
+    ({"gold": None}, {}, "gold is empty (null), expected the gold answer"),
     ({"gold": True}, {}, "gold is True"),
     ({"gold": "D"}, {"answer_is": "letter"}, "gold is 'D', expected exactly one of ['A', 'B', 'C']"),
     ({"gold": "four"}, {"answer_is": "text"}, "gold is 'four', expected exactly one of"),

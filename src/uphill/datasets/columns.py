@@ -121,8 +121,7 @@ def item(fields: Fields, columns: Columns, way: Told | None) -> Fields:
             "answer_text": text_at(row, columns.answer, "the gold answer"),
         }
     asked = asked_of(row, columns)
-    if asked.text is not None and not asked.text.strip():
-        raise BadRow(f"{columns.answer} is empty, expected the gold answer")
+    _text(asked.answer, columns.answer, "the gold answer")
     answer = READINGS[way](asked)
     if answer is None:
         raise BadRow(problem(asked, way, columns.answer, shown(asked.answer)))
@@ -148,12 +147,12 @@ def asked_of(row: Any, columns: Columns) -> Asked:
     answer = at(row, columns.answer)
     if isinstance(named, list):
         return Asked(answer, [_choice(at(row, name), name) for name in named], LETTERS[: len(named)])
-    value = at(row, named or "")
-    value = _parsed(value, str(named)) if isinstance(value, str) and not isinstance(value, Number) else value
+    cell = at(row, named or "")
+    value = _parsed(cell, str(named)) if isinstance(cell, str) and not isinstance(cell, Number) else cell
     keys = list(value) if isinstance(value, dict) else None
     listed = list(value.values()) if isinstance(value, dict) else value
     if not isinstance(listed, list) or not listed:
-        raise BadRow(f"{named} is {shown(value)}, expected a list of choices")
+        raise BadRow(f"{named} is {shown(cell)}, expected a list of choices")
     choices = [_choice(choice, str(named)) for choice in listed]
     return Asked(answer, choices, _labels(row, columns, keys, len(choices)), keys is None or _in_order(keys))
 

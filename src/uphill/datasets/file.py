@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from uphill.cells import written_numbers
 from uphill.datasets.columns import Columns, item, text_at, way_told
 from uphill.datasets.items import ITEM_COLUMNS
 from uphill.datasets.sources import BadRow, Fields, Part, RawRow, collect
 from uphill.errors import UphillError
-from uphill.raw_files import Records, listed, read_records
+from uphill.raw_files import DELIMITERS, Records, listed, read_records
 
 
 class Place(BaseModel):
@@ -20,13 +20,21 @@ class Place(BaseModel):
 
     path: Path = Field(description="The file, in UTF-8: .jsonl, .json (a list of objects), .csv, .tsv or .parquet.")
     delimiter: str | None = Field(
-        None, min_length=1, max_length=1, description="Between the cells of a .csv or .tsv; null: comma, or tab."
+        None, pattern=r'^[^"\r\n\w]$', description="Between the cells of a .csv or .tsv; null: comma, or tab."
     )
     item_id: str = Field("item_id", description="Column with a unique id for each item.")
 
 
 class Settings(Columns, Place):
     """Where the file is, and which of its columns hold what. Columns not named here are kept as metadata."""
+
+    @field_validator("delimiter")
+    @classmethod
+    def _between_cells(cls, delimiter: str | None, info: ValidationInfo) -> str | None:
+        path = info.data.get("path")
+        if delimiter is not None and path is not None and path.suffix.lower() not in DELIMITERS:
+            raise ValueError(f"is {delimiter!r} for {path.name}, expected it for {' and '.join(DELIMITERS)} files only")
+        return delimiter
 
     @property
     def files(self) -> list[Path]:

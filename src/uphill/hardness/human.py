@@ -37,9 +37,7 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame: 
         numbers = data.items[column].map(as_number).astype(float)
         if numbers.isna().any():
             item = numbers.index[numbers.isna()][0]
-            raise UphillError(
-                f"dataset {data.dataset.name!r}: item {item!r}: {column} is {data.items[column][item]!r}, "
-                "expected a number"
-            )
+            found = data.items[column].to_dict()[item]
+            raise UphillError(f"dataset {data.dataset.name!r}: item {item!r}: {column} is {found!r}, expected a number")
         values[column] = numbers
     return long_form(pd.DataFrame(values), kind="human")

@@ -85,6 +85,16 @@ def _what(value: Any) -> str:
     return "is a list" if isinstance(value, list | tuple | set | np.ndarray) else f"is a {type(value).__name__}"
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: white space, and marks of no width."""
+    text = text.strip()
+    return not text or (not text.isprintable() and not any(map(_is_seen, text)))
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() and not character.isspace()
+
+
 def is_null(value: Any) -> bool:
     """Whether a cell has no value: null, or NaN where it is no text."""
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))

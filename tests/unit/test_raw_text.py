@@ -245,6 +245,7 @@ BAD_CHOICES = [
     (["1", None], "options: a choice is empty (null), expected text"),
     (["1", ""], "options: a choice is empty, expected text"),
     (["1", " \t"], "options: a choice is empty, expected text"),
+    (["1", "\u200b"], "options: a choice is empty, expected text"),
     ([["1"], ["2"]], "options: a choice is ['1'], expected text"),
     ({"A": ["1"], "B": ["2"]}, "options: a choice is ['1'], expected text"),
     ({"A": {"x": "1"}, "B": {"x": "2"}}, "options: a choice is {'x': '1'}, expected text"),
@@ -347,7 +348,7 @@ def test_rows_agree_where_one_alone_would_be_ambiguous(tmp_path: Path) -> None:
 
 BAD_ANSWERS = [
     ("true", {}, "gold is True, outside the choices, expected 0 to 3"),
-    ("1.0", {}, "gold is 1.0, outside the choices, expected 0 to 3"),
+    ("1.0", {}, "gold is 1.0, outside the choices, expected 0 to 3, written as a whole number"),
     ("-1", {}, "gold is -1, outside the choices, expected 0 to 3"),
     ("4", {}, "gold is 4, outside the choices, expected 0 to 3, or answer_is: one_based in the config"),
     ("5", {}, "gold is 5, outside the choices, expected 0 to 3"),
@@ -480,7 +481,7 @@ FILES: list[tuple[str, bytes, str]] = [
     (
         "mine.csv",
         HEADER + b"7,a,x\n7,b,y\n",
-        "row 2 (line 3, item_id '7'): item_id '7' occurs twice, expected unique ids",
+        "row 2 (line 3): item_id '7' occurs twice, expected unique ids",
     ),
     (
         "mine.jsonl",

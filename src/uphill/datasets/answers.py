@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 PLACE = re.compile(r"0|[1-9][0-9]{0,8}")
+FRACTION = re.compile(r"'?[0-9]+\.0*'?")
 CHANCE = 0.05
 """Rows that could be counted from 0 or from 1 are refused where so many would leave out 0 less often than this."""
 
@@ -37,7 +39,7 @@ class Asked:
     labels: Sequence[str]
     ordered: bool = True
 
-    @property
+    @cached_property
     def text(self) -> str | None:
         """The answer as text, if it can be one."""
         try:
@@ -45,7 +47,7 @@ class Asked:
         except NoText:
             return None
 
-    @property
+    @cached_property
     def place(self) -> int | None:
         """The answer as a whole number; none of 1.0, true, -1 and 007 is one."""
         written = "" if isinstance(self.answer, float) else (self.text or "").strip()
@@ -121,6 +123,7 @@ def problem(asked: Asked, way: Told, column: str, said: str) -> str:
                 f"{column} is {said}, but the keys {', '.join(asked.labels)} give no order, expected answer_is: letter"
             )
         hint = ", or answer_is: one_based in the config" if way == "index" and asked.place == count else ""
+        hint = ", written as a whole number" if isinstance(asked.answer, float) or FRACTION.fullmatch(said) else hint
         return f"{column} is {said}, outside the choices, expected {first} to {first + count - 1}{hint}"
     known = list(asked.labels if way == "letter" else asked.choices)
     return f"{column} is {said}, expected exactly one of {shown(known)}"

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from uphill.cells import NoText, Number, as_text, is_null
+from uphill.cells import NoText, Number, as_text, is_blank, is_null
 from uphill.datasets.answers import LETTERS, READINGS, AnswerIs, Asked, Told, problem, told
 from uphill.datasets.sources import BadRow, Fields, RawRow, get, shown
 from uphill.raw_files import parse_json
@@ -79,7 +79,7 @@ def _text(value: Any, name: str, expected: str = "text") -> str:
         text = as_text(value)
     except NoText as error:
         raise BadRow(f"{name} {error}, expected {expected}") from None
-    if not text.strip():
+    if is_blank(text):
         raise BadRow(f"{name} is empty, expected {expected}")
     return text
 
@@ -168,7 +168,7 @@ def _choice(value: Any, name: str) -> str:
     except NoText as error:
         said = f"is {shown(value)}" if not str(error).startswith("is empty") else error
         raise BadRow(f"{name}: a choice {said}, expected text") from None
-    if not text.strip():
+    if is_blank(text):
         raise BadRow(f"{name}: a choice is empty, expected text")
     return text
 

@@ -1,6 +1,8 @@
 """A user's own questions: a JSON-lines, JSON, CSV, TSV or Parquet file, its columns named in the config."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,26 +76,34 @@ def load(settings: Settings) -> pd.DataFrame:
 def _rows(settings: Settings, records: Records) -> Iterator[RawRow]:
     seen: set[str] = set()
     for record in records.rows:
-        part = Part(
-            lambda value, _: _id(value, settings),
-            lambda value: _unique(value, settings, seen),
-            {"number": record.number},
-        )
+        named = _id(record.cells, settings, seen)
+        seen.add(named.text)
+        part = Part(named, partial(_with_id, named), {"number": record.number})
         yield RawRow(str(settings.path), record.number, record.cells, part, line=record.line)
 
 
-def _id(row: Any, settings: Settings) -> str | None:
+@dataclass(frozen=True)
+class _Id:
+    """A row's id; `problem` says why it is none."""
+
+    text: str
+    problem: str | None = None
+
+    def __call__(self, *_: Any) -> str | None:
+        return self.text if self.problem is None else None
+
+
+def _id(row: Mapping[str, Any], settings: Settings, seen: set[str]) -> _Id:
     try:
-        return text_at(row, settings.item_id)
-    except BadRow:
-        return None
+        text = text_at(row, settings.item_id, "a unique text")
+    except BadRow as error:
+        return _Id("", str(error))
+    return _Id(text, f"{settings.item_id} {text!r} occurs twice, expected unique ids" if text in seen else None)
 
 
-def _unique(row: Any, settings: Settings, seen: set[str]) -> Fields:
-    item_id = text_at(row, settings.item_id, "a unique text")
-    if item_id in seen:
-        raise BadRow(f"{settings.item_id} {item_id!r} occurs twice, expected unique ids")
-    seen.add(item_id)
+def _with_id(named: _Id, row: Any) -> Fields:
+    if named.problem is not None:
+        raise BadRow(named.problem)
     return {"row": row}
 
 

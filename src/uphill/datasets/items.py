@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from uphill import registry
+from uphill.cells import is_blank
 from uphill.errors import UphillError
 from uphill.randomness import keyed_rng
 from uphill.schemas import EXPERIMENT_POOL, HARDNESS_POOL, ITEMS
@@ -39,7 +40,7 @@ def problems(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and not is_blank(value)
 
 
 def check_rows(rows: pd.DataFrame, where: str) -> None:

@@ -194,6 +194,21 @@ def test_a_bad_answer_is_named_by_the_users_column_and_row(
     assert str(caught.value).startswith(f"{path}: row 2 (line 3, item_id 'i1'): {message}")
 
 
+@pytest.mark.parametrize(
+    ("why", "solutions"), [(["Since.", None, "  "], ["Since.", "", ""]), ([None, "0.10", ""], ["", "0.10", ""])]
+)
+def test_a_solution_may_be_missing_in_some_rows(why: list[Any], solutions: list[str], tmp_path: Path) -> None:
+    rows = [row | {"why": text} for row, text in zip(questions([0, 1, 0]), why, strict=True)]
+    del rows[why.index(None)]["why"]
+    assert load(write(tmp_path, ".jsonl", rows), answer="gold", reasoning="why")["reasoning"].tolist() == solutions
+
+
+def test_a_solution_that_no_row_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets.load_dataset", lambda *_, **__: questions([0, 1]))
+    with pytest.raises(UphillError, match="no row has a 'whi', expected the written solution"):
+        hub.load(hub.Settings(hub_id="a/b", revision=COMMIT, splits=["train"], answer="gold", reasoning="whi"))
+
+
 def test_an_object_whose_keys_are_out_of_order_has_no_places(tmp_path: Path) -> None:
     path = write(tmp_path, ".jsonl", questions([0], lambda _: {"B": "x", "A": "y"}))
     with pytest.raises(UphillError, match="keys B, A give no order, expected answer_is: letter"):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from uphill.cells import NoText, Number, as_text, is_blank, is_null
 from uphill.datasets.answers import LETTERS, READINGS, AnswerIs, Asked, Told, problem, told
 from uphill.datasets.sources import BadRow, Fields, RawRow, get, shown
+from uphill.errors import UphillError
 from uphill.raw_files import parse_json
 
 NATURAL = tuple(
@@ -88,11 +89,20 @@ def way_told(rows: Sequence[RawRow], columns: Columns, where: str) -> Told | Non
     """How the rows tell their answers: as the config says, or as they agree; None where answers are written.
 
     Raises:
-        UphillError: the config does not say, and it is not clear from the rows.
+        UphillError: the config does not say, and it is not clear from the rows; or no row has the named solution.
     """
+    if columns.reasoning and not any(_has(row.value, columns.reasoning) for row in rows):
+        raise UphillError(f"{where}: no row has a {columns.reasoning!r}, expected the written solution there")
     if columns.choices is None or columns.answer_is:
         return columns.answer_is
     return told([asked for row in rows if (asked := _try(row.value, columns))], where, columns.answer)
+
+
+def _has(row: Any, path: str) -> bool:
+    try:
+        return at(row, path) is not None
+    except BadRow:
+        return False
 
 
 def _try(row: Any, columns: Columns) -> Asked | None:
@@ -134,7 +144,8 @@ def _reasoning(row: Any, columns: Columns) -> str:
         value = at(row, columns.reasoning) if columns.reasoning else ""
     except BadRow:
         return ""
-    return "" if is_null(value) or value == "" else _text(value, columns.reasoning or "")
+    blank = isinstance(value, str) and is_blank(value)
+    return "" if is_null(value) or blank else _text(value, columns.reasoning or "")
 
 
 def asked_of(row: Any, columns: Columns) -> Asked:

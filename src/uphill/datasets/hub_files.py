@@ -14,7 +14,7 @@ TEXT_FILES = ("csv", "json")
 
 
 def as_written(source: str, config: str | None, split: str, revision: str | None) -> list[Any]:
-    """An object a row; cells of CSV are texts, numbers of JSON keep their digits.
+    """An object a row, each with the names of all; cells of CSV are texts, numbers of JSON keep their digits.
 
     Args:
         source: hub id, or a folder.
@@ -33,7 +33,8 @@ def as_written(source: str, config: str | None, split: str, revision: str | None
             found += _csv(path, builder.config.sep) if builder.name == "csv" else _json(path, builder.config.field)
         except (UphillError, ValueError) as error:
             raise UphillError(f"{name}: {str(error).removeprefix(f'{path}: ')}") from None
-    return found
+    names = dict.fromkeys(name for row in found if isinstance(row, dict) for name in row)
+    return [{name: row.get(name) for name in names} if isinstance(row, dict) else row for row in found]
 
 
 def _csv(path: Path, delimiter: str) -> list[Any]:

@@ -82,7 +82,7 @@ def test_malformed_items_file_names_its_row(checkout: Checkout, cells: Raw, mess
 
 
 def test_answers_that_may_be_counted_from_0_or_from_1_are_refused_before_anything_runs(checkout: Checkout) -> None:
-    content = [GOOD | {"item_id": f"q{n}", "answer": 1, "grade": n % 3} for n in range(90)]
+    content = [GOOD | {"item_id": f"q{n}", "choices": ["x", "y"], "answer": 1, "grade": n % 3} for n in range(90)]
     (checkout.folder / "mine.jsonl").write_text("\n".join(map(json.dumps, content)))
 
     def change(raw: Raw) -> None:

@@ -217,8 +217,8 @@ def read_csv(path: Path, delimiter: str) -> tuple[list[str], list[tuple[int, lis
     other = next((mark for mark in ";\t|," if len(header) == 1 and mark != delimiter and mark in header[0]), None)
     if other:
         raise UphillError(
-            f"{path}: one column, {listed(header)}, expected {delimiter!r} between cells, or "
-            f"delimiter: {other!r} in the config"
+            f"{path}: one column, {listed(header)}, expected {delimiter!r} between cells "
+            f"(in a source of kind file, delimiter: {other!r} says otherwise)"
         )
     for number, (line, cells) in enumerate(rows, start=1):
         if len(cells) != len(header):

@@ -233,9 +233,13 @@ def test_a_matrix_about_7_says_nothing_of_007(tmp_path: Path) -> None:
         ("item_id,m1,m2\n1,1,0\n".encode("utf-16"), "is in UTF-16"),
         (b"item_id,m1,m2\n\xe9,1,0\n", "line 2 holds the byte 0xe9, which is not UTF-8"),
         (gzip.compress(b"item_id"), "is compressed"),
+        (b'item_id,m1,m2\n1,1,0\n2,0,"1\n', "line 3: cannot be read (unexpected end of data)"),
+        (b'item_id,m1,m2\n"1"x,1,0\n', "line 2: cannot be read"),
+        (b",item_id,m1,m2\n0,7,1,0\n1,8,0,1\n", "column 1 has no name"),
+        (b"item_id;m1;m2\n1;1;0\n", "between cells"),
     ],
 )
-def test_a_matrix_in_another_encoding_is_one_line(content: bytes, message: str, tmp_path: Path) -> None:
+def test_a_matrix_that_cannot_be_meant_is_one_line(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "matrix.csv").write_bytes(content)
     with pytest.raises(UphillError) as caught:
         read_matrix(tmp_path / "matrix.csv", "item_id", [])

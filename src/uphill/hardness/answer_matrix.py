@@ -1,19 +1,17 @@
 """A file of which models answered which items rightly: a row an item, a column a model, 1, 0 or empty."""
 
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from uphill.cells import NoText, as_text
 from uphill.errors import UphillError
 from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers
-from uphill.raw_files import read_text
+from uphill.raw_files import read_csv
 
 WORDS = {"1": RIGHT, "1.0": RIGHT, "true": RIGHT, "0": WRONG, "0.0": WRONG, "false": WRONG}
 EMPTY = {"", "nan", "na", "none"}
@@ -65,10 +63,9 @@ def _read(path: Path) -> pa.Table:
 
 def _read_csv(path: Path) -> pa.Table:
     """Every cell as text, so that one wrong cell does not change how the others are read."""
-    content = read_text(path, "a matrix of items by models").encode()
-    names = pa.csv.open_csv(BytesIO(content)).schema.names
-    texts = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
-    return pa.csv.read_csv(BytesIO(content), convert_options=texts)
+    names, rows = read_csv(path, ",")
+    columns = zip(*(cells for _, cells in rows), strict=True) if rows else [() for _ in names]
+    return pa.table([pa.array(cells, pa.string()) for cells in columns], names)
 
 
 def _models(path: Path, columns: list[str], item_id: str, not_models: list[str]) -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from uphill import running
 from uphill.errors import UphillError
-from uphill.schemas import is_leaving, is_whole
+from uphill.parquet import is_whole
+from uphill.schemas import is_leaving
 from uphill.stopping import stop_run_on_signal
 from uphill.workflow import RESULTS, Plan
 

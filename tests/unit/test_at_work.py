@@ -13,7 +13,8 @@ import pytest
 
 from uphill import running
 from uphill.errors import UphillError
-from uphill.schemas import is_leaving, is_whole, written_whole
+from uphill.parquet import is_whole
+from uphill.schemas import is_leaving, written_whole
 from uphill.stopping import Stopped, stoppable
 
 WORKER = """

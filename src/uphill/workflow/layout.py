@@ -17,6 +17,7 @@ from uphill.workflow.paths import (
     items_path,
     measure_path,
     predictions_path,
+    provenance_path,
     shard_path,
     splits_path,
     table_path,
@@ -167,6 +168,12 @@ class Layout:
         """Every table."""
         return [*map(table_path, self.table_names()), *map(correlations_path, self.tested())]
 
+    def provenances(self) -> list[str]:
+        """What every table, wide table and figure was made from: a file for all formats of one."""
+        figures = (figure_path(name, "png") for name in self.figure_names())
+        wide = (wide_path(name, "csv") for name in self.wide_names())
+        return [provenance_path(path) for path in (*self.tables(), *wide, *figures)]
+
     @remembered
     def wide_names(self) -> dict[str, str]:
         """Tables that are also laid out as a paper prints them, each with the tidy one that it is made from."""
@@ -219,6 +226,7 @@ class Layout:
             *self.tables(),
             *self.wide_tables(),
             *self.figures(),
+            *self.provenances(),
             REPORT,
         ]
 

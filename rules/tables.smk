@@ -69,11 +69,8 @@ rule correlations:
 
 rule wide:
     input:
-        tidy=[paths.table_path(tidy) for tidy in PLAN.wide_names().values()],
-        provenance=[
-            paths.provenance_path(paths.table_path(tidy))
-            for tidy in PLAN.wide_names().values()
-        ],
+        tidy=PLAN.wide_inputs(),
+        provenance=[paths.provenance_path(tidy) for tidy in PLAN.wide_inputs()],
     output:
         PLAN.wide_tables(),
         list(dict.fromkeys(map(paths.provenance_path, PLAN.wide_tables()))),

@@ -1,7 +1,7 @@
 """What lies beside tables and figures: what they were made from, and the digest of their bytes.
 
-`results/tables/sgr.csv` has `results/tables/sgr.provenance.json`. Whoever reads a table holds it to that digest: one that
-was cut short, edited or swapped is refused rather than shown.
+`results/tables/sgr.csv` has `results/tables/sgr.provenance.json`. Whoever reads a table holds it to that digest: one
+that was cut short, edited or swapped is refused rather than shown.
 """
 
 import hashlib

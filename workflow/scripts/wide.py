@@ -1,7 +1,7 @@
 """Every table as a paper prints it, as CSV and as LaTeX."""
 
 from uphill.job import start
-from uphill.tables.wide import write_all
+from uphill.tables.printing import write_all
 
 with start(snakemake) as job:
     write_all(job)

@@ -70,7 +70,7 @@ def _read(path: Path, item_id: str) -> pd.DataFrame:
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         ".jsonl": _read_json_lines,
         ".csv": read_csv,
-        ".parquet": _read_parquet,
+        ".parquet": _given_parquet,
     }
     if path.suffix not in readers:
         raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of {', '.join(readers)}")
@@ -82,7 +82,7 @@ def _read(path: Path, item_id: str) -> pd.DataFrame:
         raise UphillError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _given_parquet(path: Path) -> pd.DataFrame:
     return parquet.read_given(path).to_pandas()
 
 

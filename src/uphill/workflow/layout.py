@@ -181,6 +181,10 @@ class Layout:
         found = {name: TIDY.get(name, name) for name in LAYOUTS if TIDY.get(name, name) in tidy}
         return {**found, **{name: name for name in self.config.ladders}}
 
+    def wide_inputs(self) -> list[str]:
+        """The tidy tables that those are made from."""
+        return list(dict.fromkeys(map(table_path, self.wide_names().values())))
+
     def wide_tables(self) -> list[str]:
         """Those tables, in both formats."""
         return [wide_path(name, kind) for name in self.wide_names() for kind in ("csv", "tex")]

@@ -60,7 +60,7 @@ def read(path: Path | str) -> Record:
     try:
         content = json.loads(_content(path))
         recorded = content.pop("digest")
-    except (ValueError, AttributeError, KeyError, RecursionError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         raise damaged(path, "damaged: not a provenance, of which each table has one beside it") from None
     if recorded != _digest(content):
         raise damaged(path, "damaged or edited: not what was written")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import IGNORED, ROOT, Checkout, study
+from runs import documented
 
 from uphill.schemas import is_leaving
 
@@ -124,6 +125,8 @@ def test_what_looks_changes_nothing(finished: Checkout) -> None:
     assert "Zero-shot pass of demo over dial" in planned
     assert "Questions of dial" not in planned
     assert f"{SHARD}: not a whole Parquet file" in said["why"].output
+    outcome = "nothing on disk changes, and the jobs of a run are listed"
+    documented("A dry run, or a look, where a file was cut short", note, "nothing", outcome)
     planned = finished.snakemake(SHARD, "--configfile", "study.yaml", "--dry-run").jobs
     run = finished.snakemake(SHARD, "--configfile", "study.yaml")
     assert run.status == 0, run.output[-3000:]
@@ -132,16 +135,16 @@ def test_what_looks_changes_nothing(finished: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "damage", "maker"),
+    ("fault", "path", "damage", "maker"),
     [
-        (TABLE, "cut", "results/figures/population.png"),
-        (TABLE, "line ends", "results/report.html"),
-        ("results/tables/population.provenance.json", "edit", "results/figures/population.png"),
-        (SHARD, "bit", "results/predictions/probe/demo/dial.parquet"),
+        ("A CSV table cut short, its date unchanged", TABLE, "cut", FIGURE),
+        ("Line ends of a CSV table changed by an editor", TABLE, "line ends", "results/report.html"),
+        ("A `.provenance.json` edited", "results/tables/population.provenance.json", "edit", FIGURE),
+        ("One bit of a Parquet file flipped", SHARD, "bit", "results/predictions/probe/demo/dial.parquet"),
     ],
 )
 def test_damage_is_one_line_and_its_command_repairs_it(
-    finished: Checkout, watched: Checkout, path: str, damage: str, maker: str
+    finished: Checkout, watched: Checkout, fault: str, path: str, damage: str, maker: str
 ) -> None:
     broken = finished.folder / path
     content = broken.read_bytes()
@@ -168,3 +171,4 @@ def test_damage_is_one_line_and_its_command_repairs_it(
     for name in (path, maker):
         if not name.endswith(".html"):
             assert (finished.folder / name).read_bytes() == (watched.folder / name).read_bytes(), name
+    documented(fault, error, "the command that it names, then the same command again", "made again; the same bytes")

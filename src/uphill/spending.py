@@ -33,7 +33,7 @@ def heard(log: str) -> dict[str, Any] | None:
         said = json.loads(lines[-1]) if lines else None
     except ValueError:
         return None
-    return said if said and hardware().keys() | {"tokens"} == said.keys() else None
+    return said if said and said.keys() >= {"tokens", *hardware()} else None
 
 
 def hardware() -> dict[str, Any]:

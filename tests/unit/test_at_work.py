@@ -55,6 +55,16 @@ def test_a_process_that_ends_well_leaves_nothing(worker: subprocess.Popen[str], 
     assert list((tmp_path / running.AT_WORK).iterdir()) == []
 
 
+def test_who_only_looks_clears_nothing_away(worker: subprocess.Popen[str], tmp_path: Path) -> None:
+    worker.kill()
+    worker.wait()
+    assert running.others(tmp_path, clear=False) == []
+    assert len(list((tmp_path / running.AT_WORK).iterdir())) == 1
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks/0.input.lock").touch()
+    assert running.locks(tmp_path) == running.locks(tmp_path) == [tmp_path / "locks/0.input.lock"]
+
+
 def test_a_process_is_not_its_own_other(tmp_path: Path) -> None:
     assert running.announce("this test", tmp_path)
     assert running.others(tmp_path) == []

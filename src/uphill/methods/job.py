@@ -27,6 +27,7 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
     """Bring the job's output up to date: make what is missing of each share, keep the rest as it is."""
     before = _Before.read(job.output[0])
     tables, made_with = [], {}
+    versions = cache(lambda: job.versions(job.input))
     with ExitStack() as unfinished:
         for name, share in job.settings["shares"].items():
             table = before.rows(name, share)
@@ -35,9 +36,7 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
                 method = registry.load("uphill.methods", share["settings"]["kind"], "predict")
                 recipe = registry.settings_of(method, share["settings"]["settings"])
                 table = run(_task(job, share, recipe, open_model), method, recipe, parts)
-                made_with[name] = job.versions(
-                    [*job.input.questions, *job.input.splits, *job.input.get("responses", [])]
-                )
+                made_with[name] = versions()
             else:
                 made_with[name] = before.versions[name]
             tables.append(table)

@@ -14,6 +14,8 @@ from uphill.schemas import is_leaving
 from uphill.stopping import stop_run_on_signal
 from uphill.workflow import RESULTS, Plan
 
+AGAIN = "run the same command again"
+
 
 def watch(workflow: Any, plan: Plan) -> None:
     """Have a run clear up what an earlier one left, before its DAG is made; a dry run or a summary changes nothing.
@@ -38,7 +40,10 @@ def watch(workflow: Any, plan: Plan) -> None:
             workflow.dag.forcefiles.update(look(plan))
             workflow.persistence.save_iocache = workflow.persistence.drop_iocache = lambda: None
         else:
-            prepare(plan)
+            try:
+                prepare(plan)
+            except OSError as error:
+                sys.exit(f"error: {error.filename}: cannot be written: {error.strerror}; put that right and {AGAIN}")
         build()
 
     workflow._build_dag = build_dag
@@ -87,7 +92,7 @@ def _made(plan: Plan) -> list[Path]:
 def _check_folders(plan: Plan) -> None:
     for folder in sorted({folder for path in _made(plan) for folder in path.parents}):
         if folder.exists() and not folder.is_dir():
-            raise UphillError(f"{folder}: a file, expected a folder; move it away and run the same command again")
+            raise UphillError(f"{folder}: a file, expected a folder; move it away and {AGAIN}")
 
 
 def _damaged(plan: Plan) -> list[Path]:
@@ -106,9 +111,7 @@ def begin(plan: Plan, jobs_are_here: bool) -> None:
         with tempfile.TemporaryFile(dir=RESULTS):
             pass
     except OSError as error:
-        raise UphillError(
-            f"{RESULTS}: cannot be written: {error.strerror}; put that right and run the same command again"
-        ) from None
+        raise UphillError(f"{RESULTS}: cannot be written: {error.strerror}; put that right and {AGAIN}") from None
     for name in plan.models():
         if plan.config.models[name].trust_remote_code:
             _note(f"models.{name}.trust_remote_code is on: code that comes with the model will run here")

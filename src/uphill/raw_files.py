@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from uphill import parquet
 from uphill.cells import Number
 from uphill.errors import UphillError
 
@@ -253,7 +253,7 @@ def _check_unique(path: Path, names: list[str]) -> None:
 
 def _from_parquet(path: Path) -> list[Record]:
     try:
-        table = pq.ParquetFile(path).read()
+        table = parquet.read_given(path)
         _check_unique(path, table.column_names)
         kept = [name for name in table.column_names if not name.startswith("__index_level_")]
         return [Record(number, None, cells) for number, cells in enumerate(table.select(kept).to_pylist(), start=1)]

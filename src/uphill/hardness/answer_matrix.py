@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from uphill import parquet
 from uphill.cells import NoText, as_text
 from uphill.errors import UphillError
 from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers
@@ -54,7 +54,7 @@ def _read(path: Path) -> pa.Table:
     if path.suffix not in (".csv", ".parquet"):
         raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of .csv, .parquet")
     try:
-        return _read_csv(path) if path.suffix == ".csv" else pq.ParquetFile(path).read()
+        return _read_csv(path) if path.suffix == ".csv" else parquet.read_given(path)
     except FileNotFoundError:
         raise UphillError(f"{path}: no such file, expected a matrix of items by models") from None
     except (pa.ArrowException, OSError) as error:

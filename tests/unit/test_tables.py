@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from uphill import provenance
 from uphill.errors import UphillError
-from uphill.figures.inputs import read_table
-from uphill.schemas import NAMES, PREDICTIONS, read_csv, write
+from uphill.schemas import NAMES, PREDICTIONS, csv_table, write
 from uphill.tables import REDUCTIONS, Inputs
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
@@ -143,9 +143,9 @@ def test_predictions_of_another_identity_are_refused(tmp_path: Path) -> None:
     both = pd.concat([frame, frame.assign(variable="w")])
     spec = {"settings": {"shares": {"e/v": {"id": "today"}, "e/w": {"id": "of no interest"}}}}
     write(both[PREDICTIONS.schema.names], path, PREDICTIONS, spec)
-    assert len(read_predictions({path: {"e/v": "today"}})) == len(frame)
+    assert len(read_predictions([path], {path: {"e/v": "today"}})) == len(frame)
     with pytest.raises(UphillError, match="'e/v' made by another config or by older code"):
-        read_predictions({path: {"e/v": "tomorrow"}})
+        read_predictions([path], {path: {"e/v": "tomorrow"}})
 
 
 def test_easy_and_hard_data_are_compared_on_the_same_items() -> None:
@@ -208,12 +208,13 @@ STRANGE = ("007", "1e3", "nan", "NA", "None", "null", "true", "0x10", "1_000", "
 
 def test_names_that_look_like_numbers_are_read_back_as_text(tmp_path: Path) -> None:
     table = pd.DataFrame(dict.fromkeys(NAMES, STRANGE)).assign(accuracy=[None, *np.linspace(0, 1, len(STRANGE) - 1)])
-    write_table(table, str(tmp_path / "population.csv"))
-    for back in (read_csv(tmp_path / "population.csv"), read_table([str(tmp_path / "population.csv")])):
+    path = tmp_path / "population.csv"
+    write_table(table, str(path))
+    provenance.write(provenance.beside(path), {"id": "x"}, [str(path)], {})
+    for back in (csv_table(path.read_bytes(), path.stem), provenance.read_table(path, "x")):
         assert {name: tuple(back[name]) for name in NAMES} == dict.fromkeys(NAMES, STRANGE)
         assert back["accuracy"].dtype == float
         assert back["accuracy"].isna().tolist() == [True] + [False] * (len(STRANGE) - 1)
-    (tmp_path / "accuracy_by_hardness.csv").write_text("model,test_on\n7,1.500000\n7,2.000000\n")
-    values = read_csv(tmp_path / "accuracy_by_hardness.csv")
+    values = csv_table(b"model,test_on\n7,1.500000\n7,2.000000\n", "accuracy_by_hardness")
     assert values["test_on"].tolist() == [1.5, 2.0]
     assert values["model"].tolist() == ["7", "7"]

@@ -7,7 +7,7 @@ import yaml
 from conftest import Checkout, shrink
 
 from uphill.config import check
-from uphill.schemas import read_csv
+from uphill.provenance import read_table
 from uphill.workflow import Plan
 from uphill.workflow.claims import claims
 
@@ -28,7 +28,7 @@ def test_names_that_look_like_numbers_reach_tables_figures_and_terminal(checkout
         "results/tables/wide/population.csv", "results/figures/population.png", "--configfile", config
     )
     assert run.status == 0, run.output[-3000:]
-    table = read_csv(checkout.folder / "results/tables/population.csv")
+    table = read_table(checkout.folder / "results/tables/population.csv")
     assert {name: set(table[name]) for name in ("dataset", "model", "method")} == {
         **{"dataset": {"007"}, "model": {"1e5"}},
         "method": {"zero_shot", "NA"},

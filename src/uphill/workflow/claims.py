@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from uphill.errors import UphillError
 from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, QUANTIZATION, Row
+from uphill.provenance import beside
 from uphill.tables.layouts import LAYOUTS
 from uphill.workflow.drawings import DRAWINGS, HARDNESS
 from uphill.workflow.layout import TABLES, Layout
@@ -93,13 +94,14 @@ def _summaries(layout: Layout) -> Iterator[Claim]:
     tables = [*TABLES, LEARNING_CURVES, NOISY_LABELS, QUANTIZATION]
     for name, what in [*own, *both, *((name, f"the table {name}") for name in tables)]:
         yield from _made(table_path(name), f"tables/{name}", what)
-        yield f"{RESULTS}/tables/{name}.provenance.json", what
+        yield beside(table_path(name)), what
     yield from _made(table_path("wide/wide"), "tables/wide", "the tables as a paper prints them")
     for name, what in [*own, *((name, f"the layout {name}") for name in LAYOUTS)]:
-        yield from ((wide_path(name, kind), what) for kind in ("csv", "tex"))
+        yield from ((wide_path(name, kind), what) for kind in ("csv", "tex", "provenance.json"))
     for name, what in [*own, *both, *((name, f"the figure {name}") for name in (*DRAWINGS, HARDNESS))]:
         yield from _made(figure_path(name, "pdf"), f"figures/{name}", what)
         yield figure_path(name, "png"), what
+        yield beside(figure_path(name, "png")), what
     yield from _made(REPORT, "report", "the report")
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from uphill.datasets.items import ROW_COLUMNS
-from uphill.datasets.sources import BadRow, Fields, Part, RawRow, by_number, collect, get, hub_rows, pinned, shown
+from uphill.datasets.sources import BadRow, Fields, Part, RawRow, by_number, collect, get, hub_rows, shown
+from uphill.snapshots import pinned
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

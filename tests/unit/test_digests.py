@@ -116,7 +116,9 @@ def dated_back(path: Path) -> None:
     os.utime(path, (1, 1))
 
 
-@pytest.mark.parametrize("change", [same_size, same_size_and_time, one_byte_in_place, replaced, dated_ahead, dated_back])
+@pytest.mark.parametrize(
+    "change", [same_size, same_size_and_time, one_byte_in_place, replaced, dated_ahead, dated_back]
+)
 @pytest.mark.parametrize("first_dated", [None, WEEK, -WEEK])
 def test_a_change_is_seen_whatever_the_clock_says(change: Callable[[Path], None], first_dated: float | None) -> None:
     path = large()
@@ -165,8 +167,10 @@ def other_digest(text: str) -> str:
 
 @pytest.mark.parametrize(
     "damage",
-    [cut, other_digest, lambda _: "", lambda _: "[]", lambda _: "null", lambda _: '{"files": 3, "check": 4}']
-    + [lambda text: text.replace("sha256", "sha1"), lambda text: "\0" * len(text)],
+    [
+        *(cut, other_digest, lambda _: "", lambda _: "[]", lambda _: "null", lambda _: '{"files": 3, "check": 4}'),
+        *(lambda text: text.replace("sha256", "sha1"), lambda text: "\0" * len(text)),
+    ],
 )
 def test_damage_is_read_over(damage: Callable[[str], str]) -> None:
     path = large()

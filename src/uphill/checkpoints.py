@@ -32,12 +32,19 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     if not (folder / name).is_file():
         return {}
     try:
-        found = json.loads(inside(folder, name).read_text(encoding="utf-8"))
+        found = json.loads(inside(folder, name).read_text(encoding="utf-8"), parse_constant=_constant)
     except (OSError, ValueError, RecursionError) as error:
         raise UphillError(f"{folder}/{name}: not JSON ({' '.join(str(error).split())})") from None
     if not isinstance(found, dict):
         raise UphillError(f"{folder}/{name}: expected a JSON object")
     return found
+
+
+def _constant(name: str) -> float:
+    """A number that JSON has not; some models have a limit at infinity."""
+    if name == "NaN":
+        raise ValueError("NaN, expected a number")
+    return float(name)
 
 
 def inside(folder: Path, name: Any) -> Path:

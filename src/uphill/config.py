@@ -67,7 +67,7 @@ class Model(Entry):
 
     path: str | None = Field(None, description="A local folder, or")
     hub_id: str | None = Field(None, description="a Hugging Face hub id, with a")
-    revision: str | None = Field(None, description="pinned commit of the hub's repository.")
+    revision: str | None = Field(None, description="pinned commit of the hub's repository, 40 hex digits.")
     dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="Number format of the weights.")
     quantization: Literal["none", "8bit", "4bit"] = Field("none", description="bitsandbytes: LLM.int8 or NF4.")
     trust_remote_code: bool = Field(False, description="Run code that comes with the model. Read it first.")

@@ -57,7 +57,7 @@ def test_sizes_that_cannot_be_are_refused_before_memory_is_taken(
     assert said in refusal(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, "\x00\x01"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"rope_theta": NaN}', "[" * 100_000, "\x00\x01"])
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
 def test_a_config_that_is_none_is_one_line(folder: Path, name: str, text: str) -> None:
     (folder / name).write_text(text)

@@ -88,7 +88,7 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
     if entry["trust_remote_code"]:
         log.warning("%s: running code that comes with the model (trust_remote_code)", where)
     common = {"revision": entry.get("revision"), "trust_remote_code": entry["trust_remote_code"]}
-    described = weights.check_size(where, tensors, packed=quantized, **common)
+    described = weights.check_size(folder, tensors, entry["trust_remote_code"], packed=quantized)
     tokenizer, variables = _tokenizer(where, common), chat.chat_variables(entry.get("chat", False))
     if variables is not None:
         chat.check(tokenizer, variables, where)

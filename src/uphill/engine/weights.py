@@ -91,14 +91,14 @@ def _header(folder: Path, file: str) -> Iterator[tuple[str, Stored]]:
         raise UphillError(f"{folder}/{file}: no whole safetensors file ({' '.join(str(error).split())})") from None
 
 
-def check_size(where: str, tensors: Mapping[str, Stored], packed: bool, **given: Any) -> dict[str, tuple[int, ...]]:
+def check_size(folder: Path, tensors: Mapping[str, Stored], code: bool, packed: bool) -> dict[str, tuple[int, ...]]:
     """Compare the config with the weights before memory is taken for what it describes.
 
     Args:
-        where: the model's folder, or its id on the hub.
+        folder: the model's. Code of a model is taken from there too: by its id, the hub would give the newest.
         tensors: its weights.
-        packed: whether they are quantized on disk, with several in a number.
-        given: what else its config is read with, such as its revision.
+        code: whether code that comes with it runs.
+        packed: whether the weights are quantized on disk, with several in a number.
 
     Returns:
         The shape of each weight that the config describes.
@@ -107,29 +107,29 @@ def check_size(where: str, tensors: Mapping[str, Stored], packed: bool, **given:
         UphillError: the config describes far more than there is, or cannot be made a model of.
     """
     try:
-        config = AutoConfig.from_pretrained(where, **given)
-        _check_text_config(config.get_text_config(), where, tensors)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=code)
+        _check_text_config(config.get_text_config(), folder, tensors)
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=given["trust_remote_code"])
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=code)
     except UphillError:
         raise
     except Exception as error:  # whatever a config class or a model raises
-        raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
+        raise UphillError(f"{folder}: cannot be loaded: {' '.join(str(error).split())}") from error
     described = sum(one.numel() for one in {id(one): one for one in (*model.parameters(), *model.buffers())}.values())
     there = sum(math.prod(tensor.shape) for tensor in tensors.values())
     if not packed and described > 2 * there + SPARE:
-        raise UphillError(f"{where}: {CONFIG} describes {described:,} numbers, but the weights hold {there:,}")
+        raise UphillError(f"{folder}: {CONFIG} describes {described:,} numbers, but the weights hold {there:,}")
     return {name: tuple(weight.shape) for name, weight in model.named_parameters()}
 
 
-def _check_text_config(config: Any, where: str, tensors: Collection[str]) -> None:
+def _check_text_config(config: Any, folder: Path, tensors: Collection[str]) -> None:
     layers, heads, groups = (
         getattr(config, key, None) for key in ("num_hidden_layers", "num_attention_heads", "num_key_value_heads")
     )
     if isinstance(layers, int) and layers > len(tensors):
-        raise UphillError(f"{where}: {CONFIG} has {layers} layers, but the weights are {len(tensors)} tensors in all")
+        raise UphillError(f"{folder}: {CONFIG} has {layers} layers, but the weights are {len(tensors)} tensors in all")
     if isinstance(heads, int) and isinstance(groups, int) and heads % groups:
-        raise UphillError(f"{where}: {CONFIG} has {heads} heads in {groups} groups, expected groups of one size")
+        raise UphillError(f"{folder}: {CONFIG} has {heads} heads in {groups} groups, expected groups of one size")
 
 
 def check_loaded(

@@ -11,6 +11,7 @@ import yaml
 
 from uphill import digests, identity
 from uphill.config import check
+from uphill.errors import UphillError
 from uphill.identity import code_contents, digest, folder_digest, imported_modules
 from uphill.workflow import Plan
 
@@ -282,6 +283,22 @@ def test_weights_are_read_whole(folder: Path, file: str, place: int) -> None:
     weights[place] ^= 1
     (folder / file).write_bytes(weights)
     assert of_folder(folder) != before
+
+
+@pytest.mark.parametrize(
+    ("shard", "said"),
+    [
+        ("pytorch_model.bin", "expected a .safetensors file"),
+        ("../two.safetensors", "lies outside the folder"),
+        ("absent.safetensors", "absent.safetensors is missing"),
+    ],
+)
+def test_weights_that_no_load_would_read_are_refused_before_anything_runs(folder: Path, shard: str, said: str) -> None:
+    (folder.parent / "two.safetensors").write_text("b")
+    index = {"metadata": {}, "weight_map": {"a": "one.safetensors", "b": shard}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(UphillError, match=said):
+        plan(models__demo={"path": str(folder)}).check()
 
 
 def test_remote_code_that_changes_makes_its_results_stale(folder: Path) -> None:

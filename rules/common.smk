@@ -6,7 +6,15 @@ import sys
 
 try:
     from uphill import config as uphill_config
-    from uphill import digests, fetching, hardware, launch, preflight, why, workflow as paths
+    from uphill import (
+        digests,
+        fetching,
+        hardware,
+        launch,
+        preflight,
+        why,
+        workflow as paths,
+    )
     from uphill.errors import UphillError
     from uphill.stopping import GO_ON
 except ModuleNotFoundError as error:

@@ -32,7 +32,7 @@ from uphill.prompts import Form, Templates, shipped
 from uphill.schemas import ALL
 from uphill.secrets import keys_with_tokens
 from uphill.snapshots import HUB_ID, pinned
-from uphill.study_checks import check_parts
+from uphill.study_checks import check_parts, check_settings
 from uphill.yaml_files import plain, read_map, read_yaml
 
 ALL_VARIABLE = ALL
@@ -183,9 +183,9 @@ class Config(Entry):
             ("methods", "kind", "uphill.methods", "predict"),
         ):
             for name, entry in getattr(self, group).items():
-                _settings(f"{group}.{name}", entry, field, room, needs)
+                check_settings(f"{group}.{name}", entry, field, room, needs)
         for name, dataset in self.datasets.items():
-            _settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+            check_settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
         return self
 
     @model_validator(mode="after")
@@ -357,23 +357,6 @@ def _own_templates(path: Path) -> Templates:
         raise ValueError(f"prompts: {error}") from None
     except ValidationError as error:
         raise ValueError(f"prompts: {path}: {first_problem(error, Templates)}") from None
-
-
-def _settings(where: str, entry: Mapping[str, Any], field: str, room: str, needs: str) -> None:
-    """Check a module's own settings inside the config."""
-    if field not in entry:
-        raise ValueError(f"{where}.{field} is missing, expected one of {', '.join(registry.names(room, needs))}")
-    try:
-        module = registry.load(room, str(entry[field]), needs)
-    except KeyError as error:
-        known = set(registry.names(room, needs))
-        raise ValueError(
-            f"{where}.{field} is {entry[field]!r}, {error.args[0]}{guess(str(entry[field]), known)}"
-        ) from None
-    try:
-        registry.settings_of(module, _without(entry, field))
-    except ValidationError as error:
-        raise ValueError(first_problem(error, module.Settings, f"{where}.")) from None
 
 
 def _without(entry: Mapping[str, Any], field: str) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """What the parts of a config must be to each other: names, levels and layers that exist, and mean one thing each."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uphill.complaints import guess
+from pydantic import ValidationError
+
+from uphill import registry
+from uphill.complaints import first_problem, guess
 from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION, Row, named
 from uphill.level_names import bin_name
 from uphill.names import alike, means_something, twice
@@ -16,6 +19,27 @@ if TYPE_CHECKING:
 
 BLOCKS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 """What models' own configs call the number of their blocks."""
+
+
+def check_settings(where: str, entry: Mapping[str, Any], field: str, room: str, needs: str) -> None:
+    """Check a module's own settings inside the config.
+
+    Raises:
+        ValueError: there is no such module, or its settings are wrong.
+    """
+    if field not in entry:
+        raise ValueError(f"{where}.{field} is missing, expected one of {', '.join(registry.names(room, needs))}")
+    try:
+        module = registry.load(room, str(entry[field]), needs)
+    except KeyError as error:
+        known = set(registry.names(room, needs))
+        raise ValueError(
+            f"{where}.{field} is {entry[field]!r}, {error.args[0]}{guess(str(entry[field]), known)}"
+        ) from None
+    try:
+        registry.settings_of(module, {key: value for key, value in entry.items() if key != field})
+    except ValidationError as error:
+        raise ValueError(first_problem(error, module.Settings, f"{where}.")) from None
 
 
 def check_parts(config: "Config") -> None:

@@ -1,5 +1,6 @@
 """The interface of methods: cells, prompts, resuming; each method on a small task with known answers."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -385,3 +386,13 @@ def test_a_written_answer_becomes_that_of_another_item_with_its_reasoning() -> N
     found = noised(table, keyed_rng("draws", 3).random(20), 1.0, ("k",))
     assert (found["reasoning"] == "so " + found["answer_text"]).all()
     assert found["answer_text"].tolist() != table["answer_text"].tolist()
+
+
+def test_no_two_cells_have_one_name() -> None:
+    """Else a cell would be taken for another's finished part: names may hold dashes, and noise many digits."""
+    cells = [
+        *(Cell("a", "b-1", 0, 8), Cell("a-b", "1", 0, 8), Cell("a", "b", 1, 0), Cell("a-b", "1-0", 8, 0)),
+        *(Cell("a", "1", 0, 8, noise) for noise in (0.1, 0.1234567, 0.1234568, 0.2)),
+    ]
+    assert len({cell.name for cell in cells}) == len(cells)
+    assert all(re.fullmatch(r"[\w.+-]+", cell.name) for cell in cells)

@@ -197,6 +197,61 @@ def test_bands_take_the_place_of_levels_and_a_level_from_elsewhere_is_tested_too
         draw_splits(found, "d", "ladder", SplitSettings(1, 10, None, 1, 0, test_on=["end"]))
 
 
+@pytest.mark.parametrize(
+    ("pool", "asked", "message"),
+    [
+        (levels(40, 40, 40), {"train_on": ["esy", "hard"]}, "no item of level 'esy' to train on"),
+        (levels(40, 0, 40), {"train_on": ["easy", "medium"]}, "no item of level 'medium' to train on"),
+        (levels(40, 0, 40), {"train_on": ["easy"], "test_on": ["medium"]}, "no item of level 'medium' to test"),
+        (levels(40, 40, 0), {}, "no item of level 'hard' to train on and test"),
+        (levels(0, 40, 40), {}, "no item of level 'easy' to train on and test"),
+        (
+            levels(0, 40, 0),
+            {},
+            "no item of level 'easy' to train on and test; other cuts may give some; all levels: 40",
+        ),
+        (
+            levels(40, 0, 40).map({"easy": "bin_01", "hard": "bin_03"}),
+            {"train_on": ["bin_02"]},
+            "no item of level 'bin_",
+        ),
+    ],
+)
+def test_a_level_without_items_is_refused_where_it_is_asked_for(
+    pool: pd.Series, asked: dict[str, list[str]], message: str
+) -> None:
+    with pytest.raises(UphillError, match=message):
+        draw_splits(graded(pool), "d", "v", SplitSettings(1, 10, None, 1, 0, **asked))
+
+
+@pytest.mark.parametrize(("n_test", "asked", "missing"), [(2, {}, "medium"), (1, {"test_on": ["hard"]}, "hard")])
+def test_a_level_that_the_number_of_test_items_leaves_out_is_refused(
+    n_test: int, asked: dict[str, list[str]], missing: str
+) -> None:
+    with pytest.raises(UphillError, match=f"n_test {n_test} leaves no item of level '{missing}' to test, expected at"):
+        draw_splits(graded(levels(40, 40, 40)), "d", "v", SplitSettings(1, 10, n_test, 1, 0, **asked))
+
+
+def test_a_variable_without_medium_items_is_none_the_worse() -> None:
+    assert set(draw_splits(graded(levels(40, 0, 40)), "d", "v", sizes())["train_on"]) == {"easy", "hard"}
+
+
+@pytest.mark.parametrize(
+    ("band", "message"),
+    [
+        ({"min": 3.0}, "rung 'far': no item whose 'v' has min 3, expected some"),
+        ({"min": 0.2, "max": 0.4}, "rung 'far': no item whose 'v' has min 0.2 and max 0.4"),
+        ({"level": "hard"}, "rung 'far': no item of level 'hard' of variable 'v'"),
+    ],
+)
+def test_a_rung_without_items_is_refused(band: dict[str, object], message: str) -> None:
+    items = pd.DataFrame({"item_id": ["a", "b"], "pool": "experiment"})
+    hardness = pd.DataFrame({"item_id": ["a", "b"], "variable": "v", "value": [0.0, 1.0], "level": "medium"})
+    far = {"variable": "v", "level": None, "min": None, "max": None} | band
+    with pytest.raises(UphillError, match=message):
+        experiment_levels(items, hardness, "ladder", {"near": far | {"level": "medium"}, "far": far})
+
+
 def test_an_item_in_two_bands_is_never_both_trained_on_and_tested() -> None:
     """Half of the items of one band are in the other."""
     both = pd.concat([graded(levels(60, 0, 0)), graded(levels(0, 0, 30))])

@@ -13,12 +13,42 @@ from typing import Any
 
 import pytest
 import yaml
+from forking import Server
+from hypothesis import settings
+
+settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=200)
+settings.load_profile("ci")
 
 ROOT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis")
 BYTECODE = str(Path(tempfile.gettempdir()) / f"uphill-bytecode-{os.getuid()}")
 """Compiling the libraries is half the time of a dry run: all processes of all tests share what one of them compiled."""
+SNAKEMAKE = Server({**os.environ, "PYTHONPYCACHEPREFIX": BYTECODE})
 JOB = re.compile(r"^ *Job \d+: (.*)$", re.MULTILINE)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """What a process is given that is to use a folder's library."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PYTHONPATH": str(folder / "src"), "PYTHONPYCACHEPREFIX": BYTECODE}
+
+
+FIRST = ("tests/slurm/", "tests/faults/test_kills.py", "tests/workflow/test_every_method.py")
+"""What takes long by itself is begun first, behind what needs the demo."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes run the tests, each file is one's, and so is all that runs the demo in this folder."""
+    for item in items:
+        group = "demo" if _of_demo(item) else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: (not _of_demo(item), not item.nodeid.startswith(FIRST)))
+
+
+def _of_demo(item: pytest.Item) -> bool:
+    return "demo" in getattr(item, "fixturenames", ())
 
 
 @dataclass(frozen=True)
@@ -47,16 +77,17 @@ class Checkout:
 
     def snakemake(self, *arguments: str, profile: str = "profiles/local") -> Run:
         """Run the workflow as a user does, with this folder's library."""
-        return self.python("-m", "snakemake", "--profile", profile, *arguments)
+        with tempfile.NamedTemporaryFile("r") as output:
+            order = ["--profile", profile, *arguments]
+            status = SNAKEMAKE.run(self.folder, order, environment(self.folder), Path(output.name))
+            return Run(status, output.read())
 
     def python(self, *arguments: str) -> Run:
         """Run Python in this folder, with its library."""
-        environment = {**os.environ, "PYTHONPATH": str(self.folder / "src"), "PYTHONPYCACHEPREFIX": BYTECODE}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env=environment,
+            env=environment(self.folder),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -132,8 +163,20 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.fixture
+def finished(undisturbed: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of that finished study, to damage or to go on from."""
+    shutil.copytree(undisturbed.folder, tmp_path / "finished", symlinks=True)
+    return Checkout(tmp_path / "finished")
+
+
+@pytest.fixture
 def demo_copy(demo: Checkout, tmp_path: Path) -> Checkout:
     """A copy of the project with the demo's results, to edit."""
+    return copy_demo(demo, tmp_path / "copy")
+
+
+def copy_demo(demo: Checkout, folder: Path) -> Checkout:
+    """The project with the demo's results, without what a dry run does not read."""
     ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "benchmarks", "logs")
-    shutil.copytree(demo.folder, tmp_path / "copy", ignore=ignored, symlinks=True)
-    return Checkout(tmp_path / "copy")
+    shutil.copytree(demo.folder, folder, ignore=ignored, symlinks=True)
+    return Checkout(folder)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 from forking import Server
 from hypothesis import settings
 
@@ -25,6 +26,7 @@ IGNORED = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "__py
 BYTECODE = str(Path(tempfile.gettempdir()) / f"uphill-bytecode-{os.getuid()}")
 """Compiling the libraries is half the time of a dry run: all processes of all tests share what one of them compiled."""
 SNAKEMAKE = Server({**os.environ, "PYTHONPYCACHEPREFIX": BYTECODE})
+LOCAL = "profiles/local"
 JOB = re.compile(r"^ *Job \d+: (.*)$", re.MULTILINE)
 
 
@@ -75,8 +77,10 @@ class Checkout:
 
     folder: Path
 
-    def snakemake(self, *arguments: str, profile: str = "profiles/local") -> Run:
-        """Run the workflow as a user does, with this folder's library."""
+    def snakemake(self, *arguments: str, profile: str = LOCAL) -> Run:
+        """Run the workflow as a user does, with this folder's library; on this machine, as a fork (see `forking`)."""
+        if profile != LOCAL:
+            return self.python("-m", "snakemake", "--profile", profile, *arguments)
         with tempfile.NamedTemporaryFile("r") as output:
             order = ["--profile", profile, *arguments]
             status = SNAKEMAKE.run(self.folder, order, environment(self.folder), Path(output.name))
@@ -152,13 +156,16 @@ def demo() -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Checkout:
     """The project with `study` run by study.yaml, with nothing in its way. To read, or to copy."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "checkout"
-    shutil.copytree(ROOT, folder, ignore=IGNORED, symlinks=True)
-    checkout = Checkout(folder)
-    run = checkout.snakemake(*TABLES, "--configfile", checkout.configure(study, "study.yaml"))
-    assert run.status == 0, run.output[-4000:]
+    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    checkout, finished = Checkout(shared / "undisturbed"), shared / "undisturbed.finished"
+    with FileLock(shared / "undisturbed.lock"):
+        if not finished.exists():
+            shutil.copytree(ROOT, checkout.folder, ignore=IGNORED, symlinks=True)
+            run = checkout.snakemake(*TABLES, "--configfile", checkout.configure(study, "study.yaml"))
+            assert run.status == 0, run.output[-4000:]
+            finished.touch()
     return checkout
 
 

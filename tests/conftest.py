@@ -36,21 +36,29 @@ def environment(folder: Path) -> dict[str, str]:
     return {**own, "PYTHONPATH": str(folder / "src"), "PYTHONPYCACHEPREFIX": BYTECODE}
 
 
-FIRST = ("tests/slurm/", "tests/faults/test_kills.py", "tests/workflow/test_every_method.py")
-"""What takes long by itself is begun first, behind what needs the demo."""
+OF_DEMO = ("tests/workflow/test_demo.py", "tests/workflow/test_staleness.py")
+"""What runs the demo in this folder, which one process does."""
+FIRST = (*OF_DEMO, "tests/slurm/", "tests/faults/test_kills.py", "tests/workflow/test_every_method.py")
+"""What takes long by itself is begun first."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes run the tests, each file is one's, and so is all that runs the demo in this folder."""
-    for item in items:
-        group = "demo" if _of_demo(item) else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: (not _of_demo(item), not item.nodeid.startswith(FIRST)))
+    items.sort(key=lambda item: next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST)))
+    # Unit tests have a study of that name of their own.
+    using = [item for item in items if "demo" in getattr(item, "fixturenames", ()) and "/unit/" not in item.nodeid]
+    assert all(item.nodeid.startswith(OF_DEMO) for item in using), "what runs the demo is to be in OF_DEMO"
 
 
-def _of_demo(item: pytest.Item) -> bool:
-    return "demo" in getattr(item, "fixturenames", ())
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where several processes run the tests, each file is one's, and so are those of the demo together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "demo" if nodeid.startswith(OF_DEMO) else nodeid.split("::")[0]
+
+    return ByFile(config, log)
 
 
 @dataclass(frozen=True)

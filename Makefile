@@ -2,7 +2,7 @@
 # make plan   what a study would cost: make plan CONFIG=config/paper.yaml
 # make check  whether a study may be run: one line of what is wrong, or none: make check CONFIG=my.yaml
 # make why    what would run again, and what made it stale: make why TARGETS=results/tables/sgr.csv
-# make test   every test
+# make test   every test but those of `make test-nightly`
 SHELL := /bin/bash
 VENV := .venv
 LOCK ?= envs/cpu.lock
@@ -10,11 +10,12 @@ PYTHON ?= python3
 CONFIG ?= config/config.yaml
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
+WORKERS ?= 2
 # Wheels that lie on this machine are used where PIP_FIND_LINKS names them; elsewhere the registry's are.
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo demo-all plan check why install dev test test-fast lint format lock docs demo-model bench-gpu clean
+.PHONY: demo demo-all plan check why install dev test test-fast test-nightly lint format lock docs demo-model bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@$(BIN)/python -m uphill check
@@ -54,11 +55,17 @@ $(VENV)/installed-dev: $(VENV)/installed envs/dev.lock
 	@$(INSTALL) -r envs/dev.lock
 	@touch $@
 
-test: dev  ## every test
-	$(BIN)/python -m pytest
+# Processes side by side of one thread each are faster here than threads that wait for one another.
+test test-fast test-nightly: export OMP_NUM_THREADS ?= 1
+
+test: dev  ## every test but the nightly ones, by WORKERS processes
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-fast: dev  ## the tests that run no workflow
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest -n $(WORKERS) tests/unit
+
+test-nightly: dev  ## what takes too long for every push, and the properties on more examples
+	$(BIN)/python -m pytest -n $(WORKERS) -m "nightly or hypothesis" --hypothesis-profile nightly
 
 lint: dev  ## linters, import layers, types, workflow lint
 	$(BIN)/ruff check .

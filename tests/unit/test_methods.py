@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from engine_models import tiny
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.errors import UphillError
@@ -352,7 +352,6 @@ def test_a_noisy_cell_trains_on_the_same_items_with_other_labels() -> None:
         assert row.answer_text == row.choices[row.answer_idx]
 
 
-@settings(max_examples=40, deadline=None)
 @given(low=st.floats(0, 1), high=st.floats(0, 1), boot=st.integers(0, 9))
 def test_a_higher_noise_spoils_what_a_lower_one_spoils(low: float, high: float, boot: int) -> None:
     low, high = sorted((low, high))

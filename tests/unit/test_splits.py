@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.errors import UphillError
@@ -41,7 +41,6 @@ def test_items(splits_: pd.DataFrame, level: str, boot: int) -> list[str]:
 test_items.__test__ = False  # type: ignore[attr-defined]
 
 
-@settings(max_examples=30, deadline=None)
 @given(easy=SIZES, medium=SIZES, hard=SIZES, n_test=st.sampled_from([None, 9, 31]), seed=st.integers(0, 99))
 def test_rules_hold_for_any_sizes(easy: int, medium: int, hard: int, n_test: int | None, seed: int) -> None:
     pool = levels(easy, medium, hard)
@@ -94,7 +93,6 @@ def test_small_level_is_refused_with_its_counts() -> None:
         check_sizes(levels(40, 14, 40), "d", "v", sizes())
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     counts=st.tuples(*[st.integers(1, 40)] * 3),
     n_train=st.integers(1, 20),
@@ -117,7 +115,6 @@ def test_what_passes_the_check_can_be_drawn_and_what_does_not_cannot(
             check_sizes(pool, "d", "v", wanted)
 
 
-@settings(max_examples=30, deadline=None)
 @given(n_train=st.integers(2, 14), fewer=st.integers(1, 13), boots=st.integers(1, 3), seed=st.integers(0, 50))
 def test_smaller_training_sets_are_nested_and_boots_are_independent_of_their_number(
     n_train: int, fewer: int, boots: int, seed: int
@@ -132,7 +129,6 @@ def test_smaller_training_sets_are_nested_and_boots_are_independent_of_their_num
             assert train(small, level, boot) == train(large, level, boot)[:fewer]
 
 
-@settings(max_examples=30, deadline=None)
 @given(order=st.randoms(use_true_random=False), n_test=st.sampled_from([None, 12]))
 def test_the_order_of_items_does_not_matter(order: Any, n_test: int | None) -> None:
     pool = levels(30, 30, 30)
@@ -160,7 +156,6 @@ def test_noise_is_drawn_per_boot_or_once() -> None:
     assert noise(True, 0) == noise(True, 1) == noise(False, 0)
 
 
-@settings(max_examples=20, deadline=None)
 @given(n_test=st.sampled_from([None, 9]), seed=st.integers(0, 99))
 def test_only_the_levels_asked_for_are_trained_on_and_tested(n_test: int | None, seed: int) -> None:
     pool = levels(40, 40, 40)

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import torch
 
+from uphill.engine.sizes import depth
+
 
 def default_layers(n_blocks: int) -> list[int]:
     """The published two of the L+1 hidden states: index ceil((L+1)/2) and L (Hase et al. 2024, code release)."""
@@ -22,7 +24,7 @@ class KeptLayers:
 
     def __init__(self, model: Any, layers: Sequence[int] | None) -> None:
         self._layers = list(layers or [])
-        self._last = int(model.config.num_hidden_layers)
+        self._last = depth(model)
         if any(not 0 <= layer <= self._last for layer in self._layers):
             raise ValueError(f"layers {self._layers}: expected indices from 0 to {self._last}")
         self._modules = {layer: _module(model, layer) for layer in self._layers}
@@ -76,16 +78,16 @@ class KeptLayers:
 
 def blocks_of(model: Any) -> list[torch.nn.Module]:
     """A model's blocks, in order; none where it keeps them in no list of that length."""
-    depth = model.config.num_hidden_layers
+    count = depth(model)
     lists = (part for part in model.base_model.modules() if isinstance(part, torch.nn.ModuleList))
-    return list(next((blocks for blocks in lists if len(blocks) == depth), []))
+    return list(next((blocks for blocks in lists if len(blocks) == count), []))
 
 
 def _module(model: Any, layer: int) -> Any:
     """The module whose output is hidden state `layer`, a block or the whole base model; the first block for layer 0."""
-    if layer == model.config.num_hidden_layers:
+    if layer == depth(model):
         return model.base_model
     blocks = blocks_of(model)
     if not blocks:
-        raise ValueError(f"{type(model).__name__}: found no list of {model.config.num_hidden_layers} blocks")
+        raise ValueError(f"{type(model).__name__}: found no list of {depth(model)} blocks")
     return blocks[max(layer - 1, 0)]

@@ -53,8 +53,12 @@ class ResponseTable:
 
     @classmethod
     def read(cls, shards: Sequence[Path | str]) -> Self:
-        """Read every shard of a (model, dataset) pair."""
-        table = pa.concat_tables([read_arrow(path, RESPONSES) for path in shards]).combine_chunks()
+        """Read every shard of a (model, dataset) pair, states of either width.
+
+        Raises:
+            UphillError: a state is no finite number.
+        """
+        table = pa.concat_tables([_widened(read_arrow(path, RESPONSES), path) for path in shards]).combine_chunks()
         item_ids = table["item_id"].to_pandas()
         codes, ids = pd.factorize(item_ids)
         choice = table["choice_idx"].to_numpy()
@@ -113,6 +117,27 @@ class ResponseTable:
     def length(self, gold: NDArray[np.int64]) -> NDArray[np.int64]:
         """[N] how many outcomes `log_p_gold` is the product of: 1 choice, or the tokens of a text that stands alone."""
         return np.where(self.exists.sum(1) == 1, self.n_tokens[np.arange(len(gold)), gold], 1)
+
+
+def _widened(table: pa.Table, path: Path | str) -> pa.Table:
+    """A shard with its states in float32, whatever it keeps them in; shards of one model may differ.
+
+    Raises:
+        UphillError: one is no finite number: no probe could be fitted to it.
+    """
+    column = table.schema.get_field_index("state")
+    vectors = table["state"].combine_chunks()
+    width = vectors.type.list_size
+    flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    wrong = ~np.isfinite(flat).reshape(-1, width).all(1)
+    if wrong.any():
+        item = table["item_id"][int(wrong.argmax())].as_py()
+        raise UphillError(
+            f"{path}: item {item!r}: a hidden state is infinite or no number, expected finite numbers; delete the file "
+            "and run again"
+        )
+    wide = pa.FixedSizeListArray.from_arrays(pa.array(flat), width)
+    return table.set_column(column, "state", wide).replace_schema_metadata(None)
 
 
 def log_sum_exp(logprob: NDArray[np.float64]) -> NDArray[np.float64]:

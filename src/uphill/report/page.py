@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from uphill.figures.inputs import read_table
 from uphill.job import Job
 from uphill.level_names import from_easiest, hardest, in_order
+from uphill.noting import NOTES
 from uphill.report import captions
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
@@ -35,7 +36,7 @@ def render(job: Job) -> None:
         levels=[row for path in job.input.hardness for row in _levels(path)],
         tables=[_table(name, table, wide.get(name), ladders) for name, table in tables.items()],
         figures=[_figure(path, ladders) for path in job.input.figures],
-        cautions=cautions(tables),
+        cautions=cautions(tables, job.notes.get(NOTES, [])),
         versions=job.made_by["versions"],
         identity=job.spec["id"],
         spent=spent(Path(job.output[0]).parent),

@@ -1,10 +1,12 @@
 """What every job does around its work: a log, one clear line for bad input, the identity of its results."""
 
+import json
 import logging
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from uphill import spending
 from uphill.errors import UphillError
 from uphill.identity import together, versions
+from uphill.noting import NOTES, noted
 from uphill.parts import Parts
 from uphill.running import announce
 from uphill.schemas import Contract, made_by
@@ -42,8 +45,14 @@ class Job:
 
     @property
     def made_by(self) -> dict[str, Any]:
-        """The identity, and the versions of the libraries that it and all that it reads were made with."""
-        return {**self.spec, "versions": self.versions(self.input)}
+        """The identity, the versions of libraries behind it and all that it reads, and notes, if there are any."""
+        return {**self.spec, "versions": self.versions(self.input), **self.notes}
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """Notes of this process, and of all that the job reads; empty where there are none."""
+        found = noted(line for path in self.input for line in _notes(Path(path)))
+        return {NOTES: found} if found else {}
 
     def versions(self, read: Iterable[str]) -> dict[str, str]:
         """Versions of the libraries that decide numbers, here and in the making of some Parquet files that are read."""
@@ -97,6 +106,19 @@ def start(snakemake: Any) -> Iterator[Job]:
     except Stopped as stop:
         log.warning("stopped by %s; what is finished is kept", stop)
         sys.exit(stop.status)
+
+
+@cache
+def _notes(path: Path) -> list[str]:
+    """Notes in a file that the workflow made: in its metadata, or in the provenance that lies beside a table."""
+    try:
+        if path.suffix == ".parquet":
+            return list(made_by(path).get(NOTES, []))
+        if path.name.endswith(".provenance.json"):
+            return list(json.loads(path.read_text())["spec"].get(NOTES, []))
+    except (UphillError, OSError, ValueError, KeyError, TypeError):
+        pass  # its reader says what is wrong with it
+    return []
 
 
 def _logged(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

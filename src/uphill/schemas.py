@@ -42,7 +42,7 @@ class Contract:
 
     Attributes:
         extra: whether further columns may follow (a dataset's own metadata).
-        vector: the name of the fixed-size-list column whose width is the model's, if any.
+        vector: the name of the fixed-size-list column whose width is the model's, if any; of float16 or float32.
     """
 
     name: str
@@ -77,6 +77,10 @@ class Contract:
             if field.name not in table.schema.names:
                 raise UphillError(f"{where}: not a {self.name} table: no column {field.name!r}")
             found = table.schema.field(field.name).type
+            if field.name == self.vector and not _is_vector(found):
+                raise UphillError(
+                    f"{where}: column {field.name!r} is {found}, expected lists of one length of float16 or float32"
+                )
             if found != field.type and field.name != self.vector:
                 raise UphillError(f"{where}: column {field.name!r} is {found}, expected {field.type}")
             if not field.nullable and table.column(field.name).null_count:
@@ -85,6 +89,11 @@ class Contract:
         repeated = keys[keys.duplicated()]
         if len(repeated):
             raise UphillError(f"{where}: row {tuple(repeated.iloc[0])} occurs twice, expected unique {self.key}")
+
+
+def _is_vector(found: pa.DataType) -> bool:
+    """Whether a column's type is what a model's states are kept in: float32 where float16 does not hold them."""
+    return pa.types.is_fixed_size_list(found) and found.value_type in (pa.float16(), pa.float32())
 
 
 ITEMS = Contract(

@@ -21,7 +21,7 @@ def bare(source: str) -> str:
     for first, start, last, end in _docstrings(source):
         before, behind = _characters(lines[first], start), _characters(lines[last], end)
         lines[first : last + 1] = [lines[first][:before] + lines[last][behind:], *[""] * (last - first)]
-    kept = set()
+    kept: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start

@@ -208,7 +208,10 @@ def test_code_digest_is_of_content_not_of_dates(monkeypatch: pytest.MonkeyPatch,
     code_contents.cache_clear()
     assert code_contents("workflow/scripts/items.py") == before  # other dates, other folder, same content
     edited = package / "schemas.py"
-    edited.write_text(edited.read_text() + "\n# edited\n")
+    edited.write_text(edited.read_text() + "\n# a comment\n")
+    code_contents.cache_clear()
+    assert code_contents("workflow/scripts/items.py") == before
+    edited.write_text(edited.read_text() + "\nEDITED = True\n")
     code_contents.cache_clear()
     assert code_contents("workflow/scripts/items.py") != before
     code_contents.cache_clear()

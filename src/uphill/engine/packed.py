@@ -10,6 +10,7 @@ from transformers import DynamicCache
 from uphill.engine.attention import BLOCK, attending, dense_mask, pack_mask
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import Layout
+from uphill.engine.sizes import body, text_config, vocabulary
 
 LOGITS_AT_ONCE = 2**27
 """Float32 logits that are held at a time: half a gigabyte."""
@@ -20,15 +21,20 @@ def read_prefix(loaded: Loaded, ids: Sequence[int]) -> DynamicCache | None:
     if not ids:
         return None
     cache = DynamicCache()
-    loaded.model.base_model(
-        input_ids=torch.tensor([list(ids)], device=loaded.device), past_key_values=cache, use_cache=True
-    )
+    body(loaded.model)(input_ids=torch.tensor([list(ids)], device=loaded.device), past_key_values=cache, use_cache=True)
     return cache
 
 
 def forget(cache: DynamicCache | None, prefix: int) -> None:
-    """Drop from a cache what was read behind the prefix; a pass that failed has reached but some of the layers."""
-    for layer in [] if cache is None else cache.layers:
+    """Drop from a cache what was read behind the prefix; a pass that failed has reached but some of the layers.
+
+    Raises:
+        TypeError: a layer keeps something else than keys and values, such as a recurrent state.
+    """
+    for number, layer in enumerate([] if cache is None else cache.layers):
+        kept = getattr(layer, "keys", None), getattr(layer, "values", None)
+        if not all(isinstance(tensor, torch.Tensor) and tensor.ndim == 4 for tensor in kept):
+            raise TypeError(f"block {number} keeps no keys and values in its cache, behind which packs could be read")
         layer.keys, layer.values = layer.keys[..., :prefix, :], layer.values[..., :prefix, :]
 
 
@@ -36,7 +42,7 @@ def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | N
     """Final hidden states [T, d] of a packed sequence behind a cached prefix."""
     if loaded.attention == "dense":
         ids, positions, until = on_device(loaded, layout.input_ids, layout.position_ids, layout.until)
-        output = loaded.model.base_model(
+        output = body(loaded.model)(
             input_ids=ids[None],
             position_ids=positions[None],
             attention_mask=dense_mask(until, prefix, loaded.model.dtype),
@@ -52,11 +58,13 @@ def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | N
     ids, positions, until = on_device(
         loaded, np.pad(layout.input_ids, (0, rest)), np.pad(layout.position_ids, (0, rest)), np.r_[layout.until, alone]
     )
+    mask = pack_mask(until, cache, joined=loaded.attention == "joined")
+    mask.reach = int(layout.position_ids.max()) + 1
     with attending(loaded.model):
-        output = loaded.model.base_model(
+        output = body(loaded.model)(
             input_ids=ids[None],
             position_ids=positions[None],
-            attention_mask=pack_mask(until, cache, joined=loaded.attention == "joined"),
+            attention_mask=mask,
             use_cache=False,
         )
     return output.last_hidden_state[0, :length]
@@ -83,8 +91,8 @@ def token_logprobs(loaded: Loaded, rows: torch.Tensor, targets: torch.Tensor) ->
     In parts, since float32 logits of a whole pack over a large vocabulary can outgrow the model.
     """
     head = loaded.model.get_output_embeddings()
-    cap = getattr(loaded.model.config, "final_logit_softcapping", None)  # Gemma-2
-    at_once = max(1, LOGITS_AT_ONCE // loaded.model.config.vocab_size)
+    cap = getattr(text_config(loaded.model), "final_logit_softcapping", None)  # Gemma-2
+    at_once = max(1, LOGITS_AT_ONCE // vocabulary(loaded.model))
     parts = []
     for some, wanted in zip(rows.split(at_once), targets.split(at_once), strict=True):
         logits = head(some)

@@ -14,6 +14,7 @@ from uphill import registry
 from uphill.errors import UphillError
 from uphill.job import Job
 from uphill.methods.task import Source, Task, run
+from uphill.noting import NOTES, note
 from uphill.schemas import ITEMS, PREDICTIONS, SPLITS, made_by, read, read_arrow, write_arrow
 
 if TYPE_CHECKING:
@@ -39,8 +40,11 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
                 made_with[name] = versions()
             else:
                 made_with[name] = before.versions[name]
+                note(*before.notes)
             tables.append(table)
-        write_arrow(pa.concat_tables(tables), job.output[0], PREDICTIONS, {**job.spec, "versions": made_with})
+        write_arrow(
+            pa.concat_tables(tables), job.output[0], PREDICTIONS, {**job.spec, "versions": made_with, **job.notes}
+        )
 
 
 class _Before:
@@ -50,6 +54,7 @@ class _Before:
         self._table = table
         self._shares = made.get("settings", {}).get("shares", {})
         self.versions: Mapping[str, Any] = made.get("versions", {})
+        self.notes: list[str] = made.get(NOTES, [])
 
     @classmethod
     def read(cls, path: str) -> "_Before":

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from uphill.errors import damaged
 from uphill.job import Job
 from uphill.level_names import from_easiest, hardest, in_order
+from uphill.noting import NOTES
 from uphill.provenance import checked, read_table, sha256
 from uphill.report import captions, made
 from uphill.report.cautions import cautions
@@ -46,7 +47,7 @@ def render(job: Job) -> None:
         ],
         tables=[_table(name, table, wide.get(name), ladders) for name, table in tables.items()],
         figures=[_figure(job, path, ladders) for path in job.input.figures],
-        cautions=[*cautions(tables), *made.caution(versions)],
+        cautions=[*cautions(tables, job.notes.get(NOTES, [])), *made.caution(versions)],
         versions=made.alike(versions),
         identity=job.spec["id"],
         spent=spent(Path(job.output[0]).parent),

@@ -57,7 +57,9 @@ def write(job: Job) -> None:
     sources = {path: made_by(path) for path in job.input.predictions}
     used = [sources[path]["versions"][share] for path, own in settings["shares"].items() for share in own]
     made_with = together(job.versions([*job.input.splits, *hardness]), *used)
-    provenance.write(job.output.provenance, {**job.spec, "versions": made_with}, [job.output.table], sources)
+    provenance.write(
+        job.output.provenance, {**job.spec, "versions": made_with, **job.notes}, [job.output.table], sources
+    )
 
 
 def _by_level(inputs: Inputs) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from uphill.engine.hidden import KeptLayers
 from uphill.engine.loading import Loaded
-from uphill.engine.packing import plan
+from uphill.engine.packing import cut, plan, unscored
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +25,7 @@ class Result(NamedTuple):
     read: int
 
 
-def padded_logprobs(loaded: Loaded, head: Sequence[int], choices: Sequence[Sequence[int]]) -> torch.Tensor:
-    """[C] summed log-probability of each choice, from one right-padded batch with one sequence per choice."""
-    return _batch_logprobs(loaded, [(head, choice) for choice in choices])
-
-
-def _batch_logprobs(loaded: Loaded, sequences: Sequence[tuple[Sequence[int], Sequence[int]]]) -> torch.Tensor:
+def padded_logprobs(loaded: Loaded, sequences: Sequence[tuple[Sequence[int], Sequence[int]]]) -> torch.Tensor:
     """[N] summed log-probability of each answer behind its prompt, by the model's own logits.
 
     Padding stands at the right, where a causal model never looks, so that it needs no mask, which would cost it its
@@ -60,7 +55,9 @@ def padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]],
     sizes = [sum(len(head) + len(choice) for choice in choices) for head, choices in zip(heads, tails, strict=True)]
     # Sorted by length within some batches' worth of items, so that results come out as they are made.
     for window in plan(sizes, SORTED_BATCHES * loaded.pack_tokens):
-        sequences = [(heads[index], choice) for index in window for choice in tails[index]]
+        sequences = [
+            cut([*heads[index], *tail], len(heads[index]) + unscored(tail)) for index in window for tail in tails[index]
+        ]
         logprob, states = _sorted_by_length(loaded, sequences, kept)
         first = 0
         for index in window:
@@ -81,7 +78,7 @@ def _sorted_by_length(
         batch = order[done : done + _batch_size(sequences, order[done:], loaded.pack_tokens)]
         some = [sequences[index] for index in batch]
         try:
-            logprob[batch] = _batch_logprobs(loaded, some).cpu().numpy()
+            logprob[batch] = padded_logprobs(loaded, some).cpu().numpy()
             ends = torch.tensor([len(head) + len(choice) - 1 for head, choice in some])
             found = kept.rows(torch.arange(len(some)), ends)
         except torch.OutOfMemoryError:

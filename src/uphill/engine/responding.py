@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from uphill.engine.fitting import limited_prompts
 from uphill.engine.hidden import default_layers
 from uphill.engine.loading import Loaded
 from uphill.engine.scoring import Scores, score
@@ -34,6 +35,7 @@ def respond(
     """
     if shards > len(prompts):
         raise UphillError(f"{shards} shards of {len(prompts)} items, expected at most one shard for each item")
+    prompts = limited_prompts(loaded, prompts)
     # All, before the first of them costs anything.
     encode_items(loaded, prompts)
     kept = list(layers) if layers is not None else default_layers(loaded.model.config.num_hidden_layers)

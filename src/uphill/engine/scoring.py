@@ -25,7 +25,7 @@ from uphill.engine.attention import Attention, compiled
 from uphill.engine.hidden import KeptLayers, blocks_of
 from uphill.engine.loading import Loaded
 from uphill.engine.packed import choice_logprobs, forget, forward, on_device, read_prefix
-from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
+from uphill.engine.packing import Branched, lay_out, plan, shared_prefix, unscored
 from uphill.engine.padded import Result, padded, padded_logprobs
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
@@ -45,7 +45,7 @@ class Scores:
 
     Attributes:
         logprob: [C] summed log-probability (nats) of each choice's tokens, given the prompt.
-        n_tokens: [C] tokens of each choice.
+        n_tokens: [C] tokens of each choice that score.
         states: [C, D] float16, kept layers of the last answer token, concatenated; None unless asked for.
     """
 
@@ -86,7 +86,7 @@ def score(
             read += found.read
             bar.set_postfix_str(f"{read / (time.perf_counter() - start):.0f} tokens/s", refresh=False)
             bar.update()
-            n_tokens = np.array([len(choice) for choice in choices])
+            n_tokens = np.array([len(choice) - unscored(choice) for choice in choices])
             yield Scores(prompt.item_id, found.logprob, n_tokens, found.states)
     spending.count("read", read)
     naive = sum(len(head) + len(choice) for head, choices in zip(heads, tails, strict=True) for choice in choices)
@@ -203,8 +203,8 @@ class _Pack:
 def _packed(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
     prefix = shared_prefix(heads)
     cache = read_prefix(loaded, heads[0][:prefix])
-    items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
-    sizes = [item.n_tokens - (0 if kept else len(item.choices)) for item in items]
+    items = [Branched.of(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
+    sizes = [item.n_tokens - (0 if kept else item.n_ends) for item in items]
     read = [prefix + sizes[0], *sizes[1:]]
     done = 0
     before: _Pack | None = None

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
-from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
-from uphill.prompts import PromptFormat, assemble
+from uphill.methods.task import Cell, Predicted, Source, Task, answer_rooms, chosen, question_of, rectangle, written
+from uphill.prompts import PromptFormat
 from uphill.responses import log_sum_exp
 
 RUNS_MODEL = True
@@ -80,19 +80,20 @@ def _prompts(
     task: Task, settings: Settings, cell: Cell, items: pd.DataFrame, template: str | None = None
 ) -> tuple[list[str], list[int]]:
     """The prompt of each item in one form, the dataset's own unless a template is named; how many examples it lacks."""
+    from uphill.engine.fitting import examples_that_fit, limited
+
     examples: list[str] = []
     if settings.k:
         shown = _format(task.source(cell), settings, template)
         examples = [shown.example(question_of(row)) for row in task.train_items(cell).to_dict("records")]
     asked = _format(task.target, settings, template)
     queries = [asked.query(question_of(row)) for row in items.to_dict("records")]
-    held = [len(examples)] * len(queries)
+    loaded, held = task.open_model(), [len(examples)] * len(queries)
     if settings.drop_examples:
-        from uphill.engine.fitting import examples_that_fit
-
         room = task.target.max_new_tokens if settings.cot else list(items["choices"])
-        held = examples_that_fit(task.open_model(), examples, queries, room, asked.instruction)
-    prompts = [assemble(examples[:count], query, asked.instruction) for count, query in zip(held, queries, strict=True)]
+        held = examples_that_fit(loaded, examples, queries, room, asked.instruction)
+    kept = [examples[:count] for count in held]
+    prompts, held = limited(loaded, kept, queries, answer_rooms(loaded, items), asked.instruction)
     return prompts, [len(examples) - count for count in held]
 
 

@@ -35,7 +35,8 @@ def speaking() -> Loaded:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\n|[^\s]+"), behavior="removed", invert=True)
     special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    return dataclasses.replace(tiny(), tokenizer=PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special))
+    spoken = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+    return dataclasses.replace(tiny(), tokenizer=spoken, bos="always")
 
 
 def items(chosen: bool) -> pd.DataFrame:

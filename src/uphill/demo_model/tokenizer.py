@@ -22,7 +22,7 @@ def split(text: str) -> list[str]:
 
 
 def build() -> PreTrainedTokenizerFast:
-    """The tokenizer. It puts BOS before a text, as in training; spaces are dropped, and put back where text has them."""
+    """The tokenizer. It puts BOS before a text, as training does; spaces are dropped, and put back by decoding."""
     vocabulary = {token: i for i, token in enumerate([*SPECIAL_TOKENS, *sorted(set(_words()))])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(TOKEN), behavior="removed", invert=True)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import pandas as pd
+
 from uphill.engine.loading import Loaded
 from uphill.engine.tokens import Prompt, encode, encode_prompts, encoded
 from uphill.prompts import assemble
@@ -107,13 +109,20 @@ def limited_prompts(loaded: Loaded, prompts: Sequence[Prompt], rooms: Sequence[R
     return [replace(prompt, text=text) for prompt, text in zip(prompts, texts, strict=True)]
 
 
+def answer_rooms(loaded: Loaded, items: pd.DataFrame, reasoned: bool = False) -> list[Room]:
+    """What the published limit counts for the answers of N items, and for their reasoning where it is trained on."""
+    gold = items["answer_text"].tolist()
+    choices = [list(own) or [answer] for own, answer in zip(items["choices"], gold, strict=True)]
+    return rooms_of(loaded, choices, gold, items["reasoning"].tolist() if reasoned else None)
+
+
 def rooms_of(
     loaded: Loaded,
     choices: Sequence[Sequence[str]],
     gold: Sequence[str] | None = None,
     reasoning: Sequence[str] | None = None,
 ) -> list[Room]:
-    """What the published limit counts for the answers of N items.
+    """What the published limit counts for the answers of N items; nothing of a model that has none.
 
     Args:
         loaded: the model.
@@ -121,8 +130,8 @@ def rooms_of(
         gold: the gold answers; the longest choices unless given.
         reasoning: what is trained on before the answers, if anything is.
     """
-    found = []
-    for row, own in enumerate(choices):
+    found: list[Room] = []
+    for row, own in enumerate(choices if loaded.max_prompt_tokens is not None else ()):
         extra = len(encode(loaded, [reasoning[row]])[0]) if reasoning else 0
         longest = max(map(len, encode(loaded, own)))
         right = len(encode(loaded, [gold[row]])[0]) if gold else longest

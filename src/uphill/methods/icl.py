@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
-from uphill.methods.task import Cell, Predicted, Source, Task, answer_rooms, chosen, question_of, rectangle, written
+from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
 from uphill.prompts import PromptFormat
 from uphill.responses import log_sum_exp
 
@@ -80,7 +80,7 @@ def _prompts(
     task: Task, settings: Settings, cell: Cell, items: pd.DataFrame, template: str | None = None
 ) -> tuple[list[str], list[int]]:
     """The prompt of each item in one form, the dataset's own unless a template is named; how many examples it lacks."""
-    from uphill.engine.fitting import examples_that_fit, limited
+    from uphill.engine.fitting import answer_rooms, examples_that_fit, limited
 
     examples: list[str] = []
     if settings.k:

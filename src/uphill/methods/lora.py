@@ -11,7 +11,7 @@ from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.errors import UphillError
-from uphill.methods.task import Cell, Predicted, Source, Task, answer_rooms, chosen, question_of, rectangle, written
+from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
@@ -46,7 +46,7 @@ def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
         UphillError: `cot` is on, and a training item has no reasoning.
     """
     from uphill.engine.adapters import Adapters
-    from uphill.engine.fitting import limited_prompts
+    from uphill.engine.fitting import answer_rooms, limited_prompts
 
     if not cells:
         return
@@ -84,7 +84,7 @@ def _prompts(source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
 
 
 def _answered(loaded: "Loaded", target: Source, items: pd.DataFrame, settings: Settings, desc: str) -> pd.DataFrame:
-    from uphill.engine.fitting import limited_prompts
+    from uphill.engine.fitting import answer_rooms, limited_prompts
     from uphill.engine.generation import generate
     from uphill.engine.scoring import score
 

@@ -23,7 +23,6 @@ from uphill.responses import ResponseTable, log_sum_exp
 from uphill.schemas import PREDICTIONS, UNSUPERVISED
 
 if TYPE_CHECKING:
-    from uphill.engine.fitting import Room
     from uphill.engine.loading import Loaded
 
 log = logging.getLogger(__name__)
@@ -173,17 +172,6 @@ Predicted = Iterator[tuple[Cell, pd.DataFrame]]
 def question_of(row: Mapping[str, Any]) -> Question:
     """An item's row as a prompt shows it."""
     return Question(row["question"], list(row["choices"]), row["answer_text"], row["reasoning"])
-
-
-def answer_rooms(loaded: "Loaded", items: pd.DataFrame, reasoned: bool = False) -> "list[Room]":
-    """What a model's published limit, if it has one, counts for the answers of N items, and for their reasoning."""
-    from uphill.engine.fitting import rooms_of
-
-    if loaded.max_prompt_tokens is None:
-        return []
-    gold = items["answer_text"].tolist()
-    choices = [list(own) or [answer] for own, answer in zip(items["choices"], gold, strict=True)]
-    return rooms_of(loaded, choices, gold, items["reasoning"].tolist() if reasoned else None)
 
 
 def rectangle(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -96,7 +96,9 @@ class PromptFormat:
         """
         if self.cot:
             return self._point(item) + COT_PREFACE
-        label = _filled(self.form["label"], "")
+        label = self.form["label"]
+        # What stands behind an answer is no part of what asks for it; published labels have nothing there.
+        label = _filled(label, "") if self.form["answers"] == "apart" else label.partition(SLOT)[0]
         query = self._point(item) + (label if label.startswith("\n") else f" {label}")
         return query if self.form["trailing_space"] else query.removesuffix(" ")
 

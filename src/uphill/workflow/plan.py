@@ -117,6 +117,7 @@ class Plan(Layout):
     def splits_spec(self, dataset: str, draw: str) -> Spec:
         """Identity of a dataset's splits: of a variable, or of an experiment with sizes, levels or bands of its own."""
         row, entry = self.drawn()[dataset, draw], self.config.datasets[dataset]
+        n_test = entry.n_test or self.config.splits.n_test
         bands = {name: asdict(band) for name, band in row.bands.get(dataset, {}).items()}
         settings = {
             "dataset": dataset,
@@ -127,11 +128,11 @@ class Plan(Layout):
                 SplitSettings(
                     boots=row.boots or self.config.splits.boots,
                     n_train=row.n_train or self.config.splits.n_train,
-                    n_test=entry.n_test or self.config.splits.n_test,
+                    n_test=n_test,
                     min_test=1 if bands else self.config.splits.min_test,
                     seed=self.config.seed,
                     own_test=self.config.splits.own_test,
-                    fresh_test=self.config.splits.fresh_test,
+                    fresh_test=self.config.splits.fresh_test and n_test is not None,
                     fixed_noise=self.config.splits.fixed_noise,
                     train_on=_listed(row.train_on if dataset == row.dataset else row.rungs_of(dataset)),
                     test_on=[] if bands and dataset != row.dataset else _listed(row.test_on),

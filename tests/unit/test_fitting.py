@@ -107,13 +107,15 @@ def test_the_published_limit_counts_bos_and_the_longest_choice(over: int, kept: 
     assert limited(cut, [shown], [query], [room]) == ([assemble(shown[:kept], query)], [kept])
 
 
-def test_without_a_limit_prompts_are_whole() -> None:
+def test_without_a_limit_prompts_are_whole(caplog: pytest.LogCaptureFixture) -> None:
     loaded = reading("gpt-2")
     assert limited(loaded, [["a"], []], ["b", "c"], []) == (["a\n\nb", "c"], [1, 0])
     prompts = [Prompt("i", "Q: cat " * 500, ["a"])]
     assert limited_prompts(loaded, prompts) == prompts
     cut = dataclasses.replace(loaded, max_prompt_tokens=20)
+    assert not caplog.records
     [short] = limited_prompts(cut, prompts)
+    assert "1 of 1 prompts lose their end, to stay within 20 tokens" in caplog.text
     head = made("gpt-2").encode(prompts[0].text)[: 20 - 2 - 1]
     assert short == dataclasses.replace(prompts[0], text=made("gpt-2").decode(head))
 

@@ -1,5 +1,6 @@
 """Few-shot prompts cut to what a model holds: to its window, or to the published number of tokens."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,6 +9,8 @@ import pandas as pd
 from uphill.engine.loading import Loaded
 from uphill.engine.tokens import Prompt, encode, encode_prompts, encoded
 from uphill.prompts import assemble
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,15 @@ def limited(
     most = [limit - 2 - room.longest for room in rooms]
     kept = _held(shown, queries, instruction, most, over, lambda _, texts: list(map(len, encode(loaded, texts))))
     texts = [assemble(own[:count], query, instruction) for own, count, query in zip(shown, kept, queries, strict=True)]
+    whole = list(texts)
     for row in over:
         if not shown[row]:
             texts[row] = loaded.tokenizer.decode(at_first[row][: most[row]])
         if len(encode(loaded, [texts[row]])[0]) + rooms[row].gold + 1 > limit:
             texts[row] = loaded.tokenizer.decode(at_first[row][: max(limit - 2 - rooms[row].gold, 0)])
+    cut = sum(text != before for text, before in zip(texts, whole, strict=True))
+    if cut:
+        log.warning("%d of %d prompts lose their end, to stay within %d tokens", cut, len(texts), limit)
     return texts, kept
 
 

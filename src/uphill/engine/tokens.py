@@ -134,7 +134,7 @@ def _with_ends(loaded: Loaded, texts: Sequence[str]) -> Iterator[tuple[list[int]
         UphillError: the tokenizer does not know.
     """
     tokenizer = loaded.tokenizer
-    if not tokenizer.is_fast:
+    if not getattr(tokenizer, "is_fast", False):
         raise UphillError(
             f"{tokenizer.name_or_path}: its tokenizer does not say which characters a token stands for, "
             "expected a fast tokenizer, or answers: apart"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
 from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
-from uphill.prompts import PromptFormat
+from uphill.prompts import PromptFormat, assemble
 from uphill.responses import log_sum_exp
 
 RUNS_MODEL = True
@@ -80,20 +80,25 @@ def _prompts(
     task: Task, settings: Settings, cell: Cell, items: pd.DataFrame, template: str | None = None
 ) -> tuple[list[str], list[int]]:
     """The prompt of each item in one form, the dataset's own unless a template is named; how many examples it lacks."""
-    from uphill.engine.fitting import answer_rooms, examples_that_fit, limited
-
     examples: list[str] = []
     if settings.k:
         shown = _format(task.source(cell), settings, template)
         examples = [shown.example(question_of(row)) for row in task.train_items(cell).to_dict("records")]
     asked = _format(task.target, settings, template)
     queries = [asked.query(question_of(row)) for row in items.to_dict("records")]
-    loaded, held = task.open_model(), [len(examples)] * len(queries)
+    held = [len(examples)] * len(queries)
     if settings.drop_examples:
+        from uphill.engine.fitting import examples_that_fit
+
         room = task.target.max_new_tokens if settings.cot else list(items["choices"])
-        held = examples_that_fit(loaded, examples, queries, room, asked.instruction)
+        held = examples_that_fit(task.open_model(), examples, queries, room, asked.instruction)
     kept = [examples[:count] for count in held]
-    prompts, held = limited(loaded, kept, queries, answer_rooms(loaded, items), asked.instruction)
+    prompts = [assemble(shown, query, asked.instruction) for shown, query in zip(kept, queries, strict=True)]
+    if task.max_prompt_tokens is not None:
+        from uphill.engine.fitting import answer_rooms, limited
+
+        rooms = answer_rooms(task.open_model(), items)
+        prompts, held = limited(task.open_model(), kept, queries, rooms, asked.instruction)
     return prompts, [len(examples) - count for count in held]
 
 

@@ -96,6 +96,7 @@ def _task(job: Job, settings: Mapping[str, Any], recipe: object, open_model: "Ca
         sizes=settings["sizes"],
         noise=settings["noise"],
         hard_noise=settings["hard_noise"],
+        max_prompt_tokens=settings["model"].get("max_prompt_tokens"),
     )
 
 

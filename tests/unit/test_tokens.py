@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tokenizer_kinds import BYTE_LEVEL, KINDS, byte_level, made, reading
-from tokenizers import processors
+from tokenizers import Tokenizer, models, processors
 from transformers import PreTrainedTokenizerFast
 
 from uphill.engine.adapters import Adapters, _ended
@@ -277,6 +277,22 @@ def test_bos_is_what_the_tokenizer_does_or_what_is_asked_for(kind: str, auto: li
         [head], _ = encode_items(loaded, [Prompt("i", text, ["cat"])])
         assert head[: len(expected)] == expected
         assert 0 not in head[len(expected) :]
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [("<s> $A", [0]), ("$A </s>", []), ("<s> $A </s>", [0]), ("</s> <s> $A", [1, 0]), ("$A", [])],
+)
+@pytest.mark.parametrize("alphabet", ["Question: 1", "xyz"])
+def test_all_that_a_tokenizer_puts_before_a_text_opens_it(template: str, expected: list[int], alphabet: str) -> None:
+    """As GLM's two tokens; even where the tokenizer knows no letter of what it is tried on."""
+    words = {token: number for number, token in enumerate(["<s>", "</s>", *sorted(set(alphabet))])}
+    core = Tokenizer(models.BPE(words, []))
+    core.post_processor = processors.TemplateProcessing(single=template, special_tokens=[("<s>", 0), ("</s>", 1)])
+    loaded = dataclasses.replace(
+        reading("gpt-2"), tokenizer=PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", eos_token="</s>")
+    )
+    assert opening(loaded) == (expected if alphabet != "xyz" else expected[:1] if expected[:1] == [0] else [])
 
 
 def test_bos_that_a_tokenizer_has_not_is_one_line() -> None:

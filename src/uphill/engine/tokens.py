@@ -54,8 +54,10 @@ def opening(loaded: Loaded) -> list[int]:
             raise UphillError(f"{tokenizer.name_or_path}: bos is always, and its tokenizer has no BOS, expected auto")
         return [tokenizer.bos_token_id]
     bare, whole = (list(tokenizer(PROBE, add_special_tokens=special)["input_ids"]) for special in (False, True))
+    if not bare:  # a tokenizer of few letters
+        return [one for one in whole[:1] if one == tokenizer.bos_token_id]
     # What it adds behind a text, such as EOS, ends texts that go on here.
-    return next((whole[:start] for start in range(len(whole)) if bare and whole[start : start + len(bare)] == bare), [])
+    return next((whole[:start] for start in range(len(whole)) if whole[start : start + len(bare)] == bare), [])
 
 
 def encode_prompts(loaded: Loaded, texts: Sequence[str]) -> list[list[int]]:

@@ -12,8 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tokenizer_kinds import BYTE_LEVEL, KINDS, byte_level, made, reading
-from tokenizers import Tokenizer, models, processors
+from tokenizer_kinds import BYTE_LEVEL, KINDS, made, reading, reported
 from transformers import PreTrainedTokenizerFast
 
 from uphill.engine.adapters import Adapters, _ended
@@ -27,7 +26,7 @@ from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt, encode, encode_items, encode_prompts, opening
 from uphill.errors import UphillError
 from uphill.hardness.text_logprob import _negated
-from uphill.prompts import Question, Templates, assemble, published
+from uphill.prompts import assemble
 
 # Sums of some tens of nats in float32, by other kernels in another order; a wrong token is off by whole nats.
 NATS = 1e-4
@@ -64,15 +63,6 @@ def wholes(loaded: Loaded, prompt: Prompt) -> list[list[int]]:
 def spelt(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> list[int]:
     """Of a byte-level tokenizer, the byte of the text that each token reaches to: a character of a token is a byte."""
     return list(itertools.accumulate(len(token) for token in tokenizer.convert_ids_to_tokens(list(ids))))
-
-
-def reported(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    """The character of the text that each token reaches to, as the tokenizer's own core reports it untrimmed."""
-    before, core = tokenizer.backend_tokenizer.post_processor, tokenizer.backend_tokenizer
-    core.post_processor = processors.ByteLevel(trim_offsets=False)
-    ends = [end for _, end in core.encode(text, add_special_tokens=False).offsets]
-    core.post_processor = before
-    return ends
 
 
 def parts(kind: str, text: str, choices: Sequence[str]) -> tuple[list[str], list[tuple[list[str], list[str]]]]:
@@ -263,69 +253,6 @@ def test_apart_is_the_published_way(kind: str) -> None:
             assert abs(value - expected) <= NATS
 
 
-@pytest.mark.parametrize(
-    ("kind", "auto"),
-    [("gpt-2", []), ("llama-3", [0]), ("gemma", [0]), ("unigram", []), ("wordpiece", [0]), ("qwen", [])],
-)
-def test_bos_is_what_the_tokenizer_does_or_what_is_asked_for(kind: str, auto: list[int]) -> None:
-    text = "Question: 1"
-    bare = encode(reading(kind), [text])[0]
-    for bos, expected in (("auto", auto), ("always", [0]), ("never", [])):
-        loaded = reading(kind, bos=bos)
-        assert opening(loaded) == expected
-        assert encode_prompts(loaded, [text]) == [expected + bare]
-        [head], _ = encode_items(loaded, [Prompt("i", text, ["cat"])])
-        assert head[: len(expected)] == expected
-        assert 0 not in head[len(expected) :]
-
-
-@pytest.mark.parametrize(
-    ("template", "expected"),
-    [("<s> $A", [0]), ("$A </s>", []), ("<s> $A </s>", [0]), ("</s> <s> $A", [1, 0]), ("$A", [])],
-)
-@pytest.mark.parametrize("alphabet", ["Question: 1", "xyz"])
-def test_all_that_a_tokenizer_puts_before_a_text_opens_it(template: str, expected: list[int], alphabet: str) -> None:
-    """As GLM's two tokens; even where the tokenizer knows no letter of what it is tried on."""
-    words = {token: number for number, token in enumerate(["<s>", "</s>", *sorted(set(alphabet))])}
-    core = Tokenizer(models.BPE(words, []))
-    core.post_processor = processors.TemplateProcessing(single=template, special_tokens=[("<s>", 0), ("</s>", 1)])
-    loaded = dataclasses.replace(
-        reading("gpt-2"), tokenizer=PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", eos_token="</s>")
-    )
-    assert opening(loaded) == (expected if alphabet != "xyz" else expected[:1] if expected[:1] == [0] else [])
-
-
-def test_bos_that_a_tokenizer_has_not_is_one_line() -> None:
-    loaded = reading("gpt-2", bos="always")
-    nameless = dataclasses.replace(loaded, tokenizer=byte_level())
-    nameless.tokenizer.bos_token = None
-    with pytest.raises(UphillError, match="bos is always, and its tokenizer has no BOS"):
-        encode_prompts(nameless, ["a"])
-
-
-CHAT = (
-    "{{ bos_token }}{% for message in messages %}<u>{{ message['content'] | trim }}</u>\n{% endfor %}"
-    "{% if add_generation_prompt %}<a>\n\n{% endif %}"
-)
-
-
-@pytest.mark.parametrize("bos", ["auto", "always", "never"])
-@pytest.mark.parametrize("kind", ["gpt-2", "llama-3", "gemma"])
-def test_a_chat_models_answer_begins_where_its_turn_does(kind: str, bos: Any) -> None:
-    loaded = reading(kind, chat={}, bos=bos)
-    loaded = dataclasses.replace(loaded, tokenizer=KINDS[kind]())
-    loaded.tokenizer.chat_template = CHAT
-    prompt = Prompt("i", "Question: who?\nAnswer:", ["cat", "dogs", "\ncat"])
-    turn = "<s><u>Question: who?\nAnswer:</u>\n<a>\n\n"
-    [head], [tails] = encode_items(loaded, [prompt])
-    for choice, tail in zip(prompt.choices, tails, strict=True):
-        whole = loaded.tokenizer.encode(turn + choice, add_special_tokens=False)
-        assert head + tail == whole
-        ends = reported(loaded.tokenizer, turn + choice)
-        assert tail[unscored(tail) :] == [one for one, end in zip(whole, ends, strict=True) if end > len(turn)]
-        assert whole.count(0) == 1
-
-
 def test_written_answers_and_eos_are_one_text_with_their_prompt() -> None:
     loaded = reading("gpt-2", bos="always")
     prompt = _ended(loaded, Prompt("i", "Q: 1 + 12?\nA:", ["1 + 12 = 13. So the answer is 13"]))
@@ -411,19 +338,3 @@ def test_examples_are_dropped_by_the_length_of_the_joint_text(kind: str, monkeyp
         monkeypatch.setattr(type(loaded), "window", property(lambda _, most=needed: most))
         assert examples_that_fit(loaded, [SHOWN.strip()] * 2, [query], [choices]) == [kept]
         encode_items(loaded, [Prompt("i", assemble([SHOWN.strip()] * kept, query), choices)])
-
-
-@pytest.mark.parametrize("label", ["\nAnswer: {}", "\nAnswer:{}", "{}", "\n{}", "The answer is: {}.", "\nA:  {}"])
-@pytest.mark.parametrize("answer", ["cat", " cat"])
-def test_examples_show_the_text_that_is_scored(label: str, answer: str) -> None:
-    """The question that is asked, the space that scoring puts behind it, and the answer are the solved example."""
-    templates = Templates.model_validate(
-        {"instruction": {"0": ""}, "question": {"0": "Q: {}"}, "choices": {"0": None}, "label": {"0": label}}
-    )
-    form = dataclasses.replace(published("0000"), form=templates.form("0000"))
-    item = Question("who?", answer=answer)
-    asked = form.query(item)
-    gap = "" if asked[-1:].isspace() or answer[:1].isspace() else " "
-    rest = label.partition("{}")[2]
-    # The published odd space before the label's line break stands in examples alone.
-    assert form.example(item).replace(" \n", "\n", 1) == f"{asked}{gap}{answer}{rest}"

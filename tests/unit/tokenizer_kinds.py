@@ -168,3 +168,12 @@ def random_model() -> LlamaForCausalLM:
 def reading(kind: str, **settings: Any) -> Loaded:
     """A random model behind a tokenizer of a kind."""
     return Loaded(random_model(), made(kind), torch.device("cpu"), pack_tokens=200, **settings)
+
+
+def reported(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    """The character of the text that each token reaches to, as the tokenizer's own core reports it untrimmed."""
+    before, core = tokenizer.backend_tokenizer.post_processor, tokenizer.backend_tokenizer
+    core.post_processor = processors.ByteLevel(trim_offsets=False)
+    ends = [end for _, end in core.encode(text, add_special_tokens=False).offsets]
+    core.post_processor = before
+    return ends

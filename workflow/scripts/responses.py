@@ -10,7 +10,7 @@ from uphill.schemas import ITEMS, RESPONSES, read, write_arrow
 with start(snakemake) as job, job.parts(RESPONSES) as parts:
     if not job.is_done and not cache.fetch(job):
         settings = job.settings
-        prompts = ask(read(job.input.questions, ITEMS).set_index("item_id"), **settings["asked"])
+        prompts = ask(read(job.input.questions, ITEMS, job.upstream("items")).set_index("item_id"), **settings["asked"])
         loaded = load(settings["model"], job.resources.pack_tokens, job.resources.gpu)
         shards = respond(loaded, prompts, settings["layers"], settings["shards"], parts)
         for path, table in zip(job.output, shards, strict=True):

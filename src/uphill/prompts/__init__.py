@@ -1,6 +1,5 @@
-"""Strings in, strings out: prompt templates, assembly of few-shot prompts, and answer extraction."""
+"""Strings in, strings out: prompt templates and the assembly of few-shot prompts."""
 
-from uphill.prompts.extraction import extract_answer, same_answer
 from uphill.prompts.forms import Answers, Form, Templates, shipped
 from uphill.prompts.templates import PromptFormat, Question, assemble, published, separator, zero_shot_form
 
@@ -11,9 +10,7 @@ __all__ = [
     "Question",
     "Templates",
     "assemble",
-    "extract_answer",
     "published",
-    "same_answer",
     "separator",
     "shipped",
     "zero_shot_form",

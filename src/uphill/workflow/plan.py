@@ -62,7 +62,7 @@ class Plan(Layout):
     def model_identity(self, model: str) -> dict[str, Any]:
         """What decides a model's numbers: its config entry, how texts become tokens, the content of a local folder."""
         entry = self.config.models[model]
-        content = {"content": folder_digest(entry.path)} if entry.path else {}
+        content = {"content": folder_digest(entry.path, entry.trust_remote_code)} if entry.path else {}
         tokens = {"answers": self.config.answers, "max_prompt_tokens": self.config.max_prompt_tokens}
         return {"name": model, **plain(entry), **tokens, **content}
 

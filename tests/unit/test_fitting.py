@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from engine_models import WINDOW, tiny, words
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizer_kinds import made, reading
 
@@ -24,7 +24,6 @@ from uphill.prompts import assemble
 BOS, BREAK = 1, 2
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 90), min_size=0, max_size=6),
     asked=st.lists(st.integers(1, 200), min_size=1, max_size=4),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 from transformers import DynamicCache, TemperatureLogitsWarper, TopPLogitsWarper
@@ -24,7 +24,6 @@ def naive(query: Any, keys: Any, values: Any, scaling: float, softcap: float | N
     return weights / weights.sum() @ values
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     rows=st.integers(1, 4),
     groups=st.integers(1, 3),

@@ -24,7 +24,7 @@ from engine_models import (
     words,
     write_model,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tqdm import tqdm
 from transformers import AttentionInterface, AutoModelForCausalLM
@@ -69,7 +69,6 @@ def test_packed_scores_equal_one_sequence_per_choice(kind: str, shared: int, bud
 PROPERTY_MODELS = ("llama", "mistral", "gemma2", "gpt2", "mpt")
 
 
-@settings(max_examples=20, deadline=None)
 @given(data=st.data(), shared=st.integers(0, 30), budget=st.integers(1, 300))
 @pytest.mark.parametrize("kind", PROPERTY_MODELS)
 def test_any_items_give_what_one_sequence_per_choice_gives(

@@ -31,10 +31,14 @@ def respond(
         parts: where finished shards are kept until the job ends.
 
     Raises:
-        UphillError: there are fewer items than shards, or one that cannot be scored.
+        UphillError: there are fewer items than shards, one that cannot be scored, or a layer that the model has not.
     """
     if shards > len(prompts):
         raise UphillError(f"{shards} shards of {len(prompts)} items, expected at most one shard for each item")
+    last = loaded.model.config.num_hidden_layers
+    for layer in layers or ():
+        if layer > last:
+            raise UphillError(f"responses.layers is {layer}, expected 0 to {last}, the states that this model has")
     prompts = limited_prompts(loaded, prompts)
     # All, before the first of them costs anything.
     encode_items(loaded, prompts)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.hardness.data import Graded, OnModel
-from uphill.hardness.description_length import code_length, described, fit_key, names, trainable, training_items
+from uphill.hardness.description_length import Sizes, code_length, described, fit_key, names, trainable, training_items
 from uphill.responses import ResponseTable
 from uphill.schemas import HARDNESS_POOL, MEASURE
 
@@ -26,8 +26,8 @@ Scored = tuple[NDArray[np.float64], NDArray[np.float64]]
 class Settings(LoraRecipe):
     """How often and on how much the adapters train, and how."""
 
-    sizes: list[int] = Field([5, 20, 80, 340, 900], min_length=1, description="Training sizes of the adapter.")
-    boots: int = Field(5, ge=1, description="Draws of the adapter's training items.")
+    sizes: Sizes = Field([5, 20, 80, 340, 900], min_length=1, description="Training sizes of the adapter.")
+    boots: int = Field(5, ge=1, le=1000, description="Draws of the adapter's training items.")
 
 
 def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:  # noqa: ARG001 - the interface

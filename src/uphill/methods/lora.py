@@ -24,9 +24,9 @@ READS_RESPONSES = False
 class Settings(LoraRecipe):
     """The recipe, how many items it is fitted to, and whether to their reasoning."""
 
-    n_train: int = Field(160, ge=1, description="Training items.")
+    n_train: int = Field(160, ge=1, le=100_000, description="Training items.")
     cot: bool = Field(False, description="Trains on reasoning and answer, and the answer is generated.")
-    batch: int = Field(64, ge=1, description="Prompts continued side by side when the answer is generated.")
+    batch: int = Field(64, ge=1, le=4096, description="Prompts continued side by side when the answer is generated.")
 
 
 def misfit(settings: Settings, generative: bool) -> str | None:

@@ -45,9 +45,10 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """A file name."""
-        noise = f"-noise{self.noise_p:g}" if self.noise_p else ""
-        return f"{self.train_dataset}-{self.train_on}-{self.boot}-{self.n_train}{noise}"
+        """A file name, of this cell alone: dashes of names, in which there is no plus, are told from those between."""
+        what = "-".join(part.replace("-", "+") for part in (self.train_dataset, self.train_on))
+        noise = f"-noise{self.noise_p!r}" if self.noise_p else ""
+        return f"{what}-{self.boot}-{self.n_train}{noise}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ No test item of a boot is in any level's training set, so that every condition a
 comparisons are paired.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from uphill.errors import UphillError
-from uphill.level_names import in_order
+from uphill.level_names import in_order, is_level
 from uphill.randomness import keyed_rng
-from uphill.schemas import ALL, EXPERIMENT_POOL
+from uphill.schemas import ALL, EXPERIMENT_POOL, LEVELS
 
 COLUMNS = ["train_on", "boot", "item_id", "role", "rank", "noise_draw", "level", "value"]
 
@@ -100,23 +100,39 @@ def check_sizes(levels: pd.Series, dataset: str, variable: str, settings: SplitS
     """Whether each level is large enough to train on and still test on.
 
     Raises:
-        UphillError: one is not, and the message counts all of them; or there is no such level.
+        UphillError: one is not, and the message counts all of them; or a level that is asked for has no item, or easy
+            or hard has none where every level is.
     """
     pools = _pools(levels)
-    counts = ", ".join(f"{len(pools[name])} {name}" for name in in_order(pools))
-    for level in settings.test_on or ():
+    counts = ", ".join(f"{len(pools[name])} {name}" for name in in_order(pools)) or "none"
+    for level, use in _asked_for(pools, settings):
         if level not in pools:
             raise UphillError(
-                f"dataset {dataset!r}, variable {variable!r}: no item of level {level!r} to test; all levels: {counts}"
+                f"dataset {dataset!r}, variable {variable!r}: no item of level {level!r} to {use}; all levels: {counts}"
             )
     for (level, pool), share in zip(sorted(pools.items()), _shares(len(pools), settings), strict=True):
         tested = max(settings.min_test, share) if settings.tests(level) else 0
         needed = settings.n_train * settings.trains(level) + tested
+        if settings.n_test is not None and settings.tests(level) and not share:
+            raise UphillError(
+                f"dataset {dataset!r}, variable {variable!r}: n_test {settings.n_test} leaves no item of level "
+                f"{level!r} to test, expected at least one for each of {len(pools)} levels"
+            )
         if len(pool) < needed:
             raise UphillError(
                 f"dataset {dataset!r}, variable {variable!r}: level {level!r} has {len(pool)} items, expected at least "
                 f"{needed} (n_train {needed - tested} + {tested} to test on); all levels: {counts}"
             )
+
+
+def _asked_for(pools: Collection[str], settings: SplitSettings) -> Iterator[tuple[str, str]]:
+    """(level, what for) of the levels that must have items: those that are named, else the ends of what was cut."""
+    yield from ((level, "test") for level in settings.test_on or ())
+    if all(map(is_level, pools)):
+        # Rungs, in contrast, may be of another dataset, which is trained on and this one tested.
+        yield from ((level, "train on") for level in settings.train_on or ())
+    if settings.train_on is None and set(pools) <= set(LEVELS):
+        yield from ((level, "train on and test; other cuts may give some") for level in (LEVELS[0], LEVELS[-1]))
 
 
 def _pools(levels: pd.Series) -> dict[str, list[str]]:
@@ -193,12 +209,15 @@ def experiment_levels(
         bands: by name, a variable with a level of it, or with `min` and `max`.
 
     Raises:
-        UphillError: the hardness table lacks the variable.
+        UphillError: the hardness table lacks the variable, or a band has no item.
     """
     pool = items.loc[items["pool"] == EXPERIMENT_POOL, "item_id"]
     if bands:
-        found = [_band(_of(hardness, band["variable"], pool), band).assign(level=name) for name, band in bands.items()]
-        return pd.concat(found)
+        found = {name: _band(_of(hardness, band["variable"], pool), band) for name, band in bands.items()}
+        for name, members in found.items():
+            if members.empty:
+                raise UphillError(f"rung {name!r}: no item {_said(bands[name])}, expected some to train on or to test")
+        return pd.concat([members.assign(level=name) for name, members in found.items()])
     if variable == ALL:
         return pd.DataFrame({"level": ALL, "value": np.nan}, index=list(pool))
     return _of(hardness, variable, pool)
@@ -209,6 +228,14 @@ def _of(hardness: pd.DataFrame, variable: str, pool: pd.Series) -> pd.DataFrame:
     if rows.empty:
         raise UphillError(f"no variable {variable!r}, expected one of {', '.join(sorted(set(hardness['variable'])))}")
     return rows.loc[list(pool)]
+
+
+def _said(band: Mapping[str, Any]) -> str:
+    """What a band's items have, in a message."""
+    if band["level"] is not None:
+        return f"of level {band['level']!r} of variable {band['variable']!r}"
+    ends = [f"{end} {band[end]:g}" for end in ("min", "max") if band[end] is not None]
+    return f"whose {band['variable']!r} has {' and '.join(ends)}"
 
 
 def _band(graded: pd.DataFrame, band: Mapping[str, Any]) -> pd.DataFrame:

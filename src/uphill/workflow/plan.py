@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from uphill.config import PoolFile
-from uphill.experiments import QUANTIZATION, Row
+from uphill.experiments import NOISY_LABELS, QUANTIZATION, Row
 from uphill.identity import code_contents, digest, file_digest, folder_digest, spec
 from uphill.schemas import UNSUPERVISED
 from uphill.splits import SplitSettings
+from uphill.workflow.claims import check_claims
 from uphill.workflow.drawings import HARDNESS
 from uphill.workflow.layout import READS_HARDNESS, READS_RESPONSES, RUNS_MODEL, Layout, remembered
 from uphill.workflow.paths import CORRELATIONS, hardness_path, measure_path, predictions_path, splits_path
@@ -27,12 +28,21 @@ Spec = dict[str, Any]
 class Plan(Layout):
     """Files and identities of a study."""
 
+    def check_names(self) -> None:
+        """Whether every file has one maker.
+
+        Raises:
+            UphillError: two names of the config make one file, or one that is too long.
+        """
+        check_claims(self)
+
     def check(self) -> None:
         """Look at everything outside the workflow that it reads.
 
         Raises:
-            UphillError: a file of items or of a measure, or a model's folder, is missing.
+            UphillError: a file of items or of a measure, or a model's folder, is missing, or a file has two makers.
         """
+        self.check_names()
         for dataset in self.tested():
             self.hardness_spec(dataset)
         for model in self.models():
@@ -204,7 +214,7 @@ class Plan(Layout):
             "level": statistics.level,
             "seed": self.config.seed,
             "shares": self._shares_of(rows),
-            "hard_noise": {row.dataset: row.hard_noise for row in rows},
+            "hard_noise": _hard_noise(rows) if table == NOISY_LABELS else [],
             "rungs": list(rows[0].train_on or ()) if rows[0].bands else [],
             "pairs": self._pairs() if table == QUANTIZATION else {},
         }
@@ -290,6 +300,16 @@ class Plan(Layout):
         upstream |= {f"hardness/{name}": self.hardness_spec(name)["id"] for name in self.tested()}
         upstream["wide"] = self.wide_spec()["id"]
         return spec("report", settings, _code("report", data=(REPORT_TEMPLATE,)), upstream)
+
+
+def _hard_noise(rows: Iterable[Row]) -> list[list[Any]]:
+    """[model, dataset, variable, method, factor] of each row of the config that noise is multiplied in."""
+    return [
+        [model, row.dataset, row.variable, method, row.hard_noise]
+        for row in rows
+        for model in row.models
+        for method in row.methods
+    ]
 
 
 def _in_order(config: dict[str, Any]) -> dict[str, Any]:

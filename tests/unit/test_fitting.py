@@ -67,7 +67,6 @@ def released(tokenizer: Any, limit: int, shown: list[str], query: str, longest: 
     return prompt, kept
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     examples=st.lists(st.integers(1, 12), max_size=5),
     asked=st.lists(st.integers(1, 40), min_size=1, max_size=3),

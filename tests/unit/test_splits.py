@@ -147,7 +147,6 @@ def test_published_test_sets_leave_out_only_what_the_level_trains_on() -> None:
         assert set(test_items(splits, level, 0)) == set(pool.index) - set(train(splits, level, 0))
 
 
-@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 99), boots=st.integers(2, 5))
 def test_test_items_are_drawn_once_or_anew_for_each_boot(seed: int, boots: int) -> None:
     pool = levels(40, 50, 60)

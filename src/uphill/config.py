@@ -10,10 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from uphill import registry
 from uphill.complaints import first_problem, guess
+from uphill.datasets.pools import pool_ids
 from uphill.errors import UphillError
 from uphill.experiments import (
     AllToAll,
@@ -28,7 +29,7 @@ from uphill.experiments import (
 from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
 from uphill.names import Name, Names, distinct
-from uphill.prompts import Form, Templates, shipped
+from uphill.prompts import Answers, Form, Templates, shipped
 from uphill.schemas import ALL
 from uphill.secrets import keys_with_tokens
 from uphill.snapshots import HUB_ID, pinned
@@ -37,6 +38,23 @@ from uphill.yaml_files import plain, read_map, read_yaml
 
 ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""
+
+
+class PoolFile(Entry):
+    """Items that are named, such as those that a published study set aside."""
+
+    ids: Path = Field(description="A text file with one item_id a line.")
+
+    @model_validator(mode="after")
+    def _is_there(self) -> Self:
+        pool_ids(self.ids)
+        return self
+
+
+Pool = Annotated[
+    Annotated[int, Field(ge=0, le=1_000_000), Tag("[count]")] | Annotated[PoolFile, Tag("[file]")],
+    Discriminator(lambda value: "[file]" if isinstance(value, Mapping | PoolFile) else "[count]"),
+]
 
 
 class Dataset(Entry):
@@ -55,10 +73,18 @@ class Dataset(Entry):
         [], description="Columns that hold a human (or true) grade of difficulty."
     )
     cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
-    hardness_pool: int = Field(1000, ge=0, le=1_000_000, description="Items set aside to train hardness models on.")
+    hardness_pool: Pool = Field(
+        1000, description="Items set aside to train hardness models on: how many, or `{ids: FILE}`, one id a line."
+    )
     n_test: int | None = Field(None, ge=3, le=1_000_000, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
     max_new_tokens: int = Field(100, ge=1, le=32_768, description="Longest generated answer, in tokens.")
+
+    @property
+    def pool_size(self) -> int:
+        """How many items are set aside for hardness models."""
+        pool = self.hardness_pool
+        return len(pool_ids(pool.ids)) if isinstance(pool, PoolFile) else pool
 
 
 class Model(Entry):
@@ -78,7 +104,12 @@ class Model(Entry):
     trailing_space: bool = Field(
         False,
         description="Published for models not named Llama: prompts keep the space that the label template ends in, "
-        "such as that of `Answer: `.",
+        "such as that of `Answer: `. It moves no score where `answers` are joined, for then it is the answer's own.",
+    )
+    bos: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether a text opens with BOS: auto as the tokenizer itself does it, always, or never. A chat "
+        "template writes its own.",
     )
 
     @model_validator(mode="after")
@@ -118,6 +149,7 @@ class Splits(Entry):
         50, ge=0, le=1_000_000, description="Items that each level must keep for testing after training is drawn."
     )
     own_test: bool = Field(False, description="Published: a level tests on what other levels train on. Not paired.")
+    fresh_test: bool = Field(False, description="Published: the n_test items are drawn anew for each boot.")
     fixed_noise: bool = Field(False, description="Published: noise falls on the same places in every boot.")
 
     @model_validator(mode="after")
@@ -156,6 +188,18 @@ class Config(Entry):
         None,
         description="A YAML file of prompt templates of your own, laid out as src/uphill/prompts/templates.yaml.",
     )
+    answers: Answers = Field(
+        "joined",
+        description="joined reads an answer as part of the text that it ends: prompt, a space where there is no white "
+        "space, and answer are tokenized in one, and tokens that reach beyond the prompt are scored. apart tokenizes "
+        "prompt and answer each alone (published).",
+    )
+    max_prompt_tokens: int | None = Field(
+        None,
+        ge=4,
+        description="Published, 2048: a prompt that leaves its longest choice no room among so many tokens loses its "
+        "last examples, or without examples its end. null refuses what a model's window cannot hold.",
+    )
     datasets: dict[Name, Dataset] = Field(min_length=1, description="Datasets by name.")
     models: dict[Name, Model] = Field(min_length=1, description="Models by name.")
     hardness: dict[Name, dict[str, Any]] = Field(
@@ -186,6 +230,12 @@ class Config(Entry):
                 check_settings(f"{group}.{name}", entry, field, room, needs)
         for name, dataset in self.datasets.items():
             check_settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+        return self
+
+    @model_validator(mode="after")
+    def _tests_are_drawn(self) -> Self:
+        if self.splits.fresh_test and not any(one.n_test or self.splits.n_test for one in self.datasets.values()):
+            raise ValueError("splits.fresh_test is on and there is no n_test, expected one: all that is left is tested")
         return self
 
     @model_validator(mode="after")
@@ -288,12 +338,16 @@ class Config(Entry):
 
     def forms(self, dataset: str, model: str, zero_shot: bool = False) -> dict[str, Form | None]:
         """How a dataset's questions are put to a model, as texts: `prompt` and `cot_prompt`."""
-        entry, space = self.datasets[dataset], self.models[model].trailing_space
+        entry = self.datasets[dataset]
         reasoned = (entry.zero_shot_cot_prompt if zero_shot else None) or entry.cot_prompt
         return {
-            "prompt": self.templates.form(entry.prompt, space),
-            "cot_prompt": None if reasoned is None else self.templates.form(reasoned, space),
+            "prompt": self.form(entry.prompt, model),
+            "cot_prompt": None if reasoned is None else self.form(reasoned, model),
         }
+
+    def form(self, template: str, model: str) -> Form:
+        """What a template id stands for, as a model is asked."""
+        return self.templates.form(template, self.models[model].trailing_space, self.answers)
 
     def method_module(self, name: str) -> ModuleType:
         """The module that a method's entry names."""
@@ -326,7 +380,7 @@ class Config(Entry):
     def graded(self, dataset: str) -> Graded:
         """What a hardness measure may know of a dataset."""
         entry = self.datasets[dataset]
-        return Graded(dataset, entry.human, self.generative(dataset), entry.hardness_pool)
+        return Graded(dataset, entry.human, self.generative(dataset), entry.pool_size)
 
     def measures(self, dataset: str) -> dict[str, list[str]]:
         """The variables of each measure that applies to a dataset."""

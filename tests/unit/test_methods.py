@@ -262,6 +262,21 @@ def test_examples_beyond_the_window_are_left_out_if_the_config_says_so() -> None
     assert frame["dropped"].tolist() == dropped
 
 
+def test_examples_beyond_the_published_limit_are_left_out_and_counted() -> None:
+    loaded = replace(tiny(), max_prompt_tokens=40)
+    study = replace(task("a"), open_model=lambda: loaded, max_prompt_tokens=40)
+    cell = Cell("a", "easy", 0, 4)
+    asked = study.test_items(cell)
+    whole, _ = icl._prompts(replace(study, max_prompt_tokens=None), icl.Settings(k=4), cell, asked)
+    frame = next(icl.predict(study, icl.Settings(k=4), [cell]))[1]
+    prompts, dropped = icl._prompts(study, icl.Settings(k=4), cell, asked)
+    assert frame["dropped"].tolist() == dropped
+    assert max(dropped) > 0
+    for before, prompt, count in zip(whole, prompts, dropped, strict=True):
+        parts = before.split("\n\n")
+        assert prompt.split("\n\n") == [*parts[: 4 - count], parts[-1]]
+
+
 def test_a_choice_that_does_not_exist_is_never_chosen() -> None:
     table = items("a").iloc[:3]
     frame = chosen(table, rectangle([np.array([-1.0, -2.0, -3.0]), np.array([-5.0, -4.0]), np.array([-1.0, -9.0])]))

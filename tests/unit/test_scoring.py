@@ -224,7 +224,7 @@ def test_the_budget_settles_at_what_the_device_holds(monkeypatch: pytest.MonkeyP
     loaded = tiny("llama")
     loaded.packed = True
     prompts = [
-        Prompt(f"item-{i}", words(np.random.default_rng(i), 10), [words(np.random.default_rng(i), 5)] * 2)
+        Prompt(f"item-{i}", words(np.random.default_rng(i), 10), ["w1 w3 w4 w5 w6", "w2 w3 w4 w5 w6"])
         for i in range(40)
     ]
     # 18 tokens of each item are read (the BOS is in the prefix, no choice's last token scores); the device holds 110.

@@ -1,5 +1,6 @@
 """Splits are a pure function of a key: the rules hold for any sizes."""
 
+import dataclasses
 from typing import Any
 
 import pandas as pd
@@ -144,6 +145,26 @@ def test_published_test_sets_leave_out_only_what_the_level_trains_on() -> None:
     splits = draw_splits(graded(pool), "d", "v", SplitSettings(1, 10, None, 5, 0, own_test=True))
     for level in ("easy", "hard"):
         assert set(test_items(splits, level, 0)) == set(pool.index) - set(train(splits, level, 0))
+
+
+@given(seed=st.integers(0, 99), boots=st.integers(2, 5))
+def test_test_items_are_drawn_once_or_anew_for_each_boot(seed: int, boots: int) -> None:
+    pool = levels(40, 50, 60)
+    once = draw_splits(graded(pool), "d", "v", sizes(boots, 10, 30, seed))
+    fresh = draw_splits(graded(pool), "d", "v", dataclasses.replace(sizes(boots, 10, 30, seed), fresh_test=True))
+    assert len({tuple(test_items(once, level, boot)) for level in ("easy", "hard") for boot in range(boots)}) == 1
+    asked = [test_items(fresh, "easy", boot) for boot in range(boots)]
+    for boot, items in enumerate(asked):
+        # Conditions of a boot answer the same questions, that none of them trains on, of every level alike.
+        for level in ("easy", "medium", "hard"):
+            assert test_items(fresh, level, boot) == items
+            assert not set(train(fresh, level, boot)) & set(items)
+        assert pool[items].value_counts().to_dict() == {"easy": 10, "medium": 10, "hard": 10}
+    assert len(set().union(*asked)) > 30
+    # A boot is the same however many there are.
+    fewer = draw_splits(graded(pool), "d", "v", dataclasses.replace(sizes(1, 10, 30, seed), fresh_test=True))
+    assert test_items(fewer, "hard", 0) == asked[0]
+    assert train(fewer, "hard", 0) == train(fresh, "hard", 0)
 
 
 def test_noise_is_drawn_per_boot_or_once() -> None:

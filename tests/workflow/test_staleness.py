@@ -174,6 +174,10 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a setting of LoRA": (config("lr: 0.002", "lr: 0.003"), predictions("lora")),
     "examples of a prompt": (config("icl: {kind: icl, k: 8}", "icl: {kind: icl, k: 6}"), predictions("icl") | LADDER),
     "the model's dtype": (config("dtype: float32", "dtype: bfloat16"), OF_MODEL),
+    "the model's BOS": (config("dtype: float32", "dtype: float32, bos: never"), OF_MODEL),
+    "how answers are tokenized": (append("config/config.yaml", "\nanswers: apart\n"), OF_MODEL),
+    "a limit of prompts": (append("config/config.yaml", "\nmax_prompt_tokens: 900\n"), OF_MODEL),
+    "fresh test items": (config("splits: {boots: 3,", "splits: {fresh_test: true, boots: 3,"), EVERY_SPLIT),
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
     "draws of correlations": (config("correlation_draws: 1000", "correlation_draws: 900"), each(correlations)),
     "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), predictions("probe", "learning_curves")),
@@ -192,6 +196,7 @@ CAUSES = {
     "a setting of LoRA": ["methods.lora.lr: 0.002 -> 0.003"],
     "a prompt": ["datasets.road.prompt: 0040 -> 0306"],
     "draws": ["statistics.draws: 10000 -> 9000"],
+    "a limit of prompts": ["max_prompt_tokens: None -> 900"],
     "another row": [
         "population/question_num_words: asked for now",
         "results/splits/road/question_num_words.parquet: not made yet",

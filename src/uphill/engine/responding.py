@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from uphill.engine.fitting import limited_prompts
 from uphill.engine.hidden import default_layers
 from uphill.engine.loading import Loaded
 from uphill.engine.scoring import Scores, ready, score
@@ -43,6 +44,7 @@ def respond(
     for layer in layers or ():
         if layer > last:
             raise UphillError(f"responses.layers is {layer}, expected 0 to {last}, the states that this model has")
+    prompts = limited_prompts(loaded, prompts)
     # All, before the first of them costs anything.
     heads, tails = encode_items(loaded, prompts)
     kept = list(layers) if layers is not None else default_layers(depth(loaded.model))

@@ -92,7 +92,13 @@ def _prompts(
 
         room = task.target.max_new_tokens if settings.cot else list(items["choices"])
         held = examples_that_fit(task.open_model(), examples, queries, room, asked.instruction)
-    prompts = [assemble(examples[:count], query, asked.instruction) for count, query in zip(held, queries, strict=True)]
+    kept = [examples[:count] for count in held]
+    prompts = [assemble(shown, query, asked.instruction) for shown, query in zip(kept, queries, strict=True)]
+    if task.max_prompt_tokens is not None:
+        from uphill.engine.fitting import answer_rooms, limited
+
+        rooms = answer_rooms(task.open_model(), items)
+        prompts, held = limited(task.open_model(), kept, queries, rooms, asked.instruction)
     return prompts, [len(examples) - count for count in held]
 
 

@@ -113,6 +113,7 @@ class Task:
         columns: what else the predictions say of where they come from.
         sizes: how many training items; none for the method's own number.
         noise: probabilities that a training label is drawn at random; on hard data times `hard_noise`.
+        max_prompt_tokens: the published limit of prompts, if the study has one.
     """
 
     target: Source
@@ -124,6 +125,7 @@ class Task:
     sizes: Sequence[int] = ()
     noise: Sequence[float] = (0.0,)
     hard_noise: float = 1.0
+    max_prompt_tokens: int | None = None
 
     def source(self, cell: Cell) -> Source:
         """The dataset that a cell trains on."""

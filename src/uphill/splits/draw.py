@@ -28,10 +28,12 @@ class SplitSettings:
     Attributes:
         boots: independent draws of the training items.
         n_train: training items of a level and boot.
-        n_test: test items, equal shares a level, the same in every boot; None tests all that a boot does not train on.
+        n_test: test items, equal shares a level, the same in every boot unless `fresh_test`; None tests all that a boot
+            does not train on.
         min_test: items that a level must keep for testing.
         own_test: published switch: without `n_test`, a level tests on all that it does not train on itself, though
             another level may train on it; conditions are then not paired.
+        fresh_test: published switch: the `n_test` items are drawn anew for each boot, whose levels share them.
         fixed_noise: published switch: noise falls on the same ranks in every boot.
         seed: the run's seed.
         train_on: levels that are trained on; one that the dataset has not is trained on elsewhere and tested here.
@@ -45,6 +47,7 @@ class SplitSettings:
     min_test: int
     seed: int
     own_test: bool = False
+    fresh_test: bool = False
     fixed_noise: bool = False
     train_on: Sequence[str] | None = None
     test_on: Sequence[str] | None = None
@@ -72,13 +75,16 @@ def draw_splits(graded: pd.DataFrame, dataset: str, variable: str, settings: Spl
     """
     pools = _pools(graded["level"])
     check_sizes(graded["level"], dataset, variable, settings)
-    reserved = _reserved(pools, dataset, settings)
-    held = set().union(*reserved.values())
-    open_pools = {
-        level: [item for item in pool if item not in held] for level, pool in pools.items() if settings.trains(level)
-    }
     parts = []
     for boot in range(settings.boots):
+        if boot == 0 or settings.fresh_test:
+            reserved = _reserved(pools, dataset, boot, settings)
+            held = set().union(*reserved.values())
+        open_pools = {
+            level: [item for item in pool if item not in held]
+            for level, pool in pools.items()
+            if settings.trains(level)
+        }
         train = {level: _train(pool, dataset, variable, level, boot, settings) for level, pool in open_pools.items()}
         for level in settings.train_on or train:
             own = [train[level].assign(level=level)] if level in train else []
@@ -140,17 +146,17 @@ def _shares(levels: int, settings: SplitSettings) -> list[int]:
     return [total // levels + (number < total % levels) for number in range(levels)]
 
 
-def _reserved(pools: dict[str, list[str]], dataset: str, settings: SplitSettings) -> dict[str, set[str]]:
-    """Test items of each level that nobody trains on; none where everything left over is tested.
+def _reserved(pools: dict[str, list[str]], dataset: str, boot: int, settings: SplitSettings) -> dict[str, set[str]]:
+    """Test items of each level that nobody of a boot trains on; none where everything left over is tested.
 
-    The order in which a level gives its share is keyed by the dataset alone, so that variables test on nearly the same
-    items.
+    The order in which a level gives its share is keyed by the dataset, and by the boot where boots have test items of
+    their own, so that variables test on nearly the same items.
     """
     if settings.n_test is None:
         return {level: set() for level in pools}
-    held = {}
+    held, own = {}, [boot] if settings.fresh_test else []
     for (level, pool), share in zip(sorted(pools.items()), _shares(len(pools), settings), strict=True):
-        places = {item: keyed_rng("test", dataset, item, settings.seed).random() for item in pool}
+        places = {item: keyed_rng("test", dataset, item, *own, settings.seed).random() for item in pool}
         held[level] = set(sorted(pool, key=places.__getitem__)[:share]) if settings.tests(level) else set()
     return held
 

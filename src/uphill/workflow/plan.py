@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from uphill.config import PoolFile
 from uphill.experiments import NOISY_LABELS, QUANTIZATION, Row
 from uphill.identity import code_contents, digest, file_digest, folder_digest, spec
 from uphill.schemas import UNSUPERVISED
@@ -51,12 +52,15 @@ class Plan(Layout):
     def items_spec(self, dataset: str) -> Spec:
         """Identity of an item table."""
         entry, source = self.config.datasets[dataset], self.config.source_settings(dataset)
-        settings = {
+        pool = entry.hardness_pool
+        settings: dict[str, Any] = {
             "dataset": dataset,
             "source": plain(source),
-            "hardness_pool": entry.hardness_pool,
+            "hardness_pool": plain(pool) if isinstance(pool, PoolFile) else pool,
             "seed": self.config.seed,
         }
+        if isinstance(pool, PoolFile):
+            settings["pool_content"] = file_digest(str(pool.ids))
         files = getattr(source, "files", [])
         if files:
             settings["content"] = [file_digest(str(path)) for path in files]
@@ -66,10 +70,11 @@ class Plan(Layout):
 
     @remembered
     def model_identity(self, model: str) -> dict[str, Any]:
-        """What decides a model's numbers: its config entry, and the content of a local folder."""
+        """What decides a model's numbers: its config entry, how texts become tokens, the content of a local folder."""
         entry = self.config.models[model]
         content = {"content": folder_digest(entry.path, entry.trust_remote_code)} if entry.path else {}
-        return {"name": model, **plain(entry), **content}
+        tokens = {"answers": self.config.answers, "max_prompt_tokens": self.config.max_prompt_tokens}
+        return {"name": model, **plain(entry), **tokens, **content}
 
     def _asked(self, model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:
         """How a dataset's questions are put to a model without examples, as far as that is used."""
@@ -122,6 +127,7 @@ class Plan(Layout):
     def splits_spec(self, dataset: str, draw: str) -> Spec:
         """Identity of a dataset's splits: of a variable, or of an experiment with sizes, levels or bands of its own."""
         row, entry = self.drawn()[dataset, draw], self.config.datasets[dataset]
+        n_test = entry.n_test or self.config.splits.n_test
         bands = {name: asdict(band) for name, band in row.bands.get(dataset, {}).items()}
         settings = {
             "dataset": dataset,
@@ -132,10 +138,11 @@ class Plan(Layout):
                 SplitSettings(
                     boots=row.boots or self.config.splits.boots,
                     n_train=row.n_train or self.config.splits.n_train,
-                    n_test=entry.n_test or self.config.splits.n_test,
+                    n_test=n_test,
                     min_test=1 if bands else self.config.splits.min_test,
                     seed=self.config.seed,
                     own_test=self.config.splits.own_test,
+                    fresh_test=self.config.splits.fresh_test and n_test is not None,
                     fixed_noise=self.config.splits.fixed_noise,
                     train_on=_listed(row.train_on if dataset == row.dataset else row.rungs_of(dataset)),
                     test_on=[] if bands and dataset != row.dataset else _listed(row.test_on),
@@ -180,11 +187,11 @@ class Plan(Layout):
 
     def _put(self, method: str, model: str, dataset: str) -> dict[str, Any]:
         """How a method puts a dataset's questions to a model, and how long an answer may be."""
-        settings, space = self.config.method_settings(method), self.config.models[model].trailing_space
+        settings = self.config.method_settings(method)
         zero_shot = getattr(settings, "k", None) == 0
         return {
             **self.config.forms(dataset, model, zero_shot),
-            "forms": {name: self.config.templates.form(name, space) for name in getattr(settings, "prompts", ())},
+            "forms": {name: self.config.form(name, model) for name in getattr(settings, "prompts", ())},
             "max_new_tokens": self.config.datasets[dataset].max_new_tokens,
         }
 

@@ -129,7 +129,7 @@ def test_figures_and_wide_tables_refuse_a_damaged_table(tmp_path: Path) -> None:
     path = table(tmp_path, "sgr")
     path.write_bytes(cut(path.read_bytes()))
     with pytest.raises(UphillError, match=r"sgr\.csv: damaged or edited"):
-        read_drawn([str(path)], {"sgr": "abc"})
+        read_drawn({str(path): "abc"})
     printing = job({"sgr": "abc"}, {"tables": {"sgr": "sgr"}, "unsupervised": {}}, input=Named(tidy=[str(path)]))
     with pytest.raises(UphillError, match=r"sgr\.csv: damaged or edited"):
         write_all(printing)

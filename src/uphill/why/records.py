@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from uphill.errors import UphillError
-from uphill.workflow.plan import Spec
+from uphill.workflow.jobs import Spec
 
 RECORDS = ".snakemake"
 PENDING = "update pending"

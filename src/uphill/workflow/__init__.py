@@ -1,35 +1,44 @@
-"""The DAG without Snakemake: which files there are, and the identity of the job that makes each.
+"""The DAG without Snakemake: which jobs there are, what each reads and makes, and its identity.
 
 The rules ask this package for paths, specs and resources, so all of it can be tested without running a workflow.
 """
 
-from uphill.workflow.layout import READS_RESPONSES, RUNS_MODEL
+from uphill.places import RESULTS
+from uphill.workflow.claims import check_claims
 from uphill.workflow.paths import (
     REPORT,
-    RESULTS,
+    benchmark_path,
     correlations_path,
+    figure_path,
     hardness_path,
     items_path,
+    log_path,
     measure_path,
     predictions_path,
     provenance_path,
+    shard_paths,
     splits_path,
     table_path,
+    wide_path,
 )
-from uphill.workflow.plan import Plan
+from uphill.workflow.study import Study
 
 __all__ = [
-    "READS_RESPONSES",
     "REPORT",
     "RESULTS",
-    "RUNS_MODEL",
-    "Plan",
+    "Study",
+    "benchmark_path",
+    "check_claims",
     "correlations_path",
+    "figure_path",
     "hardness_path",
     "items_path",
+    "log_path",
     "measure_path",
     "predictions_path",
     "provenance_path",
+    "shard_paths",
     "splits_path",
     "table_path",
+    "wide_path",
 ]

@@ -1,0 +1,46 @@
+"""Raw data to item tables."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from uphill.identity import file_digest
+from uphill.workflow.jobs import Job, Settings, once, plain
+from uphill.workflow.paths import items_path
+
+if TYPE_CHECKING:
+    from uphill.workflow.study import Study
+
+
+def jobs(study: "Study") -> Iterator[Job]:
+    """One a dataset."""
+    yield from (items(study, dataset) for dataset in study.datasets)
+
+
+@once
+def items(study: "Study", dataset: str) -> Job:
+    """The item table of a dataset."""
+    entry, kind = study.config.datasets[dataset], study.config.datasets[dataset].source["kind"]
+
+    def decide() -> Settings:
+        source = study.config.source_settings(dataset)
+        files = [file_digest(str(path)) for path in getattr(source, "files", [])]
+        return {
+            "dataset": dataset,
+            "source": plain(source),
+            "hardness_pool": entry.hardness_pool,
+            "seed": study.config.seed,
+            **({"content": files} if files else {}),
+            "kind": kind,
+        }
+
+    return Job(
+        rule="items",
+        wildcards={"dataset": dataset},
+        title=f"Questions of {dataset}",
+        named=f"datasets.{dataset}",
+        record=f"items/{dataset}",
+        outputs={"items": [items_path(dataset)]},
+        decide=decide,
+        code=[f"uphill.datasets.{kind}"],
+        from_config={name: f"datasets.{dataset}.{name}" for name in ("source", "hardness_pool")},
+    )

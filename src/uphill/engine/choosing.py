@@ -89,7 +89,8 @@ def ways(loaded: Loaded, whole: bool = False) -> list[Way]:
 def choose(loaded: Loaded, heads: Heads, tails: Tails, states: bool, run: Run, whole: bool = False) -> Way:
     """The way to score these items; `loaded` is set to it."""
     if loaded.packed is not None and not loaded.checks.decided:
-        return Way("packed", loaded.attention, loaded.compiled) if loaded.packed else _slow(loaded)
+        packed = Way("whole") if whole else Way("packed", loaded.attention, loaded.compiled)
+        return packed if loaded.packed else _slow(loaded)
     asked = _Asked(loaded, heads, tails, states, run)
     way = _chosen(asked, ways(loaded, whole))
     checks = loaded.checks

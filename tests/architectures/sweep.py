@@ -1,0 +1,235 @@
+"""Scores, states and greedy text of one small model, against one whole, unpadded sequence at a time.
+
+The oracle calls the model's own forward and nothing of this library. Each architecture has a process of its own, so
+that one that crashes or hangs takes no other with it.
+"""
+
+import logging
+import math
+import multiprocessing
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from small_models import ARCHITECTURES, BOS, EOS, NOT_BUILT, PAD, VOCABULARY_SIZE, NotBuiltError, small_model
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from uphill.engine import ways
+from uphill.engine.generation import generate
+from uphill.engine.hidden import default_layers
+from uphill.engine.loading import Loaded, load
+from uphill.engine.scoring import score
+from uphill.engine.tokens import Prompt
+from uphill.errors import UphillError
+
+SECONDS = 240
+NATS = 2e-3
+"""What a sum of log-probabilities may be off in float32."""
+PACKS = (48, 4096)
+ANSWER, BATCH = 16, 3
+PRELOADED = ["torch", "uphill.engine.scoring", "uphill.engine.generation", "transformers.generation.utils", "peft"]
+WORDS = [f"w{number}" for number in range(VOCABULARY_SIZE - 3)]
+VOCABULARY = {"<s>": BOS, "</s>": EOS, "<pad>": PAD} | {word: number + 3 for number, word in enumerate(WORDS)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an architecture fared; `wrong` where a number or a text is not the oracle's, or no clear line says why not."""
+
+    scores: str
+    text: str = ""
+    wrong: bool = False
+
+
+def prompts(shared: int, lengths: Sequence[int], seed: int) -> list[Prompt]:
+    """Items of so many own words each behind `shared` common ones, with four choices of one to six words."""
+    rng = np.random.default_rng(seed)
+
+    def say(count: int) -> str:
+        return " ".join(rng.choice(WORDS, count))
+
+    beginning = f"{say(shared)} " if shared else ""
+    return [
+        Prompt(f"item-{number}", f"{beginning}{WORDS[number]} {say(length)}", [say(1), *(say(int(n)) for n in rng.integers(1, 7, 3))])
+        for number, length in enumerate(lengths)
+    ]
+
+
+# Within and beyond every window, behind a beginning that all share and without one.
+SETS = (prompts(40, (3, 30, 5, 12), 1), prompts(0, (2, 60, 9, 33, 25), 2))
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """One token a word."""
+    words = Tokenizer(models.WordLevel(VOCABULARY, unk_token="<pad>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
+
+
+def ids(text: str) -> list[int]:
+    return [VOCABULARY[word] for word in text.split()]
+
+
+@torch.inference_mode()
+def whole(model: Any, tokens: list[int], **more: Any) -> Any:
+    return model(input_ids=torch.tensor([tokens]), **more)
+
+
+def right_scores(model: Any, prompt: Prompt) -> np.ndarray:
+    """[C] summed log-probabilities of a prompt's choices."""
+    head = [BOS, *ids(prompt.text)]
+    found = []
+    for choice in prompt.choices:
+        tail = ids(choice)
+        likely = whole(model, head + tail).logits[0].double().log_softmax(-1)
+        found.append(sum(float(likely[len(head) - 1 + place, token]) for place, token in enumerate(tail)))
+    return np.array(found)
+
+
+def right_states(model: Any, prompt: Prompt, layers: Sequence[int]) -> np.ndarray | None:
+    """[C, layers x d] hidden states of the last token of each choice; None where the model gives other ones than L+1."""
+    found = []
+    for choice in prompt.choices:
+        states = whole(model, [BOS, *ids(prompt.text), *ids(choice)], output_hidden_states=True).hidden_states
+        if states is None or len(states) != layers[-1] + 1:
+            return None
+        found.append(torch.cat([states[layer][0, -1] for layer in layers]).numpy())
+    return np.array(found)
+
+
+def right_text(model: Any, prompt: Prompt) -> str:
+    """What the model writes by its likeliest tokens."""
+    head, written = [BOS, *ids(prompt.text)], []
+    while len(written) < ANSWER:
+        token = int(whole(model, head + written).logits[0, -1].argmax())
+        if token == EOS:
+            break
+        written.append(token)
+    return " ".join(WORDS[token - 3] for token in written if token >= 3)
+
+
+def loaded_from_disk(model: Any, dtype: str = "float32") -> Loaded:
+    """As a job loads it, but for the tokenizer, which transformers would choose by the architecture's name."""
+    words = tokenizer()
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        words.save_pretrained(folder)
+        entry = {"path": folder, "dtype": dtype, "quantization": "none", "trust_remote_code": False}
+        with patch("uphill.engine.loading.AutoTokenizer.from_pretrained", lambda *_, **__: words):
+            return load(entry, PACKS[0])
+
+
+def check_scores(loaded: Loaded) -> str:
+    """How the scores were made that equal the oracle's."""
+    taken: list[str] = []
+    layers = default_layers(depth(loaded))
+    for asked in SETS:
+        right = [right_scores(loaded.model, prompt) for prompt in asked]
+        states = [right_states(loaded.model, prompt, layers) for prompt in asked]
+        for pack in PACKS:
+            now = replace(loaded, pack_tokens=pack)
+            for prompt, expected, state, found in zip(asked, right, states, score(now, asked, layers), strict=True):
+                apart = float(np.abs(found.logprob - expected).max())
+                if not apart < NATS:
+                    raise AssertionError(f"scores of {prompt.item_id} at pack_tokens {pack} are {apart:.2g} nats off")
+                check_states(found.states, state)
+            taken.append(way_of(now))
+    return max(taken, key=SLOWER.index)
+
+
+def check_states(found: np.ndarray | None, expected: np.ndarray | None) -> None:
+    if expected is None:
+        return
+    if found is None or not np.isfinite(found).all():
+        raise AssertionError("states are not finite")
+    scale = np.abs(expected).max()
+    apart = float(np.abs(found.astype(np.float64) - expected).max() / scale)
+    if not apart < 2e-3:
+        raise AssertionError(f"states are off by {apart:.2g} of the largest")
+
+
+def check_text(loaded: Loaded) -> str:
+    taken = []
+    for asked in SETS:
+        right = [right_text(loaded.model, prompt) for prompt in asked]
+        texts = list(generate(loaded, [prompt.text for prompt in asked], ANSWER, BATCH, rule=lambda _: None))
+        for prompt, found, expected in zip(asked, texts, right, strict=True):
+            if found != expected:
+                raise AssertionError(f"text of {prompt.item_id} is {found!r}, expected {expected!r}")
+    taken = [name for name in ways._taken[loaded.model].values()]
+    return max(taken, key=ways.WAYS.index)
+
+
+SLOWER = ("packed", "padded", "one at a time")
+
+
+def way_of(loaded: Loaded) -> str:
+    return "packed" if loaded.packed else "padded"
+
+
+def depth(loaded: Loaded) -> int:
+    from uphill.engine.sizes import depth as of
+
+    return of(loaded.model)
+
+
+def outcome(kind: str) -> Outcome:
+    """How an architecture fares."""
+    if kind in NOT_BUILT:
+        return Outcome(f"not built: {NOT_BUILT[kind]}")
+    try:
+        model = small_model(kind)
+    except NotBuiltError as error:
+        return Outcome(f"not built: {error}")
+    loaded = loaded_from_disk(model)
+    scores, scores_wrong = said(check_scores, loaded)
+    text, text_wrong = said(check_text, loaded)
+    return Outcome(scores, text, scores_wrong or text_wrong)
+
+
+def said(check: Any, loaded: Loaded) -> tuple[str, bool]:
+    try:
+        way = check(loaded)
+    except UphillError as error:
+        return f"refused: {error}", "\n" in str(error)
+    except AssertionError as error:
+        return f"WRONG: {error}", True
+    except Exception as error:
+        import traceback
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return f"WRONG: {type(error).__name__}: {error} ({where.filename.rsplit('/')[-1]}:{where.lineno})", True
+    return "equal" if way == "packed" else f"equal ({way})", False
+
+
+def _child(kind: str, end: Connection) -> None:
+    torch.set_num_threads(1)
+    logging.disable()
+    try:
+        end.send(outcome(kind))
+    except BaseException as error:
+        end.send(Outcome(f"WRONG: {type(error).__name__}: {' '.join(str(error).split())[:300]}", wrong=True))
+
+
+def alone(kind: str, seconds: float = SECONDS) -> Outcome:
+    """How an architecture fares, in a process of its own, which has so long."""
+    context = multiprocessing.get_context("forkserver")
+    # What takes longest to import, once for all.
+    context.set_forkserver_preload(PRELOADED)
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(kind, there), daemon=True)
+    process.start()
+    there.close()
+    try:
+        found = here.recv() if here.poll(seconds) else Outcome(f"WRONG: no answer in {seconds:.0f} s", wrong=True)
+    except EOFError:
+        found = Outcome("WRONG: its process died", wrong=True)
+    process.kill()
+    process.join()
+    return found

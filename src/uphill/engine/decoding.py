@@ -22,6 +22,7 @@ from uphill.engine.launching import Record, Recorded, download, upload
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import plan
 from uphill.engine.prefix_attention import Slots, Step, shared_prefix_attention
+from uphill.engine.sampling import Sampling, next_tokens
 from uphill.errors import UphillError
 
 REFILL = 8
@@ -56,6 +57,11 @@ class Row:
 
 Choose = Callable[[Sequence[Row], torch.Tensor], torch.Tensor]
 """The next token [R] of each row by its logits [R, V], below 0 where they are no numbers."""
+
+
+def chosen_by(sampling: Sampling) -> Choose:
+    """How a study's settings choose tokens; draws are each row's own."""
+    return lambda rows, logits: next_tokens(logits, sampling, [row.generator for row in rows])
 
 
 class Ends(Protocol):

@@ -9,7 +9,6 @@ with a line in the log that says why.
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Self
 
 import torch
@@ -17,11 +16,11 @@ from tqdm import tqdm
 
 from uphill import spending
 from uphill.engine.agreement import one_line
-from uphill.engine.decoding import Row
+from uphill.engine.decoding import Row, chosen_by
 from uphill.engine.ending import Ending, Rule
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import shared_prefix
-from uphill.engine.sampling import GREEDY, Sampling, next_tokens
+from uphill.engine.sampling import GREEDY, Sampling
 from uphill.engine.tokens import encode_prompts
 from uphill.engine.ways import Ways
 from uphill.errors import UphillError
@@ -80,7 +79,7 @@ def generate(
                 for item, answer in waiting
             ]
             try:
-                for row in ways.run(rows, batch, ending, partial(_next, sampling)):
+                for row in ways.run(rows, batch, ending, chosen_by(sampling)):
                     answers[row.item, row.answer] = ending.text(row.tokens)
                     progress.add(len(row.tokens))
                     spending.count("generated", len(row.tokens))
@@ -99,10 +98,6 @@ def generate(
     shared = shared_start(loaded, heads)
     spending.count("read", sum(map(len, heads)) - shared * (len(heads) - 1))
     yield from (answers[item, answer] for item in range(len(heads)) for answer in range(sampling.n))
-
-
-def _next(sampling: Sampling, rows: Sequence[Row], logits: torch.Tensor) -> torch.Tensor:
-    return next_tokens(logits, sampling, [row.generator for row in rows])
 
 
 class _Progress:

@@ -23,22 +23,20 @@ from transformers import (
 from uphill.engine.decoding import Choose, Ends, Row, advance
 from uphill.engine.loading import Loaded
 
-PAD = 0
-
 
 def by_generate(loaded: Loaded, rows: Sequence[Row], count: int, ends: Ends, choose: Choose) -> Iterator[Row]:
     """By transformers' `generate`, `count` rows at a time, padded on the left, every prompt read whole."""
     for first in range(0, len(rows), count):
         chosen = rows[first : first + count]
-        width = max(len(row.head) for row in chosen)
+        width, pad = max(len(row.head) for row in chosen), _padding(loaded.model)
         with _own_settings_left_out(loaded.model):
             # The class's: a checkpoint can bring a `generate` of its own, which would stand in the model itself.
             type(loaded.model).generate(
                 loaded.model,
-                input_ids=_left_padded([row.head for row in chosen], width, PAD, loaded.device),
+                input_ids=_left_padded([row.head for row in chosen], width, pad, loaded.device),
                 attention_mask=_left_padded([[1] * len(row.head) for row in chosen], width, 0, loaded.device),
                 generation_config=GenerationConfig(
-                    max_new_tokens=ends.max_new_tokens, do_sample=False, num_beams=1, pad_token_id=PAD
+                    max_new_tokens=ends.max_new_tokens, do_sample=False, num_beams=1, pad_token_id=pad
                 ),
                 logits_processor=LogitsProcessorList([_Choosing(chosen, ends, choose)]),
                 stopping_criteria=StoppingCriteriaList([_Over(chosen)]),
@@ -99,6 +97,12 @@ class _Over(StoppingCriteria):  # type: ignore[misc]
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:  # noqa: ARG002 - its interface
         return torch.tensor([row.over for row in self._rows], device=input_ids.device)
+
+
+def _padding(model: Any) -> int:
+    """The model's own padding token: some models know by it, and by no mask, where a text begins."""
+    own = getattr(model.config.get_text_config(), "pad_token_id", None)
+    return own if isinstance(own, int) and 0 <= own < model.get_input_embeddings().weight.shape[0] else 0
 
 
 def _left_padded(lists: Sequence[Sequence[int]], width: int, pad: int, device: torch.device) -> torch.Tensor:

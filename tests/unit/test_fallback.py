@@ -14,6 +14,7 @@ from uphill.engine import attention, packed, scoring
 from uphill.engine.attention import Attention
 from uphill.engine.loading import Loaded
 from uphill.engine.scoring import score
+from uphill.engine.tokens import encode_items
 
 PROMPTS = ragged_prompts(12, seed=9, shared_words=10)
 
@@ -89,7 +90,7 @@ def test_a_way_that_gives_something_else_is_left(
     with caplog.at_level(logging.WARNING, logger="uphill"):
         assert_as_naive(loaded, PROMPTS, list(score(loaded, PROMPTS)))
     assert loaded.attention == "dense"
-    assert all("nats off plain ones" in line for line in warnings(caplog))
+    assert all("nats off those of whole sequences" in line for line in warnings(caplog))
 
 
 @pytest.mark.parametrize("layers", [None, [1, 3]])
@@ -97,7 +98,7 @@ def test_a_failure_amid_a_pass_loses_nothing(
     layers: list[int] | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     loaded = ready()
-    assert scoring.can_pack(loaded, [[1]], [[[1]]])
+    scoring.ready(loaded, *encode_items(loaded, PROMPTS), layers is not None)
     calls = []
 
     def fails_at_the_third(*args: Any) -> Any:
@@ -118,7 +119,7 @@ def test_a_failure_amid_a_pass_loses_nothing(
 
 def test_a_failure_of_every_packed_way_amid_a_pass_ends_padded(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = ready("dense")
-    assert scoring.can_pack(loaded, [[1]], [[[1]]])
+    assert scoring.can_pack(loaded, *encode_items(loaded, PROMPTS))
     scores = score(loaded, PROMPTS)
     found = [next(scores)]
     fail_dense(monkeypatch)

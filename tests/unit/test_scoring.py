@@ -183,7 +183,7 @@ def test_prompts_longer_than_a_sliding_window_take_the_padded_path(
         with caplog.at_level(logging.WARNING, logger="uphill"):
             assert_as_naive(loaded, prompts, list(score(loaded, prompts)))
         assert ("sliding window of 24" in caplog.text) == (prompts is long)
-    assert loaded.packed is True
+        assert loaded.packed is (prompts is short)
 
 
 def raising_once(forward: Callable[..., Any], error: Exception, when: Callable[[torch.Tensor], bool]) -> Any:

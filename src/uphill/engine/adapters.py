@@ -15,7 +15,7 @@ from uphill.engine.loading import Loaded
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import MicroBatch, schedule
 from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
-from uphill.engine.scoring import can_pack, choice_logprobs, forward, padded_logprobs
+from uphill.engine.scoring import can_train, choice_logprobs, forward, padded_logprobs
 from uphill.engine.token_dropout import TokenDropout, packed_seeds, padded_seeds
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
@@ -71,7 +71,7 @@ class Adapters:
             UphillError: the loss is no finite number, or one item alone does not fit the device's memory.
         """
         heads, tails = encode_items(self.loaded, [_ended(self.loaded, prompt) for prompt in prompts])
-        packed, prefix = can_pack(self.loaded, heads, tails), shared_prefix(heads)
+        packed, prefix = can_train(self.loaded, heads, tails), shared_prefix(heads)
         items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
         torch.manual_seed(keyed_torch_seed("lora", *key))
         self._add()

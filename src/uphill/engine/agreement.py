@@ -1,10 +1,10 @@
-"""Whether a fast way to score gives what the plain way gives, but for rounding.
+"""Whether a way to score gives what one whole sequence a choice gives, but for rounding.
 
-Both score items that are made up here, of few distinct tokens, so that a token that sees what it should not finds much
-to copy from. In float32 they must agree to 1e-3 nats. In 16 bits two right computations differ by the model's own
-sensitivity, so this is measured: the plain way goes again, with the last bit of what each block gives set at random. On
-small random models that moves scores 1 to 3 times as far as rounding itself does, and a wrong mask or position moves
-them 4 to 50 times as far again where attention is sharp, which is where it matters.
+In 16 bits two right computations differ by the model's own sensitivity, so this is measured: the plain way goes again,
+with the last bit of what each block gives set at random. On small random models that moves scores 1 to 3 times as far
+as rounding itself does, and a wrong mask or position moves them 4 to 50 times as far again where attention is sharp,
+which is where it matters. Made-up items are of few distinct tokens, so that a token that sees what it should not finds
+much to copy from.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from uphill.engine.hidden import blocks_of
 from uphill.engine.loading import Loaded
+from uphill.engine.sizes import vocabulary
 from uphill.errors import UphillError
 
 FLOAT32_NATS = 1e-3
@@ -28,7 +29,7 @@ Made = tuple[list[list[int]], list[list[list[int]]]]
 def made_up_items(loaded: Loaded, items: int = 6, letters: int = 8, seed: int = 0) -> Made:
     """Items with a common prefix and ragged questions and choices, within the model's window and span."""
     rng = np.random.default_rng(seed)
-    size = min(len(loaded.tokenizer), loaded.model.config.vocab_size)
+    size = min(len(loaded.tokenizer), vocabulary(loaded.model))
     alphabet = rng.choice(sorted(set(range(size)) - set(loaded.tokenizer.all_special_ids)), letters)
     room = min(loaded.window, loaded.span)
 
@@ -45,15 +46,18 @@ def made_up_items(loaded: Loaded, items: int = 6, letters: int = 8, seed: int = 
 Scoring = Callable[[], NDArray[np.float64]]
 
 
-def disagreement(loaded: Loaded, plain: Scoring, alone: Scoring, fast: Scoring) -> str | None:
+def disagreement(
+    loaded: Loaded, plain: Scoring, again: Scoring, fast: Scoring, roundings: float = ROUNDINGS
+) -> str | None:
     """What is wrong with the fast way, in a few words; None if nothing is.
 
     Args:
         loaded: the model.
-        plain: scores by the plain way.
-        alone: by the plain way as well, but one sequence at a time: what rows of a batch do to each other (the outlier
-            columns of LLM.int8) is no fault of the fast way.
+        plain: scores by the plain way, one sequence at a time.
+        again: the same, to be computed with other rounding; of a model whose rows of a batch move each other (the
+            outlier columns of LLM.int8) in batches, since that is no fault of the fast way.
         fast: by the way to check.
+        roundings: how many times as far apart as rounding moves scores is too far.
 
     Raises:
         UphillError: the plain way fails: this machine cannot run the model.
@@ -61,8 +65,7 @@ def disagreement(loaded: Loaded, plain: Scoring, alone: Scoring, fast: Scoring) 
     try:
         right = plain()
     except Exception as error:
-        config = loaded.model.config
-        raise UphillError(f"{config.name_or_path}: this machine cannot run the model: {one_line(error)}") from error
+        raise cannot_run(loaded, error) from error
     try:
         found = fast()
     except Exception as error:
@@ -71,11 +74,16 @@ def disagreement(loaded: Loaded, plain: Scoring, alone: Scoring, fast: Scoring) 
     if not finite.any() or not np.array_equal(finite, np.isfinite(found)):
         return f"{np.isfinite(found).sum()} of its scores are finite, {finite.sum()} of plain ones"
     with _last_bits_at_random(loaded.model):
-        honest = rms(alone()[finite] - right[finite])
-    limit = max(ROUNDINGS * honest, least_nats(loaded.model.dtype))
+        honest = rms(again()[finite] - right[finite])
+    limit = max(roundings * honest, least_nats(loaded.model.dtype))
     apart = rms(found[finite] - right[finite])
     # Written so that no number is no agreement.
     return None if apart <= limit else f"its scores are {apart:.2g} nats off plain ones, expected at most {limit:.2g}"
+
+
+def cannot_run(loaded: Loaded, error: Exception) -> UphillError:
+    """The refusal of a model whose plain way fails."""
+    return UphillError(f"{loaded.model.config.name_or_path}: this machine cannot run the model: {one_line(error)}")
 
 
 def least_nats(dtype: torch.dtype) -> float:

@@ -39,12 +39,17 @@ def dense_mask(until: torch.Tensor, prefix: int, dtype: torch.dtype) -> torch.Te
 
 
 class PackMask(BlockMask):
-    """A block mask of a pack, and the prefix that all of it sees: what the attention function here takes for a mask."""
+    """A block mask of a pack, and the prefix that all of it sees: what the attention function here takes for a mask.
+
+    Attributes:
+        reach: tokens of the longest sequence that the pack holds, prefix included; of all of it unless set.
+    """
 
     ndim = 4  # GPT-2 asks
     prefix: list[tuple[torch.Tensor, torch.Tensor]]
     joined: bool
     until: torch.Tensor
+    reach: int
     copies: dict[torch.device, "PackMask"]
 
     def to(self, device: torch.device | str | int) -> "PackMask":
@@ -54,6 +59,7 @@ class PackMask(BlockMask):
             return self
         if place not in self.copies:
             self.copies[place] = _pack_mask(self.until.to(place), self.prefix, self.joined)
+            self.copies[place].reach = self.reach
         return self.copies[place]
 
 
@@ -88,6 +94,7 @@ def _pack_mask(until: torch.Tensor, prefix: list[tuple[torch.Tensor, torch.Tenso
         *_listed(seen & ~full), *_listed(full), BLOCK_SIZE=BLOCK, mask_mod=sees, seq_lengths=(rows, ahead + rows)
     )
     mask.prefix, mask.joined, mask.until, mask.copies = prefix, joined, given, {}
+    mask.reach = rows + (prefix[0][0].shape[-2] if prefix else 0)
     return mask
 
 
@@ -106,11 +113,19 @@ def attend(
     attention_mask: Any,
     scaling: float | None = None,
     softcap: float | None = None,
-    **_other: Any,
+    **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of one layer of a packed pass, in transformers' interface; gives [1, T, heads, head width]."""
+    """Attention of one layer of a packed pass, in transformers' interface; gives [1, T, heads, head width].
+
+    Raises:
+        TypeError: the layer asks for something that is not done here, such as a sink or a window within the pack.
+    """
     if not isinstance(attention_mask, PackMask):
         raise TypeError(f"{type(module).__name__}: expected the mask of a pack, got {type(attention_mask).__name__}")
+    for name, asked in others.items():
+        if not _harmless(name, asked, attention_mask):
+            said = type(asked).__name__ if isinstance(asked, torch.Tensor) else repr(asked)
+            raise TypeError(f"{type(module).__name__}: attention over a pack knows of no {name} ({said})")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     prefix = attention_mask.prefix[module.layer_idx] if attention_mask.prefix else None  # type: ignore[index]
     if prefix and attention_mask.joined:
@@ -126,6 +141,23 @@ def attend(
         kernel: Callable[..., tuple[torch.Tensor, torch.Tensor]] = PREFIX_KERNELS[prefix_kernel]
         shared, shared_lse = kernel(query, *prefix, scale)
     return _merged()(own, own_lse, shared, shared_lse), None
+
+
+def _harmless(name: str, asked: Any, mask: PackMask) -> bool:
+    """Whether what a layer asks of its attention changes nothing here.
+
+    A window that holds the longest sequence hides nothing; positions are in queries and keys already.
+    """
+    if asked is None or name in ("position_ids", "cache_position"):
+        return True
+    if name == "dropout":
+        return not asked
+    if name == "is_causal":
+        return asked is True
+    if name == "sliding_window":
+        return isinstance(asked, int) and asked >= mask.reach
+    # Switches of what a pass gives out, or keeps, which no attention function sees to.
+    return asked is False or name in ("use_cache", "return_dict", "output_hidden_states", "output_router_logits")
 
 
 AttentionInterface.register(NAME, attend)

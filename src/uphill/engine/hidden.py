@@ -5,14 +5,37 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from uphill.engine.sizes import depth
+from uphill.errors import UphillError
+
+HALF_PRECISION = 2**-10
+"""What float16 may lose of a vector's length; numbers too small for it lose more."""
 
 
 def default_layers(n_blocks: int) -> list[int]:
     """The published two of the L+1 hidden states: index ceil((L+1)/2) and L (Hase et al. 2024, code release)."""
     return [math.ceil((n_blocks + 1) / 2), n_blocks]
+
+
+def narrowest(states: NDArray[np.float32], layers: int, item_id: str) -> NDArray[np.float16] | NDArray[np.float32]:
+    """States [C, layers x d] in float16, where that keeps its precision for each hidden state; else as given.
+
+    Raises:
+        UphillError: one is no finite number.
+    """
+    if not np.isfinite(states).all():
+        raise UphillError(f"item {item_id!r}: a kept hidden state is infinite or no number, expected finite numbers")
+    with np.errstate(over="ignore"):
+        half = states.astype(np.float16)
+    if not np.isfinite(half).all():
+        return states
+    each, lost = (array.reshape(len(states), layers, -1).astype(np.float64) for array in (states, states - half))
+    fits = (np.linalg.norm(lost, axis=-1) <= HALF_PRECISION * np.linalg.norm(each, axis=-1)).all()
+    return half if fits else states
 
 
 class KeptLayers:
@@ -27,9 +50,14 @@ class KeptLayers:
         self._last = depth(model)
         if any(not 0 <= layer <= self._last for layer in self._layers):
             raise ValueError(f"layers {self._layers}: expected indices from 0 to {self._last}")
-        self._modules = {layer: _module(model, layer) for layer in self._layers}
+        self._modules = {layer: module for layer in self._layers if (module := _module(model, layer)) is not None}
         self._caught: dict[int, torch.Tensor] = {}
         self._hooks: list[Any] = []
+
+    @property
+    def layers(self) -> list[int]:
+        """Indices of the hidden states that are kept, in the order that they are kept in."""
+        return self._layers
 
     def __bool__(self) -> bool:
         """Whether any layer is kept."""
@@ -61,7 +89,7 @@ class KeptLayers:
         return catch
 
     def rows(self, sequences: torch.Tensor, rows: torch.Tensor) -> torch.Tensor | None:
-        """Kept states [R, layers x d] float16 of R rows of the latest pass, on its device; None if no layer is kept.
+        """Kept states [R, layers x d] float32 of R rows of the latest pass, on its device; None if no layer is kept.
 
         Args:
             sequences: [R] which sequence of the batch each row is of.
@@ -69,25 +97,31 @@ class KeptLayers:
         """
         if not self._layers:
             return None
+        missing = [layer for layer in self._layers if layer not in self._caught]
+        if missing:
+            raise ValueError(f"hidden states {missing} pass through no module that could be watched")
         found = [self._caught[layer] for layer in self._layers]
         device = found[-1].device
         return torch.cat(
-            [state[sequences.to(state.device), rows.to(state.device)].half().to(device) for state in found], -1
+            [state[sequences.to(state.device), rows.to(state.device)].float().to(device) for state in found], -1
         )
 
 
 def blocks_of(model: Any) -> list[torch.nn.Module]:
     """A model's blocks, in order; none where it keeps them in no list of that length."""
-    count = depth(model)
-    lists = (part for part in model.base_model.modules() if isinstance(part, torch.nn.ModuleList))
+    count, base = depth(model), model.base_model
+    # What sees or hears may have as many blocks as what speaks.
+    speaks = getattr(base, "language_model", base)
+    lists = (part for part in speaks.modules() if isinstance(part, torch.nn.ModuleList))
     return list(next((blocks for blocks in lists if len(blocks) == count), []))
 
 
 def _module(model: Any, layer: int) -> Any:
-    """The module whose output is hidden state `layer`, a block or the whole base model; the first block for layer 0."""
+    """The module whose output is hidden state `layer`, a block or the whole base model; the first block for layer 0.
+
+    None where there is none: no list of blocks, or a head that has no body apart from itself.
+    """
     if layer == depth(model):
-        return model.base_model
+        return None if model.base_model is model else model.base_model
     blocks = blocks_of(model)
-    if not blocks:
-        raise ValueError(f"{type(model).__name__}: found no list of {depth(model)} blocks")
-    return blocks[max(layer - 1, 0)]
+    return blocks[max(layer - 1, 0)] if blocks else None

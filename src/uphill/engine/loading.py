@@ -13,7 +13,9 @@ from transformers.utils import logging as transformers_logging
 
 from uphill.engine import chat
 from uphill.engine.attention import Attention
+from uphill.engine.checks import Checks
 from uphill.engine.devices import assigned_by_scheduler, lease, visible_devices
+from uphill.engine.sizes import text_config
 from uphill.errors import UphillError
 
 log = logging.getLogger(__name__)
@@ -36,11 +38,13 @@ class Loaded:
         pack_tokens: how many tokens a packed sequence may hold (hardware, not identity).
         attention: how a pack is attended to.
         compiled: whether the model's blocks run compiled while a pack is scored.
-        packed: whether packed scoring, as `attention` and `compiled` say, was seen to agree with plain scoring; None
-            until a call checks it.
+        packed: whether the items at hand are scored in packs, as `attention` and `compiled` say; None until a call
+            has found out; a value that is set by hand is not checked.
         compile_from: tokens that a job reads before its blocks are compiled; None for never.
         read_tokens: tokens that were packed so far.
         chat: variables of the tokenizer's chat template, which prompts are put into; None puts them as plain text.
+        alone: whether the items at hand are scored one sequence at a time.
+        checks: what was found out of the model's ways to score.
     """
 
     model: Any
@@ -53,18 +57,20 @@ class Loaded:
     compile_from: int | None = field(default=None)
     read_tokens: int = field(default=0)
     chat: Mapping[str, Any] | None = field(default=None)
+    alone: bool = field(default=False)
+    checks: Checks = field(init=False, default_factory=Checks, repr=False)
 
     @property
     def window(self) -> int:
         """The longest sequence, in tokens, that the model was made for."""
-        config = self.model.config
+        config = text_config(self.model)
         # MPT calls it max_seq_len.
         return int(getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2**31)
 
     @property
     def span(self) -> int:
         """How far back, in tokens, every layer sees: the sliding window of a model that has one."""
-        return int(getattr(self.model.config, "sliding_window", None) or 2**31)
+        return int(getattr(text_config(self.model), "sliding_window", None) or 2**31)
 
 
 def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
@@ -101,7 +107,7 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
     except Exception as error:  # a wrong file, a library that is missing, a quantization that this machine has not
         how = "" if entry["quantization"] in (None, "none") else f" in {entry['quantization']}"
         raise UphillError(f"{where}: cannot be loaded{how}: {' '.join(str(error).split())}") from error
-    if getattr(model.config, "attn_logit_softcapping", None):
+    if getattr(text_config(model), "attn_logit_softcapping", None):
         # The default attention of some versions of transformers leaves the cap of Gemma-2 out, and says nothing.
         model.set_attn_implementation("eager")
     model.eval()

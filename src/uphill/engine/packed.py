@@ -10,6 +10,7 @@ from transformers import DynamicCache
 from uphill.engine.attention import BLOCK, attending, dense_mask, pack_mask
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import Layout
+from uphill.engine.sizes import text_config, vocabulary
 
 LOGITS_AT_ONCE = 2**27
 """Float32 logits that are held at a time: half a gigabyte."""
@@ -27,8 +28,15 @@ def read_prefix(loaded: Loaded, ids: Sequence[int]) -> DynamicCache | None:
 
 
 def forget(cache: DynamicCache | None, prefix: int) -> None:
-    """Drop from a cache what was read behind the prefix; a pass that failed has reached but some of the layers."""
-    for layer in [] if cache is None else cache.layers:
+    """Drop from a cache what was read behind the prefix; a pass that failed has reached but some of the layers.
+
+    Raises:
+        TypeError: a layer keeps something else than keys and values, such as a recurrent state.
+    """
+    for number, layer in enumerate([] if cache is None else cache.layers):
+        kept = getattr(layer, "keys", None), getattr(layer, "values", None)
+        if not all(isinstance(tensor, torch.Tensor) and tensor.ndim == 4 for tensor in kept):
+            raise TypeError(f"block {number} keeps no keys and values in its cache, behind which packs could be read")
         layer.keys, layer.values = layer.keys[..., :prefix, :], layer.values[..., :prefix, :]
 
 
@@ -52,11 +60,13 @@ def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | N
     ids, positions, until = on_device(
         loaded, np.pad(layout.input_ids, (0, rest)), np.pad(layout.position_ids, (0, rest)), np.r_[layout.until, alone]
     )
+    mask = pack_mask(until, cache, joined=loaded.attention == "joined")
+    mask.reach = int(layout.position_ids.max()) + 1
     with attending(loaded.model):
         output = loaded.model.base_model(
             input_ids=ids[None],
             position_ids=positions[None],
-            attention_mask=pack_mask(until, cache, joined=loaded.attention == "joined"),
+            attention_mask=mask,
             use_cache=False,
         )
     return output.last_hidden_state[0, :length]
@@ -83,8 +93,8 @@ def token_logprobs(loaded: Loaded, rows: torch.Tensor, targets: torch.Tensor) ->
     In parts, since float32 logits of a whole pack over a large vocabulary can outgrow the model.
     """
     head = loaded.model.get_output_embeddings()
-    cap = getattr(loaded.model.config, "final_logit_softcapping", None)  # Gemma-2
-    at_once = max(1, LOGITS_AT_ONCE // loaded.model.config.vocab_size)
+    cap = getattr(text_config(loaded.model), "final_logit_softcapping", None)  # Gemma-2
+    at_once = max(1, LOGITS_AT_ONCE // vocabulary(loaded.model))
     parts = []
     for some, wanted in zip(rows.split(at_once), targets.split(at_once), strict=True):
         logits = head(some)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from uphill.engine.hidden import KeptLayers
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import plan
+from uphill.engine.sizes import logits_from
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +22,17 @@ class Result(NamedTuple):
     """Of one item with C choices: log-probabilities [C], states [C, D] if kept, and how many tokens it cost."""
 
     logprob: NDArray[np.float64]
-    states: NDArray[np.float16] | None
+    states: NDArray[np.float32] | None
     read: int
 
 
 def padded_logprobs(loaded: Loaded, head: Sequence[int], choices: Sequence[Sequence[int]]) -> torch.Tensor:
-    """[C] summed log-probability of each choice, from one right-padded batch with one sequence per choice."""
-    return _batch_logprobs(loaded, [(head, choice) for choice in choices])
+    """[C] summed log-probability of each choice, from one right-padded batch with one sequence per choice.
+
+    Each is a batch of its own where the model does not bear batches.
+    """
+    batches = [[choice] for choice in choices] if loaded.alone else [list(choices)]
+    return torch.cat([_batch_logprobs(loaded, [(head, choice) for choice in batch]) for batch in batches])
 
 
 def _batch_logprobs(loaded: Loaded, sequences: Sequence[tuple[Sequence[int], Sequence[int]]]) -> torch.Tensor:
@@ -42,10 +47,9 @@ def _batch_logprobs(loaded: Loaded, sequences: Sequence[tuple[Sequence[int], Seq
     for row, (head, choice) in enumerate(sequences):
         ids[row, : len(head) + len(choice)] = torch.tensor([*head, *choice])
     logits = loaded.model(
-        input_ids=ids.to(loaded.device),
-        use_cache=False,
-        logits_to_keep=width - first,
+        input_ids=ids.to(loaded.device), use_cache=False, **logits_from(loaded.model, width - first)
     ).logits
+    first = width - logits.shape[1]
     rows = [row for row, (_, choice) in enumerate(sequences) for _ in choice]
     places = [len(head) - 1 - first + place for head, choice in sequences for place in range(len(choice))]
     targets = torch.tensor([token for _, choice in sequences for token in choice], device=logits.device)
@@ -71,11 +75,11 @@ def padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]],
 
 def _sorted_by_length(
     loaded: Loaded, sequences: list[tuple[list[int], list[int]]], kept: KeptLayers
-) -> tuple[NDArray[np.float64], NDArray[np.float16] | None]:
+) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
     """[N] log-probabilities and [N, D] states of sequences, read in batches of alike lengths."""
     order = sorted(range(len(sequences)), key=lambda index: len(sequences[index][0]) + len(sequences[index][1]))
     logprob = np.zeros(len(sequences))
-    states: list[NDArray[np.float16]] = []
+    states: list[NDArray[np.float32]] = []
     done = 0
     while done < len(order):
         batch = order[done : done + _batch_size(sequences, order[done:], loaded.pack_tokens)]

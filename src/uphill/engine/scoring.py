@@ -2,8 +2,8 @@
 
 The prefix that all prompts share is read into a KV cache; items are packed behind it (see `packing`). This is exact for
 models with rotary positions, and wrong for some others (ALiBi), and its fastest kernels run on some devices only. So
-the first call compares a few made-up items with one padded sequence per choice (see `agreement`), and a way that fails
-or differs, then or later, is left for the next slower one, with a line in the log that says why.
+each way is held to one whole sequence a choice before it is used (see `choosing`), and one that fails or differs, then
+or later, is left for the next slower one, with a line in the log that says why.
 """
 
 import logging
@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,23 +20,32 @@ from tqdm import tqdm
 from transformers import DynamicCache
 
 from uphill import spending
-from uphill.engine.agreement import disagreement, made_up_items, one_line
-from uphill.engine.attention import Attention, compiled
-from uphill.engine.hidden import KeptLayers, blocks_of
+from uphill.engine.agreement import cannot_run
+from uphill.engine.alone import alone
+from uphill.engine.attention import compiled
+from uphill.engine.choosing import ALONE, Way, choose, give_up
+from uphill.engine.hidden import KeptLayers, blocks_of, narrowest
 from uphill.engine.loading import Loaded
 from uphill.engine.packed import choice_logprobs, forget, forward, on_device, read_prefix
 from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
 from uphill.engine.padded import Result, padded, padded_logprobs
+from uphill.engine.sampled import Heads, Tails
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
 
-__all__ = ["Scores", "can_pack", "choice_logprobs", "forward", "padded_logprobs", "read_prefix", "score"]
+__all__ = [
+    "Scores",
+    "can_pack",
+    "can_train",
+    "choice_logprobs",
+    "forward",
+    "padded_logprobs",
+    "read_prefix",
+    "ready",
+    "score",
+]
 
 log = logging.getLogger(__name__)
-
-Way = Callable[[Loaded, list[list[int]], list[list[list[int]]], KeptLayers], Iterator[Result]]
-SLOWER: dict[str, Attention] = {"blocks": "joined", "joined": "dense"}
-"""The attention that comes after one that does not work."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +55,14 @@ class Scores:
     Attributes:
         logprob: [C] summed log-probability (nats) of each choice's tokens, given the prompt.
         n_tokens: [C] tokens of each choice.
-        states: [C, D] float16, kept layers of the last answer token, concatenated; None unless asked for.
+        states: [C, D] kept layers of the last answer token, concatenated, in float16 where that holds them, else in
+            float32; None unless asked for.
     """
 
     item_id: str
     logprob: NDArray[np.float64]
     n_tokens: NDArray[np.int64]
-    states: NDArray[np.float16] | None
+    states: NDArray[np.float16] | NDArray[np.float32] | None
 
 
 @torch.inference_mode()
@@ -68,7 +78,7 @@ def score(
         desc: label of the progress bar.
 
     Raises:
-        UphillError: a prompt does not fit, a choice has no token, or a log-probability is no number.
+        UphillError: a prompt does not fit, a choice has no token, or a log-probability or a state is no number.
     """
     if not prompts:
         return
@@ -87,7 +97,8 @@ def score(
             bar.set_postfix_str(f"{read / (time.perf_counter() - start):.0f} tokens/s", refresh=False)
             bar.update()
             n_tokens = np.array([len(choice) for choice in choices])
-            yield Scores(prompt.item_id, found.logprob, n_tokens, found.states)
+            states = None if found.states is None else narrowest(found.states, len(kept.layers), prompt.item_id)
+            yield Scores(prompt.item_id, found.logprob, n_tokens, states)
     spending.count("read", read)
     naive = sum(len(head) + len(choice) for head, choices in zip(heads, tails, strict=True) for choice in choices)
     log.info(
@@ -107,64 +118,53 @@ def _peak_memory(loaded: Loaded) -> int:
 def _results(
     loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers
 ) -> Iterator[Result]:
-    """Each item's result, in order: packed as long as that works, padded from there on."""
+    """Each item's result, in order, by the fastest way that is right; one that fails is left for the next."""
     _compile_if_it_pays(loaded, heads, tails)
     done = 0
-    while done < len(heads) and can_pack(loaded, heads[done:], tails[done:]):
+    while done < len(heads):
+        way = choose(loaded, heads[done:], tails[done:], bool(kept), run)
         try:
-            for result in _packed(loaded, heads[done:], tails[done:], kept):
+            for result in run(way, loaded, heads[done:], tails[done:], kept):
                 yield result
                 done += 1
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, UphillError):
             raise
         except Exception as error:
-            _step_down(loaded, f"it fails: {one_line(error)}")
-    yield from padded(loaded, heads[done:], tails[done:], kept)
+            if way == ALONE:
+                raise cannot_run(loaded, error) from error
+            give_up(loaded, way, error)
 
 
-@torch.inference_mode()
-def can_pack(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> bool:
-    """Whether these items can be packed. A way to do it is looked for once; the masks know of no sliding window."""
-    longest = max(len(head) + max(map(len, choices)) for head, choices in zip(heads, tails, strict=True))
-    if longest > loaded.span:
-        log.warning("%d tokens, beyond the model's sliding window of %d: taking the padded path", longest, loaded.span)
-        return False
-    while loaded.packed is None:
-        wrong = _check(loaded)
-        if wrong:
-            _step_down(loaded, wrong)
-        else:
-            loaded.packed = True
-    return loaded.packed
+def run(way: Way, loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:
+    """Each item's result, in order, by one way; `loaded` says how packs are attended to."""
+    by: dict[str, Callable[..., Iterator[Result]]] = {"padded": padded, "alone": alone, "whole": _whole}
+    return by.get(way.kind, _packed)(loaded, heads, tails, kept)
 
 
-def _check(loaded: Loaded) -> str | None:
-    """What is wrong with the present way to pack."""
-    heads, tails = made_up_items(loaded)
-    with KeptLayers(loaded.model, None) as kept:
-
-        def scores(way: Way, pack_tokens: int) -> NDArray[np.float64]:
-            found = way(replace(loaded, pack_tokens=pack_tokens), heads, tails, kept)
-            return np.concatenate([result.logprob for result in found])
-
-        # Some packs behind one prefix, and small batches: this is not the place to run out of memory.
-        some = min(loaded.pack_tokens, 128)
-        return disagreement(
-            loaded, lambda: scores(padded, some), lambda: scores(padded, 1), lambda: scores(_packed, some)
-        )
+def ready(loaded: Loaded, heads: Heads, tails: Tails, states: bool) -> None:
+    """Find the way for all of a job's items, before the first of them is scored."""
+    choose(loaded, heads, tails, states, run)
 
 
-def _step_down(loaded: Loaded, wrong: str) -> None:
-    """Leave the present way to pack for the next slower one, which is checked before it is used."""
-    before = loaded.attention + (", compiled" if loaded.compiled else "")
-    if loaded.compiled:
-        loaded.compiled, loaded.packed = False, None
-    elif loaded.attention in SLOWER:
-        loaded.attention, loaded.packed = SLOWER[loaded.attention], None
-    else:
-        loaded.packed = False
-    after = "the padded path" if loaded.packed is False else f"packs attended to by {loaded.attention}"
-    log.warning("packed scoring (%s): %s; taking %s", before, wrong, after)
+def can_pack(loaded: Loaded, heads: Heads, tails: Tails) -> bool:
+    """Whether these items can be packed."""
+    return choose(loaded, heads, tails, False, run).kind == "packed"
+
+
+def can_train(loaded: Loaded, heads: Heads, tails: Tails) -> bool:
+    """Whether these items can be packed with their prefix, behind no cache, as training reads them."""
+    return choose(loaded, heads, tails, False, run, whole=True).kind == "whole"
+
+
+def _whole(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:  # noqa: ARG001
+    """Scores as training computes them."""
+    prefix = shared_prefix(heads)
+    items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
+    for pack in plan([item.n_tokens for item in items], loaded.pack_tokens):
+        layout = lay_out([items[index] for index in pack], start=0, prefix=heads[0][:prefix])
+        scores = choice_logprobs(loaded, forward(loaded, layout, 0, None), layout)
+        for index, own in zip(pack, scores.split([len(items[index].choices) for index in pack]), strict=True):
+            yield Result(own.cpu().numpy(), None, items[index].n_tokens)
 
 
 def _compile_if_it_pays(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]]) -> None:
@@ -200,7 +200,7 @@ class _Pack:
             yield Result(logprob[chosen], None if states is None else states[chosen], read)
 
 
-def _packed(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
+def _packed(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:
     prefix = shared_prefix(heads)
     cache = read_prefix(loaded, heads[0][:prefix])
     items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]

@@ -1,0 +1,25 @@
+"""What a reader should know of how this process made its numbers: by a slower way, in wider numbers. In no identity.
+
+It travels in the metadata of what the job makes, from there through what is made from that, to the report.
+"""
+
+from collections.abc import Iterable
+
+NOTES = "notes"
+"""Where a file's record of what made it keeps them; absent where there are none."""
+_noted: dict[str, None] = {}
+
+
+def note(*lines: str) -> None:
+    """Keep lines, each once."""
+    _noted.update(dict.fromkeys(lines))
+
+
+def noted(also: Iterable[str] = ()) -> list[str]:
+    """All lines so far, and some more, in order."""
+    return sorted({*_noted, *also})
+
+
+def forget() -> None:
+    """Begin anew, as each process does."""
+    _noted.clear()

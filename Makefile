@@ -13,7 +13,7 @@ UV_VERSION := 0.13.8
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo demo-all plan why install dev test test-fast lint format lock docs demo-model bench-gpu clean
+.PHONY: demo demo-all plan why install dev test test-fast test-nightly lint format lock docs demo-model bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@echo "Running the embedded default: some 65 jobs, four to five minutes; nothing to do the second time"
@@ -53,6 +53,9 @@ test: dev  ## every test
 
 test-fast: dev  ## the tests that run no workflow
 	$(BIN)/python -m pytest tests/unit
+
+test-nightly: dev  ## what takes too long for every push; writes docs/architectures.md
+	$(BIN)/python -m pytest -m nightly
 
 lint: dev  ## linters, import layers, types, workflow lint
 	$(BIN)/ruff check .

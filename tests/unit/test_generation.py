@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -125,7 +124,6 @@ def llama(monkeypatch: pytest.MonkeyPatch) -> Loaded:
 def plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every model goes through transformers' `generate`."""
     monkeypatch.setattr(ways, "WAYS", (ways.SIDE_BY_SIDE, ways.ALONE, ways.WHOLE))
-    monkeypatch.setattr(ways, "_taken", WeakKeyDictionary())
 
 
 @pytest.fixture
@@ -220,10 +218,11 @@ def test_prompts_are_read_a_few_at_a_time_where_memory_is_short(llama: Loaded, p
 
 
 @pytest.mark.parametrize("shared", [30, 0])
-def test_a_model_that_cannot_share(shared: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_that_cannot_share(
+    shared: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """MPT allows no gap between a shared prefix and a prompt's own part."""
     loaded = make_talkative(tiny("mpt"), monkeypatch)
-    monkeypatch.setattr(ways, "_taken", WeakKeyDictionary())
     asked = prompts(shared, count=12)
     expected = [plain(loaded, prompt) for prompt in asked]
     assert list(generate(loaded, asked, LONGEST, batch=5, rule=first_line)) == expected

@@ -71,7 +71,7 @@ def test_two_parts_are_one_attention(
     own = draw(2, rows, groups, width, size)
     module = SimpleNamespace(layer_idx=0)
     sink = draw(groups * shared) if sinks else None
-    more_said = {"sliding_window": window, "s_aux": None if sink is None else torch.tensor(sink)}
+    said = {"softcap": softcap, "sliding_window": window, "s_aux": None if sink is None else torch.tensor(sink)}
     # Row r holds `held[r]` tokens of the 5 that all get, padding beyond; then `count` more.
     lengths = held[:rows]
     for start, more in (([0] * rows, 5), (lengths, count)):
@@ -82,7 +82,7 @@ def test_two_parts_are_one_attention(
             torch.stack([torch.tensor(part[row][:, start[row] : start[row] + more]) for row in range(rows)])
             for part in own
         )
-        found, _ = attend(module, torch.tensor(query), key, value, None, step=step, scaling=0.7, softcap=softcap, **more_said)
+        found, _ = attend(module, torch.tensor(query), key, value, None, step=step, scaling=0.7, **said)
         assert found.shape == (rows, more, groups * shared, size)
         for row in range(rows):
             for place in range(more):
@@ -95,7 +95,15 @@ def test_two_parts_are_one_attention(
                         )
                         for part in (0, 1)
                     )
-                    expected = naive(query[row, head, place].astype(float), keys, values, 0.7, softcap, window, None if sink is None else sink[head])
+                    expected = naive(
+                        query[row, head, place].astype(float),
+                        keys,
+                        values,
+                        0.7,
+                        softcap,
+                        window,
+                        None if sink is None else sink[head],
+                    )
                     # A few sums of products of float32 numbers of about 1.
                     np.testing.assert_allclose(found[row, place, head].numpy(), expected, atol=1e-5)
 

@@ -11,10 +11,10 @@ Rule = Callable[[str], int | None]
 
 
 def ends_of_text(loaded: Loaded) -> list[int]:
-    """Tokens that end any answer: the tokenizer's EOS, and those that the checkpoint lists as its own, in either config.
+    """Tokens that end any answer: the tokenizer's EOS, and those that the checkpoint lists as its own.
 
-    A model that was tuned to chat ends a turn with one and a text with another, and its tokenizer names but one of them.
-    This is what its tokens mean; of how it would choose them nothing is taken from a checkpoint.
+    A model that was tuned to chat ends a turn with one and a text with another, and its tokenizer names but one of
+    them. This is what its tokens mean; of how it would choose them nothing is taken from a checkpoint.
     """
     generation_config = getattr(loaded.model, "generation_config", None)
     listed = getattr(generation_config, "eos_token_id", None)

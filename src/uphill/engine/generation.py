@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from uphill import spending
-from uphill.engine.agreement import one_line
+from uphill.engine.agreement import cannot_run, one_line
 from uphill.engine.decoding import Row, chosen_by
 from uphill.engine.ending import Ending, Rule
 from uphill.engine.loading import Loaded
@@ -92,8 +92,7 @@ def generate(
                 raise
             except Exception as error:
                 if not ways.leave(f"it fails: {one_line(error)}"):
-                    name = loaded.model.config.name_or_path
-                    raise UphillError(f"{name}: this machine cannot run the model: {one_line(error)}") from error
+                    raise cannot_run(loaded, error) from error
             waiting = [key for key in waiting if key not in answers]
     shared = shared_start(loaded, heads)
     spending.count("read", sum(map(len, heads)) - shared * (len(heads) - 1))

@@ -62,8 +62,8 @@ class Recorded:
     """A function of two sizes, logits [R, V] from tensors that stay where they are, recorded once for each pair.
 
     A first replay is compared with the function itself, for what is launched past the recorded stream is not in the
-    graph; the two may differ by some times what two calls of the function do. Where that or the recording fails, one line is logged, and the function is called from then on.
-
+    graph; the two may differ by some times what two calls of the function do. Where that or the recording fails, one
+    line is logged, and the function is called from then on.
     Attributes:
         graphs: by sizes, what was recorded.
         failed: whether the function is called as it is.

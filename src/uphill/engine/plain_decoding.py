@@ -1,11 +1,10 @@
-"""Decoding the plain ways, for models that the fast way does not suit: by transformers' `generate`, and by whole passes.
+"""Decoding the plain ways, for models that the fast one does not suit: by transformers' `generate`, by whole passes.
 
 A checkpoint's own generation config says how its authors would have it write: penalties, beams, words that it may not
 say, forced ones. Here nothing of it applies. What a token is chosen by is the study's own settings and nothing else, on
 every way alike.
 """
 
-import inspect
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from transformers import (
 
 from uphill.engine.decoding import Choose, Ends, Row, advance
 from uphill.engine.loading import Loaded
+from uphill.engine.sizes import logits_from, text_config, vocabulary
 
 
 def by_generate(loaded: Loaded, rows: Sequence[Row], count: int, ends: Ends, choose: Choose) -> Iterator[Row]:
@@ -55,14 +55,7 @@ def by_whole_passes(loaded: Loaded, rows: Sequence[Row], count: int, ends: Ends,
 def next_logits(loaded: Loaded, tokens: Sequence[int]) -> torch.Tensor:
     """[V] logits of what follows these tokens, by one pass over all of them, alone and unpadded."""
     ids = torch.tensor([list(tokens)], device=loaded.device)
-    wanted: dict[str, Any] = {"use_cache": False, "logits_to_keep": 1}
-    return loaded.model(input_ids=ids, **_known(loaded.model, wanted)).logits[0, -1]
-
-
-def _known(model: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Those of the arguments that a model names; not all do."""
-    named = inspect.signature(model.forward).parameters
-    return {name: value for name, value in wanted.items() if name in named}
+    return loaded.model(input_ids=ids, use_cache=False, **logits_from(loaded.model, 1)).logits[0, -1]
 
 
 @contextmanager
@@ -101,8 +94,8 @@ class _Over(StoppingCriteria):  # type: ignore[misc]
 
 def _padding(model: Any) -> int:
     """The model's own padding token: some models know by it, and by no mask, where a text begins."""
-    own = getattr(model.config.get_text_config(), "pad_token_id", None)
-    return own if isinstance(own, int) and 0 <= own < model.get_input_embeddings().weight.shape[0] else 0
+    own = getattr(text_config(model), "pad_token_id", None)
+    return own if isinstance(own, int) and 0 <= own < vocabulary(model) else 0
 
 
 def _left_padded(lists: Sequence[Sequence[int]], width: int, pad: int, device: torch.device) -> torch.Tensor:

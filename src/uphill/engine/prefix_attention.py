@@ -20,8 +20,11 @@ from uphill.engine.launching import upload
 
 NAME = "uphill_shared_prefix"
 NO_MATTER = frozenset(
-    "dropout is_causal position_ids position_embeddings cache_position use_cache past_key_values past_key_value "
-    "output_attentions output_hidden_states output_router_logits return_dict layer_idx".split()
+    (
+        *("dropout", "is_causal", "position_ids", "position_embeddings", "cache_position", "use_cache", "layer_idx"),
+        *("past_key_values", "past_key_value", "output_attentions", "output_hidden_states", "output_router_logits"),
+        "return_dict",
+    )
 )
 """What layers hand on that says nothing of attention behind a step; whatever else they say is refused."""
 

@@ -1,23 +1,21 @@
 """Whether a way to decode writes what the model would: a few of the job's own prompts, tried before the job itself.
 
 The oracle is a greedy loop of whole passes: one sequence, unpadded, read anew for each token. The way that is tried is
-led along the same tokens, so that a near tie cannot part the two, and all that it finds likely is compared at each step.
+led along the same tokens, so that a near tie cannot part the two, and all that it finds likely is compared.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from uphill.engine.agreement import ROUNDINGS, _last_bits_at_random, least_nats, one_line
+from uphill.engine.agreement import ROUNDINGS, _last_bits_at_random, cannot_run, least_nats, one_line
 from uphill.engine.decoding import Choose, Ends, Row
 from uphill.engine.launching import upload
 from uphill.engine.loading import Loaded
 from uphill.engine.plain_decoding import next_logits
-from uphill.errors import UphillError
 
 STEPS = 16
 """Tokens that are compared of each prompt; of a cut-down copy's so many of the longest answer, half at its end."""
@@ -85,12 +83,11 @@ def _logprobs(loaded: Loaded, tokens: list[int]) -> torch.Tensor:
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
-        name = loaded.model.config.name_or_path
-        raise UphillError(f"{name}: this machine cannot run the model: {one_line(error)}") from error
+        raise cannot_run(loaded, error) from error
 
 
 class _Led:
-    """Chooses the oracle's tokens and keeps what a way finds likely instead; an answer is over with the last of them."""
+    """Chooses the oracle's tokens, with the last of which an answer is over, and keeps what a way finds likely."""
 
     def __init__(self, right: Rehearsed) -> None:
         self._right = right

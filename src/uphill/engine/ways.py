@@ -1,7 +1,7 @@
 """Ways to decode, the fastest first, and which of them a model is trusted with.
 
-A way is tried twice before it is used, each time against whole passes: in float32 on a cut-down copy of the model, whose
-attention is sharp, at the job's lengths and up to the longest that its answers can reach, where rounding hides nothing;
+A way is tried twice before it is used, each time against whole passes: in float32 on a cut-down copy of the model, of
+sharp attention, at the job's lengths and up to the longest that its answers can reach, where rounding hides nothing;
 and on the model itself, in its own type, on three of the job's prompts, within what rounding was measured to do.
 """
 
@@ -10,18 +10,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from uphill.engine import rehearsal
+from uphill.engine.checks import NOTHING, Shape, rounded
 from uphill.engine.decoding import Choose, Ends, Row, decode
 from uphill.engine.launching import recorder
 from uphill.engine.loading import Loaded
 from uphill.engine.packed import read_prefix
 from uphill.engine.plain_decoding import by_generate, by_whole_passes
 from uphill.engine.rehearsal import Way
+from uphill.engine.sizes import text_config
 from uphill.engine.structure import NoCopyError, cut_down
+from uphill.noting import note
 
 log = logging.getLogger(__name__)
 
@@ -38,112 +40,93 @@ LONGEST_LED = 512
 """Tokens that a cut-down copy is led along at most."""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What of a job decides whether a way can be trusted with it.
-
-    Attributes:
-        length: tokens of the longest prompt and answer, up to the next power of two and the model's window.
-        prefix: whether a beginning is shared.
-        ragged: whether prompts differ in length.
-        side_by_side: whether more than one answer is made at a time.
-        exact: tokens that are shared, of the shortest prompt and of the longest, where no copy says what others do.
-    """
-
-    length: int
-    prefix: bool
-    ragged: bool
-    side_by_side: bool
-    exact: tuple[int, int, int] | None
-
-
-_taken: WeakKeyDictionary[Any, dict[Shape, str]] = WeakKeyDictionary()
-"""The way that each model was found to be right in, for jobs of a shape."""
-_copies: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-"""Each model's cut-down copy; None where there is none."""
-
-
 class Ways:
-    """The ways for one job: prompts `heads`, the first `start` tokens of which all share, and answers of `longest`."""
+    """The ways for one job: prompts `heads`, the first `start` tokens of which all share, and answers of `longest`.
+
+    What was found out is remembered with what is known of the model's ways to score (see `checks`). What is asked of a
+    way is how long prompt and answer become, what is shared, and how many answers of different lengths, one or more,
+    are made side by side.
+    """
 
     def __init__(self, loaded: Loaded, heads: list[list[int]], start: int, longest: int, batch: int) -> None:
         self._loaded, self._heads, self._start, self._longest = loaded, heads, start, longest
-        self._count = batch
-        self._copy = _copy_of(loaded)
         lengths = sorted(map(len, heads))
+        self._ragged = lengths[0] < lengths[-1]
+        self._count = 1 if batch == 1 or len(heads) == 1 else 2
         whole = lengths[-1] + longest
-        self.shape = Shape(
-            length=min(loaded.window, 1 << (whole - 1).bit_length()),
-            prefix=start > 0,
-            ragged=lengths[0] < lengths[-1],
-            side_by_side=batch > 1 and len(heads) > 1,
-            exact=(start, lengths[0], whole) if self._copy is None else None,
-        )
-        self._known = _taken.setdefault(loaded.model, {})
-
-    @property
-    def name(self) -> str:
-        """The way to take."""
-        if self.shape not in self._known:
-            self._known[self.shape] = self._first_right(WAYS)
-        return self._known[self.shape]
+        # What is rounded up stays within what the job itself stays within.
+        limit = loaded.span if whole <= loaded.span else loaded.window
+        side_by_side = self._count if self._ragged else 1
+        self._shape = Shape(min(rounded(whole), limit, loaded.window), side_by_side, start, states=False)
+        self._held: tuple[_Check, ...] = ()
+        self.name = self._first_right(WAYS)
 
     def run(self, rows: Sequence[Row], count: int, ends: Ends, choose: Choose) -> Iterator[Row]:
-        """Continue rows by that way."""
+        """Continue rows by the way `name`."""
         record = recorder(self._loaded.model) if self.name == SHARED else None
         return _way(self._loaded, self.name, self._heads[0][: self._start], record)(rows, count, ends, choose)
 
     def leave(self, why: str) -> bool:
-        """Leave that way, which fails, for the next that is right; False where there is none."""
-        before = self.name
-        if before == WHOLE:
+        """Leave the way, which fails, for the next that is right; False where there is none."""
+        if self.name == WHOLE:
             return False
-        self._say(before, why)
-        self._known[self.shape] = self._first_right(self._after(before))
+        self._loaded.checks.add(f"decoding by {self.name}", NOTHING, why, lasting=False)
+        self.name = self._first_right(WAYS)
         return True
 
-    def _after(self, name: str) -> tuple[str, ...]:
-        # One at a time is what the way before it does already.
-        return tuple(way for way in WAYS[WAYS.index(name) + 1 :] if way != ALONE or self.shape.side_by_side)
-
-    def _say(self, name: str, why: str) -> None:
-        log.warning("decoding by %s: %s; taking %s", name, why, self._after(name)[0])
-
     def _first_right(self, names: Sequence[str]) -> str:
-        checks: tuple[_Check, ...] | None = None
         for name in names:
-            if name == WHOLE or (name == ALONE and not self.shape.side_by_side):
+            # One at a time is what the way before does already, unless there are more.
+            if name == ALONE and self._count == 1:
                 continue
-            if checks is None:
-                checks = tuple(self._checks())
-            problem = next((wrong for check in checks if (wrong := check.problem(name)) is not None), None)
+            problem = None if name == WHOLE else self._problem(name)
             if problem is None:
                 return name
             self._say(name, problem)
         return WHOLE
 
+    def _problem(self, name: str) -> str | None:
+        """What is wrong with a way, from an earlier check of as much or more, or from a new one."""
+        checks, what = self._loaded.checks, f"decoding by {name}"
+        outcome = checks.find(what, self._shape)
+        if outcome is not None:
+            return outcome.wrong
+        self._held = self._held or tuple(self._checks())
+        wrong = next((wrong for check in self._held if (wrong := check.problem(name)) is not None), None)
+        checks.add(what, self._shape, wrong)
+        return wrong
+
+    def _say(self, name: str, why: str) -> None:
+        """One line in the log, once for each model, and a note for the report."""
+        after = next(way for way in WAYS[WAYS.index(name) + 1 :] if way != ALONE or self._count > 1)
+        line = f"decoding by {name}: {why}; taking {after}"
+        if line not in self._loaded.checks.said:
+            self._loaded.checks.said.add(line)
+            log.warning("%s", line)
+        note(f"{self._loaded.model.config.name_or_path}: {line}")
+
     def _checks(self) -> Iterator["_Check"]:
         """On the copy, if there is one; and on the model, on some of the job's prompts."""
-        if self._copy is not None:
-            prefix, heads, tokens = self._stand_ins()
+        copy = _copy_of(self._loaded)
+        if copy is not None:
+            prefix, heads, tokens = self._stand_ins(copy)
             half, follows = rehearsal.STEPS // 2, len(tokens[0])
             steps = sorted({*range(follows)[:half], *range(follows)[-half:]})
-            right = rehearsal.led(self._copy, heads, tokens, steps)
-            yield _Check(self._copy, right, prefix, self._count, rehearsal.STRUCTURE_NATS, "in a cut-down copy ")
-        right = rehearsal.greedy(
-            self._loaded, rehearsal.chosen(self._heads), min(rehearsal.STEPS, self._longest)
-        )
+            right = rehearsal.led(copy, heads, tokens, steps)
+            yield _Check(copy, right, prefix, self._count, rehearsal.STRUCTURE_NATS, "in a cut-down copy ")
+        chosen = rehearsal.chosen(self._heads)
+        right = rehearsal.greedy(self._loaded, chosen, min(rehearsal.STEPS, self._longest))
         yield _Check(self._loaded, right, self._start, self._count, rehearsal.rounding_limit(self._loaded, right))
 
-    def _stand_ins(self) -> tuple[int, list[list[int]], list[list[int]]]:
+    def _stand_ins(self, copy: Loaded) -> tuple[int, list[list[int]], list[list[int]]]:
         """How much of the copy's prompts is shared, the prompts, and what follows each.
 
         Few tokens are shared, so that most of what is behind them can be beyond whatever the model's length decides;
         there are prompts as short as can be, as the job's shortest and longest, and as long as an answer can reach.
         """
-        size = self._copy.model.get_input_embeddings().weight.shape[0]
+        size = copy.model.get_input_embeddings().weight.shape[0]
         # Padding, for some models, is not where it stands.
-        pad = getattr(self._copy.model.config.get_text_config(), "pad_token_id", None)
+        pad = getattr(text_config(copy.model), "pad_token_id", None)
         letters = [token for token in range(3, size) if token != pad][:LETTERS]
         rng = np.random.default_rng(0)
 
@@ -153,9 +136,7 @@ class Ways:
         follows = min(self._longest, LONGEST_LED)
         start = min(self._start, 2)
         own = sorted(map(len, self._heads))
-        lengths = [start + 1, own[0], own[-1], self.shape.length - follows]
-        if not self.shape.ragged:
-            lengths = [own[0]] * 2
+        lengths = [start + 1, own[0], own[-1], self._shape.longest - follows] if self._ragged else [own[0]] * 2
         shared = drawn(start)
         heads = [shared + drawn(max(length, start + 1) - start) for length in lengths]
         return start, heads, [drawn(follows) for _ in heads]
@@ -180,15 +161,16 @@ class _Check:
         return None if found is None else self.where + found
 
 
-def _copy_of(loaded: Loaded) -> Any:
-    """The model's cut-down copy, ready to be run; None, with a line in the log, where it has none."""
-    if loaded.model not in _copies:
-        _copies[loaded.model] = None
+def _copy_of(loaded: Loaded) -> Loaded | None:
+    """The model's cut-down copy in its place; None, with a line in the log, where it has none."""
+    checks = loaded.checks
+    if checks.copy is None:
         try:
-            _copies[loaded.model] = replace(loaded, model=cut_down(loaded.model))
+            checks.copy = cut_down(loaded.model)
         except NoCopyError as error:
-            log.info("decoding is checked on the model alone, which cannot be cut down: %s", error)
-    return _copies[loaded.model]
+            checks.copy = False
+            log.warning("no small copy of the model can be checked (%s): decoding is checked on the model alone", error)
+    return replace(loaded, model=checks.copy) if checks.copy else None
 
 
 def _way(loaded: Loaded, name: str, prefix: list[int], record: Any) -> Way:

@@ -215,7 +215,7 @@ def _small(kind: type[PretrainedConfig], over: Mapping[str, Any]) -> PretrainedC
         if named.get(name) is not None:
             changes[name] = _small(type(getattr(default, name)), over.get(name, {}))
     changes |= {name: value for name, value in over.items() if name not in kind.sub_configs}
-    return kind(**{name: value for name, value in changes.items()})
+    return kind(**changes)
 
 
 def _depth(named: Mapping[str, Any]) -> int:

@@ -25,7 +25,7 @@ try:
     PLAN.check()
     # Not again in each job's own process.
     if workflow.is_main_process:
-        launch.prepare(PLAN)
+        launch.watch(workflow, PLAN)
         preflight.check(PLAN)
     EVERYTHING = PLAN.everything()
 except UphillError as error:

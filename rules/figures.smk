@@ -1,13 +1,18 @@
 """Tables to figures.
 
 Needs: the table that a figure draws (uphill/workflow/drawings.py), or the hardness tables.
-Makes: results/figures/{figure}.pdf and .png.
+Makes: results/figures/{figure}.pdf and .png, and beside them a .provenance.json with the digest of what they draw.
 """
 
 
 rule figure:
     input:
-        lambda wildcards: PLAN.figure_inputs(wildcards.figure),
+        drawn=lambda wildcards: PLAN.figure_inputs(wildcards.figure),
+        provenance=lambda wildcards: [
+            paths.provenance_path(path)
+            for path in PLAN.figure_inputs(wildcards.figure)
+            if path.endswith(".csv")
+        ],
     output:
         pdf="results/figures/{figure}.pdf",
         png=report(
@@ -16,6 +21,7 @@ rule figure:
             category="Figures",
             labels={"figure": "{figure}"},
         ),
+        provenance=paths.provenance_path("results/figures/{figure}.png"),
     log:
         "results/logs/figures/{figure}.log",
     benchmark:

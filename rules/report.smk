@@ -11,6 +11,7 @@ rule report:
         hardness=[paths.hardness_path(dataset) for dataset in PLAN.tested()],
         tables=PLAN.tables(),
         wide=[table for table in PLAN.wide_tables() if table.endswith(".csv")],
+        provenance=PLAN.provenances(),
         figures=[figure for figure in PLAN.figures() if figure.endswith(".png")],
     output:
         report(

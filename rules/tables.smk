@@ -1,8 +1,8 @@
 """Predictions to tables: accuracies, gains and gaps recovered, with intervals. No GPU.
 
 Needs: predictions, and splits or hardness tables to group them by.
-Makes: results/tables/{table}.csv with {table}.provenance.json beside it (which predictions, made by what), and
-results/tables/correlations_{dataset}.csv; and results/tables/wide/, tables as a paper prints them, CSV and LaTeX.
+Makes: results/tables/{table}.csv and results/tables/correlations_{dataset}.csv; results/tables/wide/, tables as a paper
+prints them, CSV and LaTeX; beside each a .provenance.json: what it was made from, and its digest.
 """
 
 
@@ -18,7 +18,7 @@ rule table:
             category="Tables",
             labels={"table": "{table}"},
         ),
-        provenance="results/tables/{table}.provenance.json",
+        provenance=paths.provenance_path(paths.table_path("{table}")),
     log:
         "results/logs/tables/{table}.log",
     benchmark:
@@ -43,12 +43,13 @@ rule correlations:
         questions=paths.items_path("{dataset}"),
         hardness=paths.hardness_path("{dataset}"),
     output:
-        report(
+        table=report(
             paths.correlations_path("{dataset}"),
             caption="../workflow/report/correlations.rst",
             category="Tables",
             labels={"table": "correlations_{dataset}"},
         ),
+        provenance=paths.provenance_path(paths.correlations_path("{dataset}")),
     log:
         "results/logs/tables/correlations_{dataset}.log",
     benchmark:
@@ -68,9 +69,11 @@ rule correlations:
 
 rule wide:
     input:
-        [paths.table_path(tidy) for tidy in PLAN.wide_names().values()],
+        tidy=PLAN.wide_inputs(),
+        provenance=[paths.provenance_path(tidy) for tidy in PLAN.wide_inputs()],
     output:
         PLAN.wide_tables(),
+        list(dict.fromkeys(map(paths.provenance_path, PLAN.wide_tables()))),
     log:
         "results/logs/tables/wide.log",
     benchmark:

@@ -14,6 +14,7 @@ from uphill.config_docs import write_docs
 from uphill.errors import UphillError
 from uphill.level_names import hardest
 from uphill.planning import estimate, read_study, show_cost
+from uphill.provenance import read_table
 from uphill.schemas import UNSUPERVISED
 from uphill.why import explain, summary
 from uphill.why import show as show_why
@@ -30,7 +31,7 @@ def show(
     path = Path(workflow.table_path("population"))
     if not path.is_file():
         raise UphillError(f"{path}: no such file; run `make demo` first")
-    rows = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    rows = read_table(path)
     console = Console()
     console.print(
         f"Accuracy on {test_on or 'the hardest'} test items, and the gain over no supervision "

@@ -21,6 +21,8 @@ PACKAGE = "uphill"
 SOURCE = Path(__file__).parent
 READ_WHOLE = 256 * 2**20
 """Bytes of a local model's file up to which its whole content is its identity (beyond: its size and samples of it)."""
+SEVERAL = ", "
+"""What stands between the versions of a library, where parts of a result were made with different ones."""
 SAMPLE, SAMPLES = 2**20, 64
 """Bytes of a sample, and samples of a file, evenly spaced from its first bytes to its last."""
 
@@ -140,3 +142,12 @@ def versions() -> dict[str, str]:
     """Versions of the libraries that decide numbers. Recorded beside results, not part of their identity."""
     names = ("torch", "transformers", "tokenizers", "peft", "numpy", "pandas", "pyarrow", "scipy", "snakemake", PACKAGE)
     return {name: metadata.version(name) for name in names}
+
+
+def together(*found: Mapping[str, str]) -> dict[str, str]:
+    """Versions of several makings as one: of a library that changed between them, every version in order."""
+    seen: dict[str, set[str]] = {}
+    for one in found:
+        for name, version in one.items():
+            seen.setdefault(name, set()).update(version.split(SEVERAL))
+    return {name: SEVERAL.join(sorted(each)) for name, each in seen.items()}

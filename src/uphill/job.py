@@ -1,20 +1,23 @@
 """What every job does around its work: a log, one clear line for bad input, the identity of its results."""
 
+import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from uphill import spending
 from uphill.errors import UphillError
-from uphill.identity import versions
+from uphill.identity import together, versions
+from uphill.noting import NOTES, noted
 from uphill.parts import Parts
 from uphill.running import announce
-from uphill.schemas import Contract, is_whole, made_by
+from uphill.schemas import Contract, made_by
 from uphill.secrets import Formatter, hide
 from uphill.stopping import Stopped, stoppable
 
@@ -42,8 +45,19 @@ class Job:
 
     @property
     def made_by(self) -> dict[str, Any]:
-        """The identity, and the versions of the libraries that decide numbers."""
-        return {**self.spec, "versions": versions()}
+        """The identity, versions of libraries of it and all that it reads, and what a reader should know, if anything."""
+        return {**self.spec, "versions": self.versions(self.input), **self.notes}
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """Notes of this process, and of all that the job reads; empty where there are none."""
+        found = noted(line for path in self.input for line in _notes(Path(path)))
+        return {NOTES: found} if found else {}
+
+    def versions(self, read: Iterable[str]) -> dict[str, str]:
+        """Versions of the libraries that decide numbers, here and in the making of some Parquet files that are read."""
+        records = (made_by(path).get("versions", {}) for path in read if path.endswith(".parquet"))
+        return together(versions(), *(each for record in records for each in _flat(record)))
 
     @property
     def is_done(self) -> bool:
@@ -52,13 +66,24 @@ class Job:
         So it is where the run was killed after the job had written them, but before Snakemake knew.
         """
         try:
-            return all(is_whole(Path(path)) and made_by(path)["id"] == self.spec["id"] for path in self.output)
+            return all(made_by(path).get("id") == self.spec["id"] for path in self.output)
         except (UphillError, OSError, ValueError, KeyError):
             return False
+
+    def upstream(self, name: str) -> str:
+        """The identity that something which the job reads must have."""
+        found: str = self.spec["upstream"][name]
+        return found
 
     def parts(self, contract: Contract, identity: str | None = None) -> Parts:
         """Finished parts of this job, by its identity or by that of a share of it."""
         return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract)
+
+
+def _flat(versions: Mapping[str, Any]) -> list[Mapping[str, str]]:
+    """Those of a file; of predictions, those of each share."""
+    several = [each for each in versions.values() if isinstance(each, Mapping)]
+    return several or [versions]
 
 
 @contextmanager
@@ -81,6 +106,19 @@ def start(snakemake: Any) -> Iterator[Job]:
     except Stopped as stop:
         log.warning("stopped by %s; what is finished is kept", stop)
         sys.exit(stop.status)
+
+
+@cache
+def _notes(path: Path) -> list[str]:
+    """Notes in a file that the workflow made: in its metadata, or in the provenance that lies beside a table."""
+    try:
+        if path.suffix == ".parquet":
+            return list(made_by(path).get(NOTES, []))
+        if path.name.endswith(".provenance.json"):
+            return list(json.loads(path.read_text())["spec"].get(NOTES, []))
+    except (UphillError, OSError, ValueError, KeyError, TypeError):
+        pass  # its reader says what is wrong with it
+    return []
 
 
 def _logged(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

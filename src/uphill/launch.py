@@ -3,42 +3,100 @@
 import shlex
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from uphill import running
 from uphill.errors import UphillError
-from uphill.schemas import is_leaving, is_whole
+from uphill.parquet import is_whole
+from uphill.schemas import is_leaving
 from uphill.stopping import stop_run_on_signal
 from uphill.workflow import RESULTS, Plan
+
+AGAIN = "run the same command again"
+
+
+def watch(workflow: Any, plan: Plan) -> None:
+    """Have a run clear up what an earlier one left, before its DAG is made; a dry run or a summary changes nothing.
+
+    While the rules are read, Snakemake does not know yet what it was started for, and its `onstart` comes after the
+    DAG; so this stands before the step that builds the DAG.
+
+    Args:
+        workflow: Snakemake's, whose rules are being read.
+        plan: the study.
+
+    Raises:
+        UphillError: a file stands where a folder is expected.
+    """
+    stop_run_on_signal(jobs_are_here=False)
+    _check_folders(plan)
+    build = workflow._build_dag
+
+    def build_dag() -> None:
+        if workflow.executor_plugin is None or workflow.dryrun:
+            # So that Snakemake says of damaged files what a run does with them, and keeps no notes of what it saw.
+            workflow.dag.forcefiles.update(look(plan))
+            workflow.persistence.save_iocache = workflow.persistence.drop_iocache = lambda: None
+        else:
+            try:
+                prepare(plan)
+            except OSError as error:
+                sys.exit(f"error: {error.filename}: cannot be written: {error.strerror}; put that right and {AGAIN}")
+        build()
+
+    workflow._build_dag = build_dag
+
+
+def look(plan: Plan) -> list[str]:
+    """Say what a run would find and do, and leave all of it as it is; the damaged files."""
+    others = _say_who_else(clear=False)
+    if not others and running.locks():
+        _note("a run that was killed left its lock, which the next run removes; what it finished is kept")
+    found = _damaged(plan)
+    for path in found:
+        _note(f"{path}: not a whole Parquet file; a run sets it aside and makes it again")
+    return [str(path) for path in found]
 
 
 def prepare(plan: Plan) -> None:
     """Clear away what a killed run left, if nobody is at work in this folder; else say who is.
 
     A damaged file is set aside, so that it is made again.
-
-    Raises:
-        UphillError: a file stands where a folder is expected.
     """
-    stop_run_on_signal(jobs_are_here=False)
     known = running.announce(shlex.join(["snakemake", *sys.argv[1:]]))
-    others = running.others()
-    for other in others:
-        _note(f"also at work in this folder is {other}; wait for it or end it, rather than unlock")
+    others = _say_who_else(clear=True)
     if known and not others:
         if running.unlock():
             _note("a run that was killed left its lock, which is removed; what it finished is kept")
         for path in Path(RESULTS).rglob(".*"):
             if is_leaving(path):
                 path.unlink(missing_ok=True)
-    made = [Path(name) for name in plan.everything()]
-    for folder in sorted({folder for path in made for folder in path.parents}):
+    for path in _damaged(plan):
+        aside = path.rename(f"{path}.damaged")
+        _note(f"{path}: not a whole Parquet file; set aside as {aside.name} and made again")
+
+
+def _say_who_else(clear: bool) -> list[str]:
+    others = running.others(clear=clear)
+    for other in others:
+        _note(f"also at work in this folder is {other}; wait for it or end it, rather than unlock")
+    return others
+
+
+def _made(plan: Plan) -> list[Path]:
+    return [Path(name) for name in (*plan.everything(), *chain(*map(plan.measure_paths, plan.tested())))]
+
+
+def _check_folders(plan: Plan) -> None:
+    for folder in sorted({folder for path in _made(plan) for folder in path.parents}):
         if folder.exists() and not folder.is_dir():
-            raise UphillError(f"{folder}: a file, expected a folder; move it away and run the same command again")
-    for path in made:
-        if path.suffix == ".parquet" and path.is_file() and not is_whole(path):
-            aside = path.rename(f"{path}.damaged")
-            _note(f"{path}: not a whole Parquet file; set aside as {aside.name} and made again")
+            raise UphillError(f"{folder}: a file, expected a folder; move it away and {AGAIN}")
+
+
+def _damaged(plan: Plan) -> list[Path]:
+    return [path for path in _made(plan) if path.suffix == ".parquet" and path.is_file() and not is_whole(path)]
 
 
 def begin(plan: Plan, jobs_are_here: bool) -> None:
@@ -53,9 +111,7 @@ def begin(plan: Plan, jobs_are_here: bool) -> None:
         with tempfile.TemporaryFile(dir=RESULTS):
             pass
     except OSError as error:
-        raise UphillError(
-            f"{RESULTS}: cannot be written: {error.strerror}; put that right and run the same command again"
-        ) from None
+        raise UphillError(f"{RESULTS}: cannot be written: {error.strerror}; put that right and {AGAIN}") from None
     for name in plan.models():
         if plan.config.models[name].trust_remote_code:
             _note(f"models.{name}.trust_remote_code is on: code that comes with the model will run here")

@@ -4,6 +4,8 @@ Snakemake deletes declared outputs before it tries a job again, so parts live in
 The folder's name is the job's identity: a changed prompt or an edited method never picks up old parts.
 """
 
+import json
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from uphill.errors import UphillError
-from uphill.schemas import Contract, read_arrow, write_arrow
+from uphill.noting import NOTES, note, noted
+from uphill.schemas import METADATA_KEY, Contract, read_arrow, write_arrow
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,24 @@ class Parts:
         return self.folder / f"{name}.parquet"
 
     def get(self, name: str) -> pa.Table | None:
-        """The finished part `name`, or None where it has yet to be made. A damaged part counts as not made."""
-        try:
-            return read_arrow(self._path(name), self.contract)
-        except UphillError:
+        """The finished part `name`, or None where it has yet to be made. A damaged part is dropped."""
+        path = self._path(name)
+        if not path.exists():
             return None
+        try:
+            table = read_arrow(path, self.contract, self._identity(name))
+        except UphillError:
+            log.warning("%s: a finished part that was damaged: made again", path)
+            path.unlink(missing_ok=True)
+            return None
+        recorded = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+        note(*recorded.get(NOTES, []))
+        return table.replace_schema_metadata(None)
 
     def put(self, name: str, table: pa.Table) -> None:
-        """Keep a finished part."""
-        write_arrow(table, self._path(name), self.contract, None)
+        """Keep a finished part, with what a reader should know of it: the attempt that finishes the job says it too."""
+        write_arrow(table, self._path(name), self.contract, {"id": self._identity(name), NOTES: noted()})
+
+    def _identity(self, name: str) -> str:
+        """Its own, so that one part's file is never taken for another's."""
+        return f"{self.folder.name}/{name}"

@@ -3,7 +3,7 @@
 Importing this loads no model library.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from uphill.errors import UphillError
+from uphill.errors import UphillError, damaged
 from uphill.schemas import RESPONSES, read_arrow
 
 
@@ -52,9 +52,18 @@ class ResponseTable:
     states: NDArray[np.float32]
 
     @classmethod
-    def read(cls, shards: Sequence[Path | str]) -> Self:
-        """Read every shard of a (model, dataset) pair."""
-        table = pa.concat_tables([read_arrow(path, RESPONSES) for path in shards]).combine_chunks()
+    def read(cls, shards: Sequence[Path | str], identity: str | None = None) -> Self:
+        """Read every shard of a (model, dataset) pair, states of either width.
+
+        Args:
+            shards: the files.
+            identity: of the pass that must have made them.
+
+        Raises:
+            UphillError: a shard is missing, damaged, or of another pass, or holds an item of another shard or a state
+                that is no finite number.
+        """
+        table = pa.concat_tables(list(_distinct(shards, identity))).combine_chunks()
         item_ids = table["item_id"].to_pandas()
         codes, ids = pd.factorize(item_ids)
         choice = table["choice_idx"].to_numpy()
@@ -115,6 +124,24 @@ class ResponseTable:
         return np.where(self.exists.sum(1) == 1, self.n_tokens[np.arange(len(gold)), gold], 1)
 
 
+def _widened(table: pa.Table, path: Path | str) -> pa.Table:
+    """A shard with its states in float32, whatever it keeps them in; shards of one model may differ.
+
+    Raises:
+        UphillError: one is no finite number: no probe could be fitted to it.
+    """
+    column = table.schema.get_field_index("state")
+    vectors = table["state"].combine_chunks()
+    width = vectors.type.list_size
+    flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    wrong = ~np.isfinite(flat).reshape(-1, width).all(1)
+    if wrong.any():
+        item = table["item_id"][int(wrong.argmax())].as_py()
+        raise damaged(path, f"item {item!r}: a hidden state is infinite or no number, expected finite numbers")
+    wide = pa.FixedSizeListArray.from_arrays(pa.array(flat), width)
+    return table.set_column(column, "state", wide).replace_schema_metadata(None)
+
+
 def log_sum_exp(logprob: NDArray[np.float64]) -> NDArray[np.float64]:
     """log(sum(exp(x))) over the last axis, without overflow."""
     top = logprob.max(-1, keepdims=True)
@@ -124,3 +151,15 @@ def log_sum_exp(logprob: NDArray[np.float64]) -> NDArray[np.float64]:
 def softmax(logprob: NDArray[np.float64]) -> NDArray[np.float64]:
     """Softmax over the last axis; 0 where the log-probability is -inf."""
     return np.exp(logprob - log_sum_exp(logprob)[..., None])
+
+
+def _distinct(shards: Sequence[Path | str], identity: str | None) -> Iterator[pa.Table]:
+    """The tables of shards, no item in two of them."""
+    seen: set[str] = set()
+    for path in shards:
+        table = read_arrow(path, RESPONSES, identity)
+        items = set(table["item_id"].to_pylist())
+        if items & seen:
+            raise damaged(path, f"holds item {min(items & seen)!r} of another shard")
+        seen |= items
+        yield _widened(table, path)

@@ -49,8 +49,13 @@ def announce(what: str, state: Path = STATE) -> bool:
     return True
 
 
-def others(state: Path = STATE) -> list[str]:
-    """Who else is at work, in words; what dead processes left is cleared away."""
+def others(state: Path = STATE, clear: bool = True) -> list[str]:
+    """Who else is at work, in words.
+
+    Args:
+        state: Snakemake's folder.
+        clear: clear away what dead processes left.
+    """
     mine = {os.fstat(stream.fileno()).st_ino for stream in _held}
     found = []
     for path in sorted((state / AT_WORK).glob("[!.]*")):
@@ -63,7 +68,8 @@ def others(state: Path = STATE) -> list[str]:
                 except OSError:
                     found.append(stream.read())
                     continue
-            path.unlink(missing_ok=True)
+            if clear:
+                path.unlink(missing_ok=True)
         except FileNotFoundError:
             continue  # it ended meanwhile
     return found
@@ -71,7 +77,12 @@ def others(state: Path = STATE) -> list[str]:
 
 def unlock(state: Path = STATE) -> bool:
     """Remove the lock that a killed run of Snakemake left; whether there was one. Nobody else may be at work."""
-    left = list((state / "locks").glob("*.lock"))
+    left = locks(state)
     for path in left:
         path.unlink(missing_ok=True)
     return bool(left)
+
+
+def locks(state: Path = STATE) -> list[Path]:
+    """Snakemake's own lock: a run's, or one that a killed run left."""
+    return list((state / "locks").glob("*.lock"))

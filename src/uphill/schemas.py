@@ -16,13 +16,11 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from uphill.errors import UphillError
+from uphill import parquet
+from uphill.errors import UphillError, damaged
 
 METADATA_KEY = b"uphill"
-MAGIC = b"PAR1"
-"""The first and the last bytes of a Parquet file."""
 HARDNESS_POOL, EXPERIMENT_POOL = "hardness", "experiment"
 POOLS = (HARDNESS_POOL, EXPERIMENT_POOL)
 LEVELS = ("easy", "medium", "hard")
@@ -43,7 +41,7 @@ class Contract:
 
     Attributes:
         extra: whether further columns may follow (a dataset's own metadata).
-        vector: the name of the fixed-size-list column whose width is the model's, if any.
+        vector: the name of the fixed-size-list column whose width is the model's, if any; of float16 or float32.
     """
 
     name: str
@@ -78,6 +76,10 @@ class Contract:
             if field.name not in table.schema.names:
                 raise UphillError(f"{where}: not a {self.name} table: no column {field.name!r}")
             found = table.schema.field(field.name).type
+            if field.name == self.vector and not _is_vector(found):
+                raise UphillError(
+                    f"{where}: column {field.name!r} is {found}, expected lists of one length of float16 or float32"
+                )
             if found != field.type and field.name != self.vector:
                 raise UphillError(f"{where}: column {field.name!r} is {found}, expected {field.type}")
             if not field.nullable and table.column(field.name).null_count:
@@ -86,6 +88,11 @@ class Contract:
         repeated = keys[keys.duplicated()]
         if len(repeated):
             raise UphillError(f"{where}: row {tuple(repeated.iloc[0])} occurs twice, expected unique {self.key}")
+
+
+def _is_vector(found: pa.DataType) -> bool:
+    """Whether a column's type is what a model's states are kept in: float32 where float16 does not hold them."""
+    return pa.types.is_fixed_size_list(found) and found.value_type in (pa.float16(), pa.float32())
 
 
 ITEMS = Contract(
@@ -206,14 +213,6 @@ def is_leaving(path: Path) -> bool:
     return re.search(r"^\..*\.[0-9a-f]{32}(\.|$)", path.name) is not None
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a Parquet file has its beginning and its end; one that was cut short has not."""
-    with path.open("rb") as stream:
-        start = stream.read(len(MAGIC))
-        stream.seek(-min(len(MAGIC), path.stat().st_size), os.SEEK_END)
-        return start == MAGIC == stream.read()
-
-
 def write(frame: pd.DataFrame, path: Path | str, contract: Contract, made_by: Mapping[str, Any] | None = None) -> None:
     """Check `frame` against `contract` and write it whole, with the identity of what made it."""
     table = contract.to_arrow(frame, str(path))
@@ -226,40 +225,50 @@ def write_arrow(table: pa.Table, path: Path | str, contract: Contract, made_by: 
     if made_by is not None:
         table = table.replace_schema_metadata({METADATA_KEY: json.dumps(made_by).encode()})
     with written_whole(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        parquet.write(table, temporary)
 
 
-def read_arrow(path: Path | str, contract: Contract) -> pa.Table:
+def read_arrow(path: Path | str, contract: Contract, identity: str | None = None) -> pa.Table:
     """Read a file of `contract`.
 
+    Args:
+        path: the file.
+        contract: what it must keep.
+        identity: the `id` of the job that must have made it; None asks for none.
+
     Raises:
-        UphillError: the file is missing, is not Parquet or is cut short, or breaks its contract.
+        UphillError: the file is missing, is not what was written, breaks its contract, or is another job's.
     """
     try:
-        table = pq.read_table(path)
+        table = parquet.read(path)
     except FileNotFoundError:
         raise UphillError(f"{path}: no such file, expected a {contract.name} table") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UphillError(f"{path}: not a whole Parquet file ({error}); delete it and run again") from error
     contract.check(table, str(path))
+    if identity is not None and _recorded(table.schema.metadata or {}, path).get("id") != identity:
+        raise damaged(path, "made by another config or by older code, or for another dataset or model")
     return table
 
 
-def read(path: Path | str, contract: Contract) -> pd.DataFrame:
+def read(path: Path | str, contract: Contract, identity: str | None = None) -> pd.DataFrame:
     """As `read_arrow`, as a data frame."""
-    return read_arrow(path, contract).to_pandas()
+    return read_arrow(path, contract, identity).to_pandas()
 
 
 def made_by(path: Path | str) -> dict[str, Any]:
     """What made a file: the `spec` of its job, as recorded by `write`.
 
     Raises:
-        UphillError: the file records nothing.
+        UphillError: the file records nothing, or is not what was written.
+        FileNotFoundError: there is no such file.
     """
-    metadata = pq.read_schema(path).metadata or {}
+    return _recorded(parquet.metadata(path), path)
+
+
+def _recorded(metadata: Mapping[bytes, bytes], path: Path | str) -> dict[str, Any]:
     if METADATA_KEY not in metadata:
         raise UphillError(f"{path}: records no identity, expected a file made by this workflow")
-    return json.loads(metadata[METADATA_KEY])
+    found: dict[str, Any] = json.loads(metadata[METADATA_KEY])
+    return found
 
 
 def relative(path: Path | str) -> str:

@@ -27,9 +27,13 @@ def said() -> str:
 
 
 def heard(log: str) -> dict[str, Any] | None:
-    """What the last such line of a log says, or None where it has none."""
+    """What the last such line of a log says, or None where it has none that is whole."""
     lines = [line.partition(MARK)[2] for line in log.splitlines() if f": {MARK}{{" in line]
-    return json.loads(lines[-1]) if lines else None
+    try:
+        said = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
+    return said if said and said.keys() >= {"tokens", *hardware()} else None
 
 
 def hardware() -> dict[str, Any]:

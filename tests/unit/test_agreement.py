@@ -12,10 +12,11 @@ import torch
 from engine_models import BLOCKWISE, PACKABLE, VOCABULARY, WINDOW, tiny, word_tokenizer
 from numpy.typing import NDArray
 
-from uphill.engine import scoring
+from uphill.engine import choosing, scoring
 from uphill.engine.agreement import disagreement, made_up_items
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import Branched, Layout, lay_out, shared_prefix
+from uphill.engine.structure import NoCopyError
 from uphill.errors import UphillError
 
 Break = Callable[[Layout, list[slice], list[list[slice]]], dict[str, NDArray[np.int64]]]
@@ -101,15 +102,29 @@ def broken(wrong: Break) -> Callable[..., Layout]:
 
 
 @pytest.mark.parametrize("wrong", BREAKS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", PACKABLE)
-def test_what_is_wrong_is_found(kind: str, dtype: torch.dtype, wrong: Break, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = in_dtype(kind, dtype)
+def test_what_is_wrong_is_found(kind: str, wrong: Break, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = in_dtype(kind, torch.bfloat16)
     monkeypatch.setattr(scoring, "lay_out", broken(wrong))
     assert scoring.can_pack(loaded, [[1]], [[[1]]]) is False
 
 
-@pytest.mark.parametrize("spread", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("wrong", BREAKS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+def test_what_is_wrong_is_found_on_the_model_itself(
+    kind: str, dtype: torch.dtype, wrong: Break, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(model: Any) -> Any:
+        raise NoCopyError("not today")
+
+    loaded = in_dtype(kind, dtype)
+    monkeypatch.setattr(choosing, "cut_down", refuses)
+    monkeypatch.setattr(scoring, "lay_out", broken(wrong))
+    assert scoring.can_pack(loaded, [[1]], [[[1]]]) is False
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.3])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", PACKABLE)
 def test_honest_rounding_passes(kind: str, dtype: torch.dtype, spread: float) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from uphill import running
 from uphill.errors import UphillError
-from uphill.schemas import is_leaving, is_whole, written_whole
+from uphill.parquet import is_whole
+from uphill.schemas import is_leaving, written_whole
 from uphill.stopping import Stopped, stoppable
 
 WORKER = """
@@ -52,6 +53,16 @@ def test_a_process_that_ends_well_leaves_nothing(worker: subprocess.Popen[str], 
     worker.communicate("")
     assert worker.returncode == 0
     assert list((tmp_path / running.AT_WORK).iterdir()) == []
+
+
+def test_who_only_looks_clears_nothing_away(worker: subprocess.Popen[str], tmp_path: Path) -> None:
+    worker.kill()
+    worker.wait()
+    assert running.others(tmp_path, clear=False) == []
+    assert len(list((tmp_path / running.AT_WORK).iterdir())) == 1
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks/0.input.lock").touch()
+    assert running.locks(tmp_path) == running.locks(tmp_path) == [tmp_path / "locks/0.input.lock"]
 
 
 def test_a_process_is_not_its_own_other(tmp_path: Path) -> None:

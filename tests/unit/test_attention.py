@@ -1,6 +1,7 @@
 """FlexAttention over packs: the block mask is the dense one, and scores and states are those of plain sequences."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import DynamicCache
 
-from uphill.engine.attention import BLOCK, Attention, pack_mask, visible
+from uphill.engine.attention import BLOCK, Attention, attend, pack_mask, visible
 from uphill.engine.hidden import default_layers
 from uphill.engine.packing import Branched, lay_out
 from uphill.engine.scoring import score
@@ -71,3 +72,61 @@ def test_scores_and_states_are_those_of_plain_sequences(kind: str, shared: int, 
         assert np.abs(scores.logprob - logprob).max() <= NATS
         assert scores.states is not None
         assert_same_states(scores.states, states)
+
+
+def called(**asked: Any) -> torch.Tensor:
+    """Attention over a pack of two sequences of at most 6 tokens behind a prefix of 2."""
+    until = torch.arange(2 * BLOCK)
+    until[:4] = 3
+    mask = pack_mask(until, None)
+    mask.reach = 6
+    drawn = torch.randn(3, 1, 2, 2 * BLOCK, 16, generator=torch.Generator().manual_seed(0))
+    return attend(torch.nn.Module(), *drawn, mask, **asked)[0]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"dropout": 0.0},
+        {"is_causal": True, "sliding_window": None, "s_aux": None, "position_bias": None},
+        {"sliding_window": 6},
+        {"sliding_window": 4096, "position_ids": torch.arange(4), "cache_position": torch.arange(4)},
+        {"use_cache": True, "output_attentions": False, "cu_seq_lens_q": None},
+    ],
+)
+def test_what_changes_nothing_may_be_asked_of_the_attention(asked: dict[str, Any]) -> None:
+    assert torch.equal(called(**asked), called())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sliding_window", 5),
+        ("sliding_window", (2, 2)),
+        ("sliding_window", torch.tensor(3)),
+        ("dropout", 0.1),
+        ("is_causal", False),
+        ("s_aux", torch.zeros(2)),
+        ("sinks", torch.zeros(2)),
+        ("position_bias", torch.zeros(1)),
+        ("output_attentions", True),
+        ("block_indices", torch.zeros(1)),
+        ("attention_chunk_size", 4),
+        ("cu_seq_lens_q", torch.arange(2)),
+        ("a_word_of_tomorrow", "so"),
+    ],
+)
+def test_what_the_attention_does_not_know_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"attention over a pack knows of no {name}"):
+        called(**{name: value})
+
+
+@pytest.mark.parametrize("window", [20, 4096])
+def test_a_window_within_reach_steps_down_and_a_wider_one_does_not(window: int) -> None:
+    kinds = ["sliding_attention", "full_attention", "sliding_attention"]
+    loaded = dataclasses.replace(tiny("gemma3", sliding_window=window), attention="blocks")
+    prompts = ragged_prompts(7, seed=8, shared_words=25)
+    assert list(loaded.model.config.layer_types) == kinds
+    for prompt, scores in zip(prompts, score(loaded, prompts), strict=True):
+        assert np.abs(scores.logprob - naive_scores(loaded, prompt)[0]).max() <= NATS
+    assert (loaded.packed, loaded.attention) == ((True, "blocks") if window == 4096 else (False, "dense"))

@@ -1,13 +1,19 @@
 """The page's tables say each number as a reader wants it, and its warnings name every case."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 from jinja2 import Environment, PackageLoader, StrictUndefined, meta, select_autoescape
 
+from uphill.identity import together
+from uphill.job import Job
+from uphill.report import made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
+from uphill.schemas import MEASURE, write
 
 NAN = float("nan")
 
@@ -93,3 +99,37 @@ def test_the_template_loads_nothing(name: str) -> None:
     source, _, _ = environment.loader.get_source(environment, "report.html.j2")
     assert name not in source
     assert "spent" in meta.find_undeclared_variables(environment.parse(source))
+
+
+OLD, NEW = {"torch": "2.8.0", "numpy": "2.4.0"}, {"torch": "2.9.0", "numpy": "2.4.0"}
+
+
+def test_tables_of_one_making_are_said_once_and_warn_of_nothing() -> None:
+    assert made.alike({"a": NEW, "b": dict(NEW)}) == [{"tables": ["a", "b"], "versions": NEW}]
+    assert made.caution({"a": NEW, "b": dict(NEW)}) == []
+
+
+def test_different_versions_are_a_caution() -> None:
+    """Between tables, and within one: its predictions were made before an upgrade, and it after."""
+    assert [group["tables"] for group in made.alike({"a": OLD, "b": NEW})] == [["a"], ["b"]]
+    [found] = made.caution({"a": OLD, "b": NEW})
+    assert found.cases == ["torch 2.8.0: a; torch 2.9.0: b."]
+    both = together(OLD, NEW)
+    assert both == {"torch": "2.8.0, 2.9.0", "numpy": "2.4.0"}
+    assert together(both, OLD) == both
+    [found] = made.caution({"a": both, "b": both})
+    assert found.cases == ["torch 2.8.0, 2.9.0: a, b."]
+    [found] = made.caution({"a": NEW, "b": {"torch": "2.9.0"}})
+    assert found.cases == ["numpy 2.4.0: a; numpy no version on record: b."]
+
+
+def test_a_job_records_the_versions_of_all_that_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = pd.DataFrame({"item_id": ["a"], "variable": ["v"], "value": [1.0], "kind": ["human"]})
+    plain, shares = str(tmp_path / "plain.parquet"), str(tmp_path / "shares.parquet")
+    write(rows, plain, MEASURE, {"id": "x", "versions": OLD})
+    write(rows, shares, MEASURE, {"id": "x", "versions": {"e/v": OLD, "e/w": NEW}})
+    monkeypatch.setattr("uphill.job.versions", lambda: NEW)
+    params: Any = type("Params", (dict,), {"spec": {"id": "x", "settings": {}, "upstream": {}}})()
+    files = {"output": [], "wildcards": None, "resources": None, "threads": 1, "params": params}
+    for read, torch in (([], "2.9.0"), ([plain], "2.8.0, 2.9.0"), ([shares, "table.csv"], "2.8.0, 2.9.0")):
+        assert Job(SimpleNamespace(input=read, **files)).made_by["versions"]["torch"] == torch

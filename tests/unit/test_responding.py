@@ -1,5 +1,8 @@
 """The zero-shot pass: every item once, finished parts kept, and the same numbers when the tables are read back."""
 
+import copy
+import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 from engine_models import BLOCKS, WIDTH, WINDOW, assert_same_states, naive_scores, tiny, words
 
+from uphill import noting
 from uphill.engine.asking import ask
-from uphill.engine.hidden import default_layers
+from uphill.engine.hidden import default_layers, narrowest
 from uphill.engine.loading import Loaded
 from uphill.engine.responding import respond
 from uphill.engine.scoring import score
@@ -138,7 +143,6 @@ def test_a_finished_part_is_not_made_again(tmp_path: Path, monkeypatch: pytest.M
 
     # Killed after the first of three shards.
     first = next(respond(loaded, asked(items), None, 3, parts))
-    loaded.packed = True
     passes.count = 0
     tables = run()
     rest = passes.count
@@ -148,7 +152,7 @@ def test_a_finished_part_is_not_made_again(tmp_path: Path, monkeypatch: pytest.M
     again = run()
     assert passes.count == 0
     assert all(left.equals(right) for left, right in zip(tables, again, strict=True))
-    # One more shard of the three than were left, and no check of the model: half as many passes again.
+    # One more shard of the three than were left, and the model was checked by the first: half as many passes again.
     for part in sorted(parts.folder.iterdir()):
         part.unlink()
     made = run()
@@ -247,3 +251,96 @@ def test_an_item_that_does_not_fit_ends_the_job_before_its_first_pass(
     with pytest.raises(UphillError, match="'long'"):
         next(respond(loaded, prompts, None, 2, parts_in(tmp_path)))
     assert counter.count == 0
+
+
+def scaled(loaded: Loaded, factor: float, layer: int = 1) -> Loaded:
+    """A model whose residual stream is `factor` times as large from block `layer` on."""
+    model = copy.deepcopy(loaded.model)
+    with torch.no_grad():
+        model.model.layers[layer].mlp.down_proj.weight.mul_(factor)
+    return dataclasses.replace(loaded, model=model)
+
+
+def shrunk(loaded: Loaded, factor: float) -> Loaded:
+    """A model whose last state is `factor` times as large, its head as much wider."""
+    model = copy.deepcopy(loaded.model)
+    with torch.no_grad():
+        model.model.norm.weight.mul_(factor)
+        model.lm_head.weight.div_(factor)
+    return dataclasses.replace(loaded, model=model)
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral"])
+@pytest.mark.parametrize(
+    ("change", "factor", "width"),
+    [(scaled, 1.0, "float16"), (scaled, 1e5, "float32"), (shrunk, 1e-7, "float32"), (shrunk, 1e-3, "float16")],
+)
+def test_states_that_do_not_fit_float16_are_kept_in_float32(
+    kind: str, change: Any, factor: float, width: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    noting.forget()
+    loaded, items = change(tiny(kind), factor), item_table(4)
+    with caplog.at_level(logging.WARNING, logger="uphill"):
+        (table,) = respond(loaded, asked(items), [2, BLOCKS], 1, parts_in(tmp_path))
+    assert table.schema.field("state").type.value_type == pa.from_numpy_dtype(np.dtype(width))
+    assert ("float32" in caplog.text) == (width == "float32") == any("float32" in line for line in noting.noted())
+    expected = np.concatenate([naive_scores(loaded, prompt, [2, BLOCKS])[1] for prompt in expected_prompts(items)])
+    found = np.stack(columns([table])["state"]).astype(np.float64)
+    assert np.isfinite(found).all()
+    for half in (slice(0, WIDTH), slice(WIDTH, None)):
+        lost = np.linalg.norm(found[:, half] - expected[:, half], axis=1)
+        assert (lost <= (2**-10 + 1e-4) * np.linalg.norm(expected[:, half], axis=1)).all()
+    # A resumed attempt says it too.
+    noting.forget()
+    list(respond(loaded, asked(items), [2, BLOCKS], 1, parts_in(tmp_path)))
+    assert any("float32" in line for line in noting.noted()) == (width == "float32")
+    noting.forget()
+
+
+def test_shards_of_both_widths_are_read_as_one(tmp_path: Path) -> None:
+    items = item_table(6)
+    paths = [tmp_path / f"shard-{number}.parquet" for number in range(2)]
+    tables = list(respond(tiny(), asked(items), None, 2, parts_in(tmp_path)))
+    place = tables[1].schema.get_field_index("state")
+    wide = pa.FixedSizeListArray.from_arrays(
+        pa.array(np.concatenate(tables[1]["state"].to_pylist()).astype(np.float32) * 1e5), 2 * WIDTH
+    )
+    tables[1] = tables[1].set_column(place, "state", wide)
+    for table, path in zip(tables, paths, strict=True):
+        write_arrow(table, path, RESPONSES, {"made": "here"})
+    read = ResponseTable.read(paths)
+    assert read.states.dtype == np.float32
+    expected = np.concatenate([np.stack(columns([table])["state"]) for table in tables])
+    np.testing.assert_array_equal(read.states[read.exists], expected)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("width", [np.float16, np.float32])
+def test_no_reader_sees_a_state_that_is_no_number(value: float, width: Any, tmp_path: Path) -> None:
+    (table,) = respond(tiny(), asked(item_table(3)), None, 1, parts_in(tmp_path))
+    states = np.stack(columns([table])["state"]).astype(width)
+    states[-1, 3] = value
+    place = table.schema.get_field_index("state")
+    broken = pa.FixedSizeListArray.from_arrays(pa.array(states.reshape(-1)), states.shape[1])
+    write_arrow(table.set_column(place, "state", broken), tmp_path / "shard.parquet", RESPONSES, {"made": "here"})
+    with pytest.raises(UphillError, match=r"shard\.parquet: item 'item-2': a hidden state is infinite or no number"):
+        ResponseTable.read([tmp_path / "shard.parquet"])
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_a_state_that_is_no_number_ends_the_pass(value: float) -> None:
+    states = np.ones((2, 8), dtype=np.float32)
+    states[1, 5] = value
+    with pytest.raises(UphillError, match="item 'odd': a kept hidden state is infinite or no number"):
+        narrowest(states, 2, "odd")
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float16()), pa.list_(pa.float64(), 4), pa.list_(pa.int16(), 4)])
+def test_states_of_another_type_break_the_contract(kind: pa.DataType) -> None:
+    table = pa.table({name: pa.array([], kind) for name, kind in {**_columns(), "state": kind}.items()})
+    with pytest.raises(UphillError, match="expected lists of one length of float16 or float32"):
+        RESPONSES.check(table, "here")
+
+
+def _columns() -> dict[str, pa.DataType]:
+    return {field.name: field.type for field in RESPONSES.schema}

@@ -45,3 +45,15 @@ def test_hours_are_summed_by_stage_and_tokens_over_logs(tmp_path: Path) -> None:
     assert found["stages"][0]["hours"] == pytest.approx(2.0)
     assert found["tokens"] == {"read": 12}
     assert found["hardware"] == ["C, 2 cores, 2 x G", "C, 2 cores, no GPU used"]
+
+
+@pytest.mark.parametrize("content", ["", "s\n", "\0\0\0", "s\tcpu_time\n1\n", "a\tb\nc\td\te\n"])
+def test_damaged_records_are_left_out_with_a_word(
+    tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("benchmarks/icl.tsv", "logs/icl.log"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(content + ': spent {"tokens": {"re')
+    found = spent(tmp_path)
+    assert (found["hours"], found["jobs"], found["hardware"]) == (0, 0, [])
+    assert "icl.tsv: not a benchmark file of Snakemake: its job's hours are left out" in caplog.text

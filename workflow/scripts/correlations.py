@@ -1,14 +1,16 @@
 """Rank correlations between the hardness variables of one dataset."""
 
+from uphill import provenance
 from uphill.job import start
-from uphill.schemas import ITEMS, read
+from uphill.schemas import HARDNESS, ITEMS, made_by, read
 from uphill.tables.correlations import correlation_rows
-from uphill.tables.predictions import read_hardness, write_table
+from uphill.tables.predictions import write_table
 
 with start(snakemake) as job:
     settings = job.settings
-    hardness = read_hardness({settings["dataset"]: job.input.hardness})
-    items = read(job.input.questions, ITEMS)
-    write_table(
-        correlation_rows(hardness, items, settings["draws"], settings["level"], settings["seed"]), job.output[0]
-    )
+    items = read(job.input.questions, ITEMS, job.upstream("items"))
+    hardness = read(job.input.hardness, HARDNESS, job.upstream("hardness")).assign(dataset=settings["dataset"])
+    rows = correlation_rows(hardness, items, settings["draws"], settings["level"], settings["seed"])
+    write_table(rows, job.output.table)
+    sources = {path: made_by(path) for path in (job.input.questions, job.input.hardness)}
+    provenance.write(job.output.provenance, job.made_by, [job.output.table], sources)

@@ -8,5 +8,6 @@ from uphill.responses import ResponseTable
 
 with start(snakemake) as job:
     if not cache.fetch(job):
-        run_measure(job, Responded(**vars(data_of(job)), responses=ResponseTable.read(job.input.responses)))
+        responses = ResponseTable.read(job.input.responses, job.upstream("responses"))
+        run_measure(job, Responded(**vars(data_of(job)), responses=responses))
         cache.store(job)

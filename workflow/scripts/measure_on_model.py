@@ -3,7 +3,7 @@
 import functools
 
 from uphill import cache
-from uphill.engine.loading import load
+from uphill.engine.opening import open_model
 from uphill.hardness.data import OnModel
 from uphill.hardness.job import data_of, run_measure
 from uphill.job import start
@@ -12,6 +12,6 @@ from uphill.schemas import MEASURE
 with start(snakemake) as job, job.parts(MEASURE) as parts:
     if not job.is_done and not cache.fetch(job):
         settings = job.settings
-        open_model = functools.cache(lambda: load(settings["model"], job.resources.pack_tokens, job.resources.gpu))
-        run_measure(job, OnModel(**vars(data_of(job)), **settings["asked"], open_model=open_model, parts=parts))
+        opened = functools.cache(lambda: open_model(job, settings["model"]))
+        run_measure(job, OnModel(**vars(data_of(job)), **settings["asked"], open_model=opened, parts=parts))
         cache.store(job)

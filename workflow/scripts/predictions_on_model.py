@@ -2,10 +2,10 @@
 
 import functools
 
-from uphill.engine.loading import load
+from uphill.engine.opening import open_model
 from uphill.job import start
 from uphill.methods.job import run_job
 
 with start(snakemake) as job:
     model = next(iter(job.settings["shares"].values()))["settings"]["model"]
-    run_job(job, functools.cache(lambda: load(model, job.resources.pack_tokens, job.resources.gpu)))
+    run_job(job, functools.cache(lambda: open_model(job, model)))

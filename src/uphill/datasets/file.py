@@ -1,6 +1,7 @@
 """A user's own questions: a JSON-lines, CSV or Parquet file, its columns named in the config."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from uphill import parquet
 from uphill.errors import UphillError
 
 
@@ -65,7 +67,11 @@ def load(settings: Settings) -> pd.DataFrame:
 def _read(path: Path, item_id: str) -> pd.DataFrame:
     # An id such as 007 is no number.
     read_csv = partial(pd.read_csv, dtype={item_id: str})
-    readers = {".jsonl": _read_json_lines, ".csv": read_csv, ".parquet": pd.read_parquet}
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
+        ".jsonl": _read_json_lines,
+        ".csv": read_csv,
+        ".parquet": _given_parquet,
+    }
     if path.suffix not in readers:
         raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of {', '.join(readers)}")
     try:
@@ -74,6 +80,10 @@ def _read(path: Path, item_id: str) -> pd.DataFrame:
         raise UphillError(f"{path}: no such file, expected the items of a dataset") from None
     except (ValueError, OSError) as error:
         raise UphillError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+
+
+def _given_parquet(path: Path) -> pd.DataFrame:
+    return parquet.read_given(path).to_pandas()
 
 
 def _read_json_lines(path: Path) -> pd.DataFrame:

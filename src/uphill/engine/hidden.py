@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uphill.engine.sizes import depth
+from uphill.engine.sizes import body, depth
 from uphill.errors import UphillError
 
 HALF_PRECISION = 2**-10
@@ -109,7 +109,7 @@ class KeptLayers:
 
 def blocks_of(model: Any) -> list[torch.nn.Module]:
     """A model's blocks, in order; none where it keeps them in no list of that length."""
-    count, base = depth(model), model.base_model
+    count, base = depth(model), body(model)
     # What sees or hears may have as many blocks as what speaks.
     speaks = getattr(base, "language_model", base)
     lists = (part for part in speaks.modules() if isinstance(part, torch.nn.ModuleList))
@@ -122,6 +122,6 @@ def _module(model: Any, layer: int) -> Any:
     None where there is none: no list of blocks, or a head that has no body apart from itself.
     """
     if layer == depth(model):
-        return None if model.base_model is model else model.base_model
+        return None if body(model) is model else body(model)
     blocks = blocks_of(model)
     return blocks[max(layer - 1, 0)] if blocks else None

@@ -10,7 +10,7 @@ from transformers import DynamicCache
 from uphill.engine.attention import BLOCK, attending, dense_mask, pack_mask
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import Layout
-from uphill.engine.sizes import text_config, vocabulary
+from uphill.engine.sizes import body, text_config, vocabulary
 
 LOGITS_AT_ONCE = 2**27
 """Float32 logits that are held at a time: half a gigabyte."""
@@ -21,9 +21,7 @@ def read_prefix(loaded: Loaded, ids: Sequence[int]) -> DynamicCache | None:
     if not ids:
         return None
     cache = DynamicCache()
-    loaded.model.base_model(
-        input_ids=torch.tensor([list(ids)], device=loaded.device), past_key_values=cache, use_cache=True
-    )
+    body(loaded.model)(input_ids=torch.tensor([list(ids)], device=loaded.device), past_key_values=cache, use_cache=True)
     return cache
 
 
@@ -44,7 +42,7 @@ def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | N
     """Final hidden states [T, d] of a packed sequence behind a cached prefix."""
     if loaded.attention == "dense":
         ids, positions, until = on_device(loaded, layout.input_ids, layout.position_ids, layout.until)
-        output = loaded.model.base_model(
+        output = body(loaded.model)(
             input_ids=ids[None],
             position_ids=positions[None],
             attention_mask=dense_mask(until, prefix, loaded.model.dtype),
@@ -63,7 +61,7 @@ def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | N
     mask = pack_mask(until, cache, joined=loaded.attention == "joined")
     mask.reach = int(layout.position_ids.max()) + 1
     with attending(loaded.model):
-        output = loaded.model.base_model(
+        output = body(loaded.model)(
             input_ids=ids[None],
             position_ids=positions[None],
             attention_mask=mask,

@@ -1,5 +1,6 @@
 """The one zero-shot pass over a dataset: choice scores and hidden states, written shard by shard."""
 
+import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -7,10 +8,14 @@ import pyarrow as pa
 
 from uphill.engine.hidden import default_layers
 from uphill.engine.loading import Loaded
-from uphill.engine.scoring import Scores, score
+from uphill.engine.scoring import Scores, ready, score
+from uphill.engine.sizes import depth
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
+from uphill.noting import note
 from uphill.parts import Parts
+
+log = logging.getLogger(__name__)
 
 
 def respond(
@@ -35,8 +40,10 @@ def respond(
     if shards > len(prompts):
         raise UphillError(f"{shards} shards of {len(prompts)} items, expected at most one shard for each item")
     # All, before the first of them costs anything.
-    encode_items(loaded, prompts)
-    kept = list(layers) if layers is not None else default_layers(loaded.model.config.num_hidden_layers)
+    heads, tails = encode_items(loaded, prompts)
+    kept = list(layers) if layers is not None else default_layers(depth(loaded.model))
+    # Also where all shards are finished: what a reader should know of them is found out here.
+    ready(loaded, heads, tails, states=True)
     for number, rows in enumerate(np.array_split(np.arange(len(prompts)), shards)):
         name = f"shard-{number}-of-{shards}"
         table = parts.get(name)
@@ -44,14 +51,19 @@ def respond(
             asked = [prompts[row] for row in rows]
             table = _table(asked, list(score(loaded, asked, kept, desc=name)))
             parts.put(name, table)
+        if table.schema.field("state").type.value_type == pa.float32():
+            note(f"{loaded.model.config.name_or_path}: hidden states do not fit float16; kept in float32")
         yield table
 
 
 def _table(prompts: Sequence[Prompt], scores: Sequence[Scores]) -> pa.Table:
+    # Wider for all of a shard where one needs it.
     states = np.concatenate([score.states for score in scores if score.states is not None])
+    if states.dtype == np.float32:
+        log.warning("hidden states do not fit float16, which ends at 65504: kept in float32")
     counts = [len(score.logprob) for score in scores]
     # The name that Parquet gives the elements, so that a part read back is written with the same bytes.
-    vector = pa.list_(pa.field("element", pa.float16()), states.shape[1])
+    vector = pa.list_(pa.field("element", pa.from_numpy_dtype(states.dtype)), states.shape[1])
     return pa.table(
         {
             "item_id": pa.array(np.repeat([score.item_id for score in scores], counts), pa.string()),

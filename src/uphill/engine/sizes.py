@@ -23,6 +23,17 @@ def vocabulary(model: Any) -> int:
     return int(text_config(model).vocab_size if head is None else head.weight.shape[0])
 
 
+def body(model: Any) -> Any:
+    """What reads tokens and gives the final hidden states: a model but its head; the model itself if it has none.
+
+    Some models' `base_model` is the model itself, since what they call their body has another name.
+    """
+    if model.base_model is not model:
+        return model.base_model
+    read_by = model.get_input_embeddings()
+    return next((part for part in model.children() if read_by in set(part.modules()) - {part}), model)
+
+
 def logits_from(model: Any, count: int) -> dict[str, int]:
     """The argument that spares a model all logits but the last `count`, if it knows one."""
     kind: Any = type(model)

@@ -5,19 +5,26 @@ from pathlib import Path
 
 import pandas as pd
 
+from uphill.provenance import read_table
 from uphill.schemas import HARDNESS, UNSUPERVISED, read
 
 
-def read_table(paths: Sequence[str]) -> pd.DataFrame:
+def read_drawn(paths: Sequence[str], identities: Mapping[str, str]) -> pd.DataFrame:
     """One CSV, or Parquet hardness tables with the dataset in a column of its own.
 
+    Args:
+        paths: the files.
+        identities: by table or dataset, what its file must have been made by.
+
     Raises:
-        UphillError: a hardness table is missing or damaged.
+        UphillError: a file is missing, damaged, or of another identity.
     """
+    named = {Path(path).stem: path for path in paths}
     if Path(paths[0]).suffix == ".csv":
-        # "none" is a train level here, not a missing value.
-        return pd.read_csv(paths[0], keep_default_na=False, na_values=[""])
-    return pd.concat([read(path, HARDNESS).assign(dataset=Path(path).stem) for path in paths], ignore_index=True)
+        [(name, path)] = named.items()
+        return read_table(path, identities[name])
+    frames = [read(path, HARDNESS, identities[name]).assign(dataset=name) for name, path in named.items()]
+    return pd.concat(frames, ignore_index=True)
 
 
 def arranged(table: pd.DataFrame, order: Mapping[str, Sequence[str]]) -> pd.DataFrame:

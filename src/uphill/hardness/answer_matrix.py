@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet as pq
 
+from uphill import parquet
 from uphill.errors import UphillError
 from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers
 
@@ -50,7 +50,7 @@ def read_matrix(path: Path, item_id: str, not_models: list[str]) -> AnswerMatrix
 
 
 def _read(path: Path) -> pa.Table:
-    readers = {".csv": _read_csv, ".parquet": pq.read_table}
+    readers = {".csv": _read_csv, ".parquet": parquet.read_given}
     if path.suffix not in readers:
         raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of {', '.join(readers)}")
     try:

@@ -8,7 +8,7 @@ from uphill.schemas import ITEMS, MEASURE, read, write
 
 def data_of(job: Job) -> HardnessData:
     """What every measure reads."""
-    items = read(job.input.questions, ITEMS).set_index("item_id")
+    items = read(job.input.questions, ITEMS, job.upstream("items")).set_index("item_id")
     return HardnessData(Graded(**job.settings["dataset"]), items, job.settings["seed"])
 
 

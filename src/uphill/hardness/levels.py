@@ -92,16 +92,16 @@ def _bins(values: pd.Series, pool: pd.Series, bins: int) -> pd.Series:
     return number.map(lambda place: bin_name(place + 1))
 
 
-def levelled(measures: Sequence[str], items: pd.DataFrame, cuts: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def levelled(measures: Mapping[str, str], items: pd.DataFrame, cuts: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Hardness rows of some files of measures: the mean over models of each value, with its level.
 
     Args:
-        measures: files; of none, there is no row.
+        measures: files, each with the identity that it must have; of none, there is no row.
         items: the item table.
         cuts: the config's cuts, by variable.
     """
     if not measures:
         return pd.DataFrame(columns=HARDNESS.schema.names)
-    values = mean_over_models([read(path, MEASURE) for path in measures])
+    values = mean_over_models([read(path, MEASURE, identity) for path, identity in measures.items()])
     named = {variable: Cuts(**cut) for variable, cut in cuts.items()}
     return add_levels(values, items.set_index("item_id"), named)

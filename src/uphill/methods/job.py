@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from uphill import registry
 from uphill.errors import UphillError
-from uphill.identity import versions
 from uphill.job import Job
 from uphill.methods.task import Source, Task, run
+from uphill.noting import NOTES, note
 from uphill.schemas import ITEMS, PREDICTIONS, SPLITS, made_by, read, read_arrow, write_arrow
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
     """Bring the job's output up to date: make what is missing of each share, keep the rest as it is."""
     before = _Before.read(job.output[0])
     tables, made_with = [], {}
+    versions = cache(lambda: job.versions(job.input))
     with ExitStack() as unfinished:
         for name, share in job.settings["shares"].items():
             table = before.rows(name, share)
@@ -35,12 +36,15 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
                 parts = unfinished.enter_context(job.parts(PREDICTIONS, share["id"]))
                 method = registry.load("uphill.methods", share["settings"]["kind"], "predict")
                 recipe = registry.settings_of(method, share["settings"]["settings"])
-                table = run(_task(job, share["settings"], recipe, open_model), method, recipe, parts)
+                table = run(_task(job, share, recipe, open_model), method, recipe, parts)
                 made_with[name] = versions()
             else:
                 made_with[name] = before.versions[name]
+                note(*before.notes)
             tables.append(table)
-        write_arrow(pa.concat_tables(tables), job.output[0], PREDICTIONS, {**job.spec, "versions": made_with})
+        write_arrow(
+            pa.concat_tables(tables), job.output[0], PREDICTIONS, {**job.spec, "versions": made_with, **job.notes}
+        )
 
 
 class _Before:
@@ -50,6 +54,7 @@ class _Before:
         self._table = table
         self._shares = made.get("settings", {}).get("shares", {})
         self.versions: Mapping[str, Any] = made.get("versions", {})
+        self.notes: list[str] = made.get(NOTES, [])
 
     @classmethod
     def read(cls, path: str) -> "_Before":
@@ -74,8 +79,9 @@ def no_model() -> "Loaded":
     raise AssertionError("this method declares RUNS_MODEL = False")
 
 
-def _task(job: Job, settings: Mapping[str, Any], recipe: object, open_model: "Callable[[], Loaded]") -> Task:
-    sources = {name: _source(job, settings, name) for name in settings["datasets"]}
+def _task(job: Job, share: Share, recipe: object, open_model: "Callable[[], Loaded]") -> Task:
+    settings = share["settings"]
+    sources = {name: _source(job, share, name) for name in settings["datasets"]}
     target = next(iter(sources.values()))
     cot = bool(getattr(recipe, "cot", False))
     columns: dict[str, Any] = {
@@ -99,24 +105,25 @@ def _task(job: Job, settings: Mapping[str, Any], recipe: object, open_model: "Ca
     )
 
 
-def _source(job: Job, settings: Mapping[str, Any], name: str) -> Source:
-    asked, draw = settings["datasets"][name], settings["draw"]
+def _source(job: Job, share: Share, name: str) -> Source:
+    asked, draw, made = share["settings"]["datasets"][name], share["settings"]["draw"], share["upstream"]
     return Source(
         name=name,
-        items=_items(_named(job.input.questions, f"/{name}.parquet")),
-        splits=read(_named(job.input.splits, f"/{name}/{draw}.parquet"), SPLITS),
+        items=_items(_named(job.input.questions, f"/{name}.parquet"), made[f"items/{name}"]),
+        splits=read(_named(job.input.splits, f"/{name}/{draw}.parquet"), SPLITS, made[f"splits/{name}"]),
         prompt=asked["prompt"],
         cot_prompt=asked["cot_prompt"],
         max_new_tokens=asked["max_new_tokens"],
         shards=[path for path in job.input.get("responses", []) if f"/{name}/shard-" in path],
         forms=asked["forms"],
+        passed=made.get(f"responses/{name}"),
     )
 
 
 @cache
-def _items(path: str) -> pd.DataFrame:
+def _items(path: str, identity: str) -> pd.DataFrame:
     """Read once for all shares."""
-    return read(path, ITEMS).set_index("item_id")
+    return read(path, ITEMS, identity).set_index("item_id")
 
 
 def _named(paths: list[str], end: str) -> str:

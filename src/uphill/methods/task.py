@@ -57,7 +57,8 @@ class Source:
         items: the item table, indexed by item_id.
         splits: the splits of the task's variable, or of its bands.
         prompt: how it asks for an answer at once; `cot_prompt` for reasoning first.
-        shards: files of the model's zero-shot responses, where the method reads them.
+        shards: files of the model's zero-shot responses, where the method reads them; `passed`, the identity of that
+            pass.
         forms: other forms that the method asks in, by template id.
     """
 
@@ -69,6 +70,7 @@ class Source:
     max_new_tokens: int
     shards: Sequence[Path | str] = ()
     forms: Mapping[str, Form] = field(default_factory=dict)
+    passed: str | None = None
 
     def prompt_format(self, cot: bool) -> PromptFormat:
         """How this dataset's questions are put."""
@@ -88,13 +90,13 @@ class Source:
     @cached_property
     def responses(self) -> ResponseTable:
         """The model's zero-shot responses."""
-        return _read_responses(tuple(self.shards))
+        return _read_responses(tuple(self.shards), self.passed)
 
 
 @cache
-def _read_responses(shards: tuple[Path | str, ...]) -> ResponseTable:
+def _read_responses(shards: tuple[Path | str, ...], identity: str | None) -> ResponseTable:
     """Read once for all variables of a job: states of a large model are gigabytes."""
-    return ResponseTable.read(shards)
+    return ResponseTable.read(shards, identity)
 
 
 @dataclass(frozen=True)

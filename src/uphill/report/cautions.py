@@ -24,11 +24,12 @@ class Caution:
     cases: list[str]
 
 
-def cautions(tables: Mapping[str, pd.DataFrame]) -> list[Caution]:
+def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> list[Caution]:
     """Every kind that has cases.
 
     Args:
         tables: tidy tables by name.
+        notes: what the jobs behind them noted of how they made their numbers.
     """
     kinds = [
         Caution(
@@ -45,6 +46,12 @@ def cautions(tables: Mapping[str, pd.DataFrame]) -> list[Caution]:
             f"Fewer than {SMALL_TEST} test items",
             "Intervals of these rows are too wide to lean on.",
             list(_few(tables)),
+        ),
+        Caution(
+            "Models that took a slower way",
+            "The fastest way to compute their numbers was not right for them, or not wide enough; the one that was "
+            "taken is, and takes longer.",
+            [f"{note}." for note in notes],
         ),
         Caution(
             "Many comparisons",

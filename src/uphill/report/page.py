@@ -9,10 +9,12 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from uphill.figures.inputs import read_table
+from uphill.errors import damaged
 from uphill.job import Job
 from uphill.level_names import from_easiest, hardest, in_order
-from uphill.report import captions
+from uphill.noting import NOTES
+from uphill.provenance import checked, read_table, sha256
+from uphill.report import captions, made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
 from uphill.report.spent import spent
@@ -21,8 +23,10 @@ from uphill.schemas import HARDNESS, ITEMS, made_by, read, written_whole
 
 def render(job: Job) -> None:
     """Write the page from the job's inputs: item and hardness tables, tables, wide tables if any, and figures."""
-    tables = {Path(path).stem: read_table([path]) for path in job.input.tables}
-    wide = {Path(path).stem: read_table([path]) for path in job.input.get("wide", [])}
+    records = {Path(path).stem: checked(path, job.upstream(Path(path).stem))[1] for path in job.input.tables}
+    tables = {Path(path).stem: read_table(path) for path in job.input.tables}
+    wide = {Path(path).stem: _wide(job, path) for path in job.input.get("wide", [])}
+    versions = {name: record["spec"]["versions"] for name, record in records.items()}
     ladders = job.settings["config"].get("ladders", {})
     environment = Environment(
         loader=PackageLoader("uphill.report", "."), autoescape=select_autoescape(), undefined=StrictUndefined
@@ -31,17 +35,37 @@ def render(job: Job) -> None:
         config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
         counts=_study(job.settings["config"], tables),
         answer=_answer(tables["population"]),
-        datasets=[_counts(path) for path in job.input.questions],
-        levels=[row for path in job.input.hardness for row in _levels(path)],
+        datasets=[_counts(path, job.upstream(f"items/{Path(path).stem}")) for path in job.input.questions],
+        levels=[
+            row for path in job.input.hardness for row in _levels(path, job.upstream(f"hardness/{Path(path).stem}"))
+        ],
         tables=[_table(name, table, wide.get(name), ladders) for name, table in tables.items()],
-        figures=[_figure(path, ladders) for path in job.input.figures],
-        cautions=cautions(tables),
-        versions=job.made_by["versions"],
+        figures=[_figure(job, path, ladders) for path in job.input.figures],
+        cautions=[*cautions(tables, job.notes.get(NOTES, [])), *made.caution(versions)],
+        versions=made.alike(versions),
         identity=job.spec["id"],
         spent=spent(Path(job.output[0]).parent),
     )
     with written_whole(job.output[0]) as temporary:
         temporary.write_text(page)
+
+
+def _of_today(job: Job, path: str, identity: str) -> bytes:
+    """A figure or wide table that was made from the very tables which are shown beside it.
+
+    Raises:
+        UphillError: it was made from others, or is not what was written.
+    """
+    content, record = checked(path, identity)
+    for source, made_from in record["sources"].items():
+        if source not in job.input or made_from["sha256"] != sha256(source):
+            raise damaged(path, f"made from another {source} than is there today")
+    return content
+
+
+def _wide(job: Job, path: str) -> pd.DataFrame:
+    _of_today(job, path, job.upstream("wide"))
+    return read_table(path)
 
 
 def _study(config: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
@@ -68,9 +92,9 @@ def _answer(population: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def _counts(path: str) -> dict[str, Any]:
-    items, made = read(path, ITEMS), made_by(path)
-    source = {"kind": made["settings"]["kind"], **made["settings"]["source"]}
+def _counts(path: str, identity: str) -> dict[str, Any]:
+    items, spec = read(path, ITEMS, identity), made_by(path)
+    source = {"kind": spec["settings"]["kind"], **spec["settings"]["source"]}
     return {
         "name": Path(path).stem,
         "items": len(items),
@@ -78,12 +102,12 @@ def _counts(path: str) -> dict[str, Any]:
         "kind": "multiple choice" if items["choices"].map(len).max() else "written answers",
         "example": items.iloc[0].to_dict(),
         "source": ", ".join(f"{key} {value}" for key, value in source.items() if value is not None),
-        "id": made["id"],
+        "id": spec["id"],
     }
 
 
-def _levels(path: str) -> Iterator[dict[str, Any]]:
-    hardness = read(path, HARDNESS)
+def _levels(path: str, identity: str) -> Iterator[dict[str, Any]]:
+    hardness = read(path, HARDNESS, identity)
     for (kind, variable), rows in hardness.groupby(["kind", "variable"], sort=True):
         counts = rows["level"].value_counts()
         yield {
@@ -115,7 +139,7 @@ def _grid(table: pd.DataFrame) -> dict[str, list[Any]]:
     return {"columns": list(table.columns), "cells": table.to_numpy().tolist()}
 
 
-def _figure(path: str, ladders: Mapping[str, Any]) -> dict[str, str]:
+def _figure(job: Job, path: str, ladders: Mapping[str, Any]) -> dict[str, str]:
     name = Path(path).stem
-    content = base64.b64encode(Path(path).read_bytes()).decode()
+    content = base64.b64encode(_of_today(job, path, job.upstream(f"figure/{name}"))).decode()
     return {"name": name, "caption": captions.FIGURES[captions.kind(name, ladders)], "content": content}

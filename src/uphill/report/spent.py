@@ -3,6 +3,7 @@
 Of each job its last run counts; what it took over from an interrupted run, or left as it was, is in neither.
 """
 
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 from uphill import spending
 
+log = logging.getLogger(__name__)
 BENCHMARKS, LOGS = "benchmarks", "logs"
 
 
@@ -22,8 +24,9 @@ def spent(results: Path) -> dict[str, Any]:
     """
     runs = pd.DataFrame(
         [
-            {"stage": path.relative_to(results / BENCHMARKS).parts[0].removesuffix(".tsv"), **_row(path)}
+            {"stage": path.relative_to(results / BENCHMARKS).parts[0].removesuffix(".tsv"), **row}
             for path in sorted((results / BENCHMARKS).rglob("*.tsv"))
+            if (row := _row(path))
         ],
         columns=["stage", "s", "cpu_time", "max_rss"],
     )
@@ -49,9 +52,13 @@ def spent(results: Path) -> dict[str, Any]:
 
 
 def _row(path: Path) -> dict[str, float]:
-    """Seconds and MB of a benchmark file; a job that was too short to look at has none of some."""
-    row = pd.read_csv(path, sep="\t").iloc[-1]
-    return {name: float(pd.to_numeric(row[name], errors="coerce")) for name in ("s", "cpu_time", "max_rss")}
+    """Seconds and MB of a benchmark file; a job that was too short to look at has none of some. Nothing if damaged."""
+    try:
+        row = pd.read_csv(path, sep="\t").iloc[-1]
+        return {name: float(pd.to_numeric(row[name], errors="coerce")) for name in ("s", "cpu_time", "max_rss")}
+    except (OSError, ValueError, LookupError, TypeError):
+        log.warning("%s: not a benchmark file of Snakemake: its job's hours are left out", path)
+        return {}
 
 
 def _machine(one: dict[str, Any]) -> str:

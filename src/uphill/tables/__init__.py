@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
+from uphill import provenance
+from uphill.identity import together
 from uphill.job import Job
+from uphill.schemas import made_by
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
-from uphill.tables.predictions import read_hardness, read_predictions, read_tested, write_provenance, write_table
+from uphill.tables.predictions import read_hardness, read_predictions, read_tested, write_table
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,23 @@ def write(job: Job) -> None:
     Raises:
         UphillError: a file of predictions was made by another config or other code.
     """
-    settings, hardness = job.settings, list(job.input.get("hardness", []))
+    settings, hardness = job.settings, {path: job.upstream(path) for path in job.input.get("hardness", [])}
     inputs = Inputs(
-        predictions=read_predictions(settings["shares"]),
-        tested=read_tested(job.input.splits),
-        hardness=read_hardness({Path(path).stem: path for path in hardness}) if hardness else None,
+        predictions=read_predictions(job.input.predictions, settings["shares"]),
+        tested=read_tested({path: job.upstream(path) for path in job.input.splits}),
+        hardness=read_hardness(hardness) if hardness else None,
         study=Study(settings["unsupervised"], settings["draws"], settings["level"], settings["seed"]),
         hard_noise=settings["hard_noise"],
         rungs=settings["rungs"],
         pairs=settings["pairs"],
     )
     write_table(REDUCTIONS.get(settings["table"], _by_level)(inputs), job.output.table)
-    write_provenance(job.output.provenance, job.made_by, settings["shares"])
+    sources = {path: made_by(path) for path in job.input.predictions}
+    used = [sources[path]["versions"][share] for path, own in settings["shares"].items() for share in own]
+    made_with = together(job.versions([*job.input.splits, *hardness]), *used)
+    provenance.write(
+        job.output.provenance, {**job.spec, "versions": made_with, **job.notes}, [job.output.table], sources
+    )
 
 
 def _by_level(inputs: Inputs) -> pd.DataFrame:

@@ -1,15 +1,13 @@
 """Reading predictions for a table: only those that today's config and code would make."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uphill.errors import UphillError
+from uphill.errors import damaged
 from uphill.schemas import HARDNESS, PREDICTIONS, SPLITS, made_by, read, written_whole
 from uphill.stats import adjusted
 
@@ -18,42 +16,50 @@ CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "n
 """Columns that together name a training condition; its boots are columns of one matrix."""
 
 
-def read_predictions(expected: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def read_predictions(paths: Iterable[str], expected: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """All predictions of a table, with the file each row is from in the column `source`.
 
     Args:
-        expected: file -> share (experiment/variable) -> the identity that it must record; other shares are left out.
+        paths: the files.
+        expected: by file, share (experiment/variable) -> the identity that it must record; other shares are left out.
 
     Raises:
         UphillError: a share was made by another config or by other code, as after a half-finished rerun.
     """
     frames = []
-    for path, shares in expected.items():
-        recorded = made_by(path)["settings"]["shares"]
+    for path in paths:
+        shares, recorded = expected[path], made_by(path)["settings"]["shares"]
         for share, identity in shares.items():
             if recorded.get(share, {}).get("id") != identity:
-                raise UphillError(
-                    f"{path}: {share!r} made by another config or by older code; run the workflow again to remake it"
-                )
+                raise damaged(path, f"{share!r} made by another config or by older code")
         frame = read(path, PREDICTIONS)
         own = frame["experiment"] + "/" + frame["variable"]
         frames.append(frame[own.isin(set(shares))].assign(source=path))
     return pd.concat(frames, ignore_index=True)
 
 
-def read_tested(paths: Iterable[str]) -> pd.DataFrame:
-    """Test items of some files of splits, a row an item: dataset, variable, item_id, level, value."""
+def read_tested(paths: Mapping[str, str]) -> pd.DataFrame:
+    """Test items of some files of splits, a row an item: dataset, variable, item_id, level, value.
+
+    Args:
+        paths: files, each with the identity that it must have.
+    """
     frames = []
-    for path in paths:
-        splits, variable = read(path, SPLITS), made_by(path)["settings"]["variable"]
+    for path, identity in paths.items():
+        splits, variable = read(path, SPLITS, identity), made_by(path)["settings"]["variable"]
         tested = splits.loc[splits["role"] == "test", ["item_id", "level", "value"]].drop_duplicates()
         frames.append(tested.assign(dataset=Path(path).parent.name, variable=variable))
     return pd.concat(frames, ignore_index=True)
 
 
 def read_hardness(paths: Mapping[str, str]) -> pd.DataFrame:
-    """Hardness rows of several datasets (name -> file), with the dataset in a column of its own."""
-    return pd.concat([read(path, HARDNESS).assign(dataset=name) for name, path in paths.items()], ignore_index=True)
+    """Hardness rows of several datasets, with the dataset, after which a file is named, in a column of its own.
+
+    Args:
+        paths: files, each with the identity that it must have.
+    """
+    frames = [read(path, HARDNESS, identity).assign(dataset=Path(path).stem) for path, identity in paths.items()]
+    return pd.concat(frames, ignore_index=True)
 
 
 def correctness(rows: pd.DataFrame, items: list[str], boots: list[int] | None = None) -> NDArray[np.float64]:
@@ -74,15 +80,3 @@ def write_table(table: pd.DataFrame, path: str) -> None:
             )
     with written_whole(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f")
-
-
-def read_table(path: str) -> pd.DataFrame:
-    """Read a CSV of ours: "none" is a train level there, not a missing value."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
-
-
-def write_provenance(path: str, spec: Mapping[str, Any], sources: Iterable[str]) -> None:
-    """Write what a table was made from, beside it: the table's spec, and that of every file it reads."""
-    content = {"spec": dict(spec), "sources": {source: made_by(source) for source in sources}}
-    with written_whole(path) as temporary:
-        Path(temporary).write_text(json.dumps(content, indent=1) + "\n")

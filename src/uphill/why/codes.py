@@ -25,7 +25,7 @@ def record(plan: Plan) -> None:
 def recorded(digest: str) -> dict[str, str] | None:
     """Digest of each module's content behind a digest of code; None if no run wrote it down."""
     try:
-        found: dict[str, str] = json.loads((Path(FOLDER) / f"{digest}.json").read_text())
+        found = json.loads((Path(FOLDER) / f"{digest}.json").read_text())
     except (OSError, ValueError):
         return None
-    return found
+    return found if isinstance(found, dict) else None

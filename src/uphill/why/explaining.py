@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from uphill.parquet import is_whole
 from uphill.why.changes import changes, older_upstream
 from uphill.why.jobs import Planned, planned, shares
 from uphill.why.records import edited_inputs, interrupted, made_from
@@ -57,6 +58,9 @@ def _causes(job: Planned, pending: Mapping[str, str], makers: Mapping[str, str],
     there = [path for path in job.outputs if Path(path).exists()]
     stopped = [path for path in job.outputs if interrupted(path)]
     old = made_from(there[0]) if there else None
+    broken = [path for path in there if path.endswith(".parquet") and not is_whole(Path(path))]
+    if broken:
+        return [f"{broken[0]}: not a whole Parquet file"]
     if stopped:
         return [f"{stopped[0]}: its job was interrupted"]
     if not there and made_from(job.outputs[0]) is None:

@@ -13,6 +13,7 @@ from uphill.workflow import (
     items_path,
     measure_path,
     predictions_path,
+    provenance_path,
     splits_path,
     table_path,
 )
@@ -74,15 +75,20 @@ def _planned(plan: Plan, job: Job) -> Planned:
             made = f"{name} with {model} on {dataset}", [predictions_path(name, model, dataset)], spec
         case "table":
             path = table_path(name)
-            outputs = [path, path.replace(".csv", ".provenance.json")]
-            made = f"Table {name}", outputs, plan.table_spec(name)
+            made = f"Table {name}", [path, provenance_path(path)], plan.table_spec(name)
         case "correlations":
             title = f"Rank correlations between the hardness variables of {dataset}"
-            made = title, [correlations_path(dataset)], plan.correlations_spec(dataset)
+            path = correlations_path(dataset)
+            made = title, [path, provenance_path(path)], plan.correlations_spec(dataset)
         case "wide":
-            made = "Tables as a paper prints them", plan.wide_tables(), plan.wide_spec()
+            wide = [*plan.wide_tables(), *map(provenance_path, plan.wide_tables()[::2])]
+            made = "Tables as a paper prints them", wide, plan.wide_spec()
         case "figure":
-            made = f"Figure {name}", [figure_path(name, kind) for kind in ("pdf", "png")], plan.figure_spec(name)
+            made = (
+                f"Figure {name}",
+                [figure_path(name, kind) for kind in ("pdf", "png", "provenance.json")],
+                plan.figure_spec(name),
+            )
         case _:
             made = "Report", [REPORT], plan.report_spec()
     title, outputs, spec = made

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -42,18 +43,19 @@ def _read(kind: str, path: str) -> dict[str, Any] | None:
     pieces = [name[start : start + most] for start in range(0, len(name), most)]
     place = Path(RECORDS, kind, *(f"@{piece}" for piece in pieces[:-1]), pieces[-1])
     try:
-        found: dict[str, Any] = json.loads(place.read_text())
+        found = json.loads(place.read_text())
     except (OSError, ValueError):
         return None
-    return found
+    return found if isinstance(found, dict) else None
 
 
 def made_from(path: str) -> Spec | None:
     """The spec of the job that made a file; None if that is not on record."""
     for parameter in (_read("metadata", path) or {}).get("params") or []:
         if isinstance(parameter, str) and parameter.startswith("{'stage':"):
-            found: Spec = ast.literal_eval(parameter)
-            return found
+            with contextlib.suppress(ValueError, SyntaxError):  # a record that was cut short
+                found: Spec = ast.literal_eval(parameter)
+                return found
     return None
 
 

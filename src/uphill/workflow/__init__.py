@@ -12,6 +12,7 @@ from uphill.workflow.paths import (
     items_path,
     measure_path,
     predictions_path,
+    provenance_path,
     splits_path,
     table_path,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "items_path",
     "measure_path",
     "predictions_path",
+    "provenance_path",
     "splits_path",
     "table_path",
 ]

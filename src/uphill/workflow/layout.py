@@ -17,6 +17,7 @@ from uphill.workflow.paths import (
     items_path,
     measure_path,
     predictions_path,
+    provenance_path,
     shard_path,
     splits_path,
     table_path,
@@ -167,12 +168,22 @@ class Layout:
         """Every table."""
         return [*map(table_path, self.table_names()), *map(correlations_path, self.tested())]
 
+    def provenances(self) -> list[str]:
+        """What every table, wide table and figure was made from: a file for all formats of one."""
+        figures = (figure_path(name, "png") for name in self.figure_names())
+        wide = (wide_path(name, "csv") for name in self.wide_names())
+        return [provenance_path(path) for path in (*self.tables(), *wide, *figures)]
+
     @remembered
     def wide_names(self) -> dict[str, str]:
         """Tables that are also laid out as a paper prints them, each with the tidy one that it is made from."""
         tidy = self.table_names()
         found = {name: TIDY.get(name, name) for name in LAYOUTS if TIDY.get(name, name) in tidy}
         return {**found, **{name: name for name in self.config.ladders}}
+
+    def wide_inputs(self) -> list[str]:
+        """The tidy tables that those are made from."""
+        return list(dict.fromkeys(map(table_path, self.wide_names().values())))
 
     def wide_tables(self) -> list[str]:
         """Those tables, in both formats."""
@@ -219,6 +230,7 @@ class Layout:
             *self.tables(),
             *self.wide_tables(),
             *self.figures(),
+            *self.provenances(),
             REPORT,
         ]
 

@@ -1,5 +1,7 @@
 """Where the files of a study are, from the folder that the workflow runs in."""
 
+from uphill.provenance import beside
+
 RESULTS = "results"
 REPORT = f"{RESULTS}/report.html"
 CORRELATIONS = "correlations_"
@@ -48,6 +50,11 @@ def wide_path(table: str, kind: str) -> str:
 def shard_path(model: str, dataset: str, shard: int, count: int) -> str:
     """One file of the zero-shot pass of a model over a dataset."""
     return f"{RESULTS}/responses/{model}/{dataset}/shard-{shard}-of-{count}.parquet"
+
+
+def provenance_path(path: str) -> str:
+    """What a table or figure was made from, beside it."""
+    return beside(path)
 
 
 def figure_path(figure: str, kind: str) -> str:

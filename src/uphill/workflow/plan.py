@@ -13,7 +13,7 @@ from uphill.schemas import UNSUPERVISED
 from uphill.splits import SplitSettings
 from uphill.workflow.drawings import HARDNESS
 from uphill.workflow.layout import READS_HARDNESS, READS_RESPONSES, RUNS_MODEL, Layout, remembered
-from uphill.workflow.paths import CORRELATIONS, hardness_path, measure_path, predictions_path, splits_path, table_path
+from uphill.workflow.paths import CORRELATIONS, hardness_path, measure_path, predictions_path, splits_path
 
 SCRIPTS = "workflow/scripts"
 REPORT_TEMPLATE = "src/uphill/report/report.html.j2"
@@ -227,7 +227,7 @@ class Plan(Layout):
         """Identity of the tables as a paper prints them."""
         names = self.wide_names()
         settings = {
-            "tables": {name: table_path(tidy) for name, tidy in names.items()},
+            "tables": dict(names),
             "unsupervised": {name: entry.unsupervised for name, entry in self.config.datasets.items()},
         }
         upstream = {tidy: self.table_spec(tidy)["id"] for tidy in names.values()}
@@ -277,8 +277,10 @@ class Plan(Layout):
         """Identity of the report, which shows the whole config."""
         settings = {"config": _in_order(self.config.model_dump(mode="json", exclude_none=True))}
         upstream = {table: self.table_spec(table)["id"] for table in self.table_names()}
-        upstream |= {f"correlations/{name}": self.correlations_spec(name)["id"] for name in self.tested()}
+        upstream |= {f"{CORRELATIONS}{name}": self.correlations_spec(name)["id"] for name in self.tested()}
         upstream |= {f"figure/{name}": self.figure_spec(name)["id"] for name in self.figure_names()}
+        upstream |= {f"items/{name}": self.items_spec(name)["id"] for name in self.tested()}
+        upstream |= {f"hardness/{name}": self.hardness_spec(name)["id"] for name in self.tested()}
         upstream["wide"] = self.wide_spec()["id"]
         return spec("report", settings, _code("report", data=(REPORT_TEMPLATE,)), upstream)
 

@@ -1,0 +1,19 @@
+"""A job's model, with what earlier jobs found out of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from uphill.engine.loading import Loaded, load
+from uphill.job import Job
+
+
+def open_model(job: Job, entry: Mapping[str, Any]) -> Loaded:
+    """Load a model on what the job was given, and let it remember its checks.
+
+    Args:
+        job: the job.
+        entry: the model's config entry, with the identity of its weights.
+    """
+    loaded = load(entry, job.resources.pack_tokens, job.resources.gpu)
+    loaded.checks.remember(loaded.model, dict(entry))
+    return loaded

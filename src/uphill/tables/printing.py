@@ -1,0 +1,25 @@
+"""The job that prints tables: every tidy one that has a layout, as a paper prints it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from uphill import provenance
+from uphill.job import Job
+from uphill.tables.layouts import LAYOUTS
+from uphill.tables.wide import wide, write_wide
+
+
+def write_all(job: Job) -> None:
+    """Write each wide table in both formats, and the provenance of both beside them."""
+    tidy = {Path(path).stem: path for path in job.input.tidy}
+    for name, source in job.settings["tables"].items():
+        # A ladder of any name is laid out as ladders are.
+        layout = LAYOUTS.get(name, LAYOUTS["ladders"])
+        table = provenance.read_table(tidy[source], job.upstream(source))
+        record, csv, latex = (_of(job.output, name, ending) for ending in (provenance.SUFFIX, ".csv", ".tex"))
+        write_wide(wide(table, layout, job.settings["unsupervised"]), csv, latex)
+        provenance.write(record, job.made_by, [csv, latex], provenance.digests([tidy[source]]))
+
+
+def _of(paths: Iterable[str], name: str, ending: str) -> str:
+    return next(path for path in paths if Path(path).name == f"{name}{ending}")

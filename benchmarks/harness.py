@@ -24,11 +24,11 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PA
 os.environ.setdefault("HF_HOME", tempfile.mkdtemp())
 
 import items as made
-import lm_eval  # type: ignore[import-not-found]
+import lm_eval
 import numpy as np
 import torch
 import transformers
-from lm_eval.models.huggingface import HFLM  # type: ignore[import-not-found]
+from lm_eval.models.huggingface import HFLM
 
 from uphill.engine.loading import load
 from uphill.engine.scoring import score

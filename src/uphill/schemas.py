@@ -61,9 +61,9 @@ class Contract:
         if missing or (unknown and not self.extra):
             raise UphillError(f"{where}: not a {self.name} table: missing columns {missing}, unknown columns {unknown}")
         schema = self.schema
-        for name in unknown:
-            schema = schema.append(pa.field(name, pa.array(frame[name], from_pandas=True).type))
         try:
+            for name in unknown:
+                schema = schema.append(pa.field(name, pa.array(frame[name], from_pandas=True).type))
             table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
         except (ValueError, TypeError) as error:  # pyarrow's own errors are kinds of these
             raise UphillError(f"{where}: not a {self.name} table: {' '.join(str(error).split())}") from error

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from uphill.datasets import ai2_arc, build_items, gsm8k, mmlu_stem5, strategyqa
-from uphill.prompts import extract_answer, same_answer
+from uphill.grading.stated import extract_answer, same_answer
 from uphill.schemas import ITEMS
 
 ROOT = Path(__file__).parents[2]

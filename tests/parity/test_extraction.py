@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from uphill.datasets import gsm8k
-from uphill.prompts import Question, extract_answer, same_answer
+from uphill.grading.stated import extract_answer, same_answer
+from uphill.prompts import Question
 from uphill.prompts import published as published_form
 from uphill.prompts.extraction import ANSWER_MARK, answer_end
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from uphill.prompts import extract_answer, same_answer
-from uphill.prompts.extraction import END_CHARACTERS, answer_end, last_number
+from uphill.grading.numerals import numbers
+from uphill.grading.stated import extract_answer, same_answer
+from uphill.prompts.extraction import END_CHARACTERS, answer_end
 
 NEXT = "\n\nQ: And now?\nA: Five more. So the answer is 9"
 SOLUTION = "16 - 3 = <<16-3=13>>13 eggs are left.\n\nThey bring 13 * 2 = $26."
@@ -25,6 +26,9 @@ SOLUTION = "16 - 3 = <<16-3=13>>13 eggs are left.\n\nThey bring 13 * 2 = $26."
         (" 26\nQ:", " 26"),
         (" 26\n \n  Question: what", " 26"),
         (" 26\n\nProblem: what", " 26"),
+        # What is announced stands in the next line.
+        (" So the answer is:\n\n26\nOr not.", " So the answer is:\n\n26"),
+        (" The answer is\nQ: what", " The answer is"),
         (NEXT, ""),
     ],
 )
@@ -64,10 +68,19 @@ def test_an_end_is_seen_at_a_line_break_or_colon_and_stays(text: str) -> None:
         ("3 up 4 is 7. So the answer is 7", "7"),
         (f"7 it is. So the answer is 7.{NEXT}", "7"),
         (f"{SOLUTION} So the answer is $26 per day.\nOr not.", "$26 per day"),
-        ("the answer is yes, the answer is no", "yes,"),
+        ("the answer is yes, the answer is no", "yes"),
         ("So the answer is  Yes, always .", "yes, always"),
-        # The end of a line, or the next question, is the end of it all.
-        ("The answer is\n5", ""),
+        # The end of the line that says something, or the next question, is the end of it all.
+        ("The answer is\n5\n6", "5"),
+        ("The answer is:\n\n7", "7"),
+        (f"The answer is{NEXT}", ""),
+        # In Markdown and LaTeX.
+        ("So the answer is **Yes**.", "yes"),
+        ("The answer is yes!", "yes"),
+        ("**The answer is:** `7`", "7"),
+        (r"The answer is $\boxed{12}$.", "12"),
+        (r"The answer is \frac{3}{4}", "3/4"),
+        ("The answer is .75", ".75"),
         (f"I cannot tell.{NEXT}", ""),
         ("3/4 is what I say", ""),
         ("", ""),
@@ -117,11 +130,33 @@ def test_numbers_as_they_should_be(stated: str, published: str, gold: str) -> No
         ("$1,080.50 in all", "1080.5", True),
         (".5", "0.5", True),
         ("50%", "50", True),
+        (".75", "0.75", True),
+        (".5", "5", False),
+        ("5", ".5", False),
+        ("-.5", "-0.5", True),
+        ("$.50", "0.5", True),
+        ("1{,}234", "1234", True),
+        (r"\frac{3}{4}", "0.75", True),
+        (r"\frac{3}{4}", "4", False),
+        (r"1\frac{1}{2}", "1.5", True),
+        ("1 1/2 cups", "1.5", True),
+        ("25 m^2", "2", False),
+        ("25 m^2", "25", True),
+        ("1e3", "1000", True),
+        ("3 × 10^3", "3000", True),
+        ("1\N{NO-BREAK SPACE}000", "1000", True),
+        ("5:30", "5:30", True),
+        ("5:30", "30", False),
+        ("5:30", "5", False),
+        ("12/25/1937", "1937", False),
+        ("5 - 3", "3", True),
+        ("**Yes**.", "yes", True),
+        ("yes!", "yes", True),
         ("18 or so", "17", False),
         ("eighteen", "18", False),
         # Gold answers in words are compared in words, numbers in them or not.
         ("Yes", "yes", True),
-        ("yes,", "yes", False),
+        ("yes,", "yes", True),
         ("yes", "no", False),
         ("vitamin b12", "Vitamin B12.", True),
         ("vitamin c12", "vitamin b12", False),
@@ -142,6 +177,6 @@ def test_right_and_wrong(stated: str, gold: str, same: bool) -> None:
 @example(-1080, 2, "{}")
 def test_any_number_in_any_dress(value: int, decimals: int, dress: str) -> None:
     written = dress.format(f"{value:,}" + ("." + "0" * decimals if decimals else ""))
-    assert last_number(written) == Fraction(value)
+    assert numbers(written)[-1] == Fraction(value)
     assert same_answer(extract_answer(f"Well.\nSo the answer is {written}.\n"), str(value))
     assert not same_answer(extract_answer(f"Well.\nSo the answer is {written}.\n"), str(value + 1))

@@ -419,8 +419,12 @@ def test_column_that_is_no_model_is_named(tmp_path: Path) -> None:
         ("absent.csv", None, "absent.csv: no such file"),
         ("absent.parquet", None, "absent.parquet: no such file"),
         ("answers.tsv", "", "unknown kind of file '.tsv', expected one of .csv, .parquet"),
-        ("answers.csv", "", "answers.csv: cannot be read: Empty CSV"),
-        ("answers.csv", "item_id,topic,m1,m2\na,x,1\n", "cannot be read: .*Expected 4 columns, got 3"),
+        ("answers.csv", "", "answers.csv: empty, expected a header and rows"),
+        (
+            "answers.csv",
+            "item_id,topic,m1,m2\na,x,1\n",
+            r"answers.csv: row 1 .line 2.: 3 cells, expected 4: item_id, topic, m1, m2",
+        ),
         ("answers.parquet", "no Parquet", "answers.parquet: cannot be read"),
     ],
 )

@@ -727,7 +727,9 @@ def test_any_hub_dataset_by_column_mapping(kind: str, tmp_path: Path) -> None:
     [
         (exam_row(0), {}, "two"),
         (exam_row(0, gold="2"), {}, "three"),
-        (exam_row(0, gold="2"), {"answer_is": "number"}, "two"),
+        (exam_row(0, gold="2"), {"answer_is": "one_based"}, "two"),
+        (exam_row(0, gold="2"), {"answer_is": "number"}, "two"),  # as it was called
+        (exam_row(0, stem=5), {}, "two"),
         (exam_row(0, gold="C"), {"answer_is": "letter"}, "three"),
         (exam_row(0, gold="3"), {"answer_is": "letter", "labels": "options.label"}, "three"),
         (exam_row(0, gold="one"), {"answer_is": "text"}, "one"),
@@ -753,18 +755,18 @@ def test_rows_without_ids_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 HUB_BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"key": None}, {}, "row 2: its id is None, expected a text"),
+    ({"key": None}, {}, "row 2: key is empty (null), expected a unique text"),
     ({"key": "q0"}, {}, "its id occurs before with other content"),
-    ({"stem": None}, {}, "question is empty"),
-    ({"stem": 5}, {}, "question is empty, expected text"),
+    ({"stem": None}, {}, "stem is empty (null), expected text"),
+    ({"stem": ["5"]}, {}, "stem is a list, expected text"),
     ({"options": None}, {}, "None, expected an object with 'text'"),
     ({"options": {"text": []}}, {}, "options.text is [], expected a list of choices"),
     ({"options": {"text": ["one"]}, "gold": 0}, {}, "one choice, expected"),
     ({"options": {"text": ["one", None]}}, {}, "a choice is empty"),
     ({"options": {"text": ["one", "one"]}}, {}, "a choice occurs twice"),
-    ({"gold": 3}, {}, "gold is 3, expected exactly one of ['0', '1', '2']"),
-    ({"gold": -1}, {}, "gold is -1, expected exactly one of"),
-    ({"gold": None}, {}, "gold is None"),
+    ({"gold": 3}, {}, "gold is 3, outside the choices, expected 0 to 2, or answer_is: one_based in the config"),
+    ({"gold": -1}, {}, "gold is -1, outside the choices, expected 0 to 2"),
+    ({"gold": None}, {}, "gold is empty (null), expected the gold answer"),
     ({"gold": True}, {}, "gold is True"),
     ({"gold": "D"}, {"answer_is": "letter"}, "gold is 'D', expected exactly one of ['A', 'B', 'C']"),
     ({"gold": "four"}, {"answer_is": "text"}, "gold is 'four', expected exactly one of"),
@@ -803,7 +805,7 @@ def test_unknown_column_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"revision": "main"}, "expected the hash of a commit"),
         ({"splits": []}, "at least 1 item"),
         ({"metadata": ["question"]}, "expected names other than"),
-        ({"answer_is": "roman"}, "'index', 'number', 'letter' or 'text'"),
+        ({"answer_is": "roman"}, "'index', 'one_based', 'letter' or 'text'"),
     ],
 )
 def test_settings_of_any_hub_dataset_are_checked(settings: dict[str, Any], message: str) -> None:

@@ -55,7 +55,10 @@ GOOD = {"item_id": "a", "question": "x?", "choices": ["1", "2"], "answer": 0, "g
 ROWS = [
     ({"item_id": None}, "row 2: item_id is empty"),
     ({"item_id": "q0"}, "row 2: item_id 'q0' occurs twice"),
-    ({"answer": 2}, "row 2 (item_id 'a'): answer_idx is 2, outside the choices, expected 0 to 1"),
+    (
+        {"answer": 2},
+        "row 2 (item_id 'a'): answer is 2, outside the choices, expected 0 to 1, or answer_is: one_based in the config",
+    ),
     ({"choices": ["1"]}, "row 2 (item_id 'a'): one choice"),
     ({"question": ""}, "row 2 (item_id 'a'): question is empty"),
 ]
@@ -76,6 +79,23 @@ def test_malformed_items_file_names_its_row(checkout: Checkout, cells: Raw, mess
     [_, line] = run.output.splitlines()  # behind Snakemake's own line on the profile
     assert line.startswith(f"error: mine.jsonl: {message}")
     assert checkout.made() == []
+
+
+def test_answers_that_may_be_counted_from_0_or_from_1_are_refused_before_anything_runs(checkout: Checkout) -> None:
+    content = [GOOD | {"item_id": f"q{n}", "choices": ["x", "y"], "answer": 1, "grade": n % 3} for n in range(90)]
+    (checkout.folder / "mine.jsonl").write_text("\n".join(map(json.dumps, content)))
+
+    def change(raw: Raw) -> None:
+        shrink(raw)
+        raw["datasets"]["dial"] |= {"source": {"kind": "file", "path": "mine.jsonl"}, "human": ["grade"], "cuts": {}}
+        raw["population"][0]["variable"] = "grade"
+
+    run = checkout.snakemake("-n", "--configfile", checkout.configure(change))
+    assert run.status != 0
+    [line] = run.errors
+    assert line.startswith(
+        "error: mine.jsonl: answer is 0 in none of 90 rows, as if counted from 1; expected answer_is: "
+    )
 
 
 def test_a_level_too_small_is_refused_before_anything_runs_and_loses_nothing(checkout: Checkout) -> None:

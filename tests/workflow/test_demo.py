@@ -204,6 +204,8 @@ def test_report_is_one_self_contained_page_of_every_table_and_figure(demo, table
     assert page.outside == []
     assert "@import" not in text
     assert "url(" not in text
+    assert "<script" not in text
+    assert '<meta http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;;' in text
     figures = {path.stem for path in (demo.folder / "results/figures").glob("*.png")}
     assert page.images == len(figures)
     assert {f"figure-{name}" for name in figures} | {f"table-{name}" for name in tables} <= set(page.places)

@@ -1,31 +1,42 @@
-"""A user's own questions: a JSON-lines, CSV or Parquet file, its columns named in the config."""
+"""A user's own questions: a JSON-lines, JSON, CSV, TSV or Parquet file, its columns named in the config."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from uphill import parquet
+from uphill.cells import written_numbers
+from uphill.datasets.columns import Columns, item, text_at, way_told
+from uphill.datasets.items import ITEM_COLUMNS
+from uphill.datasets.sources import BadRow, Fields, Part, RawRow, collect
 from uphill.errors import UphillError
+from uphill.raw_files import DELIMITERS, Records, listed, read_records
 
 
-class Settings(BaseModel):
+class Place(BaseModel):
+    """Where the file is."""
+
+    path: Path = Field(description="The file, in UTF-8: .jsonl, .json (a list of objects), .csv, .tsv or .parquet.")
+    delimiter: str | None = Field(
+        None, pattern=r'^[^"\r\n\w]$', description="Between the cells of a .csv or .tsv; null: comma, or tab."
+    )
+    item_id: str = Field("item_id", description="Column with a unique id for each item.")
+
+
+class Settings(Columns, Place):
     """Where the file is, and which of its columns hold what. Columns not named here are kept as metadata."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    path: Path = Field(description="The file: .jsonl, .csv or .parquet.")
-    item_id: str = Field("item_id", description="Column with a unique id for each item.")
-    question: str = Field("question", description="Column with the question's text.")
-    choices: str | None = Field("choices", description="Column with the list of choices; null if answers are written.")
-    answer: str = Field(
-        "answer", description="Column with the gold answer: the number of a choice, from 0, or a written answer."
-    )
-    reasoning: str | None = Field(None, description="Column with a written solution, if there is one.")
+    @field_validator("delimiter")
+    @classmethod
+    def _between_cells(cls, delimiter: str | None, info: ValidationInfo) -> str | None:
+        path = info.data.get("path")
+        if delimiter is not None and path is not None and path.suffix.lower() not in DELIMITERS:
+            raise ValueError(f"is {delimiter!r} for {path.name}, expected it for {' and '.join(DELIMITERS)} files only")
+        return delimiter
 
     @property
     def files(self) -> list[Path]:
@@ -33,95 +44,73 @@ class Settings(BaseModel):
         return [self.path]
 
     @property
-    def generative(self) -> bool:
-        """Whether answers are written rather than chosen."""
-        return self.choices is None
+    def named(self) -> list[str]:
+        """Columns that make the item."""
+        choices = self.choices if isinstance(self.choices, list) else [self.choices]
+        found = [self.item_id, self.question, *choices, self.answer, self.labels, self.reasoning]
+        return [name for name in found if name is not None]
 
 
 def load(settings: Settings) -> pd.DataFrame:
     """The rows of a file, under the names that the item table uses.
 
     Raises:
-        UphillError: the file is missing, cannot be read, or lacks a named column.
+        UphillError: the file is missing, cannot be read, lacks a named column or has a bad row; by file, row and line.
     """
-    raw = _read(settings.path, settings.item_id)
-    named = [settings.item_id, settings.question, settings.choices, settings.answer, settings.reasoning]
-    for column in named:
-        if column is not None and column not in raw.columns:
-            raise UphillError(f"{settings.path}: no column {column!r}, found {', '.join(map(str, raw.columns))}")
-    rows = pd.DataFrame(
-        {
-            "item_id": [_text(value) for value in raw[settings.item_id]],
-            "question": raw[settings.question],
-            "choices": [_choices(value) for value in raw[settings.choices]] if settings.choices else _empty(len(raw)),
-            "reasoning": raw[settings.reasoning].fillna("") if settings.reasoning else "",
-        }
-    )
-    answers = raw[settings.answer]
-    rows["answer_idx"] = pd.Series([_index(value) for value in answers], dtype=object) if settings.choices else None
-    rows["answer_text"] = "" if settings.choices else [_text(value) for value in answers]
-    rest = [column for column in raw.columns if column not in named and column not in rows.columns]
-    return pd.concat([rows, raw[rest]], axis=1)
+    records = read_records(settings.path, settings.delimiter)
+    if not records.rows:
+        raise UphillError(f"{settings.path}: no rows, expected at least one item")
+    for column in settings.named:
+        if column not in records.names and column.split(".")[0] not in records.names:
+            raise UphillError(f"{settings.path}: no column {column!r}, found {listed(records.names)}")
+    rows = list(_rows(settings, records))
+    way = way_told(rows, settings, str(settings.path))
+    metadata = _metadata(settings, records)
+
+    def made(fields: Fields) -> Fields:
+        return item(fields, settings, way) | metadata[fields["number"]]
+
+    return collect(rows, made, str(settings.path), strict=True)
 
 
-def _read(path: Path, item_id: str) -> pd.DataFrame:
-    # An id such as 007 is no number.
-    read_csv = partial(pd.read_csv, dtype={item_id: str})
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".jsonl": _read_json_lines,
-        ".csv": read_csv,
-        ".parquet": _given_parquet,
-    }
-    if path.suffix not in readers:
-        raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of {', '.join(readers)}")
+def _rows(settings: Settings, records: Records) -> Iterator[RawRow]:
+    seen: set[str] = set()
+    for record in records.rows:
+        named = _id(record.cells, settings, seen)
+        seen.add(named.text)
+        part = Part(named, partial(_with_id, named), {"number": record.number})
+        yield RawRow(str(settings.path), record.number, record.cells, part, line=record.line)
+
+
+@dataclass(frozen=True)
+class _Id:
+    """A row's id; `problem` says why it is none."""
+
+    text: str
+    problem: str | None = None
+
+    def __call__(self, *_: Any) -> str | None:
+        return self.text if self.problem is None else None
+
+
+def _id(row: Mapping[str, Any], settings: Settings, seen: set[str]) -> _Id:
     try:
-        return readers[path.suffix](path)
-    except FileNotFoundError:
-        raise UphillError(f"{path}: no such file, expected the items of a dataset") from None
-    except (ValueError, OSError) as error:
-        raise UphillError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+        text = text_at(row, settings.item_id, "a unique text")
+    except BadRow as error:
+        return _Id("", str(error))
+    return _Id(text, f"{settings.item_id} {text!r} occurs twice, expected unique ids" if text in seen else None)
 
 
-def _given_parquet(path: Path) -> pd.DataFrame:
-    return parquet.read_given(path).to_pandas()
+def _with_id(named: _Id, row: Any) -> Fields:
+    if named.problem is not None:
+        raise BadRow(named.problem)
+    return {"row": row}
 
 
-def _read_json_lines(path: Path) -> pd.DataFrame:
-    rows = []
-    for number, line in enumerate(path.read_text().split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UphillError(f"{path}: line {number}: not JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise UphillError(f"{path}: line {number}: a {type(row).__name__}, expected a JSON object")
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _empty(count: int) -> list[list[str]]:
-    return [[] for _ in range(count)]
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or (not isinstance(value, list) and pd.isna(value)) else str(value)
-
-
-def _choices(value: Any) -> Any:
-    """A list of texts. CSV has no lists, so there the cell is a JSON list."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return value
-    return [str(choice) for choice in value] if hasattr(value, "__iter__") else value
-
-
-def _index(value: Any) -> Any:
-    """An integer where `value` is one in any dress; anything else is left for the row check to name."""
-    try:
-        return int(value) if float(value) == int(float(value)) else value
-    except (TypeError, ValueError):
-        return value
+def _metadata(settings: Settings, records: Records) -> dict[int, Fields]:
+    """The further cells of each row, by its number; numbers of a CSV file's column are numbers if all are."""
+    rest = [name for name in records.names if name not in {*settings.named, *ITEM_COLUMNS}]
+    columns: dict[str, list[Any]] = {name: [row.cells.get(name) for row in records.rows] for name in rest}
+    if records.written:
+        columns = {name: written_numbers(cells) for name, cells in columns.items()}
+    return {row.number: {name: columns[name][n] for name in rest} for n, row in enumerate(records.rows)}

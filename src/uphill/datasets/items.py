@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 
 from uphill import registry
+from uphill.cells import is_blank
 from uphill.errors import UphillError
 from uphill.randomness import keyed_rng
 from uphill.schemas import EXPERIMENT_POOL, HARDNESS_POOL, ITEMS
 
 ROW_COLUMNS = ("item_id", "question", "choices", "answer_idx", "answer_text", "reasoning")
+ITEM_COLUMNS = (*ROW_COLUMNS, "pool")
+"""Names that no metadata may have."""
 
 
 def problems(row: dict[str, Any]) -> Iterator[str]:
@@ -29,7 +32,7 @@ def problems(row: dict[str, Any]) -> Iterator[str]:
     answer = row["answer_idx"]
     if choices and not (isinstance(answer, int | np.integer) and 0 <= answer < len(choices)):
         yield f"answer_idx is {answer!r}, outside the choices, expected 0 to {len(choices) - 1}"
-    elif choices and choices.count(choices[answer]) > 1:
+    elif choices and [str(choice).strip() for choice in choices].count(str(choices[answer]).strip()) > 1:
         # Two equal wrong choices do occur in published data, and make no answer ambiguous.
         yield "a choice occurs twice and is the right one, expected one right choice"
     if not choices and not _is_text(row["answer_text"]):
@@ -37,7 +40,7 @@ def problems(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and not is_blank(value)
 
 
 def check_rows(rows: pd.DataFrame, where: str) -> None:

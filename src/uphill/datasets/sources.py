@@ -5,8 +5,6 @@ function of the source turns what all parts have in common into an item, and `co
 cannot be an item is named by file, number and id, and ends the job or, if not `strict`, is dropped, counted and logged.
 """
 
-import csv
-import io
 import json
 import logging
 import re
@@ -18,9 +16,11 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from uphill.cells import column
 from uphill.datasets.items import ROW_COLUMNS
 from uphill.datasets.items import problems as row_problems
 from uphill.errors import UphillError
+from uphill.raw_files import listed, read_cells, read_text
 
 log = logging.getLogger(__name__)
 
@@ -113,13 +113,17 @@ class Part:
 
 @dataclass(frozen=True)
 class RawRow:
-    """One row as its publisher wrote it; `number` counts from 1. `unread` says why it could not even be parsed."""
+    """One row as its publisher wrote it; `number` counts from 1. `unread` says why it could not even be parsed.
+
+    `line` is that of the file in which it begins, as an editor counts, where it has lines.
+    """
 
     where: str
     number: int
     value: Any
     part: Part
     unread: str | None = None
+    line: int | None = None
 
     @property
     def item_id(self) -> Any:
@@ -129,8 +133,9 @@ class RawRow:
     @property
     def place(self) -> str:
         """Where an error message says that the row is."""
-        named = f" (item_id {self.item_id!r})" if isinstance(self.item_id, str) else ""
-        return f"{self.where}: row {self.number}{named}"
+        line = [f"line {self.line}"] if self.line not in (None, self.number) else []
+        known = [*line, *([f"item_id {self.item_id!r}"] if isinstance(self.item_id, str) else [])]
+        return f"{self.where}: row {self.number}" + (f" ({', '.join(known)})" if known else "")
 
     def fields(self) -> Fields:
         """What the dataset's parts have in common.
@@ -161,7 +166,7 @@ def get(row: Any, name: str) -> Any:
     if not isinstance(row, dict):
         raise BadRow(f"{shown(row)}, expected an object with {name!r}")
     if name not in row:
-        raise BadRow(f"no {name!r}, found {', '.join(map(str, row)) or 'nothing'}; expected it beside them")
+        raise BadRow(f"no {name!r}, found {listed(map(str, row))}; expected it beside them")
     return row[name]
 
 
@@ -182,20 +187,6 @@ def get_texts(row: Any, name: str) -> list[str]:
 
 
 # -- files and the hub -----------------------------------------------------------------------------------------------
-
-
-def read_text(path: Path, expected: str) -> str:
-    """A file of UTF-8 text.
-
-    Raises:
-        UphillError: it is missing or cannot be read.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise UphillError(f"{path}: no such file, expected {expected}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UphillError(f"{path}: cannot be read ({error}), expected {expected} in UTF-8") from None
 
 
 def read_json(path: Path, expected: str) -> Any:
@@ -233,18 +224,18 @@ def json_list(path: Path, part: Part) -> Iterator[RawRow]:
 
 def csv_rows(path: Path, part: Part) -> Iterator[RawRow]:
     """A list of cells a row; no header."""
-    text = read_text(path, "comma-separated rows")
-    try:
-        for number, cells in enumerate(filter(None, csv.reader(io.StringIO(text, newline=""))), start=1):
-            yield RawRow(str(path), number, cells, part)
-    except csv.Error as error:
-        raise UphillError(f"{path}: cannot be read ({error}), expected comma-separated rows") from None
+    for number, (_, cells) in enumerate(read_cells(path, ","), start=1):
+        yield RawRow(str(path), number, cells, part)
 
 
-def hub_rows(hub_id: str, config: str | None, split: str, revision: str | None, part: Part) -> Iterator[RawRow]:
+def hub_rows(
+    hub_id: str, config: str | None, split: str, revision: str | None, part: Part, written: bool = False
+) -> Iterator[RawRow]:
     """An object a row of one split of a hub dataset, through `datasets`; no code of the repository is run.
 
-    Offline, what was fetched before is read from its own folder: `datasets` would take any revision that it has.
+    With `written`, cells of CSV are texts, and numbers of JSON keep their digits (`cells.Number`), as they are in the
+    repository's files. Offline, what was fetched before is read from its own folder: `datasets` would take any revision
+    that it has.
 
     Raises:
         UphillError: the hub cannot be reached, or has no such repository, commit, config or split; or, offline, the
@@ -252,15 +243,19 @@ def hub_rows(hub_id: str, config: str | None, split: str, revision: str | None, 
     """
     from datasets import load_dataset  # type: ignore[import-untyped]  # not needed to read the config
 
-    from uphill.snapshots import fetched, offline  # likewise
+    from uphill.datasets.hub_files import TEXT_FILES, as_written  # likewise
+    from uphill.snapshots import fetched, offline
 
     where = "/".join([hub_id, *([config] if config else []), split])
     folder = fetched("dataset", hub_id, revision) if revision and offline() else None
+    source = hub_id if folder is None else str(folder)
+    pinned_at = {"revision": revision} if folder is None else {}
     try:
-        if folder is not None:
-            rows = load_dataset(str(folder), config, split=split)
-        else:
-            rows = load_dataset(hub_id, config, split=split, revision=revision)
+        rows = load_dataset(source, config, split=split, **pinned_at)
+        if written and getattr(rows, "builder_name", None) in TEXT_FILES:
+            rows = as_written(source, config, split, pinned_at.get("revision"))
+    except UphillError:
+        raise
     except Exception as error:  # datasets, huggingface_hub and their HTTP client have a dozen kinds between them
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UphillError(
@@ -332,8 +327,9 @@ def _report(name: str, total: int, kept: int, faults: list[str]) -> None:
 
 
 def _frame(items: list[Fields], dropped: int) -> pd.DataFrame:
-    frame = pd.DataFrame(items)
+    frame = pd.DataFrame({name: [item[name] for item in items] for name in ROW_COLUMNS})
     frame["answer_idx"] = frame["answer_idx"].astype("Int64")
-    frame = frame[[*ROW_COLUMNS, *(column for column in frame.columns if column not in ROW_COLUMNS)]]
+    for name in dict.fromkeys(name for item in items for name in item if name not in ROW_COLUMNS):
+        frame[name] = column([item.get(name) for item in items])
     frame.attrs["dropped"] = dropped
     return frame

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from uphill import parquet
+from uphill.cells import NoText, as_text
 from uphill.errors import UphillError
 from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers
+from uphill.raw_files import read_csv
 
 WORDS = {"1": RIGHT, "1.0": RIGHT, "true": RIGHT, "0": WRONG, "0.0": WRONG, "false": WRONG}
 EMPTY = {"", "nan", "na", "none"}
@@ -50,11 +51,10 @@ def read_matrix(path: Path, item_id: str, not_models: list[str]) -> AnswerMatrix
 
 
 def _read(path: Path) -> pa.Table:
-    readers = {".csv": _read_csv, ".parquet": parquet.read_given}
-    if path.suffix not in readers:
-        raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of {', '.join(readers)}")
+    if path.suffix not in (".csv", ".parquet"):
+        raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of .csv, .parquet")
     try:
-        return readers[path.suffix](path)
+        return _read_csv(path) if path.suffix == ".csv" else parquet.read_given(path)
     except FileNotFoundError:
         raise UphillError(f"{path}: no such file, expected a matrix of items by models") from None
     except (pa.ArrowException, OSError) as error:
@@ -63,8 +63,9 @@ def _read(path: Path) -> pa.Table:
 
 def _read_csv(path: Path) -> pa.Table:
     """Every cell as text, so that one wrong cell does not change how the others are read."""
-    names = pa.csv.open_csv(path).schema.names
-    return pa.csv.read_csv(path, convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())))
+    names, rows = read_csv(path, ",")
+    columns = zip(*(cells for _, cells in rows), strict=True) if rows else [() for _ in names]
+    return pa.table([pa.array(cells, pa.string()) for cells in columns], names)
 
 
 def _models(path: Path, columns: list[str], item_id: str, not_models: list[str]) -> list[str]:
@@ -81,10 +82,13 @@ def _models(path: Path, columns: list[str], item_id: str, not_models: list[str])
 
 
 def _ids(path: Path, column: pa.ChunkedArray, name: str) -> list[str]:
-    ids = [None if value is None else str(value) for value in column.to_pylist()]
     first: dict[str, int] = {}
-    for row, item in enumerate(ids, start=1):
-        if item is None or not item.strip():
+    for row, value in enumerate(column.to_pylist(), start=1):
+        try:
+            item = as_text(value)
+        except NoText as error:
+            raise UphillError(f"{path}: row {row}: {name} {error}, expected the id of an item") from None
+        if not item.strip():
             raise UphillError(f"{path}: row {row}: {name} is empty, expected the id of an item")
         if first.setdefault(item, row) != row:
             raise UphillError(f"{path}: row {row}: item {item!r} is in row {first[item]} too, expected each item once")

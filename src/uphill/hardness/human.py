@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from uphill.cells import as_number
 from uphill.errors import UphillError
 from uphill.hardness.data import Graded, HardnessData, long_form
 
@@ -33,12 +34,10 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame: 
     for column in data.dataset.human:
         if column not in data.items.columns:
             raise UphillError(f"dataset {data.dataset.name!r}: no column {column!r}, expected the human grade there")
-        numbers = pd.to_numeric(data.items[column], errors="coerce")
+        numbers = data.items[column].map(as_number).astype(float)
         if numbers.isna().any():
             item = numbers.index[numbers.isna()][0]
-            raise UphillError(
-                f"dataset {data.dataset.name!r}: item {item!r}: {column} is {data.items[column][item]!r}, "
-                "expected a number"
-            )
+            found = data.items[column].to_dict()[item]
+            raise UphillError(f"dataset {data.dataset.name!r}: item {item!r}: {column} is {found!r}, expected a number")
         values[column] = numbers
     return long_form(pd.DataFrame(values), kind="human")

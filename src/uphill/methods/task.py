@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from uphill.errors import UphillError
+from uphill.grading.stated import extract_answer, same_answer
 from uphill.level_names import extremes
 from uphill.methods.noise import noised
 from uphill.parts import Parts
-from uphill.prompts import Form, PromptFormat, Question, extract_answer, same_answer
+from uphill.prompts import Form, PromptFormat, Question
 from uphill.responses import ResponseTable, log_sum_exp
 from uphill.schemas import PREDICTIONS, UNSUPERVISED
 

@@ -1,6 +1,5 @@
-"""Strings in, strings out: prompt templates, assembly of few-shot prompts, and answer extraction."""
+"""Strings in, strings out: prompt templates and the assembly of few-shot prompts."""
 
-from uphill.prompts.extraction import extract_answer, same_answer
 from uphill.prompts.forms import Form, Templates, shipped
 from uphill.prompts.templates import PromptFormat, Question, assemble, published, zero_shot_form
 
@@ -10,9 +9,7 @@ __all__ = [
     "Question",
     "Templates",
     "assemble",
-    "extract_answer",
     "published",
-    "same_answer",
     "shipped",
     "zero_shot_form",
 ]

@@ -1,13 +1,18 @@
-"""Gather tables, figures, config, versions and what was spent, and fill the page."""
+"""Gather tables, figures, config, versions and what was spent, and fill the page.
+
+Every value is escaped, whatever it holds: questions, names, config values and errors are text on the page, never
+markup. The page has no script, and its policy lets none run, nor anything load.
+"""
 
 import base64
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from uphill.errors import damaged
 from uphill.job import Job
@@ -20,6 +25,10 @@ from uphill.report.cells import in_all_rows, shown
 from uphill.report.spent import spent
 from uphill.schemas import HARDNESS, ITEMS, made_by, read, written_whole
 
+TEMPLATE = "report.html.j2"
+POLICY = "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; form-action 'none'"
+"""What a browser may do with the page (Content Security Policy): no script, no handler, no request."""
+
 
 def render(job: Job) -> None:
     """Write the page from the job's inputs: item and hardness tables, tables, wide tables if any, and figures."""
@@ -28,10 +37,7 @@ def render(job: Job) -> None:
     wide = {Path(path).stem: _wide(job, path) for path in job.input.get("wide", [])}
     versions = {name: record["spec"]["versions"] for name, record in records.items()}
     ladders = job.settings["config"].get("ladders", {})
-    environment = Environment(
-        loader=PackageLoader("uphill.report", "."), autoescape=select_autoescape(), undefined=StrictUndefined
-    )
-    page = environment.get_template("report.html.j2").render(
+    page = filled(
         config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
         counts=_study(job.settings["config"], tables),
         answer=_answer(tables["population"]),
@@ -47,7 +53,18 @@ def render(job: Job) -> None:
         spent=spent(Path(job.output[0]).parent),
     )
     with written_whole(job.output[0]) as temporary:
-        temporary.write_text(page)
+        temporary.write_text(page, encoding="utf-8")
+
+
+def filled(**values: Any) -> str:
+    """The page with these values, each escaped; its policy allows its own style sheet and the images that it holds."""
+    # By the name of the template, select_autoescape would leave .html.j2 as it is.
+    environment = Environment(loader=PackageLoader("uphill.report", "."), autoescape=True, undefined=StrictUndefined)
+    template = environment.get_template(TEMPLATE)
+    source = Path(str(template.filename)).read_text(encoding="utf-8")
+    style = source.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return template.render(policy=POLICY.format(style=f"'sha256-{digest}'"), **values)
 
 
 def _of_today(job: Job, path: str, identity: str) -> bytes:

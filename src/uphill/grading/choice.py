@@ -1,0 +1,46 @@
+"""The likeliest of an item's choices, by their scores: accuracy, and accuracy normalised by length, from one pass."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from uphill.grading.grade import Grade, GraderSettings, Item, Output
+
+
+class Settings(GraderSettings):
+    """Settings of `choice`."""
+
+    norm: Literal["none", "chars", "tokens"] = Field(
+        "none", description="Compare summed log-probabilities, or their means per character (acc_norm) or per token."
+    )
+
+
+def grade(settings: Settings, item: Item, output: Output) -> Grade:
+    """Choose by the scores; `p_gold` is the softmax of the same numbers that are compared.
+
+    Raises:
+        ValueError: there are no scores, not one a choice, or the item has no right choice.
+    """
+    if output.scores is None or item.answer_idx is None:
+        raise ValueError("a text or an item without choices was given, expected scores of choices; name another grader")
+    scores = np.asarray(output.scores, dtype=np.float64)
+    if len(scores) != len(item.choices):
+        raise ValueError(f"{len(scores)} scores for {len(item.choices)} choices, expected one each")
+    scores = scores / _lengths(settings.norm, item, output)
+    best = int(scores.argmax())
+    shares = np.exp(scores - scores.max())
+    return Grade(
+        "ok", item.choices[best], best == item.answer_idx, p_gold=float(shares[item.answer_idx] / shares.sum())
+    )
+
+
+def _lengths(norm: str, item: Item, output: Output) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """[C] what each score is divided by."""
+    if norm == "chars":
+        return np.array([max(1, len(choice)) for choice in item.choices], dtype=np.float64)
+    if norm == "tokens":
+        if len(output.n_tokens) != len(item.choices):
+            raise ValueError("lengths in tokens are missing, expected one a choice")
+        return np.array(output.n_tokens, dtype=np.float64)
+    return np.ones(len(item.choices))

@@ -45,7 +45,7 @@ class Job:
 
     @property
     def made_by(self) -> dict[str, Any]:
-        """The identity, versions of libraries of it and all that it reads, and what a reader should know, if anything."""
+        """The identity, the versions of libraries behind it and all that it reads, and notes, if there are any."""
         return {**self.spec, "versions": self.versions(self.input), **self.notes}
 
     @property

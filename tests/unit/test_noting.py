@@ -1,0 +1,70 @@
+"""What a reader should know travels from a pass to the report, through parts, files and provenance."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from uphill import noting
+from uphill.job import Job
+from uphill.noting import NOTES, note, noted
+from uphill.parts import Parts
+from uphill.provenance import write as write_provenance
+from uphill.report.cautions import cautions
+from uphill.schemas import MEASURE, made_by, write
+
+FRAME = pd.DataFrame({"item_id": ["a"], "variable": ["v"], "value": [1.0], "kind": ["model"]})
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    noting.forget()
+    yield
+    noting.forget()
+
+
+def job(*inputs: Path) -> Job:
+    spec = {"id": "today", "settings": {}}
+    given = {"input": [str(path) for path in inputs], "output": [], "wildcards": None, "resources": None, "threads": 1}
+    return Job(SimpleNamespace(**given, params=SimpleNamespace(spec=spec, get=lambda name, other: other)))
+
+
+def test_lines_are_kept_once_and_in_order() -> None:
+    note("b", "a")
+    note("b")
+    assert noted() == ["a", "b"]
+    assert noted(["c", "a"]) == ["a", "b", "c"]
+
+
+def test_a_job_without_notes_records_none() -> None:
+    assert NOTES not in job().made_by
+
+
+def test_notes_reach_the_report(tmp_path: Path) -> None:
+    note("model: padded scoring")
+    write(FRAME, tmp_path / "pass.parquet", MEASURE, job().made_by)
+    noting.forget()
+    # Another process, which reads that file, and makes a table.
+    reads = job(tmp_path / "pass.parquet")
+    (tmp_path / "table.csv").write_text("x\n1\n")
+    write_provenance(tmp_path / "table.provenance.json", reads.made_by, [str(tmp_path / "table.csv")], {})
+    page = job(tmp_path / "table.csv", tmp_path / "table.provenance.json")
+    assert page.notes == {NOTES: ["model: padded scoring"]}
+    (caution,) = cautions({}, page.notes[NOTES])
+    assert caution.title == "Models that took a slower way"
+    assert caution.cases == ["model: padded scoring."]
+
+
+def test_an_attempt_that_resumes_says_what_the_first_one_said(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "parts", MEASURE)
+    note("model: padded scoring")
+    parts.put("one", MEASURE.to_arrow(FRAME, "here"))
+    noting.forget()
+    table = parts.get("one")
+    assert table is not None
+    assert table.schema.metadata is None
+    assert noted() == ["model: padded scoring"]
+    write(FRAME, tmp_path / "made.parquet", MEASURE, job().made_by)
+    assert made_by(tmp_path / "made.parquet")[NOTES] == ["model: padded scoring"]

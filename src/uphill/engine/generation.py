@@ -23,6 +23,7 @@ from uphill.engine.packing import shared_prefix
 from uphill.engine.sampling import GREEDY, Sampling
 from uphill.engine.tokens import encode_prompts
 from uphill.engine.ways import Ways
+from uphill.engine.ways import agreed as _agreed  # noqa: F401 - what is set by hand, where it is looked for
 from uphill.errors import UphillError
 from uphill.prompts.extraction import answer_end
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -34,6 +35,8 @@ SHARED, SIDE_BY_SIDE, ALONE, WHOLE = (
     "whole passes",
 )
 WAYS = (SHARED, SIDE_BY_SIDE, ALONE, WHOLE)
+agreed: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+"""Models for which this was set to False by hand go without the fast way."""
 LETTERS = 24
 """Distinct tokens of what a cut-down copy reads: few, so that what sees too much finds much to copy from."""
 LONGEST_LED = 512
@@ -59,7 +62,8 @@ class Ways:
         side_by_side = self._count if self._ragged else 1
         self._shape = Shape(min(rounded(whole), limit, loaded.window), side_by_side, start, states=False)
         self._held: tuple[_Check, ...] = ()
-        self.name = self._first_right(WAYS)
+        self._offered = tuple(way for way in WAYS if way != SHARED or agreed.get(loaded.model, True))
+        self.name = self._first_right()
 
     def run(self, rows: Sequence[Row], count: int, ends: Ends, choose: Choose) -> Iterator[Row]:
         """Continue rows by the way `name`."""
@@ -71,11 +75,11 @@ class Ways:
         if self.name == WHOLE:
             return False
         self._loaded.checks.add(f"decoding by {self.name}", NOTHING, why, lasting=False)
-        self.name = self._first_right(WAYS)
+        self.name = self._first_right()
         return True
 
-    def _first_right(self, names: Sequence[str]) -> str:
-        for name in names:
+    def _first_right(self) -> str:
+        for name in self._offered:
             # One at a time is what the way before does already, unless there are more.
             if name == ALONE and self._count == 1:
                 continue

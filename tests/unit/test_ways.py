@@ -13,6 +13,7 @@ from transformers import GenerationConfig
 
 from uphill import noting
 from uphill.engine import rehearsal, ways
+from uphill.engine.checks import Shape
 from uphill.engine.generation import generate
 from uphill.engine.loading import Loaded
 from uphill.errors import UphillError
@@ -84,6 +85,7 @@ def settle(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.setattr(ways, "WAYS", tuple(dict.fromkeys((way, ways.WHOLE))))
 
 
+@torch.inference_mode()
 def taken(loaded: Loaded, asked: Sequence[str], batch: int = 5, longest: int = LONGEST) -> str:
     """The way that is chosen."""
     heads = [token_ids(prompt, bos=True) for prompt in asked]
@@ -95,23 +97,32 @@ def llama(monkeypatch: pytest.MonkeyPatch) -> Loaded:
     return make_talkative(tiny(), monkeypatch)
 
 
-@pytest.mark.parametrize("way", ways.WAYS)
+@pytest.mark.parametrize("name", CHECKPOINTS)
 def test_nothing_of_a_checkpoints_generation_config_counts(
-    way: str, llama: Loaded, monkeypatch: pytest.MonkeyPatch
+    name: str, llama: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Where transformers' `generate` does the work, which would take it."""
+    settle(monkeypatch, ways.SIDE_BY_SIDE)
+    llama.checks.add(f"decoding by {ways.SIDE_BY_SIDE}", Shape(99, 2, 1, states=False), None)
+    asked = prompts(0, count=3)
+    right = [plain(llama, prompt) for prompt in asked]
+    said = copy.deepcopy(llama.model.generation_config)
+    setattr(said, name, CHECKPOINTS[name])
+    monkeypatch.setattr(llama.model, "generation_config", said)
+    assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == right
+    assert llama.model.generation_config is said
+
+
+@pytest.mark.parametrize("way", ways.WAYS)
+def test_all_of_it_together_counts_on_no_way(way: str, llama: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     settle(monkeypatch, way)
     asked = prompts(0, count=4)
-    settings = {"rule": first_line, "item_ids": names(asked)}
     right = [plain(llama, prompt) for prompt in asked]
-    right_draws = [drawn(llama, prompt, answer) for prompt in asked for answer in range(WARM.n)]
-    own = llama.model.generation_config
+    said = copy.deepcopy(llama.model.generation_config)
     for name, value in CHECKPOINTS.items():
-        said = copy.deepcopy(own)
         setattr(said, name, value)
-        monkeypatch.setattr(llama.model, "generation_config", said)
-        assert list(generate(llama, asked, LONGEST, 3, **settings)) == right, name
-        assert llama.model.generation_config is said
-    assert list(generate(llama, asked, LONGEST, 3, sampling=WARM, **settings)) == right_draws
+    monkeypatch.setattr(llama.model, "generation_config", said)
+    assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == right
 
 
 def test_transformers_merges_nothing_of_a_checkpoint(llama: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ class Ways:
         """Leave the way, which fails, for the next that is right; False where there is none."""
         if self.name == WHOLE:
             return False
-        self._loaded.checks.add(f"decoding by {self.name}", NOTHING, why, lasting=False)
+        self._loaded.checks.add(f"failed: {self.name}", NOTHING, why, lasting=False)
         self.name = self._first_right()
         return True
 
@@ -92,7 +92,8 @@ class Ways:
     def _problem(self, name: str) -> str | None:
         """What is wrong with a way, from an earlier check of as much or more, or from a new one."""
         checks, what = self._loaded.checks, f"decoding by {name}"
-        outcome = checks.find(what, self._shape)
+        # What failed amid a job fails, though it was right on what was tried.
+        outcome = checks.find(f"failed: {name}", NOTHING) or checks.find(what, self._shape)
         if outcome is not None:
             return outcome.wrong
         self._held = self._held or tuple(self._checks())

@@ -6,7 +6,15 @@ import sys
 
 try:
     from uphill import config as uphill_config
-    from uphill import fetching, hardware, launch, preflight, why, workflow as paths
+    from uphill import (
+        digests,
+        fetching,
+        hardware,
+        launch,
+        preflight,
+        why,
+        workflow as paths,
+    )
     from uphill.errors import UphillError
     from uphill.stopping import GO_ON
 except ModuleNotFoundError as error:
@@ -38,6 +46,7 @@ def begin():
     try:
         launch.begin(PLAN, jobs_are_here=workflow.local_exec)
         why.record(PLAN)
+        digests.keep()
     except UphillError as error:
         sys.exit(f"error: {error}")
 

@@ -36,6 +36,7 @@ from uphill.hardness.levels import Cuts
 from uphill.prompts import Form, Templates, shipped
 from uphill.schemas import ALL
 from uphill.secrets import keys_with_tokens
+from uphill.snapshots import HUB_ID, pinned
 
 ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""
@@ -66,7 +67,7 @@ class Model(Entry):
 
     path: str | None = Field(None, description="A local folder, or")
     hub_id: str | None = Field(None, description="a Hugging Face hub id, with a")
-    revision: str | None = Field(None, description="pinned commit of the hub's repository.")
+    revision: str | None = Field(None, description="pinned commit of the hub's repository, 40 hex digits.")
     dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="Number format of the weights.")
     quantization: Literal["none", "8bit", "4bit"] = Field("none", description="bitsandbytes: LLM.int8 or NF4.")
     trust_remote_code: bool = Field(False, description="Run code that comes with the model. Read it first.")
@@ -85,11 +86,23 @@ class Model(Entry):
     def _one_place(self) -> Self:
         if (self.path is None) == (self.hub_id is None):
             raise ValueError("expected either path or hub_id")
-        if self.hub_id and not self.revision:
-            raise ValueError("expected a revision beside hub_id, so that results can be made again")
-        if self.path and not (Path(self.path) / "config.json").is_file():
+        if self.hub_id is not None:
+            self._pinned(self.hub_id)
+        elif self.revision is not None:
+            raise ValueError(f"revision is {self.revision!r} beside path, expected it beside hub_id alone")
+        elif not self.path or not (Path(self.path) / "config.json").is_file():
             raise ValueError(f"no model in the folder {self.path!r}, expected a config.json and safetensors there")
         return self
+
+    def _pinned(self, hub_id: str) -> None:
+        if not HUB_ID.fullmatch(hub_id):
+            raise ValueError(f"hub_id is {hub_id!r}, expected a name such as owner/model")
+        if self.revision is None:
+            raise ValueError("expected a revision beside hub_id, so that results can be made again")
+        try:
+            pinned(self.revision)
+        except ValueError as error:
+            raise ValueError(f"revision {error}") from None
 
 
 class Splits(Entry):

@@ -15,16 +15,14 @@ from typing import Any
 
 import grimp
 
+from uphill.checkpoints import deciding_files
+from uphill.digests import content
 from uphill.errors import UphillError
 
 PACKAGE = "uphill"
 SOURCE = Path(__file__).parent
-READ_WHOLE = 256 * 2**20
-"""Bytes of a local model's file up to which its whole content is its identity (beyond: its size and samples of it)."""
 SEVERAL = ", "
 """What stands between the versions of a library, where parts of a result were made with different ones."""
-SAMPLE, SAMPLES = 2**20, 64
-"""Bytes of a sample, and samples of a file, evenly spaced from its first bytes to its last."""
 
 
 def digest(value: Any) -> str:
@@ -100,42 +98,33 @@ def file_digest(path: str) -> str:
     Raises:
         UphillError: there is no such file.
     """
-    try:
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
-    except OSError as error:
-        raise UphillError(f"{path}: cannot be read ({error.strerror}), expected a data file") from None
+    return _content(Path(path), "a data file")[:16]
 
 
 @functools.cache
-def folder_digest(folder: str) -> str:
-    """Identity of a local model folder: names, sizes and content of its files.
+def folder_digest(folder: str, code: bool = False) -> str:
+    """Identity of a local model: names and whole contents of the files that can change a number.
 
-    Of a file over `READ_WHOLE` samples are read: the safetensors header, with the shapes of its weights, and weights of
-    every part of the model. Training moves nearly all of them; a few numbers edited by hand may be missed.
+    Those are its config, its weights, wherever an index points, its vocabulary and its chat templates. A model card is
+    none, and no generation config: settings of this project alone say how answers are written.
+
+    Args:
+        folder: the model's.
+        code: whether code that comes with the model runs. It may open any file, so that all but cards count.
 
     Raises:
-        UphillError: there is no such folder.
+        UphillError: there is no such folder, or a file of the model cannot be read or lies outside it.
     """
     if not Path(folder).is_dir():
         raise UphillError(f"{folder}: no such folder, expected a model")
-    files = {}
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix in {".json", ".safetensors", ".model", ".jinja"}:
-            files[path.name] = [path.stat().st_size, _content_digest(path)]
-    return digest(files)
+    return digest({name: _content(path, "a model's file") for name, path in deciding_files(Path(folder), code).items()})
 
 
-def _content_digest(path: Path) -> str:
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        if size <= READ_WHOLE:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-        found = hashlib.sha256()
-        for number in range(SAMPLES):
-            stream.seek(number * (size - SAMPLE) // (SAMPLES - 1))
-            found.update(stream.read(SAMPLE))
-        return found.hexdigest()
+def _content(path: Path, expected: str) -> str:
+    try:
+        return content(path)
+    except OSError as error:
+        raise UphillError(f"{path}: cannot be read ({error.strerror}), expected {expected}") from None
 
 
 def versions() -> dict[str, str]:

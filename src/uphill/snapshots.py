@@ -4,6 +4,7 @@ Compute nodes of many clusters reach nothing outside. So a login node fetches ev
 (`HF_HOME`), and jobs, with `HF_HUB_OFFLINE=1`, read it from there.
 """
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,20 @@ FILES: dict[Kind, list[str]] = {
 CODE = "*.py"
 LEFT_OUT: dict[Kind, list[str]] = {"model": ["*/*", "consolidated*"], "dataset": []}
 """Second copies of the weights, in folders and under their maker's own names."""
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+HUB_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
+
+
+def pinned(revision: str) -> str:
+    """`revision`, if it is the hash of a commit; a short one may be a branch of that name.
+
+    Raises:
+        ValueError: it is something that may mean another thing tomorrow.
+    """
+    if not COMMIT.fullmatch(revision):
+        raise ValueError(f"is {revision!r}, expected the hash of a commit (40 hex digits), which cannot change")
+    return revision
 
 
 def fetch(kind: Kind, hub_id: str, revision: str, code: bool = False) -> Path:

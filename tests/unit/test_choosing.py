@@ -4,6 +4,8 @@ Weights are random and wide, so that a wrong mask, window, position or recurrent
 tolerance. The oracle is the model's own pass over one unpadded sequence.
 """
 
+import copy
+import dataclasses
 import functools
 import logging
 import re
@@ -246,3 +248,17 @@ def test_states_that_a_model_does_not_give_out_are_refused(monkeypatch: pytest.M
     monkeypatch.setattr(type(loaded.model), "forward", functools.wraps(forward)(without))
     with pytest.raises(UphillError, match=r"gives none hidden states, expected 4: its states cannot be kept"):
         list(score(loaded, prompts_of(shared=0), [1]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_sink_is_left_to_the_attention_that_knows_of_it(dtype: torch.dtype, caplog: pytest.LogCaptureFixture) -> None:
+    model = copy.deepcopy(built("gpt_oss")).to(dtype)
+    loaded = dataclasses.replace(loaded_model("gpt_oss", 4096), model=model, attention="blocks")
+    prompts = prompts_of(shared=12)
+    with caplog.at_level(logging.WARNING, logger="uphill"):
+        found = list(score(loaded, prompts))
+    assert (loaded.packed, loaded.attention) == (True, "dense")
+    assert "attention over a pack knows of no s_aux" in caplog.text
+    if dtype == torch.float32:
+        for prompt, scores in zip(prompts, found, strict=True):
+            assert np.abs(scores.logprob - naive_scores(loaded, prompt)[0]).max() <= 1e-4

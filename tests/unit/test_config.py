@@ -85,6 +85,20 @@ BAD = [
     (at("models.demo.path", "resources/absent"), "models.demo: no model in the folder 'resources/absent'"),
     (at("models.demo.hub_id", "a/b"), "models.demo: expected either path or hub_id"),
     (at("models.demo", {"hub_id": "a/b"}), "models.demo: expected a revision beside hub_id"),
+    (at("models.demo.path", ""), "models.demo: no model in the folder '', expected a config.json"),
+    (at("models.demo.path", "README.md"), "models.demo: no model in the folder 'README.md'"),
+    (at("models.demo.path", "resources/demo-model/config.json"), "models.demo: no model in the folder"),
+    (at("models.demo.revision", "a" * 40), f"models.demo: revision is '{'a' * 40}' beside path"),
+    *(
+        (at("models.demo", {"hub_id": "a/b", "revision": revision}), f"models.demo: revision is {revision!r}, expected")
+        for revision in ("", "main", "v1.0", "refs/pr/1", "abcdef1", "a" * 39, "a" * 41, "A" * 40, "g" * 40)
+    ),
+    (at("models.demo", {"hub_id": "a/b", "revision": f"{'a' * 40}\n"}), "models.demo: revision is"),
+    (at("models.demo", {"hub_id": "a/b", "revision": 10**39}), "models.demo.revision: is 1000"),
+    *(
+        (at("models.demo", {"hub_id": name, "revision": "a" * 40}), f"models.demo: hub_id is {name!r}, expected a name")
+        for name in ("", ".", "../b", "a/../b", "/etc", "a/b/c", "a b")
+    ),
     (at("models.demo.dtype", "float8"), "models.demo.dtype: is 'float8'"),
     (at("models.demo.quantization", "2bit"), "models.demo.quantization: is '2bit'"),
     (

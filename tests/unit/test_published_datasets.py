@@ -516,6 +516,7 @@ def test_no_good_row_at_all_is_refused(tmp_path: Path) -> None:
     [
         ({}, "missing, expected folder .the publishers' files. or the hash of a commit of"),
         ({"revision": "main"}, "is 'main', expected the hash of a commit"),
+        ({"revision": COMMIT[:12]}, r"expected the hash of a commit \(40 hex digits\)"),
         ({"revision": COMMIT, "folder": "x"}, "expected either folder or revision"),
         ({"folder": "x", "path": "y"}, "Extra inputs"),
     ],

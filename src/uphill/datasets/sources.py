@@ -7,7 +7,6 @@ cannot be an item is named by file, number and id, and ends the job or, if not `
 
 import json
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +20,10 @@ from uphill.datasets.items import ROW_COLUMNS
 from uphill.datasets.items import problems as row_problems
 from uphill.errors import UphillError
 from uphill.raw_files import listed, read_cells, read_text
+from uphill.snapshots import pinned
 
 log = logging.getLogger(__name__)
 
-COMMIT = re.compile(r"[0-9a-f]{7,40}")
 SHOWN = 80
 """Characters of a wrong value that a message repeats."""
 
@@ -33,17 +32,6 @@ Fields = dict[str, Any]
 
 class BadRow(Exception):
     """A row that cannot be an item. The message says what was found and what was expected, not where."""
-
-
-def pinned(revision: str) -> str:
-    """`revision`, if it is the hash of a commit.
-
-    Raises:
-        ValueError: it is something that may mean other data tomorrow, such as a branch.
-    """
-    if not COMMIT.fullmatch(revision):
-        raise ValueError(f"is {revision!r}, expected the hash of a commit (7 to 40 hex digits), which cannot change")
-    return revision
 
 
 class Published(BaseModel):

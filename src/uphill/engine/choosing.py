@@ -95,7 +95,10 @@ def choose(loaded: Loaded, heads: Heads, tails: Tails, states: bool, run: Run, w
     checks = loaded.checks
     checks.fastest, checks.decided = checks.fastest or loaded.attention, True
     loaded.packed, loaded.alone = way.kind in ("packed", "whole"), way.kind == "alone"
-    loaded.attention, loaded.compiled = way.attention, way.compiled
+    if way.kind != "whole":
+        loaded.attention = way.attention
+    if way.kind == "packed":
+        loaded.compiled = way.compiled
     return way
 
 

@@ -11,12 +11,15 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
-from uphill.engine import chat
+from uphill.checkpoints import CONFIG
+from uphill.engine import chat, weights
 from uphill.engine.attention import Attention
 from uphill.engine.checks import Checks
 from uphill.engine.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.engine.sizes import text_config
+from uphill.engine.vetting import vet
 from uphill.errors import UphillError
+from uphill.snapshots import fetch, fetched, offline
 
 log = logging.getLogger(__name__)
 COMPILE_FROM = 1_000_000
@@ -64,8 +67,9 @@ class Loaded:
     def window(self) -> int:
         """The longest sequence, in tokens, that the model was made for."""
         config = text_config(self.model)
-        # MPT calls it max_seq_len.
-        return int(getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2**31)
+        # MPT calls it max_seq_len; XLNet's is -1, for none.
+        found = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len"))
+        return next((int(size) for size in found if size and size > 0), 2**31)
 
     @property
     def span(self) -> int:
@@ -85,28 +89,36 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
         UphillError: the folder or the hub has no such model, it has no chat template though `chat` asks for one, or
             this machine cannot run the quantization.
     """
-    where = entry.get("path") or entry["hub_id"]
-    if entry.get("path") and not (Path(where) / "config.json").is_file():
-        raise UphillError(f"{where}: no config.json, expected a model's folder")
+    where, folder, quantized = _place(entry), _folder(entry), entry["quantization"] not in (None, "none")
+    vet(folder, entry)
+    tensors = weights.stored(folder)
     if entry["trust_remote_code"]:
         log.warning("%s: running code that comes with the model (trust_remote_code)", where)
     common = {"revision": entry.get("revision"), "trust_remote_code": entry["trust_remote_code"]}
-    tokenizer, variables = _tokenizer(str(where), common), chat.chat_variables(entry.get("chat", False))
+    described = weights.check_size(folder, tensors, entry["trust_remote_code"], packed=quantized)
+    tokenizer, variables = _tokenizer(where, common), chat.chat_variables(entry.get("chat", False))
     if variables is not None:
-        chat.check(tokenizer, variables, str(where))
-    on_gpu = gpus > 0 and _take_gpus(gpus, str(where))
+        chat.check(tokenizer, variables, where)
+    on_gpu = gpus > 0 and _take_gpus(gpus, where)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, told = AutoModelForCausalLM.from_pretrained(
             where,
             **common,
             dtype=getattr(torch, entry["dtype"]),
             use_safetensors=True,
             quantization_config=_quantization(entry),
             device_map="auto" if on_gpu else None,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # so that they are named below
         )
     except Exception as error:  # a wrong file, a library that is missing, a quantization that this machine has not
-        how = "" if entry["quantization"] in (None, "none") else f" in {entry['quantization']}"
-        raise UphillError(f"{where}: cannot be loaded{how}: {' '.join(str(error).split())}") from error
+        how = f" in {entry['quantization']}" if quantized else ""
+        said = weights.report.unmade() or " ".join(str(error).split())
+        raise UphillError(f"{where}: cannot be loaded{how}: {said}") from error
+    weights.check_loaded(where, model, told, tensors, described)
+    if quantized or any(weight.is_meta for weight in model.parameters()):
+        weights.check_on_disk(folder, tensors)
+    weights.check_tokens(where, folder, tokenizer, model)
     if getattr(text_config(model), "attn_logit_softcapping", None):
         # The default attention of some versions of transformers leaves the cap of Gemma-2 out, and says nothing.
         model.set_attn_implementation("eager")
@@ -117,6 +129,27 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
     plain = entry["quantization"] in (None, "none")
     compile_from = COMPILE_FROM if plain else None
     return Loaded(model, tokenizer, device, pack_tokens, "blocks", compile_from=compile_from, chat=variables)
+
+
+def _place(entry: Mapping[str, Any]) -> str:
+    """What transformers knows the model by: its folder, or its id on the hub, which no folder here may pass for."""
+    if entry.get("path") is not None:
+        return str(entry["path"])
+    if Path(entry["hub_id"]).exists():
+        raise UphillError(
+            f"{entry['hub_id']}: something of that name is here, expected path, or a name of the hub alone"
+        )
+    return str(entry["hub_id"])
+
+
+def _folder(entry: Mapping[str, Any]) -> Path:
+    """Where the model's files lie, once they are fetched."""
+    if entry.get("path") is not None:
+        if not (Path(entry["path"]) / CONFIG).is_file():
+            raise UphillError(f"{entry['path'] or repr('')}: no {CONFIG}, expected a model's folder")
+        return Path(entry["path"])
+    found = {"kind": "model", "hub_id": entry["hub_id"], "revision": entry["revision"]}
+    return fetched(**found) if offline() else fetch(**found, code=entry["trust_remote_code"])
 
 
 def _tokenizer(where: str, common: Mapping[str, Any]) -> Any:

@@ -58,7 +58,7 @@ class Plan(Layout):
     def model_identity(self, model: str) -> dict[str, Any]:
         """What decides a model's numbers: its config entry, and the content of a local folder."""
         entry = self.config.models[model]
-        content = {"content": folder_digest(entry.path)} if entry.path else {}
+        content = {"content": folder_digest(entry.path, entry.trust_remote_code)} if entry.path else {}
         return {"name": model, **plain(entry), **content}
 
     def _asked(self, model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 # make demo   the embedded default: installs, runs, prints the population table
 # make plan   what a study would cost: make plan CONFIG=config/paper.yaml
+# make check  whether a study may be run: one line of what is wrong, or none: make check CONFIG=my.yaml
 # make why    what would run again, and what made it stale: make why TARGETS=results/tables/sgr.csv
-# make test   every test
+# make test   every test but those of `make test-nightly`
 SHELL := /bin/bash
 VENV := .venv
 LOCK ?= envs/cpu.lock
@@ -9,13 +10,15 @@ PYTHON ?= python3
 CONFIG ?= config/config.yaml
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
+WORKERS ?= 2
 # Wheels that lie on this machine are used where PIP_FIND_LINKS names them; elsewhere the registry's are.
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo demo-all plan why install dev test test-fast test-nightly lint format lock docs demo-model bench-gpu clean
+.PHONY: demo demo-all plan check why install dev test test-fast test-nightly lint format lock docs demo-model bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
+	@$(BIN)/python -m uphill check
 	@echo "Running the embedded default: some 65 jobs, four to five minutes; nothing to do the second time"
 	@$(BIN)/snakemake --profile profiles/local
 	@$(BIN)/python -m uphill show
@@ -24,9 +27,13 @@ plan: install  ## what the study in CONFIG would cost: jobs, model loads, tokens
 	@$(BIN)/python -m uphill plan $(CONFIG)
 
 demo-all: install  ## the demo's world with every method, measure and experiment
+	@$(BIN)/python -m uphill check config/demo-all.yaml
 	@echo "Running every method and experiment on the demo's world: some 80 jobs"
 	@$(BIN)/snakemake --profile profiles/local --configfile config/demo-all.yaml
 	@$(BIN)/python -m uphill show
+
+check: install  ## whether Snakemake may read the study in CONFIG: nothing of it is evaluated
+	@$(BIN)/python -m uphill check $(CONFIG)
 
 why: install  ## which jobs would run, and what made each stale
 	@$(BIN)/python -m uphill why --configfile $(CONFIG) $(TARGETS)
@@ -48,14 +55,17 @@ $(VENV)/installed-dev: $(VENV)/installed envs/dev.lock
 	@$(INSTALL) -r envs/dev.lock
 	@touch $@
 
-test: dev  ## every test
-	$(BIN)/python -m pytest
+# Processes side by side of one thread each are faster here than threads that wait for one another.
+test test-fast test-nightly: export OMP_NUM_THREADS ?= 1
+
+test: dev  ## every test but the nightly ones, by WORKERS processes
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-fast: dev  ## the tests that run no workflow
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest -n $(WORKERS) tests/unit
 
 test-nightly: dev  ## what takes too long for every push; writes docs/architectures.md
-	$(BIN)/python -m pytest -m nightly
+	$(BIN)/python -m pytest -n $(WORKERS) -m "nightly or hypothesis" --hypothesis-profile nightly
 
 lint: dev  ## linters, import layers, types, workflow lint
 	$(BIN)/ruff check .
@@ -63,6 +73,7 @@ lint: dev  ## linters, import layers, types, workflow lint
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/python -m uphill check
 	$(BIN)/snakemake --lint
 
 format: dev
@@ -74,6 +85,7 @@ docs: install  ## config/schema.json and config/README.md, from the config's mod
 	$(BIN)/python -m uphill config-docs
 
 demo-model: install  ## train the shipped demo model again: minutes on a GPU, more than a day without
+	@$(BIN)/python -m uphill check
 	$(BIN)/snakemake --profile profiles/local demo_model
 	cp results/demo_model/* resources/demo-model/
 

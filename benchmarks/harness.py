@@ -167,7 +167,13 @@ def main() -> None:
         words = made.tokenizer([question(row) for row in rows(asked.data, "Test")])
         words.save_pretrained(folder)
         made.random_model(made.llama("demo"), "cpu", torch.float32).save_pretrained(folder)
-        entry = {"path": folder, "dtype": "float32", "quantization": "none", "trust_remote_code": False}
+        entry = {
+            "path": folder,
+            "dtype": "float32",
+            "quantization": "none",
+            "trust_remote_code": False,
+            "bos": "always",
+        }
         loaded = load(entry, pack_tokens=asked.pack)
         model = Timed(pretrained=folder, device="cpu", dtype="float32", batch_size=asked.batch, add_bos_token=True)
         for shots in asked.shots:

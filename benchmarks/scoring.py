@@ -185,7 +185,7 @@ def kernels(asked: list[Any], words: Any, heads: int, width: int, tokens: int, p
     fake = Loaded(_Window(), words, torch.device("cuda"), tokens)
     prompts = made.prompts(asked, tokens // 60, 0)
     own, tails = encode_items(fake, prompts)
-    branched = [Branched(head, choices) for head, choices in zip(own, tails, strict=True)]
+    branched = [Branched.of(head, choices) for head, choices in zip(own, tails, strict=True)]
     layout = lay_out(branched, 0, ends=False)
     until = torch.from_numpy(layout.until).cuda()[:tokens].clamp_max(tokens - 1)
     new = partial(torch.randn, device="cuda", dtype=torch.bfloat16)

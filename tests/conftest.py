@@ -13,12 +13,52 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
+from forking import Server
+from hypothesis import settings
+
+settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=200)
+settings.load_profile("ci")
 
 ROOT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis")
 BYTECODE = str(Path(tempfile.gettempdir()) / f"uphill-bytecode-{os.getuid()}")
 """Compiling the libraries is half the time of a dry run: all processes of all tests share what one of them compiled."""
+SNAKEMAKE = Server({**os.environ, "PYTHONPYCACHEPREFIX": BYTECODE})
+LOCAL = "profiles/local"
 JOB = re.compile(r"^ *Job \d+: (.*)$", re.MULTILINE)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """What a process is given that is to use a folder's library."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PYTHONPATH": str(folder / "src"), "PYTHONPYCACHEPREFIX": BYTECODE}
+
+
+OF_DEMO = ("tests/workflow/test_demo.py", "tests/workflow/test_staleness.py")
+"""What runs the demo in this folder, which one process does."""
+FIRST = (*OF_DEMO, "tests/slurm/", "tests/faults/test_kills.py", "tests/workflow/test_every_method.py")
+"""What takes long by itself is begun first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST)))
+    # Unit tests have a study of that name of their own.
+    using = [item for item in items if "demo" in getattr(item, "fixturenames", ()) and "/unit/" not in item.nodeid]
+    assert all(item.nodeid.startswith(OF_DEMO) for item in using), "what runs the demo is to be in OF_DEMO"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where several processes run the tests, each file is one's, and so are those of the demo together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "demo" if nodeid.startswith(OF_DEMO) else nodeid.split("::")[0]
+
+    return ByFile(config, log)
 
 
 @dataclass(frozen=True)
@@ -45,18 +85,21 @@ class Checkout:
 
     folder: Path
 
-    def snakemake(self, *arguments: str, profile: str = "profiles/local") -> Run:
-        """Run the workflow as a user does, with this folder's library."""
-        return self.python("-m", "snakemake", "--profile", profile, *arguments)
+    def snakemake(self, *arguments: str, profile: str = LOCAL) -> Run:
+        """Run the workflow as a user does, with this folder's library; on this machine, as a fork (see `forking`)."""
+        if profile != LOCAL:
+            return self.python("-m", "snakemake", "--profile", profile, *arguments)
+        with tempfile.NamedTemporaryFile("r") as output:
+            order = ["--profile", profile, *arguments]
+            status = SNAKEMAKE.run(self.folder, order, environment(self.folder), Path(output.name))
+            return Run(status, output.read())
 
     def python(self, *arguments: str) -> Run:
         """Run Python in this folder, with its library."""
-        environment = {**os.environ, "PYTHONPATH": str(self.folder / "src"), "PYTHONPYCACHEPREFIX": BYTECODE}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env=environment,
+            env=environment(self.folder),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -121,19 +164,34 @@ def demo() -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Checkout:
     """The project with `study` run by study.yaml, with nothing in its way. To read, or to copy."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "checkout"
-    shutil.copytree(ROOT, folder, ignore=IGNORED, symlinks=True)
-    checkout = Checkout(folder)
-    run = checkout.snakemake(*TABLES, "--configfile", checkout.configure(study, "study.yaml"))
-    assert run.status == 0, run.output[-4000:]
+    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    checkout, finished = Checkout(shared / "undisturbed"), shared / "undisturbed.finished"
+    with FileLock(shared / "undisturbed.lock"):
+        if not finished.exists():
+            shutil.copytree(ROOT, checkout.folder, ignore=IGNORED, symlinks=True)
+            run = checkout.snakemake(*TABLES, "--configfile", checkout.configure(study, "study.yaml"))
+            assert run.status == 0, run.output[-4000:]
+            finished.touch()
     return checkout
+
+
+@pytest.fixture
+def finished(undisturbed: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of that finished study, to damage or to go on from."""
+    shutil.copytree(undisturbed.folder, tmp_path / "finished", symlinks=True)
+    return Checkout(tmp_path / "finished")
 
 
 @pytest.fixture
 def demo_copy(demo: Checkout, tmp_path: Path) -> Checkout:
     """A copy of the project with the demo's results, to edit."""
+    return copy_demo(demo, tmp_path / "copy")
+
+
+def copy_demo(demo: Checkout, folder: Path) -> Checkout:
+    """The project with the demo's results, without what a dry run does not read."""
     ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "benchmarks", "logs")
-    shutil.copytree(demo.folder, tmp_path / "copy", ignore=ignored, symlinks=True)
-    return Checkout(tmp_path / "copy")
+    shutil.copytree(demo.folder, folder, ignore=ignored, symlinks=True)
+    return Checkout(folder)

@@ -13,7 +13,7 @@ from uphill import hardware, workflow
 from uphill.config_docs import write_docs
 from uphill.errors import UphillError
 from uphill.level_names import hardest
-from uphill.planning import estimate, read_study, show_cost
+from uphill.planning import check_profiles, estimate, read_study, show_cost
 from uphill.provenance import read_table
 from uphill.schemas import UNSUPERVISED
 from uphill.why import explain, summary
@@ -60,6 +60,17 @@ def config_docs(check: Annotated[bool, typer.Option(help="Only say whether they 
 
 
 @app.command()
+def check(
+    config: Annotated[Path, typer.Argument(help="The study's config.")] = Path("config/config.yaml"),
+    profile: Annotated[str, typer.Option(help="Snakemake's profile.")] = "profiles/local",
+) -> None:
+    """Say whether Snakemake may read a study: nothing is evaluated, and no line means that nothing is wrong."""
+    check_profiles(profile)
+    hardware.read(HARDWARE)
+    read_study(config)
+
+
+@app.command()
 def plan(
     config: Annotated[Path, typer.Argument(help="The study's config.")] = Path("config/config.yaml"),
 ) -> None:
@@ -76,6 +87,7 @@ def why(
     full: Annotated[bool, typer.Option("--full", help="Name every job, those downstream too.")] = False,
 ) -> None:
     """Say which jobs would run, and what made each stale: root causes first."""
+    check(configfile, profile)
     pending = summary(targets or [], profile, str(configfile))
     show_why(explain(read_study(configfile), pending), Console(soft_wrap=True), full)
 

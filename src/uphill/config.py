@@ -3,43 +3,58 @@
 A wrong config fails here, before the DAG is built, with the key, the value and what was expected.
 """
 
-import difflib
 import functools
-import re
-import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from uphill import registry
-from uphill.errors import UphillError, expected
+from uphill.complaints import first_problem, guess
+from uphill.datasets.pools import pool_ids
+from uphill.errors import UphillError
 from uphill.experiments import (
-    POPULATION,
     AllToAll,
     Entry,
     Ladder,
     LearningCurves,
-    Name,
     NoisyLabels,
     Population,
     Quantization,
     Row,
-    named,
 )
 from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
-from uphill.prompts import Form, Templates, shipped
+from uphill.names import Name, Names, distinct
+from uphill.prompts import Answers, Form, Templates, shipped
 from uphill.schemas import ALL
 from uphill.secrets import keys_with_tokens
 from uphill.snapshots import HUB_ID, pinned
+from uphill.study_checks import check_parts, check_settings
+from uphill.yaml_files import plain, read_map, read_yaml
 
 ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""
+
+
+class PoolFile(Entry):
+    """Items that are named, such as those that a published study set aside."""
+
+    ids: Path = Field(description="A text file with one item_id a line.")
+
+    @model_validator(mode="after")
+    def _is_there(self) -> Self:
+        pool_ids(self.ids)
+        return self
+
+
+Pool = Annotated[
+    Annotated[int, Field(ge=0, le=1_000_000), Tag("[count]")] | Annotated[PoolFile, Tag("[file]")],
+    Discriminator(lambda value: "[file]" if isinstance(value, Mapping | PoolFile) else "[count]"),
+]
 
 
 class Dataset(Entry):
@@ -54,12 +69,22 @@ class Dataset(Entry):
     zero_shot_cot_prompt: str | None = Field(
         None, description="and of the one that does so without examples or training, where it differs (GSM8K: 5305)."
     )
-    human: list[Name] = Field([], description="Columns that hold a human (or true) grade of difficulty.")
+    human: Annotated[list[Name], AfterValidator(distinct)] = Field(
+        [], description="Columns that hold a human (or true) grade of difficulty."
+    )
     cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
-    hardness_pool: int = Field(1000, ge=0, description="Items set aside to train hardness models on.")
-    n_test: int | None = Field(None, ge=3, description="Test items of a boot, instead of splits.n_test.")
+    hardness_pool: Pool = Field(
+        1000, description="Items set aside to train hardness models on: how many, or `{ids: FILE}`, one id a line."
+    )
+    n_test: int | None = Field(None, ge=3, le=1_000_000, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
-    max_new_tokens: int = Field(100, ge=1, description="Longest generated answer, in tokens.")
+    max_new_tokens: int = Field(100, ge=1, le=32_768, description="Longest generated answer, in tokens.")
+
+    @property
+    def pool_size(self) -> int:
+        """How many items are set aside for hardness models."""
+        pool = self.hardness_pool
+        return len(pool_ids(pool.ids)) if isinstance(pool, PoolFile) else pool
 
 
 class Model(Entry):
@@ -79,7 +104,12 @@ class Model(Entry):
     trailing_space: bool = Field(
         False,
         description="Published for models not named Llama: prompts keep the space that the label template ends in, "
-        "such as that of `Answer: `.",
+        "such as that of `Answer: `. It moves no score where `answers` are joined, for then it is the answer's own.",
+    )
+    bos: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether a text opens with BOS: auto as the tokenizer itself does it, always, or never. A chat "
+        "template writes its own.",
     )
 
     @model_validator(mode="after")
@@ -108,11 +138,18 @@ class Model(Entry):
 class Splits(Entry):
     """Who trains and who tests."""
 
-    boots: int = Field(5, ge=1, description="Independent draws of the training items.")
-    n_train: int = Field(160, ge=1, description="Training items of a cell; a method may use the first few of them.")
-    n_test: int | None = Field(None, ge=3, description="Test items of a boot, equal shares a level; null tests all.")
-    min_test: int = Field(50, ge=0, description="Items that each level must keep for testing after training is drawn.")
+    boots: int = Field(5, ge=1, le=1000, description="Independent draws of the training items.")
+    n_train: int = Field(
+        160, ge=1, le=100_000, description="Training items of a cell; a method may use the first few of them."
+    )
+    n_test: int | None = Field(
+        None, ge=3, le=1_000_000, description="Test items of a boot, equal shares a level; null tests all."
+    )
+    min_test: int = Field(
+        50, ge=0, le=1_000_000, description="Items that each level must keep for testing after training is drawn."
+    )
     own_test: bool = Field(False, description="Published: a level tests on what other levels train on. Not paired.")
+    fresh_test: bool = Field(False, description="Published: the n_test items are drawn anew for each boot.")
     fixed_noise: bool = Field(False, description="Published: noise falls on the same places in every boot.")
 
     @model_validator(mode="after")
@@ -127,41 +164,55 @@ class Splits(Entry):
 class Statistics(Entry):
     """How intervals are made."""
 
-    draws: int = Field(10_000, ge=100, description="Bootstrap draws.")
-    correlation_draws: int = Field(1_000, ge=100, description="Bootstrap draws of a rank correlation.")
+    draws: int = Field(10_000, ge=100, le=1_000_000, description="Bootstrap draws.")
+    correlation_draws: int = Field(1_000, ge=100, le=1_000_000, description="Bootstrap draws of a rank correlation.")
     level: float = Field(0.95, gt=0, lt=1, description="Coverage of intervals.")
 
 
 class Responses(Entry):
     """The zero-shot pass over every item."""
 
-    shards: int = Field(1, ge=1, description="Parquet files a (model, dataset) pair is written to.")
-    layers: list[int] | None = Field(
-        None, description="Kept hidden states of the L+1; null keeps ceil((L+1)/2) and L, the published two."
+    shards: int = Field(1, ge=1, le=1000, description="Parquet files a (model, dataset) pair is written to.")
+    layers: Annotated[list[Annotated[int, Field(ge=0, le=1000)]], AfterValidator(distinct)] | None = Field(
+        None,
+        min_length=1,
+        description="Kept hidden states of the L+1; null keeps ceil((L+1)/2) and L, the published two.",
     )
 
 
 class Config(Entry):
     """The whole study."""
 
-    seed: int = Field(0, description="Part of every random draw's key.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Part of every random draw's key.")
     prompts: Path | None = Field(
         None,
         description="A YAML file of prompt templates of your own, laid out as src/uphill/prompts/templates.yaml.",
+    )
+    answers: Answers = Field(
+        "joined",
+        description="joined reads an answer as part of the text that it ends: prompt, a space where there is no white "
+        "space, and answer are tokenized in one, and tokens that reach beyond the prompt are scored. apart tokenizes "
+        "prompt and answer each alone (published).",
+    )
+    max_prompt_tokens: int | None = Field(
+        None,
+        ge=4,
+        description="Published, 2048: a prompt that leaves its longest choice no room among so many tokens loses its "
+        "last examples, or without examples its end. null refuses what a model's window cannot hold.",
     )
     datasets: dict[Name, Dataset] = Field(min_length=1, description="Datasets by name.")
     models: dict[Name, Model] = Field(min_length=1, description="Models by name.")
     hardness: dict[Name, dict[str, Any]] = Field(
         description="Hardness measures by name: `measure` names a module of uphill/hardness; the rest are its settings."
     )
-    hardness_models: list[str] = Field(min_length=1, description="Models whose MDL scores are averaged.")
+    hardness_models: Names = Field(min_length=1, description="Models whose MDL scores are averaged.")
     methods: dict[Name, dict[str, Any]] = Field(
         description="Methods by name: `kind` names a module of uphill/methods; the rest are its settings."
     )
     splits: Splits = Field(Splits.model_construct(), description="Who trains, who tests.", validate_default=True)
     responses: Responses = Field(Responses.model_construct(), description="The zero-shot pass.", validate_default=True)
     statistics: Statistics = Field(Statistics.model_construct(), description="Intervals.", validate_default=True)
-    test_models: list[str] = Field(min_length=1, description="Models that every experiment is run on.")
+    test_models: Names = Field(min_length=1, description="Models that every experiment is run on.")
     population: list[Population] = Field(min_length=1, description="Rows of the population experiment.")
     all_to_all: list[AllToAll] = Field([], description="Rows of the all-to-all experiment.")
     learning_curves: list[LearningCurves] = Field([], description="Rows of the learning curves.")
@@ -176,9 +227,15 @@ class Config(Entry):
             ("methods", "kind", "uphill.methods", "predict"),
         ):
             for name, entry in getattr(self, group).items():
-                _settings(f"{group}.{name}", entry, field, room, needs)
+                check_settings(f"{group}.{name}", entry, field, room, needs)
         for name, dataset in self.datasets.items():
-            _settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+            check_settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+        return self
+
+    @model_validator(mode="after")
+    def _tests_are_drawn(self) -> Self:
+        if self.splits.fresh_test and not any(one.n_test or self.splits.n_test for one in self.datasets.values()):
+            raise ValueError("splits.fresh_test is on and there is no n_test, expected one: all that is left is tested")
         return self
 
     @model_validator(mode="after")
@@ -202,12 +259,12 @@ class Config(Entry):
     def _names_exist(self) -> Self:
         for key, name, known in self._references():
             if name not in known:
-                raise ValueError(f"{key} is {name!r}, expected one of {', '.join(sorted(known))}{_guess(name, known)}")
+                raise ValueError(f"{key} is {name!r}, expected one of {', '.join(sorted(known))}{guess(name, known)}")
         return self
 
     @model_validator(mode="after")
     def _methods_fit(self) -> Self:
-        for where, row in self._rows():
+        for where, row in self.placed_rows():
             for method in row.methods:
                 self._method_fits(f"{where}.methods", method, row)
         return self
@@ -230,42 +287,6 @@ class Config(Entry):
                     f"datasets.{dataset}.cot_prompt is missing, expected a template id for method {method!r}"
                 )
 
-    @model_validator(mode="after")
-    def _variables_exist(self) -> Self:
-        for where, row in self._rows():
-            cuts = [(dataset, band.variable) for dataset, bands in row.bands.items() for band in bands.values()]
-            for dataset, variable in cuts or [(dataset, row.variable) for dataset in row.involved]:
-                known = {*self.variables(dataset), ALL_VARIABLE}
-                if variable not in known or (variable == ALL_VARIABLE and row.experiment == POPULATION):
-                    raise ValueError(
-                        f"{where}.variable is {variable!r}, expected one of "
-                        f"{', '.join(sorted(known - {ALL_VARIABLE}))} for dataset {dataset!r}{_guess(variable, known)}"
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _cells_differ(self) -> Self:
-        seen: set[tuple[str, ...]] = set()
-        for where, row in self._rows():
-            baseline = self.datasets[row.dataset].unsupervised
-            cells = {(row.share, row.dataset, method, model) for method in row.methods for model in row.models}
-            twice = sorted(cell for cell in cells & seen if cell[2] != baseline)
-            if twice:
-                _, dataset, method, model = twice[0]
-                raise ValueError(
-                    f"{where}: {method!r} with {model!r} on {dataset!r} by {row.variable!r} occurs in two rows, "
-                    "expected each method once"
-                )
-            seen |= cells
-        draws: dict[tuple[str, str], Row] = {}
-        for where, row in self._rows():
-            other = draws.setdefault((row.share, row.dataset), row)
-            if (other.boots, other.n_train, other.train_on, other.test_on) != (
-                *(row.boots, row.n_train, row.train_on, row.test_on),
-            ):
-                raise ValueError(f"{where}: other boots, sizes or levels than an earlier row of the same variable")
-        return self
-
     def _references(self) -> Iterator[tuple[str, str, set[str]]]:
         datasets, models, methods = set(self.datasets), set(self.models), set(self.methods)
         for group in ("hardness_models", "test_models"):
@@ -275,8 +296,8 @@ class Config(Entry):
             yield f"datasets.{name}.unsupervised", dataset.unsupervised, methods
         for name, entry in self.hardness.items():
             if "dataset" in entry:
-                yield f"hardness.{name}.dataset", str(entry["dataset"]), datasets
-        for where, row in self._rows():
+                yield f"hardness.{name}.dataset", entry["dataset"], datasets
+        for where, row in self.placed_rows():
             for used in row.involved:
                 yield f"{where}.dataset" if used == row.dataset else f"{where}.train_from", used, datasets
             for method in row.methods:
@@ -286,9 +307,9 @@ class Config(Entry):
 
     def rows(self) -> list[Row]:
         """Every row of every experiment; each but quantization has the method whose accuracy is Unsupervised."""
-        return [row for _, row in self._rows()]
+        return [row for _, row in self.placed_rows()]
 
-    def _rows(self) -> Iterator[tuple[str, Row]]:
+    def placed_rows(self) -> Iterator[tuple[str, Row]]:
         """Rows, and where in the config each is."""
         groups: tuple[list[Any], ...] = (self.population, self.all_to_all, self.learning_curves, self.noisy_labels)
         for group in groups:
@@ -306,14 +327,9 @@ class Config(Entry):
         return replace(row, methods=tuple(dict.fromkeys([*row.methods, *([dataset.unsupervised] if dataset else [])])))
 
     @model_validator(mode="after")
-    def _ladders_are_named(self) -> Self:
-        taken = named(self.ladders) or next((name for name in self.ladders if name in self._all_variables()), None)
-        if taken:
-            raise ValueError(f"ladders.{taken}: the name is taken or has dots, expected a name of its own")
+    def _parts_fit(self) -> Self:
+        check_parts(self)
         return self
-
-    def _all_variables(self) -> set[str]:
-        return {variable for dataset in self.datasets for variable in self.variables(dataset)}
 
     @functools.cached_property
     def templates(self) -> Templates:
@@ -322,12 +338,16 @@ class Config(Entry):
 
     def forms(self, dataset: str, model: str, zero_shot: bool = False) -> dict[str, Form | None]:
         """How a dataset's questions are put to a model, as texts: `prompt` and `cot_prompt`."""
-        entry, space = self.datasets[dataset], self.models[model].trailing_space
+        entry = self.datasets[dataset]
         reasoned = (entry.zero_shot_cot_prompt if zero_shot else None) or entry.cot_prompt
         return {
-            "prompt": self.templates.form(entry.prompt, space),
-            "cot_prompt": None if reasoned is None else self.templates.form(reasoned, space),
+            "prompt": self.form(entry.prompt, model),
+            "cot_prompt": None if reasoned is None else self.form(reasoned, model),
         }
+
+    def form(self, template: str, model: str) -> Form:
+        """What a template id stands for, as a model is asked."""
+        return self.templates.form(template, self.models[model].trailing_space, self.answers)
 
     def method_module(self, name: str) -> ModuleType:
         """The module that a method's entry names."""
@@ -360,7 +380,7 @@ class Config(Entry):
     def graded(self, dataset: str) -> Graded:
         """What a hardness measure may know of a dataset."""
         entry = self.datasets[dataset]
-        return Graded(dataset, entry.human, self.generative(dataset), entry.hardness_pool)
+        return Graded(dataset, entry.human, self.generative(dataset), entry.pool_size)
 
     def measures(self, dataset: str) -> dict[str, list[str]]:
         """The variables of each measure that applies to a dataset."""
@@ -383,96 +403,44 @@ class Config(Entry):
 def _own_templates(path: Path) -> Templates:
     """A user's templates; ValueError where they cannot be read."""
     try:
-        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
+        sections = read_yaml(path, keys_as_text=True)
         if not isinstance(sections, Mapping):
             raise ValueError(f"prompts: {path}: expected the sections {', '.join(Templates.model_fields)}")
         return Templates.model_validate(dict(sections))
-    except OSError as error:
-        raise ValueError(f"prompts: {path}: cannot be read ({error.strerror}), expected a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"prompts: {path}: not YAML ({' '.join(str(error).split())})") from None
+    except UphillError as error:
+        raise ValueError(f"prompts: {error}") from None
     except ValidationError as error:
-        raise ValueError(f"prompts: {path}: {_first_problem(error, Templates)}") from None
-
-
-def _settings(where: str, entry: Mapping[str, Any], field: str, room: str, needs: str) -> None:
-    """Check a module's own settings inside the config."""
-    if field not in entry:
-        raise ValueError(f"{where}.{field} is missing, expected one of {', '.join(registry.names(room, needs))}")
-    try:
-        module = registry.load(room, str(entry[field]), needs)
-    except KeyError as error:
-        known = set(registry.names(room, needs))
-        raise ValueError(
-            f"{where}.{field} is {entry[field]!r}, {error.args[0]}{_guess(str(entry[field]), known)}"
-        ) from None
-    try:
-        registry.settings_of(module, _without(entry, field))
-    except ValidationError as error:
-        raise ValueError(_first_problem(error, module.Settings, f"{where}.")) from None
+        raise ValueError(f"prompts: {path}: {first_problem(error, Templates)}") from None
 
 
 def _without(entry: Mapping[str, Any], field: str) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != field}
 
 
-def _guess(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def _first_problem(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """The first of pydantic's complaints in one line: key, value, what was expected; and how many more there are."""
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    key = prefix + ".".join(str(part) for part in first["loc"] if part != "[key]")
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        guess = _guess(str(first["loc"][-1]), _known_keys(model, first["loc"][:-1]))
-        return f"{key}: unknown key{guess}{more}"
-    if first["type"] == "missing":
-        return f"{key}: missing, expected a value{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        return f"{key}: {message}{more}" if key else f"{message}{more}"
-    return f"{key}: is {first['input']!r}, {expected(first['msg'])}{more}"
-
-
-def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
-    """The keys of the entry that `loc` leads to, found by walking the annotations."""
-    current: Any = model
-    for part in loc:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            current = current.model_fields[str(part)].annotation if part in current.model_fields else None
-        else:
-            arguments = typing.get_args(current)
-            current = arguments[-1] if arguments else None
-    return set(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else set()
-
-
 def plain_yaml(files: Iterable[Path | str]) -> None:
-    """Refuse files in which Snakemake evaluates Python (`__use_yte__`): a config says what to run, and runs nothing.
+    """Refuse files that say something twice, or something that Snakemake reads otherwise, or evaluates as Python.
 
-    Snakemake reads its config before any of this project's code runs, so this is a refusal and no protection; what
-    `python -m uphill plan` reads is never evaluated.
+    Snakemake reads its config before any of this project's code runs, so of its own start this is a refusal and no
+    protection; `python -m uphill check`, which `make` runs first, evaluates nothing.
 
     Raises:
-        UphillError: a file turns expressions on.
+        UphillError: a file is not plain YAML.
     """
     for path in files:
-        if re.search(r"""^\s*["']?__use_yte__["']?\s*:""", Path(path).read_text(), re.MULTILINE):
-            raise UphillError(f"{path}: __use_yte__: expected plain YAML, no expressions for Snakemake to evaluate")
+        read_map(path)
 
 
 def check(raw: Mapping[str, Any], where: str = "config") -> Config:
-    """The config in `raw`, checked.
+    """The config in `raw`, checked: whole numbers are whole numbers and texts are texts, as written.
 
     Raises:
         UphillError: one line with `where`, the key, the value and what was expected.
     """
+    for complaint in plain(raw):
+        raise UphillError(f"{where}: {complaint}")
     for key in keys_with_tokens(raw):
         raise UphillError(f"{where}: {key} holds an access token, expected none: reports show the config; set HF_TOKEN")
     try:
-        return Config.model_validate(dict(raw))
+        return registry.strict(Config, raw)
     except ValidationError as error:
-        raise UphillError(f"{where}: {_first_problem(error, Config)}") from None
+        raise UphillError(f"{where}: {first_problem(error, Config)}") from None

@@ -12,6 +12,7 @@ def expected(complaint: str) -> str:
     for said, meant in (
         ("Input should be", "expected"),
         ("List should have", "expected"),
+        ("String should", "expected to"),
         ("Dictionary should have", "expected"),
     ):
         complaint = complaint.replace(said, meant, 1)

@@ -3,16 +3,14 @@
 Each experiment has an entry model of its own; all become `Row`s, which is what the rest of the workflow sees.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from uphill.names import Name, Names, distinct
 from uphill.schemas import ALL
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 POPULATION, ALL_TO_ALL, LEARNING_CURVES = "population", "all_to_all", "learning_curves"
 NOISY_LABELS, QUANTIZATION = "noisy_labels", "quantization"
@@ -91,13 +89,20 @@ class Row:
 class Entry(BaseModel):
     """A part of the config: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Tested(Entry):
     """What every row of an experiment may say."""
 
-    models: list[str] = Field([], description="Models to run; `test_models` unless given.")
+    models: Names = Field([], description="Models to run; `test_models` unless given.")
+
+    @model_validator(mode="after")
+    def _some_if_any(self) -> Self:
+        for key in ("models", "train_from"):
+            if key in self.model_fields_set and not getattr(self, key):
+                raise ValueError(f"{key} is [], expected names, or no such key")
+        return self
 
 
 class Population(Tested):
@@ -105,8 +110,8 @@ class Population(Tested):
 
     dataset: str = Field(description="The dataset that is tested on.")
     variable: str = Field(description="The hardness variable that cuts easy, medium and hard.")
-    methods: list[str] = Field(min_length=1, description="Names from `methods`.")
-    train_from: list[str] = Field([], description="Datasets to train on; the tested one unless given.")
+    methods: Names = Field(min_length=1, description="Names from `methods`.")
+    train_from: Names = Field([], description="Datasets to train on; the tested one unless given.")
 
     def row(self, models: list[str]) -> Row:
         """As the workflow runs it; `models` is what is tested unless the row says so."""
@@ -124,7 +129,7 @@ class AllToAll(Tested):
     """Training items of any difficulty, tested on all."""
 
     dataset: str = Field(description="The dataset that is trained and tested on.")
-    methods: list[str] = Field(min_length=1, description="Names from `methods`.")
+    methods: Names = Field(min_length=1, description="Names from `methods`.")
 
     def row(self, models: list[str]) -> Row:
         """As the workflow runs it."""
@@ -136,12 +141,14 @@ class LearningCurves(Tested):
 
     dataset: str = Field(description="The dataset that is trained and tested on.")
     variable: str = Field(description="The hardness variable that cuts levels.")
-    sizes: dict[str, list[Annotated[int, Field(ge=1)]]] = Field(
+    sizes: dict[str, list[Annotated[int, Field(ge=1, le=100_000)]]] = Field(
         min_length=1, description="By method, the numbers of training items (or examples)."
     )
-    boots: int | None = Field(None, ge=1, description="Draws of the training items; splits.boots unless given.")
-    train_on: list[str] = Field(["easy", "hard"], min_length=1, description="Levels to train on.")
-    test_on: list[str] = Field(["hard"], min_length=1, description="Levels to test on.")
+    boots: int | None = Field(
+        None, ge=1, le=1000, description="Draws of the training items; splits.boots unless given."
+    )
+    train_on: Names = Field(["easy", "hard"], min_length=1, description="Levels to train on.")
+    test_on: Names = Field(["hard"], min_length=1, description="Levels to test on.")
 
     @model_validator(mode="after")
     def _some_sizes(self) -> Self:
@@ -171,16 +178,17 @@ class NoisyLabels(Tested):
 
     dataset: str = Field(description="The dataset that is trained and tested on.")
     variable: str = Field(description="The hardness variable that cuts levels.")
-    methods: list[str] = Field(min_length=1, description="Names from `methods`.")
+    methods: Names = Field(min_length=1, description="Names from `methods`.")
     noise: list[Annotated[float, Field(ge=0, le=1)]] = Field(
         min_length=1, description="Probabilities that the label of an easy training item is drawn at random."
     )
-    hard_factor: float = Field(2.0, ge=0, description="Labels of hard items are drawn with this times the probability.")
-    train_on: list[str] = Field(["easy", "hard"], min_length=1, description="Levels to train on.")
-    test_on: list[str] = Field(["hard"], min_length=1, description="Levels to test on.")
+    hard_factor: float = Field(2.0, gt=0, description="Labels of hard items are drawn with this times the probability.")
+    train_on: Names = Field(["easy", "hard"], min_length=1, description="Levels to train on.")
+    test_on: Names = Field(["hard"], min_length=1, description="Levels to test on.")
 
     @model_validator(mode="after")
     def _probabilities(self) -> Self:
+        distinct(self.noise)
         if max(self.noise) * max(1.0, self.hard_factor) > 1:
             raise ValueError(
                 f"noise up to {max(self.noise)} and hard_factor {self.hard_factor}, expected a product of at most 1"
@@ -215,6 +223,8 @@ class Rung(Entry):
     def _one_way(self) -> Self:
         if (self.level is None) == (self.min is None and self.max is None):
             raise ValueError("expected either level, or min or max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min is {self.min} and max {self.max}, expected min <= max")
         return self
 
     @property
@@ -228,8 +238,10 @@ class Ladder(Tested):
 
     test: Rung = Field(description="What is tested.")
     train: dict[Name, Rung] = Field(min_length=1, description="What is trained on, by name, from the easiest on.")
-    methods: list[str] = Field(min_length=1, description="Names from `methods`.")
-    boots: int | None = Field(None, ge=1, description="Draws of the training items; splits.boots unless given.")
+    methods: Names = Field(min_length=1, description="Names from `methods`.")
+    boots: int | None = Field(
+        None, ge=1, le=1000, description="Draws of the training items; splits.boots unless given."
+    )
 
     def row(self, name: str, models: list[str], n_train: int) -> Row:
         """As the workflow runs it; the bands of the ladder `name` take the place of levels."""
@@ -258,7 +270,7 @@ class Quantization(Entry):
     """Models beside their quantized selves, trained and tested on items of any difficulty."""
 
     dataset: str = Field(description="The dataset that is trained and tested on.")
-    methods: list[str] = Field(min_length=1, description="Names from `methods`.")
+    methods: Names = Field(min_length=1, description="Names from `methods`.")
     pairs: dict[str, str] = Field(min_length=1, description="The quantized model, by the full one.")
 
     def row(self) -> Row:
@@ -267,7 +279,14 @@ class Quantization(Entry):
         return Row(QUANTIZATION, self.dataset, ALL, tuple(self.methods), tuple(models))
 
 
-def named(names: Mapping[str, Any]) -> str | None:
-    """Why some name cannot be that of a ladder, or None."""
-    taken = (POPULATION, ALL_TO_ALL, LEARNING_CURVES, NOISY_LABELS, QUANTIZATION, ALL)
-    return next((name for name in names if name in taken or re.search(r"[./]", name)), None)
+NOT_LADDERS = (
+    *(POPULATION, ALL_TO_ALL, LEARNING_CURVES, NOISY_LABELS, QUANTIZATION, ALL),
+    *("sgr", "comparisons", "ladders", "wide", "accuracy_by_hardness", "all_to_all_by_hardness"),
+    *("hardness", "population_all", "train_levels", "by_model"),
+)
+"""Names of experiments, tables, layouts and figures, whether the study has them or not."""
+
+
+def named(names: Sequence[str]) -> str | None:
+    """The first name that cannot be that of a ladder, or None."""
+    return next((name for name in names if name.lower() in NOT_LADDERS or "." in name), None)

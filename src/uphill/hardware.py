@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from uphill.errors import UphillError, expected
+from uphill.complaints import first_problem, shown
+from uphill.errors import UphillError
+from uphill.names import Name
+from uphill.registry import strict
+from uphill.yaml_files import plain, read_yaml
 
 GROWING = ("mem_mb", "runtime")
 
@@ -15,14 +18,16 @@ class Needs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    gpu: int = Field(0, ge=0, description="GPUs.")
+    gpu: int = Field(0, ge=0, le=64, description="GPUs.")
     gpu_model: str = Field(
         "", pattern=r"^[A-Za-z0-9_.]*$", description="Their type, as the cluster names it; any, unless given."
     )
-    mem_mb: int = Field(2000, ge=1, description="Memory of the first attempt, MB.")
-    runtime: int = Field(30, ge=1, description="Minutes of the first attempt.")
-    pack_tokens: int = Field(512, ge=1, description="Tokens of a packed sequence; halved when memory runs out.")
-    threads: int = Field(1, ge=1, description="CPU threads.")
+    mem_mb: int = Field(2000, ge=1, le=100_000_000, description="Memory of the first attempt, MB.")
+    runtime: int = Field(30, ge=1, le=525_600, description="Minutes of the first attempt.")
+    pack_tokens: int = Field(
+        512, ge=1, le=10_000_000, description="Tokens of a packed sequence; halved when memory runs out."
+    )
+    threads: int = Field(1, ge=1, le=1024, description="CPU threads.")
 
     def grown(self, resource: str, attempt: int) -> int | str:
         """What attempt 1, 2, ... asks for: memory and time double, the rest stays."""
@@ -35,8 +40,8 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    mem_mb: int | None = Field(None, ge=1, description="Memory of the largest node, MB.")
-    runtime: int | None = Field(None, ge=1, description="Longest time that a job may have, minutes.")
+    mem_mb: int | None = Field(None, ge=1, le=100_000_000, description="Memory of the largest node, MB.")
+    runtime: int | None = Field(None, ge=1, le=525_600, description="Longest time that a job may have, minutes.")
 
 
 class ModelNeeds(Needs):
@@ -58,7 +63,7 @@ class Hardware(BaseModel):
     default: ModelNeeds = Field(
         ModelNeeds.model_construct(), validate_default=True, description="Models without an entry."
     )
-    models: dict[str, ModelNeeds] = Field({}, description="Jobs that load a model, by its name in the config.")
+    models: dict[Name, ModelNeeds] = Field({}, description="Jobs that load a model, by its name in the config.")
     gpu_speed: float = Field(1.0, gt=0, description="For `make plan`: speed of these GPUs, an H200 being 1.")
     read_gb_s: float = Field(1.0, gt=0, description="For `make plan`: GB a second that weights are read at.")
 
@@ -83,13 +88,14 @@ def read(path: Path | str) -> Hardware:
     Raises:
         UphillError: it is missing or malformed.
     """
+    found = read_yaml(path)
+    told = {} if found is None else found
+    if not isinstance(told, dict):
+        raise UphillError(f"{path}: is {told!r:.80}, expected a map of keys")
+    for complaint in plain(told):
+        raise UphillError(f"{path}: {complaint}")
     try:
-        return Hardware.model_validate(yaml.safe_load(Path(path).read_text()) or {})
-    except OSError as error:
-        raise UphillError(f"{path}: cannot be read ({error.strerror})") from None
+        return strict(Hardware, told)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise UphillError(f"{path}: {key}: is {first['input']!r}, {expected(first['msg'])}") from None
-    except yaml.YAMLError as error:
-        raise UphillError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        said, value = first_problem(error, Hardware), error.errors(include_url=False)[0]["input"]
+        raise UphillError(f"{path}: {said.replace(': unknown key', f': is {shown(value)}, unknown key', 1)}") from None

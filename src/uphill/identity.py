@@ -18,6 +18,7 @@ import grimp
 from uphill.checkpoints import deciding_files
 from uphill.digests import content
 from uphill.errors import UphillError
+from uphill.syntax import bare
 
 PACKAGE = "uphill"
 SOURCE = Path(__file__).parent
@@ -81,6 +82,8 @@ def _module_file(module: str) -> Path:
 def code_contents(script: str, also: tuple[str, ...] = (), data: tuple[str, ...] = ()) -> dict[str, str]:
     """Digest of a script and of each library module that it imports; of content, so touching a file changes nothing.
 
+    Of Python comments, docstrings and blank lines are no content; of any other file each byte is.
+
     Args:
         script: the job's script.
         also: modules that it loads by name.
@@ -88,7 +91,11 @@ def code_contents(script: str, also: tuple[str, ...] = (), data: tuple[str, ...]
     """
     files = {module: _module_file(module) for module in imported_modules(script, also)}
     files |= {Path(name).name: Path(name) for name in (script, *data)}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    return {name: hashlib.sha256(_said(path)).hexdigest() for name, path in files.items()}
+
+
+def _said(path: Path) -> bytes:
+    return bare(path.read_text()).encode() if path.suffix == ".py" else path.read_bytes()
 
 
 @functools.cache

@@ -15,6 +15,11 @@ def bin_name(number: int) -> str:
     return f"{BIN}{number:02d}"
 
 
+def is_level(name: str) -> bool:
+    """Whether a name is a level that a variable is cut into; the rungs of ladders have other names."""
+    return name in (ALL, *LEVELS) or name.startswith(BIN)
+
+
 def in_order(levels: Iterable[str]) -> list[str]:
     """Distinct levels: no supervision, all, then from easy to hard."""
     named = [UNSUPERVISED, ALL, *LEVELS]
@@ -35,6 +40,11 @@ def hardest(table: pd.DataFrame) -> pd.DataFrame:
 def from_easiest(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that are trained on the easiest level of their dataset and variable."""
     return table[_is_extreme(table, "train_on", 0)]
+
+
+def trained_on_hardest(table: pd.DataFrame) -> pd.Series:
+    """Which rows are trained on the hardest level of those of their dataset and variable that are trained on."""
+    return _is_extreme(table.assign(train_on=table["train_on"].astype(str)), "train_on", 1)
 
 
 def _is_extreme(table: pd.DataFrame, column: str, end: int) -> pd.Series:

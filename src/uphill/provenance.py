@@ -5,7 +5,6 @@ that was cut short, edited or swapped is refused rather than shown.
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from uphill.errors import UphillError, damaged
-from uphill.schemas import written_whole
+from uphill.schemas import csv_table, written_whole
 
 SUFFIX = ".provenance.json"
 Record = Mapping[str, Any]
@@ -93,7 +92,7 @@ def read_table(path: Path | str, identity: str | None = None) -> pd.DataFrame:
     """A CSV of ours, held to its provenance as in `checked`: "none" is a train level there, not a missing value."""
     content, _ = checked(path, identity)
     try:
-        return pd.read_csv(io.BytesIO(content), keep_default_na=False, na_values=[""])
+        return csv_table(content, Path(path).stem)
     except ValueError as error:  # pandas' own errors are kinds of it
         raise damaged(path, f"no table ({' '.join(str(error).split())})") from None
 

@@ -7,10 +7,14 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from pydantic_core import to_json
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def names(room: str, needs: str) -> list[str]:
@@ -46,5 +50,13 @@ def load(room: str, name: str, needs: str) -> ModuleType:
 
 def settings_of(module: ModuleType, entry: dict[str, Any]) -> BaseModel:
     """`entry` as the module's own settings; pydantic's error says which key is wrong."""
-    settings: BaseModel = module.Settings.model_validate(entry)
+    settings: BaseModel = strict(module.Settings, entry)
     return settings
+
+
+def strict(model: type[M], entry: Mapping[str, Any]) -> M:
+    """`entry` as a model, of the types that were written: true is not 1, "5" and 5.0 are not 5.
+
+    Pydantic is strict of JSON where it would not take a list for a tuple of Python.
+    """
+    return model.model_validate_json(to_json(dict(entry), inf_nan_mode="constants"), strict=True)

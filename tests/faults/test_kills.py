@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pyarrow.parquet as pq
+import pytest
 from conftest import IGNORED, ROOT, TABLES, Checkout, study
 from runs import Watched, documented, results
 
 LEFT = "note: a run that was killed left its lock, which is removed; what it finished is kept"
-LINES, KILLS_A_LINE = 2, 20
+LINES = 2
 """Two folders side by side, one a core."""
+ICL = "results/predictions/icl/demo/dial.parquet"
+SHARD = "results/responses/demo/dial/shard-0-of-4.parquet"
 
 
 def fresh(folder: Path) -> Checkout:
@@ -29,12 +32,12 @@ class Line:
     Attributes:
         kills: how many hit a run that was at work.
         amid: how many of them left a job with some parts finished.
-        whole: how many times the study came to its end and was begun anew.
+        whole: how many times the targets came to their end and were begun anew.
     """
 
-    def __init__(self, checkout: Checkout, expected: dict[str, bytes], seed: int) -> None:
-        self.checkout, self.expected = checkout, expected
-        self.arguments = [*TABLES, "--configfile", checkout.configure(study), "--cores", "1"]
+    def __init__(self, checkout: Checkout, targets: list[str], expected: dict[str, bytes], seed: int) -> None:
+        self.checkout, self.targets, self.expected = checkout, targets, expected
+        self.arguments = [*targets, "--configfile", checkout.configure(study), "--cores", "1"]
         self.rng = np.random.default_rng(seed)
         self.kills = self.amid = self.whole = 0
         self.killed_last = False
@@ -58,7 +61,7 @@ class Line:
         self._check_files()
         if not killed or watched.process.returncode == 0:
             assert watched.process.returncode == 0, watched.output[-3000:]
-            assert set(self.expected) == set(results(self.checkout))
+            assert set(self.targets) <= set(results(self.checkout)) <= set(self.expected)
             assert not list((self.checkout.folder / "results/.parts").glob("*"))
             assert not list((self.checkout.folder / "results").rglob(".*.*")), "a temporary file was left"
             self.whole += 1
@@ -98,57 +101,83 @@ class Line:
             pq.read_table(part)
 
 
-def test_forty_kills_lose_no_finished_cell(undisturbed: Checkout, tmp_path: Path) -> None:
+def kill(times: int, targets: list[str], undisturbed: Checkout, folder: Path) -> None:
+    """So many kills, in lines side by side, each until its targets were made at least once."""
     expected = results(undisturbed)
-    lines = [Line(fresh(tmp_path / str(seed)), expected, seed) for seed in range(LINES)]
+    lines = [Line(fresh(folder / str(seed)), targets, expected, seed) for seed in range(LINES)]
     with ThreadPoolExecutor(LINES) as pool:
-        list(pool.map(lambda line: line.run_until_killed(KILLS_A_LINE), lines))
-    assert sum(line.kills for line in lines) == LINES * KILLS_A_LINE
+        list(pool.map(lambda line: line.run_until_killed(times // LINES), lines))
+    assert sum(line.kills for line in lines) == times
     assert all(line.whole for line in lines)
     assert sum(line.amid for line in lines) > 0, "no kill came between the parts of a job"
+
+
+def test_a_dozen_kills_lose_no_finished_cell(undisturbed: Checkout, tmp_path: Path) -> None:
+    """Of the two jobs that have parts, and the three that they wait for."""
+    kill(12, [SHARD, ICL], undisturbed, tmp_path)
+
+
+@pytest.mark.nightly
+def test_forty_kills_lose_no_finished_cell(undisturbed: Checkout, tmp_path: Path) -> None:
+    kill(40, TABLES, undisturbed, tmp_path)
     documented(
         "SIGKILL of the run, or of a job",
         LEFT,
         "run the same command again",
-        f"{LINES * KILLS_A_LINE} kills: the same bytes as without; no finished cell made twice",
+        "40 kills: the same bytes as without; no finished cell made twice",
     )
 
 
-def test_a_pass_that_was_written_but_not_yet_known_of_is_not_made_again(checkout: Checkout) -> None:
-    """The moment between a job's last write and Snakemake's note of it."""
-    shard = "results/responses/demo/dial/shard-0-of-4.parquet"
-    arguments = [shard, "--configfile", checkout.configure(study)]
-    assert checkout.snakemake(*arguments).status == 0
-    log = checkout.folder / "results/logs/responses/demo/dial.log"
-    assert "shard-0-of-4: 40 items" in log.read_text()
-    before = (checkout.folder / shard).read_bytes()
-    marker = base64.urlsafe_b64encode(shard.encode()).decode()
-    (checkout.folder / ".snakemake/incomplete" / marker).touch()
+def test_a_run_that_is_killed_in_the_parser_leaves_nothing_in_the_way(checkout: Checkout) -> None:
+    """Before Snakemake's own lock: what says that it is at work is there, and nothing else."""
+    arguments = ["results/items/dial.parquet", "--configfile", checkout.configure(study)]
+    at_work = checkout.folder / ".snakemake/at_work"
+    with Watched(checkout, arguments) as watched:
+        assert watched.wait_for(lambda: any(at_work.glob("[!.]*"))), watched.output
+        watched.end(signal.SIGKILL, everyone=True)
+    assert watched.process.returncode == -signal.SIGKILL
+    assert checkout.made() == []
+    assert any(at_work.glob("[!.]*"))
     again = checkout.snakemake(*arguments)
+    assert again.status == 0, again.output[-3000:]
+    assert "also at work" not in again.output
+    assert again.jobs == ["Questions of dial"]
+    assert not list(at_work.glob("*"))
+
+
+def test_a_pass_that_was_written_but_not_yet_known_of_is_not_made_again(finished: Checkout) -> None:
+    """The moment between a job's last write and Snakemake's note of it."""
+    arguments = [SHARD, "--configfile", "study.yaml"]
+    log = finished.folder / "results/logs/responses/demo/dial.log"
+    assert "shard-0-of-4: 40 items" in log.read_text()
+    before = (finished.folder / SHARD).read_bytes()
+    marker = base64.urlsafe_b64encode(SHARD.encode()).decode()
+    (finished.folder / ".snakemake/incomplete" / marker).touch()
+    again = finished.snakemake(*arguments)
     assert again.status == 0
     assert again.jobs == ["Zero-shot pass of demo over dial"]
     assert "shard-0-of-4" not in log.read_text(), "no shard is scored"
-    assert (checkout.folder / shard).read_bytes() == before
+    assert (finished.folder / SHARD).read_bytes() == before
 
 
-def test_jobs_that_outlive_their_run_are_named_and_not_joined(checkout: Checkout) -> None:
-    target = "results/predictions/icl/demo/dial.parquet"
-    arguments = [target, "--configfile", checkout.configure(study)]
-    parts = checkout.folder / "results/.parts"
-    with Watched(checkout, arguments) as watched:
+def test_jobs_that_outlive_their_run_are_named_and_not_joined(finished: Checkout) -> None:
+    arguments = [ICL, "--configfile", "study.yaml"]
+    (finished.folder / ICL).unlink()
+    parts = finished.folder / "results/.parts"
+    with Watched(finished, arguments) as watched:
         assert watched.wait_for(lambda: any(parts.glob("predictions-*/[!.]*.parquet"))), watched.output[-3000:]
         [job] = watched.scripts()
         job.suspend()  # so that it is still there whatever this machine's load
         watched.end(signal.SIGKILL)
-    second = checkout.snakemake(*arguments)
+    second = finished.snakemake(*arguments)
     assert second.status != 0
     assert "Error: Directory cannot be locked." in second.output
     [note] = [line for line in second.output.splitlines() if line.startswith("note: also at work")]
     assert f"process {job.pid} on " in note
-    assert f"a job that makes {target}; " in note
+    assert f"a job that makes {ICL}; " in note
     job.kill()
     psutil.wait_procs([job], timeout=60)
-    third = checkout.snakemake(*arguments)
+    third = finished.snakemake(*arguments)
     assert third.status == 0, third.output[-3000:]
     assert LEFT in third.output
     documented(

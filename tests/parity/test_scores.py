@@ -94,9 +94,8 @@ def prompts(shots: int) -> list[Prompt]:
 
 
 def opened(folder: Path) -> Loaded:
-    return load(
-        {"path": str(folder), "dtype": "float32", "quantization": "none", "trust_remote_code": False}, pack_tokens=1024
-    )
+    entry = {"path": str(folder), "dtype": "float32", "quantization": "none", "trust_remote_code": False}
+    return load({**entry, "answers": "apart", "bos": "always"}, pack_tokens=1024)
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ import json
 import logging
 import pickle
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from conftest import ROOT, Checkout, Run, shrink
 
+from uphill import __main__ as main
 from uphill import hardware, launch
 from uphill.config import Model, check
 from uphill.engine.loading import load
@@ -220,6 +222,41 @@ def test_a_config_with_expressions_is_refused(checkout: Checkout, monkeypatch: p
     run = checkout.snakemake("--configfile", "bad.yaml", "-n")
     assert run.status != 0
     assert run.errors == ["error: bad.yaml: __use_yte__: expected plain YAML, no expressions for Snakemake to evaluate"]
+
+
+SPELT = ['"\\x5f_use_yte__": true\nseed: ?open("touched", "w").close()\n',
+         '{__use_yte__: true, seed: \'?open("touched", "w").close()\'}\n',
+         'x: &k __use_yte__\n*k : true\nseed: ?open("touched", "w").close()\n']  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [EXPRESSION, *SPELT], ids=range(4))
+def test_our_commands_look_before_snakemake_starts(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    """However expressions are spelt, in a config or in a profile."""
+    monkeypatch.chdir(checkout.folder)
+    Path("bad.yaml").write_text(content)
+    Path("bad").mkdir()
+    Path("bad/config.yaml").write_text(content)
+    monkeypatch.setattr(main, "summary", lambda *_: pytest.fail("Snakemake has started"))
+    for command in (
+        *(["check", "bad.yaml"], ["plan", "bad.yaml"], ["why", "--configfile", "bad.yaml"]),
+        *(["check", "--profile", "bad"], ["why", "--profile", "bad"]),
+    ):
+        with pytest.raises(UphillError, match=r"__use_yte__: expected plain YAML, no expressions for Snakemake"):
+            main.app(command, standalone_mode=False)
+    assert not Path("touched").exists()
+
+
+@pytest.mark.parametrize("target", ["demo", "demo-all", "why", "check", "plan", "demo-model", "lint"])
+def test_every_target_of_make_looks_before_snakemake_starts(target: str) -> None:
+    done = subprocess.run(["make", "-n", target, "CONFIG=mine.yaml"], cwd=ROOT, text=True, capture_output=True)
+    commands = [line for line in done.stdout.splitlines() if "/python -m uphill" in line or "/snakemake " in line]
+    assert "-m uphill" in commands[0]
+    assert commands[0].split("-m uphill ")[1].split()[0] in ("check", "plan", "why")
+    read = [word.split("--configfile ")[1].split()[0] for word in commands if "--configfile " in word]
+    assert all(file in commands[0] for file in read)
+    assert ("mine.yaml" in commands[0]) == (target in ("why", "check", "plan"))
 
 
 @pytest.mark.parametrize("secret", [TOKEN, f"https://me:{'p' * 12}@host/model"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -216,7 +216,6 @@ def test_a_place_behind_those_of_training_has_the_mean_of_all_taken_off() -> Non
     np.testing.assert_allclose(found[:, :2], probes.logits(0, features.states), atol=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["sigmoid", "softmax"]), st.floats(0.1, 100))
 def test_shares_are_probabilities_and_rank_as_logits_do(seed: int, probability: str, size: float) -> None:
     rng = np.random.default_rng(seed)

@@ -149,13 +149,14 @@ def test_some_documents_are_hard_throughout_and_none_harder_than_the_training_ha
     assert {len(walk_told(query).steps) for query in queries} == {6, 7}
 
 
-def test_the_tokenizer_keeps_numbers_whole_and_adds_nothing(words: PreTrainedTokenizerFast) -> None:
+def test_the_tokenizer_keeps_numbers_whole_and_puts_bos_before_them(words: PreTrainedTokenizerFast) -> None:
     for number in map(str, range(world.RING)):
-        ids = words(number).input_ids
+        bos, *ids = words(number).input_ids
+        assert bos == words.bos_token_id
         assert len(ids) == 1
         assert words.decode(ids) == number
     assert len({words.bos_token_id, words.eos_token_id, words.pad_token_id, words.unk_token_id}) == 4
-    assert words("moon").input_ids == [words.unk_token_id]
+    assert words("moon", add_special_tokens=False).input_ids == [words.unk_token_id]
 
 
 def test_training_yields_one_finite_loss_a_step_and_follows_from_the_seed(words: PreTrainedTokenizerFast) -> None:

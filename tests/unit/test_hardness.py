@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -167,7 +167,6 @@ def test_published_cut_offs_take_the_place_of_quantiles() -> None:
     assert levels["level"].value_counts().to_dict() == {"hard": 32, "easy": 6, "medium": 2}
 
 
-@settings(max_examples=60, deadline=None)
 @given(grades=st.lists(st.integers(0, 6), min_size=12, max_size=60), bins=st.integers(2, 12), seed=st.integers(0, 9))
 def test_bins_are_even_grow_with_the_value_and_know_no_order_of_rows(grades: list[int], bins: int, seed: int) -> None:
     names = [f"i{number:02d}" for number in range(len(grades))]

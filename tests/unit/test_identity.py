@@ -12,7 +12,7 @@ import yaml
 from uphill import digests, identity
 from uphill.config import check
 from uphill.errors import UphillError
-from uphill.identity import code_contents, digest, folder_digest, imported_modules
+from uphill.identity import code_contents, digest, file_digest, folder_digest, imported_modules
 from uphill.workflow import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -181,6 +181,57 @@ def test_how_a_model_is_asked_is_part_of_what_it_is() -> None:
     assert spaced.responses_spec("demo", "dial")["settings"]["asked"]["prompt"]["trailing_space"]
 
 
+ON_MODEL = {
+    "responses/dial",
+    *(f"{method}/dial/population/num_steps" for method in ("icl", "lora", "zero_shot", "probe")),
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"answers": "apart"},
+        {"max_prompt_tokens": 2048},
+        {"models__demo__bos": "always"},
+        {"models__demo__bos": "never"},
+    ],
+)
+def test_how_texts_become_tokens_reaches_what_a_model_reads_and_nothing_else(changes: dict[str, Any]) -> None:
+    stale = changed(**changes)
+    assert stale >= ON_MODEL
+    assert not any(name.startswith(("items/", "splits/", "surface", "human")) for name in stale)
+
+
+def test_fresh_test_items_reach_splits_and_no_response() -> None:
+    stale = changed(splits__fresh_test=True)
+    assert "icl/dial/population/num_steps" in stale
+    assert not any(name.startswith(("items/", "responses/", "hardness/")) for name in stale)
+
+
+def test_fresh_test_items_are_no_matter_where_all_that_is_left_is_tested() -> None:
+    def splits(**changes: Any) -> list[str]:
+        study = plan(splits__n_test=None, datasets__road__n_test=30, **changes)
+        return [study.splits_spec(*pair)["id"] for pair in (("dial", "num_steps"), ("road", "num_steps"))]
+
+    (dial, road), (same, other) = splits(), splits(splits__fresh_test=True)
+    assert (dial == same, road == other) == (True, False)
+
+
+def test_a_pool_of_ids_is_known_by_what_the_file_holds(tmp_path: Path) -> None:
+    path = tmp_path / "ids.txt"
+
+    def items(content: str, dataset: str = "dial") -> str:
+        path.write_text(content)
+        file_digest.cache_clear()
+        return str(plan(datasets__dial__hardness_pool={"ids": str(path)}).items_spec(dataset)["id"])
+
+    one, other = items("dial-0001\n"), items("dial-0002\n")
+    assert len({one, other, plan().items_spec("dial")["id"]}) == 3
+    assert items("dial-0001\n") == one
+    assert items("dial-0001\n", "road") == items("dial-0002\n", "road") == plan().items_spec("road")["id"]
+    assert plan(datasets__dial__hardness_pool={"ids": str(path)}).config.graded("dial").hardness_pool == 1
+
+
 def test_cut_offs_do_not_touch_the_model() -> None:
     stale = changed(datasets__dial__cuts={"num_steps": {"easy_max": 3, "hard_min": 6}})
     assert "hardness/dial" in stale
@@ -208,7 +259,10 @@ def test_code_digest_is_of_content_not_of_dates(monkeypatch: pytest.MonkeyPatch,
     code_contents.cache_clear()
     assert code_contents("workflow/scripts/items.py") == before  # other dates, other folder, same content
     edited = package / "schemas.py"
-    edited.write_text(edited.read_text() + "\n# edited\n")
+    edited.write_text(edited.read_text() + "\n# a comment\n")
+    code_contents.cache_clear()
+    assert code_contents("workflow/scripts/items.py") == before
+    edited.write_text(edited.read_text() + "\nEDITED = True\n")
     code_contents.cache_clear()
     assert code_contents("workflow/scripts/items.py") != before
     code_contents.cache_clear()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -198,7 +198,6 @@ matrices = arrays(
 ).filter(lambda answers: (answers == RIGHT).any() and (answers == WRONG).any())
 
 
-@settings(deadline=None, max_examples=40)
 @given(answers=matrices, two_parameter=st.booleans(), data=st.data())
 def test_order_of_models_and_items_does_not_matter(answers: Answers, two_parameter: bool, data: st.DataObject) -> None:
     models = data.draw(st.permutations(range(answers.shape[0])))
@@ -210,7 +209,6 @@ def test_order_of_models_and_items_does_not_matter(answers: Answers, two_paramet
     np.testing.assert_allclose(moved.ability, found.ability[models], atol=1e-9)
 
 
-@settings(deadline=None, max_examples=40)
 @given(answers=matrices, two_parameter=st.booleans())
 def test_converges_and_turns_round_with_the_answers(answers: Answers, two_parameter: bool) -> None:
     found = fit(answers, two_parameter, tolerance=1e-8)
@@ -223,7 +221,6 @@ def test_converges_and_turns_round_with_the_answers(answers: Answers, two_parame
     np.testing.assert_allclose(opposite.slope, found.slope, atol=1e-3)
 
 
-@settings(deadline=None, max_examples=25)
 @given(answers=matrices, two_parameter=st.booleans())
 def test_steps_climb(answers: Answers, two_parameter: bool) -> None:
     heights = [fit(answers, two_parameter, max_steps=steps).log_posterior for steps in (1, 2, 3, 5, 8, 13, 21)]

@@ -75,6 +75,39 @@ def test_pool_larger_than_the_data_is_refused() -> None:
         build_items(pd.DataFrame(rows()), "mine", 4, 0)
 
 
+def test_a_pool_is_named_by_ids(tmp_path: Path) -> None:
+    table, path = pd.DataFrame(rows(12)), tmp_path / "ids.txt"
+    named = table["item_id"].iloc[[7, 2, 5]].tolist()
+    path.write_text("\ufeff" + "\r\n".join(named) + "\n\n", encoding="utf-8")
+    for seed in (0, 1):
+        items = build_items(table, "mine", {"ids": str(path)}, seed)
+        assert set(items.loc[items["pool"] == "hardness", "item_id"]) == set(named)
+        assert (items["pool"] == "experiment").sum() == 9
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("q1\nnobody\nno one\n", "ids.txt: 'nobody' is no item of dataset 'mine' (and 1 more), expected ids of"),
+        ("", "ids.txt: no ids, expected one item_id a line"),
+        ("\n \n", "ids.txt: no ids, expected one item_id a line"),
+        ("q1\nq2\nq1\n", "ids.txt: 'q1' occurs twice, expected each item_id once"),
+        (None, "ids.txt: cannot be read (No such file or directory), expected a text file with one item_id a line"),
+        (b"\xff\xfeq\x001\x00", "ids.txt: cannot be read (not UTF-8), expected a text file with one item_id a line"),
+        ("q0\nq1\nq2\nq3\n", "dataset 'mine': 4 items, expected more than hardness_pool (4)"),
+    ],
+)
+def test_a_bad_file_of_ids_is_one_line(content: str | bytes | None, message: str, tmp_path: Path) -> None:
+    table, path = pd.DataFrame(rows()), tmp_path / "ids.txt"
+    table["item_id"] = [f"q{number}" for number in range(4)]
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UphillError) as caught:
+        build_items(table, "mine", {"ids": str(path)}, 0)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 @given(order=st.permutations(range(12)), seed=st.integers(0, 5))
 def test_order_of_rows_changes_nothing(order: list[int], seed: int) -> None:
     straight = build_items(pd.DataFrame(rows(12)), "mine", 5, seed)

@@ -11,6 +11,8 @@ from engine_models import VOCABULARY, tiny, words
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from uphill.engine import fitting
+from uphill.engine.fitting import Room
 from uphill.engine.loading import Loaded
 from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
@@ -35,7 +37,8 @@ def speaking() -> Loaded:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\n|[^\s]+"), behavior="removed", invert=True)
     special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    return dataclasses.replace(tiny(), tokenizer=PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special))
+    spoken = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+    return dataclasses.replace(tiny(), tokenizer=spoken, bos="always")
 
 
 def items(chosen: bool) -> pd.DataFrame:
@@ -102,6 +105,31 @@ def test_prompts_are_the_published_ones(chosen: bool) -> None:
     if chosen:
         [direct] = lora._prompts(source, source.items[:1], cot=False)
         assert direct == Prompt("i00", f"Q: {row['question']}\nA:", ["w11", "w12", "w13"])
+
+
+@pytest.mark.parametrize("cot", [False, True])
+def test_prompts_are_cut_to_the_published_limit_with_what_is_learned(
+    cot: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In training the gold reasoning takes room beside the answer; in asking only the choices do."""
+    rooms: list[tuple[str, Room]] = []
+    original = fitting.limited_prompts
+
+    def watched(loaded: Loaded, prompts: list[Prompt], own: list[Room]) -> list[Prompt]:
+        found = original(loaded, prompts, own)
+        rooms.append((found[0].text, own[0]))
+        return found
+
+    monkeypatch.setattr(fitting, "limited_prompts", watched)
+    loaded = dataclasses.replace(speaking(), max_prompt_tokens=9)
+    study = dataclasses.replace(task(chosen=True), open_model=lambda: loaded)
+    recipe = settings(cot=cot, epochs=1)
+    next(lora.predict(study, recipe, lora.cells(study, recipe)))
+    # Q: and four words, then what leaves two tokens beside them.
+    (trained, learned), (asked, answered) = rooms
+    assert (learned, answered) == (Room(3, 3) if cot else Room(1, 1), Room(1, 1))
+    assert len(trained.split()) == (9 - 2 - learned.longest if cot else 6)
+    assert len(asked.split()) == 6
 
 
 def test_an_item_without_reasoning_cannot_teach_it() -> None:

@@ -1,5 +1,6 @@
 """The interface of methods: cells, prompts, resuming; each method on a small task with known answers."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from engine_models import tiny
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.errors import UphillError
@@ -261,6 +262,21 @@ def test_examples_beyond_the_window_are_left_out_if_the_config_says_so() -> None
     assert frame["dropped"].tolist() == dropped
 
 
+def test_examples_beyond_the_published_limit_are_left_out_and_counted() -> None:
+    loaded = replace(tiny(), max_prompt_tokens=40)
+    study = replace(task("a"), open_model=lambda: loaded, max_prompt_tokens=40)
+    cell = Cell("a", "easy", 0, 4)
+    asked = study.test_items(cell)
+    whole, _ = icl._prompts(replace(study, max_prompt_tokens=None), icl.Settings(k=4), cell, asked)
+    frame = next(icl.predict(study, icl.Settings(k=4), [cell]))[1]
+    prompts, dropped = icl._prompts(study, icl.Settings(k=4), cell, asked)
+    assert frame["dropped"].tolist() == dropped
+    assert max(dropped) > 0
+    for before, prompt, count in zip(whole, prompts, dropped, strict=True):
+        parts = before.split("\n\n")
+        assert prompt.split("\n\n") == [*parts[: 4 - count], parts[-1]]
+
+
 def test_a_choice_that_does_not_exist_is_never_chosen() -> None:
     table = items("a").iloc[:3]
     frame = chosen(table, rectangle([np.array([-1.0, -2.0, -3.0]), np.array([-5.0, -4.0]), np.array([-1.0, -9.0])]))
@@ -351,7 +367,6 @@ def test_a_noisy_cell_trains_on_the_same_items_with_other_labels() -> None:
         assert row.answer_text == row.choices[row.answer_idx]
 
 
-@settings(max_examples=40, deadline=None)
 @given(low=st.floats(0, 1), high=st.floats(0, 1), boot=st.integers(0, 9))
 def test_a_higher_noise_spoils_what_a_lower_one_spoils(low: float, high: float, boot: int) -> None:
     low, high = sorted((low, high))
@@ -385,3 +400,13 @@ def test_a_written_answer_becomes_that_of_another_item_with_its_reasoning() -> N
     found = noised(table, keyed_rng("draws", 3).random(20), 1.0, ("k",))
     assert (found["reasoning"] == "so " + found["answer_text"]).all()
     assert found["answer_text"].tolist() != table["answer_text"].tolist()
+
+
+def test_no_two_cells_have_one_name() -> None:
+    """Else a cell would be taken for another's finished part: names may hold dashes, and noise many digits."""
+    cells = [
+        *(Cell("a", "b-1", 0, 8), Cell("a-b", "1", 0, 8), Cell("a", "b", 1, 0), Cell("a-b", "1-0", 8, 0)),
+        *(Cell("a", "1", 0, 8, noise) for noise in (0.1, 0.1234567, 0.1234568, 0.2)),
+    ]
+    assert len({cell.name for cell in cells}) == len(cells)
+    assert all(re.fullmatch(r"[\w.+-]+", cell.name) for cell in cells)

@@ -9,12 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.engine.attention import visible
-from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
+from uphill.engine.packing import Answer, Branched, lay_out, plan, shared_prefix
 
 TOKENS = st.integers(0, 9)
 TEXTS = st.lists(TOKENS, min_size=1, max_size=5)
+# Two token values, so that choices begin alike, end within another, or are the same.
+TAILS = st.lists(st.integers(0, 1), min_size=1, max_size=5).flatmap(
+    lambda ids: st.integers(0, len(ids) - 1).map(lambda unscored: Answer(ids, unscored))
+)
 ITEMS = st.lists(
-    st.builds(Branched, question=TEXTS, choices=st.lists(TEXTS, min_size=1, max_size=4)), min_size=1, max_size=4
+    st.builds(Branched, question=TEXTS, choices=st.lists(TEXTS, min_size=1, max_size=4))
+    | st.builds(Branched.of, TEXTS, st.lists(TAILS, min_size=1, max_size=4)),
+    min_size=1,
+    max_size=4,
 )
 PREFIXES = st.lists(TOKENS, max_size=4)
 STARTS = st.integers(0, 50)
@@ -86,13 +93,25 @@ def test_each_answer_token_is_scored_once_by_the_token_before_it(
     scored, lasts = [], []
     for owner, (number, branch) in enumerate(branches(items)):
         sequence = standalone(items, prefix, number, branch)
-        choice = items[number].choices[branch]
-        first = len(sequence) - len(choice)
-        scored += [(row[sequence[first + i - 1]], token, owner) for i, token in enumerate(choice)]
+        item = items[number]
+        ids = [*prefix, *item.question, *item.choices[branch]]
+        # Tokens of the question that all choices share may be of the answers.
+        first = len(prefix) + item.starts[branch]
+        scored += [(row[sequence[place - 1]], ids[place], owner) for place in range(first, len(ids))]
         lasts.append(row[sequence[-1]])
     rows, targets, owners = (part.tolist() for part in (layout.score_rows, layout.score_targets, layout.score_choice))
     assert list(zip(rows, targets, owners, strict=True)) == scored
     assert layout.last_rows.tolist() == lasts
+
+
+@given(TEXTS, st.lists(TAILS, min_size=1, max_size=4), PREFIXES)
+def test_choices_branch_where_they_part(head: list[int], tails: list[Answer], prefix: list[int]) -> None:
+    item = Branched.of(head, tails)
+    assert [[*item.question, *choice] for choice in item.choices] == [[*head, *tail] for tail in tails]
+    assert len(tails) == 1 or not all(item.choices) or len({choice[0] for choice in item.choices}) > 1
+    for tail, (before, scored) in zip(tails, item.sequences(prefix), strict=True):
+        assert scored == tail[tail.unscored :]
+        assert before + scored == [*prefix, *head, *tail]
 
 
 @given(st.lists(st.integers(1, 30)), st.integers(1, 40))

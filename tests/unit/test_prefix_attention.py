@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 from transformers import DynamicCache, TemperatureLogitsWarper, TopPLogitsWarper
@@ -28,7 +28,6 @@ def naive(
     return weights / (weights.sum() + (0 if sink is None else np.exp(sink))) @ values
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     rows=st.integers(1, 4),
     groups=st.integers(1, 3),

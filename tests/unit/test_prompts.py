@@ -1,5 +1,6 @@
 """Prompts from templates: the published forms, and a user's own."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,19 @@ def test_the_shipped_file_is_part_of_the_package() -> None:
         "choices": 8,
         "label": 8,
     }
+
+
+@pytest.mark.parametrize("label", ["\nAnswer: {}", "\nAnswer:{}", "{}", "\n{}", "The answer is: {}.", "\nA:  {}"])
+@pytest.mark.parametrize("answer", ["cat", " cat"])
+def test_examples_show_the_text_that_is_scored(label: str, answer: str) -> None:
+    """The question that is asked, the space that scoring puts behind it, and the answer are the solved example."""
+    templates = Templates.model_validate(
+        {"instruction": {"0": ""}, "question": {"0": "Q: {}"}, "choices": {"0": None}, "label": {"0": label}}
+    )
+    form = dataclasses.replace(published("0000"), form=templates.form("0000"))
+    item = Question("who?", answer=answer)
+    asked = form.query(item)
+    gap = "" if asked[-1:].isspace() or answer[:1].isspace() else " "
+    rest = label.partition("{}")[2]
+    # The published odd space before the label's line break stands in examples alone.
+    assert form.example(item).replace(" \n", "\n", 1) == f"{asked}{gap}{answer}{rest}"

@@ -107,6 +107,24 @@ def test_shards_cover_every_item_once_in_order(shards: int, tmp_path: Path) -> N
     assert_same_states(np.stack(found["state"]), np.stack(whole["state"]), units=1)
 
 
+def test_prompts_are_cut_to_the_published_limit(tmp_path: Path) -> None:
+    """A prompt, its longest choice and BOS in 12 tokens, or the beginning that leaves two beside the choice."""
+    items = item_table(5)
+    limited = dataclasses.replace(tiny(), max_prompt_tokens=12)
+    found = columns(list(respond(limited, asked(items), None, 1, parts_in(tmp_path))))
+    cut = []
+    for prompt in expected_prompts(items):
+        tokens = limited.tokenizer.encode(prompt.text, add_special_tokens=False)
+        longest = max(len(choice.split()) for choice in prompt.choices)
+        if len(tokens) + longest + 1 > 12:
+            text = limited.tokenizer.decode(tokens[: 12 - 2 - longest])
+            prompt = dataclasses.replace(prompt, text=text)
+        cut.append(prompt)
+    assert cut != expected_prompts(items)
+    right = np.concatenate([scores.logprob for scores in score(tiny(), cut)])
+    np.testing.assert_allclose(found["logprob"], right, rtol=0, atol=NATS)
+
+
 def test_more_shards_than_items_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UphillError, match=r"4 shards.*3 items"):
         list(respond(tiny(), asked(item_table(3)), None, 4, parts_in(tmp_path)))

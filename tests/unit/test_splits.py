@@ -1,10 +1,11 @@
 """Splits are a pure function of a key: the rules hold for any sizes."""
 
+import dataclasses
 from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.errors import UphillError
@@ -41,7 +42,6 @@ def test_items(splits_: pd.DataFrame, level: str, boot: int) -> list[str]:
 test_items.__test__ = False  # type: ignore[attr-defined]
 
 
-@settings(max_examples=30, deadline=None)
 @given(easy=SIZES, medium=SIZES, hard=SIZES, n_test=st.sampled_from([None, 9, 31]), seed=st.integers(0, 99))
 def test_rules_hold_for_any_sizes(easy: int, medium: int, hard: int, n_test: int | None, seed: int) -> None:
     pool = levels(easy, medium, hard)
@@ -94,7 +94,6 @@ def test_small_level_is_refused_with_its_counts() -> None:
         check_sizes(levels(40, 14, 40), "d", "v", sizes())
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     counts=st.tuples(*[st.integers(1, 40)] * 3),
     n_train=st.integers(1, 20),
@@ -117,7 +116,6 @@ def test_what_passes_the_check_can_be_drawn_and_what_does_not_cannot(
             check_sizes(pool, "d", "v", wanted)
 
 
-@settings(max_examples=30, deadline=None)
 @given(n_train=st.integers(2, 14), fewer=st.integers(1, 13), boots=st.integers(1, 3), seed=st.integers(0, 50))
 def test_smaller_training_sets_are_nested_and_boots_are_independent_of_their_number(
     n_train: int, fewer: int, boots: int, seed: int
@@ -132,7 +130,6 @@ def test_smaller_training_sets_are_nested_and_boots_are_independent_of_their_num
             assert train(small, level, boot) == train(large, level, boot)[:fewer]
 
 
-@settings(max_examples=30, deadline=None)
 @given(order=st.randoms(use_true_random=False), n_test=st.sampled_from([None, 12]))
 def test_the_order_of_items_does_not_matter(order: Any, n_test: int | None) -> None:
     pool = levels(30, 30, 30)
@@ -150,6 +147,26 @@ def test_published_test_sets_leave_out_only_what_the_level_trains_on() -> None:
         assert set(test_items(splits, level, 0)) == set(pool.index) - set(train(splits, level, 0))
 
 
+@given(seed=st.integers(0, 99), boots=st.integers(2, 5))
+def test_test_items_are_drawn_once_or_anew_for_each_boot(seed: int, boots: int) -> None:
+    pool = levels(40, 50, 60)
+    once = draw_splits(graded(pool), "d", "v", sizes(boots, 10, 30, seed))
+    fresh = draw_splits(graded(pool), "d", "v", dataclasses.replace(sizes(boots, 10, 30, seed), fresh_test=True))
+    assert len({tuple(test_items(once, level, boot)) for level in ("easy", "hard") for boot in range(boots)}) == 1
+    asked = [test_items(fresh, "easy", boot) for boot in range(boots)]
+    for boot, items in enumerate(asked):
+        # Conditions of a boot answer the same questions, that none of them trains on, of every level alike.
+        for level in ("easy", "medium", "hard"):
+            assert test_items(fresh, level, boot) == items
+            assert not set(train(fresh, level, boot)) & set(items)
+        assert pool[items].value_counts().to_dict() == {"easy": 10, "medium": 10, "hard": 10}
+    assert len(set().union(*asked)) > 30
+    # A boot is the same however many there are.
+    fewer = draw_splits(graded(pool), "d", "v", dataclasses.replace(sizes(1, 10, 30, seed), fresh_test=True))
+    assert test_items(fewer, "hard", 0) == asked[0]
+    assert train(fewer, "hard", 0) == train(fresh, "hard", 0)
+
+
 def test_noise_is_drawn_per_boot_or_once() -> None:
     def noise(fixed: bool, boot: int) -> list[float]:
         splits = draw_splits(graded(levels(40, 40, 40)), "d", "v", SplitSettings(2, 10, None, 5, 0, fixed_noise=fixed))
@@ -160,7 +177,6 @@ def test_noise_is_drawn_per_boot_or_once() -> None:
     assert noise(True, 0) == noise(True, 1) == noise(False, 0)
 
 
-@settings(max_examples=20, deadline=None)
 @given(n_test=st.sampled_from([None, 9]), seed=st.integers(0, 99))
 def test_only_the_levels_asked_for_are_trained_on_and_tested(n_test: int | None, seed: int) -> None:
     pool = levels(40, 40, 40)
@@ -195,6 +211,61 @@ def test_bands_take_the_place_of_levels_and_a_level_from_elsewhere_is_tested_too
     assert test_items(splits, "low", 0) == test_items(splits, "elsewhere", 0) == ids[30:]
     with pytest.raises(UphillError, match="no item of level 'end' to test; all levels: 30 low, 60 top"):
         draw_splits(found, "d", "ladder", SplitSettings(1, 10, None, 1, 0, test_on=["end"]))
+
+
+@pytest.mark.parametrize(
+    ("pool", "asked", "message"),
+    [
+        (levels(40, 40, 40), {"train_on": ["esy", "hard"]}, "no item of level 'esy' to train on"),
+        (levels(40, 0, 40), {"train_on": ["easy", "medium"]}, "no item of level 'medium' to train on"),
+        (levels(40, 0, 40), {"train_on": ["easy"], "test_on": ["medium"]}, "no item of level 'medium' to test"),
+        (levels(40, 40, 0), {}, "no item of level 'hard' to train on and test"),
+        (levels(0, 40, 40), {}, "no item of level 'easy' to train on and test"),
+        (
+            levels(0, 40, 0),
+            {},
+            "no item of level 'easy' to train on and test; other cuts may give some; all levels: 40",
+        ),
+        (
+            levels(40, 0, 40).map({"easy": "bin_01", "hard": "bin_03"}),
+            {"train_on": ["bin_02"]},
+            "no item of level 'bin_",
+        ),
+    ],
+)
+def test_a_level_without_items_is_refused_where_it_is_asked_for(
+    pool: pd.Series, asked: dict[str, list[str]], message: str
+) -> None:
+    with pytest.raises(UphillError, match=message):
+        draw_splits(graded(pool), "d", "v", SplitSettings(1, 10, None, 1, 0, **asked))
+
+
+@pytest.mark.parametrize(("n_test", "asked", "missing"), [(2, {}, "medium"), (1, {"test_on": ["hard"]}, "hard")])
+def test_a_level_that_the_number_of_test_items_leaves_out_is_refused(
+    n_test: int, asked: dict[str, list[str]], missing: str
+) -> None:
+    with pytest.raises(UphillError, match=f"n_test {n_test} leaves no item of level '{missing}' to test, expected at"):
+        draw_splits(graded(levels(40, 40, 40)), "d", "v", SplitSettings(1, 10, n_test, 1, 0, **asked))
+
+
+def test_a_variable_without_medium_items_is_none_the_worse() -> None:
+    assert set(draw_splits(graded(levels(40, 0, 40)), "d", "v", sizes())["train_on"]) == {"easy", "hard"}
+
+
+@pytest.mark.parametrize(
+    ("band", "message"),
+    [
+        ({"min": 3.0}, "rung 'far': no item whose 'v' has min 3, expected some"),
+        ({"min": 0.2, "max": 0.4}, "rung 'far': no item whose 'v' has min 0.2 and max 0.4"),
+        ({"level": "hard"}, "rung 'far': no item of level 'hard' of variable 'v'"),
+    ],
+)
+def test_a_rung_without_items_is_refused(band: dict[str, object], message: str) -> None:
+    items = pd.DataFrame({"item_id": ["a", "b"], "pool": "experiment"})
+    hardness = pd.DataFrame({"item_id": ["a", "b"], "variable": "v", "value": [0.0, 1.0], "level": "medium"})
+    far = {"variable": "v", "level": None, "min": None, "max": None} | band
+    with pytest.raises(UphillError, match=message):
+        experiment_levels(items, hardness, "ladder", {"near": far | {"level": "medium"}, "far": far})
 
 
 def test_an_item_in_two_bands_is_never_both_trained_on_and_tested() -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -78,19 +78,16 @@ def test_booleans_are_accepted() -> None:
     assert accuracy(np.array([[True], [False]])) == 0.5
 
 
-@settings(deadline=None)
 @given(matrices())
 def test_accuracy_is_the_loop(matrix: Matrix) -> None:
     assert accuracy(matrix) == pytest.approx(slow_accuracy(matrix), abs=1e-14)
 
 
-@settings(deadline=None)
 @given(matrices(), SEEDS)
 def test_order_of_items_is_irrelevant(matrix: Matrix, seed: int) -> None:
     assert accuracy(np.random.default_rng(seed).permutation(matrix)) == accuracy(matrix)
 
 
-@settings(deadline=None)
 @given(matrices(), SEEDS)
 def test_interval_is_ordered_and_within_range(matrix: Matrix, seed: int) -> None:
     interval = bootstrap_accuracy(matrix, np.random.default_rng(seed), draws=50)
@@ -98,7 +95,6 @@ def test_interval_is_ordered_and_within_range(matrix: Matrix, seed: int) -> None
     assert interval.point == accuracy(matrix)
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(30, 60), st.integers(1, 4), st.floats(0.3, 0.7), SEEDS)
 def test_interval_contains_the_point(items: int, boots: int, mean: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -196,14 +192,12 @@ def test_same_generator_state_same_result_whatever_the_chunks(monkeypatch: pytes
         np.testing.assert_allclose(pieces[name], whole[name], rtol=0, atol=1e-14)
 
 
-@settings(deadline=None)
 @given(matrices(st.sampled_from([0.0, 1.0])), SEEDS)
 def test_a_condition_does_not_differ_from_itself(matrix: Matrix, seed: int) -> None:
     gap = difference(matrix, matrix, np.random.default_rng(seed), draws=50)
     assert (gap.point, gap.p_value) == (0.0, 1.0)
 
 
-@settings(deadline=None)
 @given(matrices(st.sampled_from([0.0, 1.0])), SEEDS)
 def test_items_are_paired(matrix: Matrix, seed: int) -> None:
     """With one boot a condition equals itself in every draw, and so do identical copies of it."""

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.stats import adjusted
@@ -14,7 +14,6 @@ from uphill.stats import adjusted
 VALUES = st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), max_size=20)
 
 
-@settings(deadline=None)  # the first call loads scipy.stats
 @given(VALUES, st.floats(0.001, 0.999))
 def test_adjusted_values_reject_as_the_step_up_procedure(values: list[float], rate: float) -> None:
     """Benjamini and Hochberg 1995: with the k smallest where k is the largest rank i such that p_(i) <= i q / m."""

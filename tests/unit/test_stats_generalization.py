@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.stats import accuracy, bootstrap, difference, generalization_gap
@@ -80,7 +80,6 @@ def test_boots_are_joint() -> None:
     assert apart.high - apart.low > 0.5
 
 
-@settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(1, 15), st.integers(1, 4))
 def test_a_group_has_no_gap_to_itself(seed: int, items: int, boots: int) -> None:
     matrix = simulated(seed, items, boots)
@@ -88,7 +87,6 @@ def test_a_group_has_no_gap_to_itself(seed: int, items: int, boots: int) -> None
     assert (result.point, result.low, result.high, result.p_value) == (0.0, 0.0, 0.0, 1.0)
 
 
-@settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(2, 15), st.integers(1, 4), st.data())
 def test_gap_lies_within_its_limits(seed: int, items: int, boots: int, data: st.DataObject) -> None:
     matrix = simulated(seed, items, boots)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.stats import PanelCell, accuracy, bootstrap, bootstrap_accuracy, bootstrap_panel, difference
@@ -59,7 +59,6 @@ def test_every_draw_is_the_accuracy_of_the_resampled_matrix() -> None:
         assert cell.gain.p_value == np.mean(np.abs(gains - gains.mean()) >= abs(point) - 1e-12)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.sets(st.sampled_from(["easy", "hard", "probe"]), min_size=1), st.permutations(["none", "easy", "hard", "probe"])
 )
@@ -115,7 +114,6 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found(panel()) == whole
 
 
-@settings(max_examples=40, deadline=None)
 @given(SEEDS, st.integers(1, 12), st.integers(1, 4), st.floats(0, 0.6))
 def test_intervals_are_ordered_and_within_range(seed: int, items: int, boots: int, untested: float) -> None:
     matrix = simulated(seed, items, boots, untested=untested)

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import ConstantInputWarning, spearmanr
@@ -47,13 +47,11 @@ def mixed(rng: np.random.Generator, items: int, missing: float = 0.0) -> Matrix:
     return values
 
 
-@settings(deadline=None)
 @given(TABLES)
 def test_matrix_is_scipys(values: Matrix) -> None:
     np.testing.assert_allclose(spearman_matrix(values), slow_matrix(values), atol=1e-12)
 
 
-@settings(deadline=None)
 @given(TABLES, SEEDS)
 def test_order_of_items_is_irrelevant(values: Matrix, seed: int) -> None:
     shuffled = np.random.default_rng(seed).permutation(values)
@@ -76,7 +74,6 @@ def test_a_constant_or_unknown_variable_is_nan() -> None:
     assert result.draws == 0
 
 
-@settings(max_examples=40, deadline=None)
 @given(TABLES, SEEDS)
 def test_a_draw_is_scipys_on_the_repeated_rows(values: Matrix, seed: int) -> None:
     """One draw's interval is that draw's correlation; its rows are replayed from the same generator state."""
@@ -119,7 +116,6 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     np.testing.assert_array_equal(pieces.high, whole.high)
 
 
-@settings(deadline=None)
 @given(TABLES, SEEDS)
 def test_intervals_are_ordered_and_within_range(values: Matrix, seed: int) -> None:
     result = spearman_intervals(values, np.random.default_rng(seed), draws=20)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.stats import (
@@ -89,7 +89,6 @@ def test_draws_without_a_gap_are_dropped() -> None:
     assert result.draws == np.count_nonzero(steps) < 4000
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 4), SEEDS)
 def test_sgr_is_one_when_easy_equals_hard(boots: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -102,7 +101,6 @@ def test_sgr_is_one_when_easy_equals_hard(boots: int, seed: int) -> None:
         assert (result.low, result.high) == (1.0, 1.0)
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 4), st.floats(0.0, 1.0), SEEDS)
 def test_sgr_is_undefined_when_hard_equals_unsupervised(boots: int, mean: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -100,6 +100,22 @@ def test_published_constants() -> None:
     assert (measured.sizes, measured.boots) == ([5, 20, 80, 340, 900], 5)
 
 
+def test_published_tokens() -> None:
+    """Spec sections 3.4, 6.6, 7.2, 7.3 and 7.4."""
+    config = known("paper")
+    assert (config.answers, config.max_prompt_tokens, config.splits.fresh_test) == ("apart", 2048, True)
+    assert {name for name, model in config.models.items() if model.trailing_space} == {
+        name for name, model in config.models.items() if "llama" not in str(model.hub_id).lower()
+    }
+    # Those whose padding token is their BOS.
+    assert {name: model.bos for name, model in config.models.items() if model.bos != "auto"} == {
+        "falcon-7b": "never",
+        "mpt-7b": "never",
+    }
+    modern = known("modern")
+    assert (modern.answers, modern.max_prompt_tokens) == ("joined", None)
+
+
 def test_published_grid() -> None:
     """Variables of each dataset as the figures show them, but for MDL's, and every method on each (spec 1.1, 1.5)."""
     rows = [row for row in raw("paper")["population"] if "models" not in row]

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from uphill import provenance
 from uphill.errors import UphillError
-from uphill.schemas import PREDICTIONS, write
+from uphill.schemas import NAMES, PREDICTIONS, csv_table, write
+from uphill.tables import REDUCTIONS, Inputs
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
 from uphill.tables.correlations import correlation_rows
@@ -179,3 +181,40 @@ def test_a_quantized_model_is_compared_on_the_same_items_after_the_same_training
     assert table["quantized_model"].tolist() == ["m8", "m8"]
     # One item of forty, which the full model knew in every boot.
     assert table["difference"].tolist() == pytest.approx([-1 / 40, -1 / 40])
+
+
+@pytest.mark.parametrize(("easy", "hard"), [("easy", "hard"), ("bin_01", "bin_04"), ("bin_02", "bin_10")])
+def test_noise_is_read_beside_that_of_easy_data_row_by_row(easy: str, hard: str) -> None:
+    """Noise was multiplied for the hardest level that is trained on, by each row's own factor."""
+    factors = {("m", "d", "v", "probe"): 2.0, ("m", "d", "v", "lora"): 4.0, ("m", "d", "w", "probe"): 1.0}
+    factors[("n", "d", "v", "probe")] = 0.5
+    made = [condition("zero_shot", "none", [first(5, 5)], variable=variable) for variable in ("v", "w")]
+    for (model, _, variable, method), factor in factors.items():
+        for train_on, noise in ((easy, 0.2), (hard, 0.2 * factor), ("bin_03" if "bin" in easy else "medium", 0.2)):
+            where = {"model": model, "variable": variable, "noise_p": noise}
+            made.append(condition(method, train_on, [first(9, 9)], **where))
+    tested = pd.concat([hardness().assign(variable=variable) for variable in ("v", "w")])
+    inputs = Inputs(pd.concat(made), tested, None, STUDY, factors, (), {})
+    table = REDUCTIONS["noisy_labels"](inputs)
+    trained = table[table["train_on"] != "none"]
+    assert len(trained) == 4 * 3 * 3
+    assert trained["easy_noise_p"].round(9).eq(0.2).all()
+    assert set(trained.loc[trained["train_on"] == hard, "noise_p"]) == {0.4, 0.8, 0.2, 0.1}
+    assert table.loc[table["train_on"] == "none", "easy_noise_p"].eq(0).all()
+
+
+STRANGE = ("007", "1e3", "nan", "NA", "None", "null", "true", "0x10", "1_000", "inf", "-0", "2024-01-02", "1.50", "N/A")
+
+
+def test_names_that_look_like_numbers_are_read_back_as_text(tmp_path: Path) -> None:
+    table = pd.DataFrame(dict.fromkeys(NAMES, STRANGE)).assign(accuracy=[None, *np.linspace(0, 1, len(STRANGE) - 1)])
+    path = tmp_path / "population.csv"
+    write_table(table, str(path))
+    provenance.write(provenance.beside(path), {"id": "x"}, [str(path)], {})
+    for back in (csv_table(path.read_bytes(), path.stem), provenance.read_table(path, "x")):
+        assert {name: tuple(back[name]) for name in NAMES} == dict.fromkeys(NAMES, STRANGE)
+        assert back["accuracy"].dtype == float
+        assert back["accuracy"].isna().tolist() == [True] + [False] * (len(STRANGE) - 1)
+    values = csv_table(b"model,test_on\n7,1.500000\n7,2.000000\n", "accuracy_by_hardness")
+    assert values["test_on"].tolist() == [1.5, 2.0]
+    assert values["model"].tolist() == ["7", "7"]

@@ -6,7 +6,7 @@ import time
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import spearmanr
@@ -37,7 +37,6 @@ def walk_in(question: str) -> world.Walk:
 
 
 @given(domain=DOMAINS, num_steps=st.integers(1, world.MAX_STEPS), seed=st.integers(0, 2**40), held_out=st.booleans())
-@settings(deadline=None)
 def test_a_question_is_sound(domain: str, num_steps: int, seed: int, held_out: bool) -> None:
     item = world.draw(random.Random(seed), world.DOMAINS[domain], num_steps, held_out)
     walk = walk_in(item.question)
@@ -50,7 +49,6 @@ def test_a_question_is_sound(domain: str, num_steps: int, seed: int, held_out: b
 
 
 @given(domain=DOMAINS, num_steps=st.integers(1, world.MAX_STEPS), seed=st.integers(0, 2**40))
-@settings(deadline=None)
 def test_reasoning_ends_in_the_truth_and_careless_reasoning_in_the_lure(domain: str, num_steps: int, seed: int) -> None:
     item = world.draw(random.Random(seed), world.DOMAINS[domain], num_steps, held_out=False)
     assert re.findall(r"\d+", item.reasoning())[-1] == str(item.truth)
@@ -60,7 +58,6 @@ def test_reasoning_ends_in_the_truth_and_careless_reasoning_in_the_lure(domain: 
 
 
 @given(domain=DOMAINS, seed=SEEDS, n_items=st.integers(1, 30), generative=st.booleans())
-@settings(deadline=None, max_examples=30)
 def test_a_table_follows_from_its_settings(domain: str, seed: int, n_items: int, generative: bool) -> None:
     items = table(domain, n_items, seed, generative)
     pd.testing.assert_frame_equal(items, table(domain, n_items, seed, generative))

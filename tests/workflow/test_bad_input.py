@@ -2,10 +2,17 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Checkout, shrink
+import yaml
+from conftest import ROOT, Checkout, shrink
+
+from uphill import preflight
+from uphill.config import check
+from uphill.errors import UphillError
+from uphill.workflow import Plan
 
 Raw = dict[str, Any]
 
@@ -35,15 +42,49 @@ CONFIGS = [
 ]
 
 
-@pytest.mark.parametrize(("change", "message"), CONFIGS, ids=[message[11:50] for _, message in CONFIGS])
-def test_wrong_config_ends_before_the_dag_is_built(
-    checkout: Checkout, change: Callable[[Raw], None], message: str
-) -> None:
-    def shrunk(raw: Raw) -> None:
+def shrunk(change: Callable[[Raw], None]) -> Callable[[Raw], None]:
+    """The small study, with a change."""
+
+    def both(raw: Raw) -> None:
         shrink(raw)
         change(raw)
 
-    run = checkout.snakemake("--configfile", checkout.configure(shrunk))
+    return both
+
+
+def refused(config: str) -> str:
+    """What the workflow's own steps before its DAG say of a config, in this process and folder."""
+    try:
+        plan = Plan(check(yaml.safe_load(Path(config).read_text()), where=config))
+        plan.check()
+        preflight.check(plan)
+    except UphillError as error:
+        return str(error)
+    pytest.fail("nothing is said")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A folder with what a config is checked against, to be in."""
+    for name in ("config", "resources", "workflow", "src"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return Checkout(tmp_path)
+
+
+@pytest.mark.parametrize(("change", "message"), CONFIGS, ids=[message[11:50] for _, message in CONFIGS])
+def test_a_wrong_config_is_refused_in_one_line(folder: Checkout, change: Callable[[Raw], None], message: str) -> None:
+    line = refused(folder.configure(shrunk(change)))
+    assert line.startswith(message)
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(("change", "message"), [CONFIGS[0], CONFIGS[-1]], ids=["a key", "a file"])
+def test_wrong_config_ends_before_the_dag_is_built(
+    checkout: Checkout, change: Callable[[Raw], None], message: str
+) -> None:
+    """Of the config itself, and of a file that it names."""
+    run = checkout.snakemake("--configfile", checkout.configure(shrunk(change)))
     assert run.status != 0
     assert len(run.errors) == 1
     assert run.errors[0].startswith(f"error: {message}")
@@ -64,17 +105,28 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("cells", "message"), ROWS, ids=[message[:30] for _, message in ROWS])
-def test_malformed_items_file_names_its_row(checkout: Checkout, cells: Raw, message: str) -> None:
+def with_items(checkout: Checkout, cells: Raw) -> str:
+    """A file of items of which the second has some cells, and a config that reads it."""
     content = [GOOD | {"item_id": "q0"}, GOOD | cells, *(GOOD | {"item_id": f"q{n}"} for n in range(2, 90))]
     (checkout.folder / "mine.jsonl").write_text("\n".join(map(json.dumps, content)))
 
     def change(raw: Raw) -> None:
-        shrink(raw)
         raw["datasets"]["dial"] |= {"source": {"kind": "file", "path": "mine.jsonl"}, "human": ["grade"], "cuts": {}}
         raw["population"][0]["variable"] = "grade"
 
-    run = checkout.snakemake("results/items/dial.parquet", "--configfile", checkout.configure(change))
+    return checkout.configure(shrunk(change))
+
+
+@pytest.mark.parametrize(("cells", "message"), ROWS, ids=[message[:30] for _, message in ROWS])
+def test_malformed_items_file_names_its_row(folder: Checkout, cells: Raw, message: str) -> None:
+    line = refused(with_items(folder, cells))
+    assert line.startswith(f"mine.jsonl: {message}")
+    assert "\n" not in line
+
+
+def test_malformed_items_end_before_the_dag_is_built(checkout: Checkout) -> None:
+    cells, message = ROWS[2]
+    run = checkout.snakemake("results/items/dial.parquet", "--configfile", with_items(checkout, cells))
     assert run.status != 0
     [_, line] = run.output.splitlines()  # behind Snakemake's own line on the profile
     assert line.startswith(f"error: mine.jsonl: {message}")

@@ -1,16 +1,22 @@
 """Exactly the right things rerun, and a half-finished rerun is never read as a result.
 
 Each edit is made in a copy of the finished demo, alone, and says what it makes stale by itself; what follows from that
-is read off `demo_graph`, and has to be what a dry run would run: no job less, no job more.
+is read off `demo_graph`, and has to be what a dry run would run: no job less, no job more. An edit makes a job stale by
+its identity, which is computed here in a moment; that Snakemake runs what has another identity, and what reads its
+files, is seen in whole dry runs: of what identities do not show, of an edit for each rule, and of five more; at night,
+of all.
 """
 
+import os
+import random
 import re
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, Checkout
+from conftest import ROOT, Checkout, copy_demo
 from demo_graph import (
     MEASURES,
     SPLITS,
@@ -27,6 +33,11 @@ from demo_graph import (
     splits,
     stale,
 )
+
+from uphill import identity
+from uphill.planning import read_study
+from uphill.why.jobs import Planned, planned
+from uphill.workflow import plan as plans
 
 Edit = Callable[[Path], None]
 CONFIG = "config/config.yaml"
@@ -163,6 +174,10 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a setting of LoRA": (config("lr: 0.002", "lr: 0.003"), predictions("lora")),
     "examples of a prompt": (config("icl: {kind: icl, k: 8}", "icl: {kind: icl, k: 6}"), predictions("icl") | LADDER),
     "the model's dtype": (config("dtype: float32", "dtype: bfloat16"), OF_MODEL),
+    "the model's BOS": (config("dtype: float32", "dtype: float32, bos: never"), OF_MODEL),
+    "how answers are tokenized": (append("config/config.yaml", "\nanswers: apart\n"), OF_MODEL),
+    "a limit of prompts": (append("config/config.yaml", "\nmax_prompt_tokens: 900\n"), OF_MODEL),
+    "fresh test items": (config("splits: {boots: 3,", "splits: {fresh_test: true, boots: 3,"), EVERY_SPLIT),
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
     "draws of correlations": (config("correlation_draws: 1000", "correlation_draws: 900"), each(correlations)),
     "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), predictions("probe", "learning_curves")),
@@ -181,6 +196,7 @@ CAUSES = {
     "a setting of LoRA": ["methods.lora.lr: 0.002 -> 0.003"],
     "a prompt": ["datasets.road.prompt: 0040 -> 0306"],
     "draws": ["statistics.draws: 10000 -> 9000"],
+    "a limit of prompts": ["max_prompt_tokens: None -> 900"],
     "another row": [
         "population/question_num_words: asked for now",
         "results/splits/road/question_num_words.parquet: not made yet",
@@ -208,30 +224,119 @@ def why(checkout: Checkout) -> tuple[list[str], set[str]]:
     return causes, {line for line in named if not re.match(r"and \d+ jobs? downstream", line)}
 
 
-@pytest.mark.parametrize("name", EDITS)
-def test_an_edit_reruns_what_it_made_stale(demo_copy: Checkout, demo_graph: Graph, name: str) -> None:
+UNSEEN = ("dates", "a rule's parameter")
+"""What is Snakemake's alone to judge: dates of results, and parameters that are no part of an identity."""
+BY_SNAKEMAKE = (*UNSEEN, "a branch and back", "a profile", "a resource of a rule", "another row", "the model")
+BY_RULE = {
+    "items": "the world",
+    "responses": "a prompt",
+    "measure": "surface",
+    "measure_from_responses": "a measure's setting",
+    "hardness": "a cut",
+    "splits": "n_train",
+    "predictions_from_responses": "the probe",
+    "predictions_on_model": "a setting of LoRA",
+    "table": "draws",
+    "correlations": "draws of correlations",
+    "wide": "the statistics",
+    "report": "captions",
+}
+"""An edit that changes the identity of a rule's jobs themselves; of figures there is a test of its own."""
+SEED = int(os.environ.get("UPHILL_SEED", "0"))
+ALWAYS = {*BY_SNAKEMAKE, *BY_RULE.values(), *CAUSES}
+DRAWN = random.Random(SEED).sample(sorted(EDITS.keys() - ALWAYS), 5)
+DRY_RUNS = [
+    pytest.param(name, marks=[] if name in (*ALWAYS, *DRAWN) else pytest.mark.nightly, id=name) for name in EDITS
+]
+
+
+@pytest.fixture(scope="module")
+def copied_demo(demo: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A copy of the project with the demo's results."""
+    return copy_demo(demo, tmp_path_factory.mktemp("edited") / "copy")
+
+
+@pytest.fixture
+def edited(copied_demo: Checkout, demo: Checkout) -> Iterator[Checkout]:
+    """That copy, to edit files of; afterwards it is as it was."""
+    yield copied_demo
+    for path in copied_demo.folder.rglob("*"):
+        name = path.relative_to(copied_demo.folder)
+        if path.is_file() and name.parts[0] != ".snakemake" and not _alike(path, demo.folder / name):
+            shutil.copy2(demo.folder / name, path)
+
+
+def _alike(path: Path, original: Path) -> bool:
+    found, expected = path.stat(), original.stat()
+    return (found.st_size, found.st_mtime_ns) == (expected.st_size, expected.st_mtime_ns)
+
+
+def plan_of(folder: Path) -> list[Planned]:
+    """The jobs of a folder's study, with identities by that folder's files and code, whatever was asked before."""
+    for asked in (identity.code_contents, identity.file_digest, identity.folder_digest, plans._code):
+        asked.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(identity, "SOURCE", folder / "src/uphill")
+        return planned(read_study(Path(CONFIG)))
+
+
+def identities(folder: Path) -> dict[str, str]:
+    """The identity of each job, by its message."""
+    return {job.title: job.spec["id"] for job in plan_of(folder)}
+
+
+@pytest.fixture(scope="module")
+def before(copied_demo: Checkout) -> dict[str, str]:
+    """Identities of the demo's jobs before any edit."""
+    return identities(copied_demo.folder)
+
+
+@pytest.mark.parametrize("name", [name for name in EDITS if name not in UNSEEN])
+def test_an_edit_changes_the_identity_of_what_it_made_stale(
+    edited: Checkout, demo_graph: Graph, before: dict[str, str], name: str
+) -> None:
     edit, roots = EDITS[name]
     assert roots <= {*demo_graph, *NEW}
-    edit(demo_copy.folder)
-    run = demo_copy.snakemake("--dry-run")
+    edit(edited.folder)
+    after = identities(edited.folder)
+    assert before.keys() <= after.keys()
+    changed = {job for job, made in after.items() if before.get(job) != made}
+    # A file may be made again for what another job reads of it; who reads the rest of it runs, and is what it was.
+    assert roots <= changed <= stale(demo_graph, roots)
+
+
+@pytest.mark.parametrize("name", DRY_RUNS)
+def test_an_edit_reruns_what_it_made_stale(edited: Checkout, demo_graph: Graph, name: str) -> None:
+    edit, roots = EDITS[name]
+    edit(edited.folder)
+    run = edited.snakemake("--dry-run")
     assert run.status == 0, run.output[-3000:]
     assert set(run.jobs) == stale(demo_graph, roots)
     if name in CAUSES:
-        causes, jobs = why(demo_copy)
+        causes, jobs = why(edited)
         assert jobs == set(run.jobs)
         assert sorted(causes) == sorted(CAUSES[name])
+
+
+def test_every_rule_has_an_edit_that_is_tried_in_a_dry_run(copied_demo: Checkout) -> None:
+    rules = {job.title: job.job.rule for job in plan_of(copied_demo.folder)}
+    assert {*BY_RULE, "figure"} == set(rules.values())
+    for rule, name in BY_RULE.items():
+        assert rule in {rules[job] for job in EDITS[name][1]}
 
 
 def test_the_graph_names_every_job(checkout: Checkout, demo_graph: Graph) -> None:
     assert stale(demo_graph, demo_graph) == set(checkout.snakemake("--dry-run").jobs)
 
 
-def test_a_figure_reruns_itself_and_the_report(demo_copy: Checkout, demo_graph: Graph) -> None:
+def test_a_figure_reruns_itself_and_the_report(edited: Checkout, demo_graph: Graph, before: dict[str, str]) -> None:
     figures = {node for node in demo_graph if node.startswith("Figure ")}
-    append("src/uphill/figures/sgr.py")(demo_copy.folder)
-    assert set(demo_copy.snakemake("--dry-run").jobs) == {"Figure sgr", "Report"}
-    append("src/uphill/figures/style.py")(demo_copy.folder)
-    assert set(demo_copy.snakemake("--dry-run").jobs) == figures | {"Report"}
+    append("src/uphill/figures/sgr.py")(edited.folder)
+    assert set(edited.snakemake("--dry-run").jobs) == {"Figure sgr", "Report"}
+    append("src/uphill/figures/style.py")(edited.folder)
+    after = identities(edited.folder)
+    assert {job for job, made in after.items() if before[job] != made} == figures | {"Report"}
 
 
 def test_a_file_that_was_deleted_or_changed_by_hand_is_told(demo_copy: Checkout, demo_graph: Graph) -> None:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from uphill import registry
 from uphill.cells import is_blank
+from uphill.datasets.pools import pool_rows
 from uphill.errors import UphillError
-from uphill.randomness import keyed_rng
 from uphill.schemas import EXPERIMENT_POOL, HARDNESS_POOL, ITEMS
 
 ROW_COLUMNS = ("item_id", "question", "choices", "answer_idx", "answer_text", "reasoning")
@@ -66,23 +66,24 @@ def check_rows(rows: pd.DataFrame, where: str) -> None:
             raise UphillError(f"{where}: row {number} (item_id {item_id!r}): {problem}")
 
 
-def build_items(rows: pd.DataFrame, name: str, hardness_pool: int, seed: int, where: str | None = None) -> pd.DataFrame:
+def build_items(
+    rows: pd.DataFrame, name: str, hardness_pool: int | Mapping[str, Any], seed: int, where: str | None = None
+) -> pd.DataFrame:
     """The item table of a dataset: checked rows, sorted by id, each in the hardness pool or the experiment pool.
 
     Args:
         rows: what a source module's `load` returned.
         name: the dataset's name, part of the key that draws the pools.
-        hardness_pool: how many items are set aside to train hardness models on (spec: Hase et al. 2024, section 3.2).
+        hardness_pool: how many items are set aside to train hardness models on (spec: Hase et al. 2024, section 3.2),
+            or `ids`, a file that names them.
         seed: the run's seed.
         where: how error messages name the source; `name` unless given.
 
     Raises:
-        UphillError: a bad row, or fewer items than `hardness_pool` leaves room for.
+        UphillError: a bad row, an id that no item has, or fewer items than `hardness_pool` leaves room for.
     """
     where = where or f"dataset {name!r}"
     check_rows(rows, where)
-    if hardness_pool >= len(rows):
-        raise UphillError(f"{where}: {len(rows)} items, expected more than hardness_pool ({hardness_pool})")
     # Sorting first makes the table independent of the order of the source's rows.
     items = rows.sort_values("item_id", kind="stable").reset_index(drop=True)
     items["answer_idx"] = items["answer_idx"].astype("Int64")
@@ -90,9 +91,8 @@ def build_items(rows: pd.DataFrame, name: str, hardness_pool: int, seed: int, wh
     items.loc[has_choices, "answer_text"] = [
         row.choices[row.answer_idx] for row in items[has_choices].itertuples(index=False)
     ]
-    drawn = keyed_rng("pool", name, seed).permutation(len(items))[:hardness_pool]
     items["pool"] = EXPERIMENT_POOL
-    items.loc[drawn, "pool"] = HARDNESS_POOL
+    items.loc[pool_rows(items, name, hardness_pool, seed, where), "pool"] = HARDNESS_POOL
     metadata = [column for column in items.columns if column not in ITEMS.schema.names]
     return items[[*ITEMS.schema.names, *metadata]]
 

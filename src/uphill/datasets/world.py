@@ -204,8 +204,8 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     """
 
     domain: DomainName
-    n_items: int = Field(ge=1)
-    seed: int
+    n_items: int = Field(ge=1, le=1_000_000)
+    seed: int = Field(ge=0, le=2**32 - 1)
     generative: bool = False
 
 

@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Reader:
-    """A model with its tokenizer; texts in, numbers out. Every text is read after BOS."""
+    """A model with its tokenizer; texts in, numbers out. The tokenizer puts BOS before every text."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
@@ -41,7 +41,7 @@ class Reader:
 
     def _batches(self, texts: Sequence[str]) -> Iterator[BatchEncoding]:
         for start in range(0, len(texts), self.batch_size):
-            batch = [self.tokenizer.bos_token + text for text in texts[start : start + self.batch_size]]
+            batch = list(texts[start : start + self.batch_size])
             # Left padding puts all last tokens in one column.
             yield self.tokenizer(batch, return_tensors="pt", padding=True, padding_side="left").to(self.model.device)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import astuple
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from uphill.datasets.world import DOMAINS, RING
@@ -22,7 +22,7 @@ def split(text: str) -> list[str]:
 
 
 def build() -> PreTrainedTokenizerFast:
-    """The tokenizer. It adds no special token by itself; spaces are dropped, and put back where text has them."""
+    """The tokenizer. It puts BOS before a text, as training does; spaces are dropped, and put back by decoding."""
     vocabulary = {token: i for i, token in enumerate([*SPECIAL_TOKENS, *sorted(set(_words()))])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(TOKEN), behavior="removed", invert=True)
@@ -33,6 +33,9 @@ def build() -> PreTrainedTokenizerFast:
             decoders.Replace(Regex(r"(?<=\n) "), ""),  # ... but none at the start of a line
             decoders.Strip(" ", 1, 0),
         ]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A", pair=f"{BOS} $A $B", special_tokens=[(BOS, vocabulary[BOS])]
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

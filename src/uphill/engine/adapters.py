@@ -72,7 +72,7 @@ class Adapters:
         """
         heads, tails = encode_items(self.loaded, [_ended(self.loaded, prompt) for prompt in prompts])
         packed, prefix = can_train(self.loaded, heads, tails), shared_prefix(heads)
-        items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
+        items = [Branched.of(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
         torch.manual_seed(keyed_torch_seed("lora", *key))
         self._add()
         try:
@@ -194,8 +194,7 @@ class Adapters:
             scores = choice_logprobs(self.loaded, forward(self.loaded, layout, 0, None), layout)
             groups = scores.split([len(item.choices) for item in items])
         else:
-            heads = [[*examples.prefix, *item.question] for item in items]
-            groups = [padded_logprobs(self.loaded, head, item.choices) for head, item in zip(heads, items, strict=True)]
+            groups = [padded_logprobs(self.loaded, item.sequences(examples.prefix)) for item in items]
         return torch.stack([_nll(group, examples.gold[row]) for group, row in zip(groups, rows, strict=True)]).sum()
 
 

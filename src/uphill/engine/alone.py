@@ -12,6 +12,7 @@ import torch
 
 from uphill.engine.hidden import KeptLayers
 from uphill.engine.loading import Loaded
+from uphill.engine.packing import unscored
 from uphill.engine.padded import Result
 from uphill.engine.sizes import depth, logits_from
 from uphill.errors import UphillError
@@ -26,7 +27,7 @@ def alone(
         UphillError: states are asked for, and the model gives none or another number of them.
     """
     for head, choices in zip(heads, tails, strict=True):
-        found = [_sequence(loaded, [*head, *choice], len(head), kept.layers) for choice in choices]
+        found = [_sequence(loaded, [*head, *choice], len(head) + unscored(choice), kept.layers) for choice in choices]
         logprob = torch.stack([scores for scores, _ in found]).double().cpu().numpy()
         states = np.stack([state.cpu().numpy() for _, state in found if state is not None]) if kept else None
         yield Result(logprob, states, sum(len(head) + len(choice) for choice in choices))

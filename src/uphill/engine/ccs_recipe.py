@@ -15,5 +15,7 @@ class CcsRecipe(BaseModel):
     )
     lr: float = Field(0.01, gt=0, description="AdamW's learning rate.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay.")
-    epochs: int = Field(1000, ge=0, description="Full-batch steps; 0 leaves the probe as it is drawn.")
-    restarts: int = Field(10, ge=1, description="Starts of a fit, of which the one with the lowest loss is kept.")
+    epochs: int = Field(1000, ge=0, le=100_000, description="Full-batch steps; 0 leaves the probe as it is drawn.")
+    restarts: int = Field(
+        10, ge=1, le=1000, description="Starts of a fit, of which the one with the lowest loss is kept."
+    )

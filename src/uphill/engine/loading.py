@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
@@ -19,9 +19,11 @@ from uphill.engine.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.engine.sizes import text_config
 from uphill.engine.vetting import vet
 from uphill.errors import UphillError
+from uphill.prompts.forms import Answers
 from uphill.snapshots import fetch, fetched, offline
 
 log = logging.getLogger(__name__)
+Bos = Literal["auto", "always", "never"]
 COMPILE_FROM = 1_000_000
 """Compiling takes some 10 s, and saves 6 to 10 s in a million tokens of a 7B model (benchmarks/RESULTS.md)."""
 # Our own bars say how far a job is; one for reading a file says nothing.
@@ -48,6 +50,9 @@ class Loaded:
         chat: variables of the tokenizer's chat template, which prompts are put into; None puts them as plain text.
         alone: whether the items at hand are scored one sequence at a time.
         checks: what was found out of the model's ways to score.
+        answers: whether prompt and answer are tokenized as one text or apart.
+        bos: whether plain texts open with BOS; auto is what the tokenizer itself does.
+        max_prompt_tokens: published limit that prompts are cut to; None leaves them whole.
     """
 
     model: Any
@@ -62,6 +67,9 @@ class Loaded:
     chat: Mapping[str, Any] | None = field(default=None)
     alone: bool = field(default=False)
     checks: Checks = field(init=False, default_factory=Checks, repr=False)
+    answers: Answers = field(default="joined")
+    bos: Bos = field(default="auto")
+    max_prompt_tokens: int | None = field(default=None)
 
     @property
     def window(self) -> int:
@@ -81,7 +89,8 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
     """Load a model's weights (safetensors only) and tokenizer.
 
     Args:
-        entry: a model's config entry: path or hub_id, revision, dtype, quantization, trust_remote_code, chat.
+        entry: a model's config entry: path or hub_id, revision, dtype, quantization, trust_remote_code, chat;
+            answers, bos and max_prompt_tokens where they are not the defaults.
         pack_tokens: token budget of a packed sequence on this machine.
         gpus: GPUs that the job asked for; with 0, or on a machine without any, the model runs on the CPU.
 
@@ -124,11 +133,12 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
         model.set_attn_implementation("eager")
     model.eval()
     device = model.get_input_embeddings().weight.device
+    asked = {key: entry[key] for key in ("answers", "bos", "max_prompt_tokens") if key in entry}
     if device.type != "cuda":
-        return Loaded(model, tokenizer, device, pack_tokens, chat=variables)
+        return Loaded(model, tokenizer, device, pack_tokens, chat=variables, **asked)
     plain = entry["quantization"] in (None, "none")
     compile_from = COMPILE_FROM if plain else None
-    return Loaded(model, tokenizer, device, pack_tokens, "blocks", compile_from=compile_from, chat=variables)
+    return Loaded(model, tokenizer, device, pack_tokens, "blocks", compile_from=compile_from, chat=variables, **asked)
 
 
 def _place(entry: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from uphill.engine.hidden import KeptLayers
 from uphill.engine.loading import Loaded
-from uphill.engine.packing import plan
+from uphill.engine.packing import cut, plan, unscored
 from uphill.engine.sizes import logits_from
 
 log = logging.getLogger(__name__)
@@ -26,16 +26,20 @@ class Result(NamedTuple):
     read: int
 
 
-def padded_logprobs(loaded: Loaded, head: Sequence[int], choices: Sequence[Sequence[int]]) -> torch.Tensor:
-    """[C] summed log-probability of each choice, from one right-padded batch with one sequence per choice.
+Pair = tuple[Sequence[int], Sequence[int]]
+"""What comes before the first token that scores, and the tokens that do."""
+
+
+def padded_logprobs(loaded: Loaded, sequences: Sequence[Pair]) -> torch.Tensor:
+    """[N] summed log-probability of each answer behind its prompt, from one right-padded batch.
 
     Each is a batch of its own where the model does not bear batches.
     """
-    batches = [[choice] for choice in choices] if loaded.alone else [list(choices)]
-    return torch.cat([_batch_logprobs(loaded, [(head, choice) for choice in batch]) for batch in batches])
+    batches = [[pair] for pair in sequences] if loaded.alone else [sequences]
+    return torch.cat([_batch_logprobs(loaded, batch) for batch in batches])
 
 
-def _batch_logprobs(loaded: Loaded, sequences: Sequence[tuple[Sequence[int], Sequence[int]]]) -> torch.Tensor:
+def _batch_logprobs(loaded: Loaded, sequences: Sequence[Pair]) -> torch.Tensor:
     """[N] summed log-probability of each answer behind its prompt, by the model's own logits.
 
     Padding stands at the right, where a causal model never looks, so that it needs no mask, which would cost it its
@@ -64,7 +68,9 @@ def padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]],
     sizes = [sum(len(head) + len(choice) for choice in choices) for head, choices in zip(heads, tails, strict=True)]
     # Sorted by length within some batches' worth of items, so that results come out as they are made.
     for window in plan(sizes, SORTED_BATCHES * loaded.pack_tokens):
-        sequences = [(heads[index], choice) for index in window for choice in tails[index]]
+        sequences = [
+            cut([*heads[index], *tail], len(heads[index]) + unscored(tail)) for index in window for tail in tails[index]
+        ]
         logprob, states = _sorted_by_length(loaded, sequences, kept)
         first = 0
         for index in window:

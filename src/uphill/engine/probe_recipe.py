@@ -10,7 +10,7 @@ class ProbeRecipe(BaseModel):
 
     l2: float = Field(1.0, ge=0, description="Weight of the un-squared norm.")
     lr: float = Field(0.05, gt=0, description="Learning rate at the start.")
-    epochs: int = Field(100, ge=1, description="Full-batch steps.")
+    epochs: int = Field(100, ge=1, le=100_000, description="Full-batch steps.")
     final_lr: float = Field(0.1, gt=0, le=1, description="Share of the rate that the schedule falls to.")
     clip: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from uphill.engine.fitting import limited_prompts
 from uphill.engine.hidden import default_layers
 from uphill.engine.loading import Loaded
 from uphill.engine.scoring import Scores, ready, score
@@ -35,10 +36,15 @@ def respond(
         parts: where finished shards are kept until the job ends.
 
     Raises:
-        UphillError: there are fewer items than shards, or one that cannot be scored.
+        UphillError: there are fewer items than shards, one that cannot be scored, or a layer that the model has not.
     """
     if shards > len(prompts):
         raise UphillError(f"{shards} shards of {len(prompts)} items, expected at most one shard for each item")
+    last = loaded.model.config.num_hidden_layers
+    for layer in layers or ():
+        if layer > last:
+            raise UphillError(f"responses.layers is {layer}, expected 0 to {last}, the states that this model has")
+    prompts = limited_prompts(loaded, prompts)
     # All, before the first of them costs anything.
     heads, tails = encode_items(loaded, prompts)
     kept = list(layers) if layers is not None else default_layers(depth(loaded.model))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from uphill.engine.checks import Shape, rounded
-from uphill.engine.packing import plan, shared_prefix
+from uphill.engine.packing import Answer, common, plan, shared_prefix, unscored
 
 Heads = Sequence[Sequence[int]]
 Tails = Sequence[Sequence[Sequence[int]]]
@@ -84,18 +84,22 @@ def stretched(found: Sample, shape: Shape) -> Sample:
 
 
 def respelt(found: Sample, size: int, seed: int = 0) -> Sample:
-    """The same lengths and the same common beginning, in `size` tokens from 3 on."""
+    """The same lengths and common beginnings, of prompts and of an item's choices, in `size` tokens from 3 on."""
     rng = np.random.default_rng(seed)
     prefix = shared_prefix(found.heads) if len(found.heads) > 1 else len(found.heads[0]) - 1
 
     def text(count: int) -> list[int]:
         return [int(token) for token in rng.integers(3, 3 + size, count)]
 
+    def answers(choices: Sequence[Sequence[int]]) -> list[Answer]:
+        shared = text(common(choices, min(map(len, choices))))
+        return [Answer(shared + text(len(choice) - len(shared)), unscored(choice)) for choice in choices]
+
     start = text(prefix)
     return replace(
         found,
         heads=[start + text(len(head) - prefix) for head in found.heads],
-        tails=[[text(len(choice)) for choice in choices] for choices in found.tails],
+        tails=[answers(choices) for choices in found.tails],
     )
 
 

@@ -27,7 +27,7 @@ from uphill.engine.choosing import ALONE, Way, choose, give_up
 from uphill.engine.hidden import KeptLayers, blocks_of, narrowest
 from uphill.engine.loading import Loaded
 from uphill.engine.packed import choice_logprobs, forget, forward, on_device, read_prefix
-from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
+from uphill.engine.packing import Branched, lay_out, plan, shared_prefix, unscored
 from uphill.engine.padded import Result, padded, padded_logprobs
 from uphill.engine.sampled import Heads, Tails
 from uphill.engine.tokens import Prompt, encode_items
@@ -54,7 +54,7 @@ class Scores:
 
     Attributes:
         logprob: [C] summed log-probability (nats) of each choice's tokens, given the prompt.
-        n_tokens: [C] tokens of each choice.
+        n_tokens: [C] tokens of each choice that score.
         states: [C, D] kept layers of the last answer token, concatenated, in float16 where that holds them, else in
             float32; None unless asked for.
     """
@@ -96,7 +96,7 @@ def score(
             read += found.read
             bar.set_postfix_str(f"{read / (time.perf_counter() - start):.0f} tokens/s", refresh=False)
             bar.update()
-            n_tokens = np.array([len(choice) for choice in choices])
+            n_tokens = np.array([len(choice) - unscored(choice) for choice in choices])
             states = None if found.states is None else narrowest(found.states, len(kept.layers), prompt.item_id)
             yield Scores(prompt.item_id, found.logprob, n_tokens, states)
     spending.count("read", read)
@@ -159,7 +159,7 @@ def can_train(loaded: Loaded, heads: Heads, tails: Tails) -> bool:
 def _whole(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:  # noqa: ARG001
     """Scores as training computes them."""
     prefix = shared_prefix(heads)
-    items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
+    items = [Branched.of(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
     for pack in plan([item.n_tokens for item in items], loaded.pack_tokens):
         layout = lay_out([items[index] for index in pack], start=0, prefix=heads[0][:prefix])
         scores = choice_logprobs(loaded, forward(loaded, layout, 0, None), layout)
@@ -203,8 +203,8 @@ class _Pack:
 def _packed(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:
     prefix = shared_prefix(heads)
     cache = read_prefix(loaded, heads[0][:prefix])
-    items = [Branched(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
-    sizes = [item.n_tokens - (0 if kept else len(item.choices)) for item in items]
+    items = [Branched.of(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
+    sizes = [item.n_tokens - (0 if kept else item.n_ends) for item in items]
     read = [prefix + sizes[0], *sizes[1:]]
     done = 0
     before: _Pack | None = None

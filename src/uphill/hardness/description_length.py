@@ -12,15 +12,21 @@ mean forgets the length: a long solution whose every token is easy scores low, w
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
 
 from uphill.errors import UphillError
 from uphill.hardness.data import Graded, HardnessData, long_form
+from uphill.names import distinct
 from uphill.randomness import Key, keyed_rng
 from uphill.schemas import HARDNESS_POOL
+
+Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100_000)]], AfterValidator(distinct)]
+"""Numbers of training items, none twice."""
 
 
 def names(name: str) -> list[str]:

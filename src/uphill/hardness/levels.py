@@ -14,7 +14,7 @@ from uphill.schemas import EXPERIMENT_POOL, HARDNESS, LEVELS, MEASURE, read
 class Cuts(BaseModel):
     """How a variable is cut: at `easy_max` and `hard_min`, or at `quantiles`, or into `bins`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     easy_max: float | None = Field(None, description="The largest value that is easy, with")
     hard_min: float | None = Field(None, description="the smallest value that is hard; between them is medium. Or")

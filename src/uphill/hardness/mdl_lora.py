@@ -13,7 +13,7 @@ from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.hardness.data import Graded, OnModel
-from uphill.hardness.description_length import code_length, described, fit_key, names, trainable, training_items
+from uphill.hardness.description_length import Sizes, code_length, described, fit_key, names, trainable, training_items
 from uphill.responses import ResponseTable
 from uphill.schemas import HARDNESS_POOL, MEASURE
 
@@ -26,8 +26,8 @@ Scored = tuple[NDArray[np.float64], NDArray[np.float64]]
 class Settings(LoraRecipe):
     """How often and on how much the adapters train, and how."""
 
-    sizes: list[int] = Field([5, 20, 80, 340, 900], min_length=1, description="Training sizes of the adapter.")
-    boots: int = Field(5, ge=1, description="Draws of the adapter's training items.")
+    sizes: Sizes = Field([5, 20, 80, 340, 900], min_length=1, description="Training sizes of the adapter.")
+    boots: int = Field(5, ge=1, le=1000, description="Draws of the adapter's training items.")
 
 
 def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:  # noqa: ARG001 - the interface
@@ -56,10 +56,12 @@ def _fits(settings: Settings, sizes: Sequence[int], data: OnModel) -> Iterator[S
     """Log p(gold) and its length, [N] each, of every fit, by boot and size; one that a killed attempt made is kept."""
     from uphill.engine.adapters import Adapters
     from uphill.engine.asking import ask
+    from uphill.engine.fitting import limited_prompts
     from uphill.engine.scoring import score
 
     recipe = LoraRecipe(**settings.model_dump(include=set(LoraRecipe.model_fields)))
-    adapters = Adapters(data.open_model(), recipe)
+    base = data.open_model()
+    adapters = Adapters(base, recipe)
     for boot in range(settings.boots):
         for size in sizes:
             name = f"{boot}-{size}"
@@ -67,9 +69,11 @@ def _fits(settings: Settings, sizes: Sequence[int], data: OnModel) -> Iterator[S
             if part is None:
                 training = data.items.loc[training_items(data, size, boot)]
                 gold = training["answer_idx"].fillna(0).astype(int).tolist()
-                prompts = ask(training, data.prompt, data.cot_prompt)
-                with adapters.fitted(prompts, gold, fit_key(data, size, boot)) as loaded:
-                    scores = list(score(loaded, ask(data.items, data.prompt, data.cot_prompt), desc=name))
+                shown, asked = (
+                    limited_prompts(base, ask(items, data.prompt, data.cot_prompt)) for items in (training, data.items)
+                )
+                with adapters.fitted(shown, gold, fit_key(data, size, boot)) as loaded:
+                    scores = list(score(loaded, asked, desc=name))
                 part = MEASURE.to_arrow(_part(data, ResponseTable.of(scores)), name)
                 data.parts.put(name, part)
             yield _values(part, data)

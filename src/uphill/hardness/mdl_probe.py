@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from uphill.hardness.data import Graded, Responded
-from uphill.hardness.description_length import code_length, described, fit_key, names, trainable, training_items
+from uphill.hardness.description_length import Sizes, code_length, described, fit_key, names, trainable, training_items
 from uphill.schemas import HARDNESS_POOL
 
 RUNS_MODEL = False
@@ -19,8 +19,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sizes: list[int] = Field([5, 20, 80, 340, 900], min_length=1, description="Training sizes of the probe.")
-    boots: int = Field(5, ge=1, description="Draws of the probe's training items.")
+    sizes: Sizes = Field([5, 20, 80, 340, 900], min_length=1, description="Training sizes of the probe.")
+    boots: int = Field(5, ge=1, le=1000, description="Draws of the probe's training items.")
 
 
 def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:  # noqa: ARG001 - the interface

@@ -54,13 +54,15 @@ def _parts(data: OnModel) -> Iterator[pd.DataFrame]:
 
 def _negated(loaded: "Loaded", texts: pd.Series, desc: str) -> pd.Series:
     from uphill.engine.scoring import score
-    from uphill.engine.tokens import Prompt
+    from uphill.engine.tokens import Prompt, opening
 
     if loaded.chat is not None:
         # A text on its own is no answer to a user.
         loaded = replace(loaded, chat=None)
-    # A tokenizer without a BOS token starts a text behind a line break instead.
-    start = "\n" if loaded.tokenizer.bos_token_id is None else ""
-    prompts = [Prompt(str(item), start, [text]) for item, text in texts.items() if text.strip()]
+    # A model that is not given a BOS token reads a text behind a line break instead, which merges with none of its own.
+    start = "" if opening(loaded) else "\n"
+    prompts = [
+        Prompt(str(item), start, [text.lstrip("\n") if start else text]) for item, text in texts.items() if text.strip()
+    ]
     found = {scored.item_id: -float(scored.logprob[0]) for scored in score(loaded, prompts, desc=desc)}
     return pd.Series({item: found.get(str(item), 0.0) for item in texts.index}, dtype=float)

@@ -29,7 +29,7 @@ SIGN: Any = Field(
 class Settings(CcsRecipe):
     """The recipe, how many items it is fitted to, and which way its answers point."""
 
-    n_train: int = Field(160, ge=2, description="Training items.")
+    n_train: int = Field(160, ge=2, le=100_000, description="Training items.")
     sign: Sign = SIGN
 
 

@@ -26,7 +26,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    k: int = Field(10, ge=0, description="Solved examples in the prompt; 0 asks without any.")
+    k: int = Field(10, ge=0, le=1000, description="Solved examples in the prompt; 0 asks without any.")
     cot: bool = Field(False, description="Examples show their reasoning, and the answer is generated.")
     prompts: list[str] = Field(
         [], description="Template ids to average choices' probabilities over; the dataset's own where there are none."
@@ -35,7 +35,7 @@ class Settings(BaseModel):
     drop_examples: bool = Field(
         False, description="Leave out last examples that a model's window cannot hold; else such a prompt is an error."
     )
-    batch: int = Field(64, ge=1, description="Prompts continued side by side when the answer is generated.")
+    batch: int = Field(64, ge=1, le=4096, description="Prompts continued side by side when the answer is generated.")
 
     @field_validator("prompts", "calibrate")
     @classmethod
@@ -92,7 +92,13 @@ def _prompts(
 
         room = task.target.max_new_tokens if settings.cot else list(items["choices"])
         held = examples_that_fit(task.open_model(), examples, queries, room, asked.instruction)
-    prompts = [assemble(examples[:count], query, asked.instruction) for count, query in zip(held, queries, strict=True)]
+    kept = [examples[:count] for count in held]
+    prompts = [assemble(shown, query, asked.instruction) for shown, query in zip(kept, queries, strict=True)]
+    if task.max_prompt_tokens is not None:
+        from uphill.engine.fitting import answer_rooms, limited
+
+        rooms = answer_rooms(task.open_model(), items)
+        prompts, held = limited(task.open_model(), kept, queries, rooms, asked.instruction)
     return prompts, [len(examples) - count for count in held]
 
 

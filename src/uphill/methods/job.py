@@ -102,6 +102,7 @@ def _task(job: Job, share: Share, recipe: object, open_model: "Callable[[], Load
         sizes=settings["sizes"],
         noise=settings["noise"],
         hard_noise=settings["hard_noise"],
+        max_prompt_tokens=settings["model"].get("max_prompt_tokens"),
     )
 
 

@@ -24,9 +24,9 @@ READS_RESPONSES = False
 class Settings(LoraRecipe):
     """The recipe, how many items it is fitted to, and whether to their reasoning."""
 
-    n_train: int = Field(160, ge=1, description="Training items.")
+    n_train: int = Field(160, ge=1, le=100_000, description="Training items.")
     cot: bool = Field(False, description="Trains on reasoning and answer, and the answer is generated.")
-    batch: int = Field(64, ge=1, description="Prompts continued side by side when the answer is generated.")
+    batch: int = Field(64, ge=1, le=4096, description="Prompts continued side by side when the answer is generated.")
 
 
 def misfit(settings: Settings, generative: bool) -> str | None:
@@ -46,17 +46,21 @@ def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
         UphillError: `cot` is on, and a training item has no reasoning.
     """
     from uphill.engine.adapters import Adapters
+    from uphill.engine.fitting import answer_rooms, limited_prompts
 
     if not cells:
         return
-    adapters = Adapters(task.open_model(), settings)
+    base = task.open_model()
+    adapters = Adapters(base, settings)
     for cell in cells:
         training, items = task.train_items(cell), task.test_items(cell)
         if settings.cot:
             _check_reasoning(task.source(cell).name, training)
         # With reasoning there is one text to learn, the first.
         gold = [0] * len(training) if settings.cot else training["answer_idx"].astype(int).tolist()
-        with adapters.fitted(_prompts(task.source(cell), training, settings.cot), gold, task.key(cell)) as loaded:
+        shown = _prompts(task.source(cell), training, settings.cot)
+        shown = limited_prompts(base, shown, answer_rooms(base, training, reasoned=settings.cot))
+        with adapters.fitted(shown, gold, task.key(cell)) as loaded:
             frame = _answered(loaded, task.target, items, settings, cell.name)
         yield cell, frame
 
@@ -80,10 +84,11 @@ def _prompts(source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
 
 
 def _answered(loaded: "Loaded", target: Source, items: pd.DataFrame, settings: Settings, desc: str) -> pd.DataFrame:
+    from uphill.engine.fitting import answer_rooms, limited_prompts
     from uphill.engine.generation import generate
     from uphill.engine.scoring import score
 
-    prompts = _prompts(target, items, settings.cot)
+    prompts = limited_prompts(loaded, _prompts(target, items, settings.cot), answer_rooms(loaded, items))
     if not settings.cot:
         return chosen(items, rectangle([found.logprob for found in score(loaded, prompts, desc=desc)]))
     texts, ids = [prompt.text for prompt in prompts], [prompt.item_id for prompt in prompts]

@@ -16,7 +16,7 @@ READS_RESPONSES = True
 class Settings(ProbeRecipe):
     """The recipe, and how many items it is fitted to."""
 
-    n_train: int = Field(160, ge=2, description="Training items.")
+    n_train: int = Field(160, ge=2, le=100_000, description="Training items.")
 
 
 def misfit(settings: Settings, generative: bool) -> str | None:  # noqa: ARG001 - the interface

@@ -19,7 +19,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    n_train: int = Field(160, ge=2, description="Items that its features are normalised and its sign is found on.")
+    n_train: int = Field(
+        160, ge=2, le=100_000, description="Items that its features are normalised and its sign is found on."
+    )
     sign: Sign = SIGN
 
 

@@ -45,9 +45,10 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """A file name."""
-        noise = f"-noise{self.noise_p:g}" if self.noise_p else ""
-        return f"{self.train_dataset}-{self.train_on}-{self.boot}-{self.n_train}{noise}"
+        """A file name, of this cell alone: dashes of names, in which there is no plus, are told from those between."""
+        what = "-".join(part.replace("-", "+") for part in (self.train_dataset, self.train_on))
+        noise = f"-noise{self.noise_p!r}" if self.noise_p else ""
+        return f"{what}-{self.boot}-{self.n_train}{noise}"
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Task:
         columns: what else the predictions say of where they come from.
         sizes: how many training items; none for the method's own number.
         noise: probabilities that a training label is drawn at random; on hard data times `hard_noise`.
+        max_prompt_tokens: the published limit of prompts, if the study has one.
     """
 
     target: Source
@@ -123,6 +125,7 @@ class Task:
     sizes: Sequence[int] = ()
     noise: Sequence[float] = (0.0,)
     hard_noise: float = 1.0
+    max_prompt_tokens: int | None = None
 
     def source(self, cell: Cell) -> Source:
         """The dataset that a cell trains on."""

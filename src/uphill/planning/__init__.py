@@ -2,6 +2,6 @@
 
 from uphill.planning.cost import Cost, estimate
 from uphill.planning.show import show_cost
-from uphill.planning.study import read_study
+from uphill.planning.study import check_profiles, read_study
 
-__all__ = ["Cost", "estimate", "read_study", "show_cost"]
+__all__ = ["Cost", "check_profiles", "estimate", "read_study", "show_cost"]

@@ -64,7 +64,7 @@ def lengths(plan: Plan, dataset: str) -> Lengths:
         return measured(read(items_path(dataset), ITEMS))
     if entry.source["kind"] in PUBLISHED:
         known = PUBLISHED[entry.source["kind"]]
-        return Lengths(**{**vars(known), "items": known.items - entry.hardness_pool, "pool": entry.hardness_pool})
+        return Lengths(**{**vars(known), "items": known.items - entry.pool_size, "pool": entry.pool_size})
     if getattr(plan.config.source_settings(dataset), "remote", False):
         raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {items_path(dataset)}; make it")
     return measured(make_items(plan.items_spec(dataset)["settings"]))

@@ -1,12 +1,12 @@
-"""A study from its config's file, outside the workflow."""
+"""A study from its config's file, outside the workflow, before Snakemake reads, and may evaluate, any of it."""
 
+import os
 from pathlib import Path
 
-import yaml
-
-from uphill.config import check, plain_yaml
+from uphill.config import check
 from uphill.errors import UphillError
 from uphill.workflow import Plan
+from uphill.yaml_files import read_map
 
 
 def read_study(path: Path) -> Plan:
@@ -15,13 +15,27 @@ def read_study(path: Path) -> Plan:
     Raises:
         UphillError: it cannot be read, is not YAML, or is a wrong config.
     """
+    plan = Plan(check(read_map(path), where=str(path)))
     try:
-        raw = yaml.safe_load(path.read_text())
-        plain_yaml([path])
-    except OSError as error:
-        raise UphillError(f"{path}: cannot be read ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        raise UphillError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(raw, dict):
-        raise UphillError(f"{path}: {'empty' if raw is None else 'a ' + type(raw).__name__}, expected a map of keys")
-    return Plan(check(raw, where=str(path)))
+        plan.check_names()
+    except UphillError as error:
+        raise UphillError(f"{path}: {error}") from None
+    return plan
+
+
+OF_WORKFLOW = ("profiles/default", "workflow/profiles/default")
+"""Profiles that Snakemake reads unasked."""
+
+
+def check_profiles(profile: str) -> None:
+    """Whether the profiles that Snakemake will read are plain YAML, in which it evaluates nothing.
+
+    Args:
+        profile: as for Snakemake: a folder.
+
+    Raises:
+        UphillError: one is not.
+    """
+    for folder in (profile, *os.environ.get("SNAKEMAKE_PROFILE", "").split(), *OF_WORKFLOW):
+        for path in sorted(Path(folder).glob("config*.yaml")):
+            read_map(path)

@@ -120,6 +120,9 @@ def responses_work(config: Config, dataset: str, lengths: Lengths) -> Work:
 def _tested(config: Config, cells: Cells, lengths: Lengths) -> float:
     """Items that each cell is tested on."""
     most = config.datasets[cells.dataset].n_test or config.splits.n_test
+    if most and config.splits.fresh_test and not cells.n_train:
+        # Without supervision, those of every boot.
+        most = min(lengths.items, most * config.splits.boots)
     if most is None:
         trained = cells.n_train if config.splits.own_test else cells.reserved
         most = max(0, lengths.items - (trained if cells.n_train else 0))

@@ -7,13 +7,14 @@ name of a file.
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 FILE = Path(__file__).with_name("templates.yaml")
 SLOT = "{}"
+Answers = Literal["joined", "apart"]
 
 
 def _one_slot(text: str) -> str:
@@ -46,7 +47,8 @@ class Form(TypedDict):
     """What an item is put into: plain data.
 
     `choices` are the fields of a `Choices`, or None where none are shown. `trailing_space` keeps the space that a label
-    template ends in before its slot.
+    template ends in before its slot. `answers` says whether an answer stands in an example as it is scored, in one text
+    with what comes before it, or as its template has it.
     """
 
     template: str
@@ -55,6 +57,7 @@ class Form(TypedDict):
     choices: Mapping[str, str | None] | None
     label: str
     trailing_space: bool
+    answers: Answers
 
 
 class Templates(BaseModel):
@@ -76,7 +79,7 @@ class Templates(BaseModel):
             label=self.label | own.label,
         )
 
-    def form(self, template: str, trailing_space: bool = False) -> Form:
+    def form(self, template: str, trailing_space: bool = False, answers: Answers = "joined") -> Form:
         """What a template id stands for.
 
         Raises:
@@ -105,6 +108,7 @@ class Templates(BaseModel):
             choices=None if listed is None else listed.model_dump(),
             label=self.label[keys["label"]],
             trailing_space=trailing_space,
+            answers=answers,
         )
 
 

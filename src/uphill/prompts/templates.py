@@ -28,6 +28,11 @@ class Question:
     reasoning: str = ""
 
 
+def separator(before: str, after: str) -> str:
+    """What stands between the end of a prompt and its answer in one text: a space, unless there is white space."""
+    return "" if not before or before[-1].isspace() or after[:1].isspace() else " "
+
+
 def _filled(template: str, text: str) -> str:
     """A template with `text` in its slot. Unlike `format`, it takes other braces as they are."""
     return template.replace(SLOT, text)
@@ -68,22 +73,32 @@ class PromptFormat:
     def example(self, item: Question) -> str:
         """A solved example, gold answer (and reasoning) included."""
         preface = COT_PREFACE if self.cot else ""
-        return f"{self._point(item)}{preface} {self.solution(item)}"
+        return self._answered(f"{self._point(item)}{preface} ", item)
 
     def solution(self, item: Question) -> str:
         """What a solved example shows of the answer: the label, behind the reasoning with `cot`."""
-        label = _filled(self.form["label"], item.answer)
-        return f"{item.reasoning} {label}" if self.cot else label
+        return self._answered("", item)
+
+    def _answered(self, before: str, item: Question) -> str:
+        reasoned = f"{before}{item.reasoning} " if self.cot else before
+        if self.form["answers"] == "apart":
+            return reasoned + _filled(self.form["label"], item.answer)
+        # As it is scored: behind the test point, a space, if there is no white space.
+        label, _, rest = self.form["label"].partition(SLOT)
+        asked = (reasoned + label).removesuffix(" ")
+        return f"{asked}{separator(asked, item.answer)}{item.answer}{rest}"
 
     def query(self, item: Question) -> str:
         """The test point, up to where the model goes on.
 
-        It ends without a space, so that the answer's own word start is the only one; published prompts for models other
-        than Llama keep it, as does a form with `trailing_space`.
+        It ends without a space, which is the answer's; published prompts for models other than Llama keep it, as does a
+        form with `trailing_space`.
         """
         if self.cot:
             return self._point(item) + COT_PREFACE
-        label = _filled(self.form["label"], "")
+        label = self.form["label"]
+        # What stands behind an answer is no part of what asks for it; published labels have nothing there.
+        label = _filled(label, "") if self.form["answers"] == "apart" else label.partition(SLOT)[0]
         query = self._point(item) + (label if label.startswith("\n") else f" {label}")
         return query if self.form["trailing_space"] else query.removesuffix(" ")
 

@@ -6,7 +6,7 @@ No test item of a boot is in any level's training set, so that every condition a
 comparisons are paired.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from uphill.errors import UphillError
-from uphill.level_names import in_order
+from uphill.level_names import in_order, is_level
 from uphill.randomness import keyed_rng
-from uphill.schemas import ALL, EXPERIMENT_POOL
+from uphill.schemas import ALL, EXPERIMENT_POOL, LEVELS
 
 COLUMNS = ["train_on", "boot", "item_id", "role", "rank", "noise_draw", "level", "value"]
 
@@ -28,10 +28,12 @@ class SplitSettings:
     Attributes:
         boots: independent draws of the training items.
         n_train: training items of a level and boot.
-        n_test: test items, equal shares a level, the same in every boot; None tests all that a boot does not train on.
+        n_test: test items, equal shares a level, the same in every boot unless `fresh_test`; None tests all that a boot
+            does not train on.
         min_test: items that a level must keep for testing.
         own_test: published switch: without `n_test`, a level tests on all that it does not train on itself, though
             another level may train on it; conditions are then not paired.
+        fresh_test: published switch: the `n_test` items are drawn anew for each boot, whose levels share them.
         fixed_noise: published switch: noise falls on the same ranks in every boot.
         seed: the run's seed.
         train_on: levels that are trained on; one that the dataset has not is trained on elsewhere and tested here.
@@ -45,6 +47,7 @@ class SplitSettings:
     min_test: int
     seed: int
     own_test: bool = False
+    fresh_test: bool = False
     fixed_noise: bool = False
     train_on: Sequence[str] | None = None
     test_on: Sequence[str] | None = None
@@ -72,13 +75,16 @@ def draw_splits(graded: pd.DataFrame, dataset: str, variable: str, settings: Spl
     """
     pools = _pools(graded["level"])
     check_sizes(graded["level"], dataset, variable, settings)
-    reserved = _reserved(pools, dataset, settings)
-    held = set().union(*reserved.values())
-    open_pools = {
-        level: [item for item in pool if item not in held] for level, pool in pools.items() if settings.trains(level)
-    }
     parts = []
     for boot in range(settings.boots):
+        if boot == 0 or settings.fresh_test:
+            reserved = _reserved(pools, dataset, boot, settings)
+            held = set().union(*reserved.values())
+        open_pools = {
+            level: [item for item in pool if item not in held]
+            for level, pool in pools.items()
+            if settings.trains(level)
+        }
         train = {level: _train(pool, dataset, variable, level, boot, settings) for level, pool in open_pools.items()}
         for level in settings.train_on or train:
             own = [train[level].assign(level=level)] if level in train else []
@@ -94,23 +100,39 @@ def check_sizes(levels: pd.Series, dataset: str, variable: str, settings: SplitS
     """Whether each level is large enough to train on and still test on.
 
     Raises:
-        UphillError: one is not, and the message counts all of them; or there is no such level.
+        UphillError: one is not, and the message counts all of them; or a level that is asked for has no item, or easy
+            or hard has none where every level is.
     """
     pools = _pools(levels)
-    counts = ", ".join(f"{len(pools[name])} {name}" for name in in_order(pools))
-    for level in settings.test_on or ():
+    counts = ", ".join(f"{len(pools[name])} {name}" for name in in_order(pools)) or "none"
+    for level, use in _asked_for(pools, settings):
         if level not in pools:
             raise UphillError(
-                f"dataset {dataset!r}, variable {variable!r}: no item of level {level!r} to test; all levels: {counts}"
+                f"dataset {dataset!r}, variable {variable!r}: no item of level {level!r} to {use}; all levels: {counts}"
             )
     for (level, pool), share in zip(sorted(pools.items()), _shares(len(pools), settings), strict=True):
         tested = max(settings.min_test, share) if settings.tests(level) else 0
         needed = settings.n_train * settings.trains(level) + tested
+        if settings.n_test is not None and settings.tests(level) and not share:
+            raise UphillError(
+                f"dataset {dataset!r}, variable {variable!r}: n_test {settings.n_test} leaves no item of level "
+                f"{level!r} to test, expected at least one for each of {len(pools)} levels"
+            )
         if len(pool) < needed:
             raise UphillError(
                 f"dataset {dataset!r}, variable {variable!r}: level {level!r} has {len(pool)} items, expected at least "
                 f"{needed} (n_train {needed - tested} + {tested} to test on); all levels: {counts}"
             )
+
+
+def _asked_for(pools: Collection[str], settings: SplitSettings) -> Iterator[tuple[str, str]]:
+    """(level, what for) of the levels that must have items: those that are named, else the ends of what was cut."""
+    yield from ((level, "test") for level in settings.test_on or ())
+    if all(map(is_level, pools)):
+        # Rungs, in contrast, may be of another dataset, which is trained on and this one tested.
+        yield from ((level, "train on") for level in settings.train_on or ())
+    if settings.train_on is None and set(pools) <= set(LEVELS):
+        yield from ((level, "train on and test; other cuts may give some") for level in (LEVELS[0], LEVELS[-1]))
 
 
 def _pools(levels: pd.Series) -> dict[str, list[str]]:
@@ -124,17 +146,17 @@ def _shares(levels: int, settings: SplitSettings) -> list[int]:
     return [total // levels + (number < total % levels) for number in range(levels)]
 
 
-def _reserved(pools: dict[str, list[str]], dataset: str, settings: SplitSettings) -> dict[str, set[str]]:
-    """Test items of each level that nobody trains on; none where everything left over is tested.
+def _reserved(pools: dict[str, list[str]], dataset: str, boot: int, settings: SplitSettings) -> dict[str, set[str]]:
+    """Test items of each level that nobody of a boot trains on; none where everything left over is tested.
 
-    The order in which a level gives its share is keyed by the dataset alone, so that variables test on nearly the same
-    items.
+    The order in which a level gives its share is keyed by the dataset, and by the boot where boots have test items of
+    their own, so that variables test on nearly the same items.
     """
     if settings.n_test is None:
         return {level: set() for level in pools}
-    held = {}
+    held, own = {}, [boot] if settings.fresh_test else []
     for (level, pool), share in zip(sorted(pools.items()), _shares(len(pools), settings), strict=True):
-        places = {item: keyed_rng("test", dataset, item, settings.seed).random() for item in pool}
+        places = {item: keyed_rng("test", dataset, item, *own, settings.seed).random() for item in pool}
         held[level] = set(sorted(pool, key=places.__getitem__)[:share]) if settings.tests(level) else set()
     return held
 
@@ -187,12 +209,15 @@ def experiment_levels(
         bands: by name, a variable with a level of it, or with `min` and `max`.
 
     Raises:
-        UphillError: the hardness table lacks the variable.
+        UphillError: the hardness table lacks the variable, or a band has no item.
     """
     pool = items.loc[items["pool"] == EXPERIMENT_POOL, "item_id"]
     if bands:
-        found = [_band(_of(hardness, band["variable"], pool), band).assign(level=name) for name, band in bands.items()]
-        return pd.concat(found)
+        found = {name: _band(_of(hardness, band["variable"], pool), band) for name, band in bands.items()}
+        for name, members in found.items():
+            if members.empty:
+                raise UphillError(f"rung {name!r}: no item {_said(bands[name])}, expected some to train on or to test")
+        return pd.concat([members.assign(level=name) for name, members in found.items()])
     if variable == ALL:
         return pd.DataFrame({"level": ALL, "value": np.nan}, index=list(pool))
     return _of(hardness, variable, pool)
@@ -203,6 +228,14 @@ def _of(hardness: pd.DataFrame, variable: str, pool: pd.Series) -> pd.DataFrame:
     if rows.empty:
         raise UphillError(f"no variable {variable!r}, expected one of {', '.join(sorted(set(hardness['variable'])))}")
     return rows.loc[list(pool)]
+
+
+def _said(band: Mapping[str, Any]) -> str:
+    """What a band's items have, in a message."""
+    if band["level"] is not None:
+        return f"of level {band['level']!r} of variable {band['variable']!r}"
+    ends = [f"{end} {band[end]:g}" for end in ("min", "max") if band[end] is not None]
+    return f"whose {band['variable']!r} has {' and '.join(ends)}"
 
 
 def _band(graded: pd.DataFrame, band: Mapping[str, Any]) -> pd.DataFrame:

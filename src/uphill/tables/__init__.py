@@ -8,6 +8,7 @@ import pandas as pd
 from uphill import provenance
 from uphill.identity import together
 from uphill.job import Job
+from uphill.level_names import trained_on_hardest
 from uphill.schemas import made_by
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
@@ -22,7 +23,7 @@ class Inputs:
         predictions: rows of the predictions contract, with `source`.
         tested: rows dataset, variable, item_id, level, value of every test item.
         hardness: rows of the hardness tables, with `dataset`; None unless the table reads them.
-        hard_noise: by dataset, how many times the noise of easy data hard data has.
+        hard_noise: by model, dataset, variable and method, how many times the noise of easy data hard data has.
         rungs: names of a ladder's train levels, in order.
         pairs: by dataset, the quantized model of each full one.
     """
@@ -31,7 +32,7 @@ class Inputs:
     tested: pd.DataFrame
     hardness: pd.DataFrame | None
     study: Study
-    hard_noise: Mapping[str, float]
+    hard_noise: Mapping[tuple[str, ...], float]
     rungs: Sequence[str]
     pairs: Mapping[str, Mapping[str, str]]
 
@@ -48,7 +49,7 @@ def write(job: Job) -> None:
         tested=read_tested({path: job.upstream(path) for path in job.input.splits}),
         hardness=read_hardness(hardness) if hardness else None,
         study=Study(settings["unsupervised"], settings["draws"], settings["level"], settings["seed"]),
-        hard_noise=settings["hard_noise"],
+        hard_noise={tuple(names): factor for *names, factor in settings["hard_noise"]},
         rungs=settings["rungs"],
         pairs=settings["pairs"],
     )
@@ -88,8 +89,9 @@ def _sgr(inputs: Inputs) -> pd.DataFrame:
 def _noisy(inputs: Inputs) -> pd.DataFrame:
     """With `easy_noise_p`, the noise of the easy data that a row is to be read beside."""
     table = _by_level(inputs)
-    factor = table["dataset"].map(inputs.hard_noise).where(table["train_on"].astype(str) == "hard", 1.0)
-    return table.assign(easy_noise_p=table["noise_p"] / factor)
+    rows = zip(*(table[name].astype(str) for name in ("model", "dataset", "variable", "method")), strict=True)
+    factor = pd.Series([inputs.hard_noise.get(row, 1.0) for row in rows], index=table.index, dtype=float)
+    return table.assign(easy_noise_p=table["noise_p"] / factor.where(trained_on_hardest(table), 1.0))
 
 
 def _quantization(inputs: Inputs) -> pd.DataFrame:

@@ -9,7 +9,11 @@ from uphill.why.jobs import shares
 from uphill.workflow.plan import Spec, code_of
 
 CONFIG_KEYS = {
-    "items": {"source": "datasets.{dataset}.source", "hardness_pool": "datasets.{dataset}.hardness_pool"},
+    "items": {
+        "source": "datasets.{dataset}.source",
+        "hardness_pool": "datasets.{dataset}.hardness_pool",
+        "pool_content": "datasets.{dataset}.hardness_pool.ids",
+    },
     "responses": {"model": "models.{model}", "asked": "datasets.{dataset}", "": "responses"},
     "measure": {
         "settings": "hardness.{name}",
@@ -26,6 +30,8 @@ CONFIG_KEYS = {
 }
 """By stage, the key of the config that a setting of a job is from; "" is for settings that have no entry."""
 SAME_EVERYWHERE = ("seed", "datasets", "unsupervised", "shares")
+OF_THE_STUDY = ("model.answers", "model.max_prompt_tokens")
+"""What a model's identity holds that the config says once for all models."""
 MISSING = "nothing"
 TEMPLATE = "template"
 """A key that the form of a prompt has, and no other setting."""
@@ -94,13 +100,15 @@ def _settings(job: Job, old: Spec, new: Spec, share: str = "") -> Iterator[str]:
         if was == value or key.startswith("shares."):
             continue
         named = _config_key(job, new["stage"], key, share)
-        content = key.endswith("content")
+        content = key.endswith("content") and MISSING not in (was, value)
         yield f"{named}: other content" if content else f"{named}: {_shown_change(was, value)}"
 
 
 def _config_key(job: Job, stage: str, key: str, share: str) -> str:
     if key.split(".")[0] in SAME_EVERYWHERE:
         return key
+    if key in OF_THE_STUDY:
+        return key.removeprefix("model.")
     names = CONFIG_KEYS.get(stage, {})
     first, _, rest = key.partition(".")
     if first in names:

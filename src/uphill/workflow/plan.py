@@ -7,10 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from uphill.experiments import QUANTIZATION, Row
+from uphill.config import PoolFile
+from uphill.experiments import NOISY_LABELS, QUANTIZATION, Row
 from uphill.identity import code_contents, digest, file_digest, folder_digest, spec
 from uphill.schemas import UNSUPERVISED
 from uphill.splits import SplitSettings
+from uphill.workflow.claims import check_claims
 from uphill.workflow.drawings import HARDNESS
 from uphill.workflow.layout import READS_HARDNESS, READS_RESPONSES, RUNS_MODEL, Layout, remembered
 from uphill.workflow.paths import CORRELATIONS, hardness_path, measure_path, predictions_path, splits_path
@@ -26,12 +28,21 @@ Spec = dict[str, Any]
 class Plan(Layout):
     """Files and identities of a study."""
 
+    def check_names(self) -> None:
+        """Whether every file has one maker.
+
+        Raises:
+            UphillError: two names of the config make one file, or one that is too long.
+        """
+        check_claims(self)
+
     def check(self) -> None:
         """Look at everything outside the workflow that it reads.
 
         Raises:
-            UphillError: a file of items or of a measure, or a model's folder, is missing.
+            UphillError: a file of items or of a measure, or a model's folder, is missing, or a file has two makers.
         """
+        self.check_names()
         for dataset in self.tested():
             self.hardness_spec(dataset)
         for model in self.models():
@@ -41,12 +52,15 @@ class Plan(Layout):
     def items_spec(self, dataset: str) -> Spec:
         """Identity of an item table."""
         entry, source = self.config.datasets[dataset], self.config.source_settings(dataset)
-        settings = {
+        pool = entry.hardness_pool
+        settings: dict[str, Any] = {
             "dataset": dataset,
             "source": plain(source),
-            "hardness_pool": entry.hardness_pool,
+            "hardness_pool": plain(pool) if isinstance(pool, PoolFile) else pool,
             "seed": self.config.seed,
         }
+        if isinstance(pool, PoolFile):
+            settings["pool_content"] = file_digest(str(pool.ids))
         files = getattr(source, "files", [])
         if files:
             settings["content"] = [file_digest(str(path)) for path in files]
@@ -56,10 +70,11 @@ class Plan(Layout):
 
     @remembered
     def model_identity(self, model: str) -> dict[str, Any]:
-        """What decides a model's numbers: its config entry, and the content of a local folder."""
+        """What decides a model's numbers: its config entry, how texts become tokens, the content of a local folder."""
         entry = self.config.models[model]
         content = {"content": folder_digest(entry.path, entry.trust_remote_code)} if entry.path else {}
-        return {"name": model, **plain(entry), **content}
+        tokens = {"answers": self.config.answers, "max_prompt_tokens": self.config.max_prompt_tokens}
+        return {"name": model, **plain(entry), **tokens, **content}
 
     def _asked(self, model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:
         """How a dataset's questions are put to a model without examples, as far as that is used."""
@@ -112,6 +127,7 @@ class Plan(Layout):
     def splits_spec(self, dataset: str, draw: str) -> Spec:
         """Identity of a dataset's splits: of a variable, or of an experiment with sizes, levels or bands of its own."""
         row, entry = self.drawn()[dataset, draw], self.config.datasets[dataset]
+        n_test = entry.n_test or self.config.splits.n_test
         bands = {name: asdict(band) for name, band in row.bands.get(dataset, {}).items()}
         settings = {
             "dataset": dataset,
@@ -122,10 +138,11 @@ class Plan(Layout):
                 SplitSettings(
                     boots=row.boots or self.config.splits.boots,
                     n_train=row.n_train or self.config.splits.n_train,
-                    n_test=entry.n_test or self.config.splits.n_test,
+                    n_test=n_test,
                     min_test=1 if bands else self.config.splits.min_test,
                     seed=self.config.seed,
                     own_test=self.config.splits.own_test,
+                    fresh_test=self.config.splits.fresh_test and n_test is not None,
                     fixed_noise=self.config.splits.fixed_noise,
                     train_on=_listed(row.train_on if dataset == row.dataset else row.rungs_of(dataset)),
                     test_on=[] if bands and dataset != row.dataset else _listed(row.test_on),
@@ -170,11 +187,11 @@ class Plan(Layout):
 
     def _put(self, method: str, model: str, dataset: str) -> dict[str, Any]:
         """How a method puts a dataset's questions to a model, and how long an answer may be."""
-        settings, space = self.config.method_settings(method), self.config.models[model].trailing_space
+        settings = self.config.method_settings(method)
         zero_shot = getattr(settings, "k", None) == 0
         return {
             **self.config.forms(dataset, model, zero_shot),
-            "forms": {name: self.config.templates.form(name, space) for name in getattr(settings, "prompts", ())},
+            "forms": {name: self.config.form(name, model) for name in getattr(settings, "prompts", ())},
             "max_new_tokens": self.config.datasets[dataset].max_new_tokens,
         }
 
@@ -197,7 +214,7 @@ class Plan(Layout):
             "level": statistics.level,
             "seed": self.config.seed,
             "shares": self._shares_of(rows),
-            "hard_noise": {row.dataset: row.hard_noise for row in rows},
+            "hard_noise": _hard_noise(rows) if table == NOISY_LABELS else [],
             "rungs": list(rows[0].train_on or ()) if rows[0].bands else [],
             "pairs": self._pairs() if table == QUANTIZATION else {},
         }
@@ -283,6 +300,16 @@ class Plan(Layout):
         upstream |= {f"hardness/{name}": self.hardness_spec(name)["id"] for name in self.tested()}
         upstream["wide"] = self.wide_spec()["id"]
         return spec("report", settings, _code("report", data=(REPORT_TEMPLATE,)), upstream)
+
+
+def _hard_noise(rows: Iterable[Row]) -> list[list[Any]]:
+    """[model, dataset, variable, method, factor] of each row of the config that noise is multiplied in."""
+    return [
+        [model, row.dataset, row.variable, method, row.hard_noise]
+        for row in rows
+        for model in row.models
+        for method in row.methods
+    ]
 
 
 def _in_order(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""Names from the config to the page: each file has one maker, and a name that looks like a number stays a name."""
+
+from typing import Any
+
+import pytest
+import yaml
+from conftest import Checkout, shrink
+
+from uphill.config import check
+from uphill.provenance import read_table
+from uphill.workflow import Plan
+from uphill.workflow.claims import claims
+
+
+def strange(raw: dict[str, Any]) -> None:
+    """A dataset, a model and a method whose names readers of tables take for numbers or for nothing."""
+    shrink(raw)
+    raw["datasets"] = {"007": raw["datasets"]["dial"]}
+    raw["models"] = {"1e5": raw["models"]["demo"]}
+    raw["methods"] = {"zero_shot": {"kind": "zero_shot"}, "NA": {"kind": "probe", "n_train": 8}}
+    raw["hardness_models"] = raw["test_models"] = ["1e5"]
+    raw["population"] = [{"dataset": "007", "variable": "num_steps", "methods": ["zero_shot", "NA"]}]
+
+
+def test_names_that_look_like_numbers_reach_tables_figures_and_terminal(checkout: Checkout) -> None:
+    config = checkout.configure(strange)
+    run = checkout.snakemake(
+        "results/tables/wide/population.csv", "results/figures/population.png", "--configfile", config
+    )
+    assert run.status == 0, run.output[-3000:]
+    table = read_table(checkout.folder / "results/tables/population.csv")
+    assert {name: set(table[name]) for name in ("dataset", "model", "method")} == {
+        **{"dataset": {"007"}, "model": {"1e5"}},
+        "method": {"zero_shot", "NA"},
+    }
+    assert (table["gain"].notna() == (table["method"] == "NA")).all()
+    wide = (checkout.folder / "results/tables/wide/population.csv").read_text()
+    assert "1e5,007," in wide
+    shown = checkout.python("-m", "uphill", "show").output
+    assert "007 by num_steps, 1e5" in shown
+    assert "NA, 8 items" in shown
+
+
+def test_every_output_and_log_of_the_workflow_is_claimed(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked at for names that collide is what the rules write."""
+    config = checkout.configure(lambda raw: raw.update(responses={"shards": 2}))
+    run = checkout.snakemake("--summary", "--configfile", config)
+    rows = [line.split("\t") for line in run.output.splitlines() if line.startswith("results/")]
+    assert len(rows) > 60
+    monkeypatch.chdir(checkout.folder)
+    claimed = {path for path, _ in claims(Plan(check(yaml.safe_load((checkout.folder / config).read_text()))))}
+    written = {path for row in rows for path in (row[0], *row[3].split(",")) if path.startswith("results/")}
+    assert {path for path in written if "shard-1-of-2" not in path} <= claimed

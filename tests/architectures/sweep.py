@@ -18,7 +18,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from small_models import BOS, EOS, PAD, VOCABULARY_SIZE, NotBuiltError, small_model
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from uphill.engine import ways
@@ -69,9 +69,10 @@ SETS = (prompts(40, (3, 30, 12), 1), prompts(0, (2, 60, 9, 33), 2))
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """One token a word."""
+    """One token a word, behind a BOS."""
     words = Tokenizer(models.WordLevel(VOCABULARY, unk_token="<pad>"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", BOS)])
     return PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
 
 

@@ -231,6 +231,9 @@ def _apart(copy: Loaded, way: Way, found: Sample, asked: _Asked) -> str | None:
     # Written so that no number is no agreement.
     if not (off <= NATS).all():
         return f"its scores are {off.max():.2g} nats off those of whole sequences on a small copy of the model"
+    kept, expected = (None if given is None else given.shape for given in (states, right[1]))
+    if layers and kept != expected:
+        return f"its states are {kept}, expected {expected}"
     if layers and not (_relative(states, right[1], len(layers)) <= NATS).all():
         worst = _relative(states, right[1], len(layers)).max()
         return f"its states are {worst:.2g} of their size off those of whole sequences on a small copy of the model"

@@ -10,6 +10,18 @@ Rule = Callable[[str], int | None]
 """Where the answer that a text begins with is over, or None; asked only where the text got one of `END_CHARACTERS`."""
 
 
+def ends_of_text(loaded: Loaded) -> list[int]:
+    """Tokens that end any answer: the tokenizer's EOS, and those that the checkpoint lists as its own.
+
+    A model that was tuned to chat ends a turn with one and a text with another, and its tokenizer names but one of
+    them. This is what its tokens mean; of how it would choose them nothing is taken from a checkpoint.
+    """
+    generation_config = getattr(loaded.model, "generation_config", None)
+    listed = getattr(generation_config, "eos_token_id", None)
+    listed = list(listed) if isinstance(listed, (list, tuple)) else [listed]
+    return sorted({token for token in [loaded.tokenizer.eos_token_id, *listed] if type(token) is int and token >= 0})
+
+
 @dataclass
 class Ending:
     """When to stop: at the model's end of text, where the text says so, or after `max_new_tokens`."""
@@ -20,9 +32,7 @@ class Ending:
     _ends: dict[int, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        own, configured = self.loaded.tokenizer.eos_token_id, self.loaded.model.generation_config.eos_token_id
-        listed = configured if isinstance(configured, list) else [configured]
-        self.stops = sorted({token for token in [own, *listed] if token is not None})
+        self.stops = ends_of_text(self.loaded)
 
     def reached(self, tokens: Sequence[int]) -> bool:
         """Whether the answer is over with the last of `tokens`."""

@@ -98,9 +98,10 @@ and sharp attention. Its scores of choices in packs of 48 and of 4096 tokens, it
 three side by side, are compared with one whole, unpadded sequence at a time through the model's own forward, behind a
 shared beginning and without one, with prompts within and beyond every window.
 
-An answer ends where its own rule says so, after `max_new_tokens`, at the tokenizer's EOS, or at any token that the
-checkpoint lists as `eos_token_id` (a chat model ends a turn with one and a text with another). Nothing else of a
-checkpoint's generation config counts, on any way: tokens are chosen by the study's settings alone.
+An answer ends where its own rule says so, after `max_new_tokens`, at the tokenizer's EOS, at any `eos_token_id` of the
+model's `config.json`, and for a chat model at the token that its template puts behind a turn. A checkpoint's generation
+config counts for nothing, on any way: tokens are chosen, and answers ended, by the study's settings and the model's
+identity alone.
 
 * `equal`: by the fast way, packs for scores. In brackets the slower way that the check at loading chose instead.
 * `refused`: one line says why.

@@ -389,10 +389,10 @@ def test_an_answer_stops_where_the_rule_says(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_end_of_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tokenizer's, and those that the model's own generation config lists."""
+    """The tokenizer's, and those that the model's config lists."""
     loaded = counting(tiny(), monkeypatch, {"w1": "w2", "w2": "w3", "w3": "</s>"})
     assert list(generate(loaded, ["w9 w1", "w9 w3"], LONGEST, 2)) == ["w2 w3", ""]
-    monkeypatch.setattr(loaded.model.generation_config, "eos_token_id", [VOCABULARY["w3"], VOCABULARY["w30"]])
+    monkeypatch.setattr(loaded.model.config, "eos_token_id", [VOCABULARY["w3"], VOCABULARY["w30"]])
     assert list(generate(loaded, ["w9 w1"], LONGEST, 2)) == ["w2"]
 
 

@@ -154,17 +154,18 @@ def test_transformers_merges_nothing_of_a_checkpoint(llama: Loaded, monkeypatch:
         (None, ["</s>"]),
         (VOCABULARY["w3"], ["</s>", "w3"]),
         ([VOCABULARY["w3"], VOCABULARY["w5"]], ["</s>", "w3", "w5"]),
-        ([VOCABULARY["w3"], -1, None, "w5", 10**9], ["</s>", "w3"]),
+        ([VOCABULARY["w3"], -1, 10**9], ["</s>", "w3"]),
     ],
 )
 def test_ends_of_text_are_the_same_on_every_way(
     way: str, listed: Any, ends: list[str], llama: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The tokenizer's, and all that the checkpoint lists."""
+    """The tokenizer's, and all that the model's config lists; none that its generation config does."""
     settle(monkeypatch, way)
     said = copy.deepcopy(llama.model.generation_config)
-    said.eos_token_id = listed
+    said.eos_token_id = VOCABULARY["w4"]
     monkeypatch.setattr(llama.model, "generation_config", said)
+    monkeypatch.setattr(llama.model.config, "eos_token_id", listed)
     asked = prompts(0, count=6)
     wanted = [looped(llama, prompt, {VOCABULARY[end] for end in ends}) for prompt in asked]
     found = [text.split() for text in generate(llama, asked, LONGEST, 4, rule=lambda _: None)]

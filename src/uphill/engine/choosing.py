@@ -153,7 +153,8 @@ def _chosen(asked: _Asked, candidates: Sequence[Way]) -> Way:
 def _wrong(asked: _Asked, way: Way) -> str | None:
     plain = replace(way, compiled=False)
     # The model's own failure first where it is known: amid a pass it can fail though its copy does not.
-    if failed := asked.loaded.checks.find(f"model: {way}", NOTHING):
+    failed = asked.loaded.checks.find(f"model: {way}", NOTHING)
+    if failed and failed.wrong:
         return failed.wrong
     return _known(asked, f"copy: {plain}", partial(_on_copy, asked, plain)) or _known(
         asked, f"model: {way}", partial(_on_model, asked, way)

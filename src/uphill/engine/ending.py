@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from uphill.engine.chat import end_of_turn
 from uphill.engine.loading import Loaded
+from uphill.engine.sizes import text_config
 from uphill.prompts.extraction import END_CHARACTERS
 
 Rule = Callable[[str], int | None]
@@ -11,15 +14,18 @@ Rule = Callable[[str], int | None]
 
 
 def ends_of_text(loaded: Loaded) -> list[int]:
-    """Tokens that end any answer: the tokenizer's EOS, and those that the checkpoint lists as its own.
+    """Tokens that end any answer: the tokenizer's EOS, those of the model's config, and a chat template's end of a turn.
 
-    A model that was tuned to chat ends a turn with one and a text with another, and its tokenizer names but one of
-    them. This is what its tokens mean; of how it would choose them nothing is taken from a checkpoint.
+    A model that was tuned to chat ends a turn with one token and a text with another. All of these are part of a
+    model's identity; its generation config is not, and is not asked.
     """
-    generation_config = getattr(loaded.model, "generation_config", None)
-    listed = getattr(generation_config, "eos_token_id", None)
-    listed = list(listed) if isinstance(listed, (list, tuple)) else [listed]
-    return sorted({token for token in [loaded.tokenizer.eos_token_id, *listed] if type(token) is int and token >= 0})
+    listed: list[Any] = [loaded.tokenizer.eos_token_id]
+    for config in (loaded.model.config, text_config(loaded.model)):
+        own = getattr(config, "eos_token_id", None)
+        listed += own if isinstance(own, (list, tuple)) else [own]
+    if loaded.chat is not None:
+        listed.append(end_of_turn(loaded.tokenizer, loaded.chat))
+    return sorted({token for token in listed if type(token) is int and token >= 0})
 
 
 @dataclass

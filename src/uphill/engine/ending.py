@@ -14,7 +14,7 @@ Rule = Callable[[str], int | None]
 
 
 def ends_of_text(loaded: Loaded) -> list[int]:
-    """Tokens that end any answer: the tokenizer's EOS, those of the model's config, and a chat template's end of a turn.
+    """Tokens that end any answer: the tokenizer's EOS, the config's, and the end of a turn in the chat template.
 
     A model that was tuned to chat ends a turn with one token and a text with another. All of these are part of a
     model's identity; its generation config is not, and is not asked.

@@ -64,7 +64,7 @@ test: dev  ## every test but the nightly ones, by WORKERS processes
 test-fast: dev  ## the tests that run no workflow
 	$(BIN)/python -m pytest -n $(WORKERS) tests/unit
 
-test-nightly: dev  ## what takes too long for every push, and the properties on more examples
+test-nightly: dev  ## what takes too long for every push; writes docs/architectures.md
 	$(BIN)/python -m pytest -n $(WORKERS) -m "nightly or hypothesis" --hypothesis-profile nightly
 
 lint: dev  ## linters, import layers, types, workflow lint

@@ -44,7 +44,7 @@ from transformers import (
 
 from uphill.datasets.world import Settings, load
 from uphill.engine import loading
-from uphill.engine.decoding import Decoder, Row, decode
+from uphill.engine.decoding import Decoder, Row, chosen_by, decode
 from uphill.engine.ending import Ending
 from uphill.engine.generation import generate, shared_start
 from uphill.engine.launching import recorder
@@ -308,7 +308,7 @@ def check_tokens(name: str, config: Config, device: str) -> bool:
             Row(number, 0, str(number), head, sampling.generator(str(number), 0)) for number, head in enumerate(heads)
         ]
         ending = Ending(loaded, lambda _: None, longest)
-        for _ in decode(loaded, rows, prefix, start, count, ending, sampling, record if recorded else None):
+        for _ in decode(loaded, rows, prefix, start, count, ending, chosen_by(sampling), record if recorded else None):
             pass
         return [row.tokens for row in rows]
 

@@ -1,5 +1,6 @@
 """Models that are asked through their tokenizer's own chat template."""
 
+import copy
 import dataclasses
 import json
 import shutil
@@ -13,7 +14,8 @@ import torch
 from engine_models import tiny
 
 from uphill.engine.adapters import Adapters
-from uphill.engine.chat import chat_variables, user_turn
+from uphill.engine.chat import chat_variables, end_of_turn, user_turn
+from uphill.engine.ending import ends_of_text
 from uphill.engine.fitting import examples_that_fit
 from uphill.engine.generation import generate
 from uphill.engine.hidden import KeptLayers
@@ -191,3 +193,24 @@ def test_models_that_continue_text_are_asked_as_before() -> None:
     plain = tiny()
     assert plain.chat is None
     assert encode_prompts(plain, ["w1 w2"])[0][0] == plain.tokenizer.bos_token_id
+
+
+@pytest.mark.parametrize(
+    ("template", "end"),
+    [
+        ("{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<end>\n{% endfor %}", "<end>"),
+        ("{% for m in messages %}{{ m['content'] }} </s>{% endfor %}", "</s>"),
+        ("{% for m in messages %}{{ m['content'] }}\n{% endfor %}", None),
+        ("{% for m in messages %}{{ m['content'] }} over and out{% endfor %}", None),
+        ("{{ raise_exception('users only') if messages | length > 1 }}{{ messages[0]['content'] }}", None),
+    ],
+)
+def test_the_end_of_a_turn_is_the_templates(template: str, end: str | None) -> None:
+    loaded = tiny()
+    tokenizer = copy.deepcopy(loaded.tokenizer)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<end>"]})
+    tokenizer.chat_template = template
+    found = end_of_turn(tokenizer, {})
+    assert found == (None if end is None else tokenizer.convert_tokens_to_ids(end))
+    chatting = dataclasses.replace(loaded, tokenizer=tokenizer, chat={})
+    assert (found in ends_of_text(chatting)) is (found is not None)

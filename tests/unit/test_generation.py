@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM, Gemma2Config
 
-from uphill.engine import decoding, generation
+from uphill.engine import decoding, generation, ways
 from uphill.engine.generation import generate
 from uphill.engine.loading import Loaded
 from uphill.engine.sampling import GREEDY, Sampling
@@ -123,14 +123,14 @@ def llama(monkeypatch: pytest.MonkeyPatch) -> Loaded:
 @pytest.fixture
 def plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every model goes through transformers' `generate`."""
-    monkeypatch.setattr(generation, "_agrees", lambda *_: False)
-    monkeypatch.setattr(generation, "_agreed", {})
+    monkeypatch.setattr(ways, "WAYS", (ways.SIDE_BY_SIDE, ways.ALONE, ways.WHOLE))
 
 
 @pytest.fixture
 def no_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model does."""
-    monkeypatch.setattr(generation, "_plain", lambda *_: pytest.fail("took the plain path"))
+    for way in ("by_generate", "by_whole_passes"):
+        monkeypatch.setattr(ways, way, lambda *_: pytest.fail("took a plain way"))
 
 
 # Behind a shared prefix, and with none but the BOS.
@@ -171,7 +171,7 @@ def test_recorded_steps_give_the_same_answers(
     settings = {"rule": first_line, "sampling": sampling, "item_ids": names(asked)}
     expected = list(generate(talkative, asked, LONGEST, 1, **settings))
     tapes = Tapes()
-    monkeypatch.setattr(generation, "recorder", lambda _: tapes.record)
+    monkeypatch.setattr(ways, "recorder", lambda _: tapes.record)
     monkeypatch.setattr(decoding, "GRAIN", 8)
     assert list(generate(talkative, asked, LONGEST, 5, **settings)) == expected
     # Prompts and answers of 24 tokens at most are three widths; steps have 5, 3, 2 or 1 rows.
@@ -194,7 +194,7 @@ def test_a_step_that_cannot_be_recorded_is_launched_as_it_is(
         output = function().clone()
         return lambda: output.mul_(2), output
 
-    monkeypatch.setattr(generation, "recorder", lambda _: record)
+    monkeypatch.setattr(ways, "recorder", lambda _: record)
     assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
     (line,) = [record.message for record in caplog.records]
     assert message in line
@@ -217,20 +217,32 @@ def test_prompts_are_read_a_few_at_a_time_where_memory_is_short(llama: Loaded, p
     assert list(generate(llama, asked, LONGEST, batch=8, rule=first_line)) == expected
 
 
-# Neither allows a gap between a shared prefix and a prompt's own part.
-@pytest.mark.parametrize("kind", ["mpt", "mistral, sliding"])
 @pytest.mark.parametrize("shared", [30, 0])
-def test_models_that_cannot_share(
-    kind: str, shared: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_model_that_cannot_share(
+    shared: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # The BOS, 12 words at most and the answer are 25 tokens.
-    loaded = tiny("mistral", sliding_window=24) if "sliding" in kind else tiny(kind)
-    make_talkative(loaded, monkeypatch)
-    monkeypatch.setattr(generation, "_agreed", {})
+    """MPT allows no gap between a shared prefix and a prompt's own part."""
+    loaded = make_talkative(tiny("mpt"), monkeypatch)
     asked = prompts(shared, count=12)
     expected = [plain(loaded, prompt) for prompt in asked]
     assert list(generate(loaded, asked, LONGEST, batch=5, rule=first_line)) == expected
-    assert [record.message for record in caplog.records if "taking the plain path" in record.message]
+    (line,) = [record.message for record in caplog.records if record.name.startswith("uphill")]
+    assert line.startswith("decoding by a shared prefix: in a cut-down copy it ")
+    assert line.endswith("; taking transformers' generate")
+
+
+# The BOS, 12 words at most and the answer are 25 tokens.
+@pytest.mark.parametrize("window", [24, 5])
+@pytest.mark.parametrize("kind", ["mistral", "gemma3"])
+@pytest.mark.parametrize("shared", [30, 0])
+@pytest.mark.usefixtures("no_plain_way")
+def test_a_window_slides_over_prefix_and_answer(
+    kind: str, window: int, shared: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = make_talkative(tiny(kind, sliding_window=window), monkeypatch)
+    asked = prompts(shared, count=12)
+    expected = [plain(loaded, prompt) for prompt in asked]
+    assert list(generate(loaded, asked, LONGEST, batch=5, rule=first_line)) == expected
 
 
 @pytest.mark.usefixtures("plain_way")
@@ -377,10 +389,10 @@ def test_an_answer_stops_where_the_rule_says(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_end_of_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tokenizer's, and those that the model's own generation config lists."""
+    """The tokenizer's, and those that the model's config lists."""
     loaded = counting(tiny(), monkeypatch, {"w1": "w2", "w2": "w3", "w3": "</s>"})
     assert list(generate(loaded, ["w9 w1", "w9 w3"], LONGEST, 2)) == ["w2 w3", ""]
-    monkeypatch.setattr(loaded.model.generation_config, "eos_token_id", [VOCABULARY["w3"], VOCABULARY["w30"]])
+    monkeypatch.setattr(loaded.model.config, "eos_token_id", [VOCABULARY["w3"], VOCABULARY["w30"]])
     assert list(generate(loaded, ["w9 w1"], LONGEST, 2)) == ["w2"]
 
 

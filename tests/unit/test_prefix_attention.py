@@ -15,13 +15,17 @@ from uphill.engine.prefix_attention import Slots, Step, attend
 from uphill.engine.sampling import Sampling, next_tokens, probabilities
 
 
-def naive(query: Any, keys: Any, values: Any, scaling: float, softcap: float | None) -> Any:
-    """One query [D] over keys and values [T, D], in float64."""
+def naive(
+    query: Any, keys: Any, values: Any, scaling: float, softcap: float | None, window: int | None, sink: float | None
+) -> Any:
+    """One query [D], at the last of T places, over keys and values [T, D], in float64."""
     scores = keys @ query * scaling
     if softcap is not None:
         scores = softcap * np.tanh(scores / softcap)
-    weights = np.exp(scores - scores.max())
-    return weights / weights.sum() @ values
+    weights = np.exp(scores)
+    if window is not None:
+        weights[: max(0, len(weights) - window)] = 0
+    return weights / (weights.sum() + (0 if sink is None else np.exp(sink))) @ values
 
 
 @given(
@@ -33,6 +37,8 @@ def naive(query: Any, keys: Any, values: Any, scaling: float, softcap: float | N
     count=st.integers(1, 4),
     first=st.integers(0, 2),
     softcap=st.sampled_from([None, 1.5]),
+    window=st.sampled_from([None, 1, 3, 8]),
+    sinks=st.booleans(),
     seed=st.integers(0, 9),
 )
 def test_two_parts_are_one_attention(
@@ -44,6 +50,8 @@ def test_two_parts_are_one_attention(
     count: int,
     first: int,
     softcap: float | None,
+    window: int | None,
+    sinks: bool,
     seed: int,
 ) -> None:
     """Rows of ragged lengths get a few tokens, then a few more; each sees the prefix and its own, up to itself."""
@@ -61,6 +69,8 @@ def test_two_parts_are_one_attention(
     slots = Slots(cache, first + rows, width)
     own = draw(2, rows, groups, width, size)
     module = SimpleNamespace(layer_idx=0)
+    sink = draw(groups * shared) if sinks else None
+    said = {"softcap": softcap, "sliding_window": window, "s_aux": None if sink is None else torch.tensor(sink)}
     # Row r holds `held[r]` tokens of the 5 that all get, padding beyond; then `count` more.
     lengths = held[:rows]
     for start, more in (([0] * rows, 5), (lengths, count)):
@@ -71,7 +81,7 @@ def test_two_parts_are_one_attention(
             torch.stack([torch.tensor(part[row][:, start[row] : start[row] + more]) for row in range(rows)])
             for part in own
         )
-        found, _ = attend(module, torch.tensor(query), key, value, None, step=step, scaling=0.7, softcap=softcap)
+        found, _ = attend(module, torch.tensor(query), key, value, None, step=step, scaling=0.7, **said)
         assert found.shape == (rows, more, groups * shared, size)
         for row in range(rows):
             for place in range(more):
@@ -84,15 +94,40 @@ def test_two_parts_are_one_attention(
                         )
                         for part in (0, 1)
                     )
-                    expected = naive(query[row, head, place].astype(float), keys, values, 0.7, softcap)
+                    expected = naive(
+                        query[row, head, place].astype(float),
+                        keys,
+                        values,
+                        0.7,
+                        softcap,
+                        window,
+                        None if sink is None else sink[head],
+                    )
                     # A few sums of products of float32 numbers of about 1.
                     np.testing.assert_allclose(found[row, place, head].numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"position_bias": torch.zeros(1)}, "attention with position_bias"),
+        ({"alibi": torch.zeros(1), "head_mask": torch.zeros(1)}, "attention with alibi, head_mask"),
+        ({"whatever_comes_next": 1.0}, "attention with whatever_comes_next"),
+        ({"dropout": 0.1}, "attention with dropout"),
+    ],
+)
+def test_what_the_kernel_does_not_do_is_refused(said: dict[str, Any], message: str) -> None:
+    states = torch.zeros(1, 1, 1, 4)
+    step = Step(Slots(None, 1, 4), 0, torch.zeros(1, 1, dtype=torch.long), 4)
+    attend(SimpleNamespace(layer_idx=0), states, states, states, None, step=step, position_bias=None, dropout=0.0)
+    with pytest.raises(ValueError, match=message):
+        attend(SimpleNamespace(layer_idx=0), states, states, states, None, step=step, **said)
 
 
 def test_rows_are_copied_all_at_once() -> None:
     """The last two rows swap places."""
     slots = Slots(None, 3, 2)
-    keys, _ = slots.layer(0, torch.zeros(1, 1, 1, 1))
+    keys, _ = slots.layer(0, torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1))
     keys[:, 0, :, 0] = torch.tensor([[1.0, 2], [3, 4], [5, 6]])
     slots.copy([2, 1], [1, 2])
     assert keys[:, 0, :, 0].tolist() == [[1, 2], [5, 6], [3, 4]]

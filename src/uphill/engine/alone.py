@@ -59,10 +59,12 @@ def hidden_states(model: Any, output: Any) -> Sequence[torch.Tensor]:
         UphillError: there are none, or another number of them.
     """
     every = getattr(output, "hidden_states", None)
-    if every is None or len(every) != depth(model) + 1 or any(state is None or state.ndim != 3 for state in every):
+    name = model.config.name_or_path or type(model).__name__
+    if every is None or len(every) != depth(model) + 1 or any(state is None for state in every):
         given = "none" if every is None else f"{len(every)}"
         raise UphillError(
-            f"{model.config.name_or_path or type(model).__name__}: gives {given} hidden states, expected "
-            f"{depth(model) + 1}: its states cannot be kept"
+            f"{name}: gives {given} hidden states, expected {depth(model) + 1}: its states cannot be kept"
         )
+    if any(state.ndim != 3 for state in every) or len({state.shape[-1] for state in every}) > 1:
+        raise UphillError(f"{name}: its hidden states are not one vector of one width a token: they cannot be kept")
     return tuple(every)

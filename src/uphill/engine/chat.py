@@ -27,13 +27,29 @@ def user_turn(tokenizer: Any, text: str, variables: Mapping[str, Any]) -> str:
         text: the whole prompt.
         variables: the template's own variables, such as `enable_thinking`.
     """
+    return _rendered(tokenizer, [{"role": "user", "content": text}], variables, opens=True)
+
+
+def end_of_turn(tokenizer: Any, variables: Mapping[str, Any]) -> int | None:
+    """The token that a chat template puts behind the model's own turn; None where there is none, or no such turn."""
+    said = "answer 7"
+    turns = [{"role": "user", "content": "Q: 1?"}, {"role": "assistant", "content": said}]
+    try:
+        _, found, rest = _rendered(tokenizer, turns, variables, opens=False).rpartition(said)
+    except Exception:  # whatever a template raises of a turn that it does not take
+        return None
+    marks = [token for token in tokenizer.added_tokens_encoder if found and rest.lstrip().startswith(token)]
+    return int(tokenizer.added_tokens_encoder[max(marks, key=len)]) if marks else None
+
+
+def _rendered(tokenizer: Any, turns: list[dict[str, str]], variables: Mapping[str, Any], opens: bool) -> str:
     template = tokenizer.get_chat_template()
     return str(
         tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}],
+            turns,
             chat_template=_NO_CLOCK + template if "strftime_now" in template else template,
             tokenize=False,
-            add_generation_prompt=True,
+            add_generation_prompt=opens,
             **{"date_string": TODAY.strftime("%d %b %Y"), **variables},
         )
     )

@@ -89,7 +89,8 @@ def ways(loaded: Loaded, whole: bool = False) -> list[Way]:
 def choose(loaded: Loaded, heads: Heads, tails: Tails, states: bool, run: Run, whole: bool = False) -> Way:
     """The way to score these items; `loaded` is set to it."""
     if loaded.packed is not None and not loaded.checks.decided:
-        return Way("packed", loaded.attention, loaded.compiled) if loaded.packed else _slow(loaded)
+        packed = Way("whole") if whole else Way("packed", loaded.attention, loaded.compiled)
+        return packed if loaded.packed else _slow(loaded)
     asked = _Asked(loaded, heads, tails, states, run)
     way = _chosen(asked, ways(loaded, whole))
     checks = loaded.checks
@@ -152,7 +153,8 @@ def _chosen(asked: _Asked, candidates: Sequence[Way]) -> Way:
 def _wrong(asked: _Asked, way: Way) -> str | None:
     plain = replace(way, compiled=False)
     # The model's own failure first where it is known: amid a pass it can fail though its copy does not.
-    if failed := asked.loaded.checks.find(f"model: {way}", NOTHING):
+    failed = asked.loaded.checks.find(f"model: {way}", NOTHING)
+    if failed and failed.wrong:
         return failed.wrong
     return _known(asked, f"copy: {plain}", partial(_on_copy, asked, plain)) or _known(
         asked, f"model: {way}", partial(_on_model, asked, way)
@@ -230,6 +232,9 @@ def _apart(copy: Loaded, way: Way, found: Sample, asked: _Asked) -> str | None:
     # Written so that no number is no agreement.
     if not (off <= NATS).all():
         return f"its scores are {off.max():.2g} nats off those of whole sequences on a small copy of the model"
+    kept, expected = (None if given is None else given.shape for given in (states, right[1]))
+    if layers and kept != expected:
+        return f"its states are {kept}, expected {expected}"
     if layers and not (_relative(states, right[1], len(layers)) <= NATS).all():
         worst = _relative(states, right[1], len(layers)).max()
         return f"its states are {worst:.2g} of their size off those of whole sequences on a small copy of the model"

@@ -12,13 +12,12 @@ answer but a token, draws all samples from one generator, and is slower than `ge
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from transformers import DynamicCache
 
-from uphill.engine.ending import Ending
 from uphill.engine.launching import Record, Recorded, download, upload
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import plan
@@ -56,15 +55,39 @@ class Row:
     over: bool = False
 
 
-def check(rows: Sequence[Row], tokens: Sequence[int]) -> None:
-    """Refuse tokens that were chosen from no numbers.
+Choose = Callable[[Sequence[Row], torch.Tensor], torch.Tensor]
+"""The next token [R] of each row by its logits [R, V], below 0 where they are no numbers."""
+
+
+def chosen_by(sampling: Sampling) -> Choose:
+    """How a study's settings choose tokens; draws are each row's own."""
+    return lambda rows, logits: next_tokens(logits, sampling, [row.generator for row in rows])
+
+
+class Ends(Protocol):
+    """What says when an answer is over, after `max_new_tokens` at the latest."""
+
+    max_new_tokens: int
+
+    def reached(self, tokens: Sequence[int]) -> bool:
+        """Whether the answer is over with the last of `tokens`."""
+
+
+def advance(rows: Sequence[Row], tokens: Sequence[int], ends: Ends) -> Iterator[Row]:
+    """Give each row that is not over its next token; those that this ends.
 
     Raises:
-        UphillError: a token of a row that is not over is below 0.
+        UphillError: a token was chosen from no numbers.
     """
     for row, token in zip(rows, tokens, strict=True):
         if token < 0 and not row.over:
             raise UphillError(f"item {row.item_id!r}: a logit is infinite or no number, expected finite numbers")
+    for row, token in zip(rows, tokens, strict=True):
+        if not row.over:
+            row.tokens.append(token)
+            row.over = ends.reached(row.tokens)
+            if row.over:
+                yield row
 
 
 class Decoder:
@@ -162,8 +185,8 @@ def decode(
     prefix: DynamicCache | None,
     start: int,
     count: int,
-    ending: Ending,
-    sampling: Sampling,
+    ends: Ends,
+    choose: Choose,
     record: Record | None,
 ) -> Iterator[Row]:
     """Continue rows, at most `count` at a time, behind a shared prefix of `start` tokens; give out those that are over.
@@ -174,7 +197,7 @@ def decode(
         UphillError: logits are no numbers.
         torch.OutOfMemoryError: so many rows do not fit the device.
     """
-    width = max(len(row.head) for row in rows) - start + ending.max_new_tokens
+    width = max(len(row.head) for row in rows) - start + ends.max_new_tokens
     decoder = Decoder(loaded, prefix, start, count, width, record)
     waiting = deque(rows)
     launched: deque[tuple[list[Row], Callable[[], list[Any]]]] = deque()
@@ -184,21 +207,10 @@ def decode(
             free = count - len(decoder.rows)
             if waiting and free * REFILL >= count:
                 decoder.add([waiting.popleft() for _ in range(min(free, len(waiting)))])
-            tokens = next_tokens(decoder.logits(), sampling, [row.generator for row in decoder.rows])
+            tokens = choose(decoder.rows, decoder.logits())
             decoder.push(tokens)
             launched.append((decoder.rows, download(tokens)))
             if len(launched) > ahead:
-                yield from _over(*launched.popleft(), ending)
+                stepped, chosen = launched.popleft()
+                yield from advance(stepped, chosen(), ends)
                 decoder.remove_over()
-
-
-def _over(rows: Sequence[Row], chosen: Callable[[], list[int]], ending: Ending) -> Iterator[Row]:
-    """Give rows the tokens that a step chose; those that this ends."""
-    tokens = chosen()
-    check(rows, tokens)
-    for row, token in zip(rows, tokens, strict=True):
-        if not row.over:
-            row.tokens.append(token)
-            row.over = ending.reached(row.tokens)
-            if row.over:
-                yield row

@@ -2,12 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from uphill.engine.chat import end_of_turn
 from uphill.engine.loading import Loaded
+from uphill.engine.sizes import text_config
 from uphill.prompts.extraction import END_CHARACTERS
 
 Rule = Callable[[str], int | None]
 """Where the answer that a text begins with is over, or None; asked only where the text got one of `END_CHARACTERS`."""
+
+
+def ends_of_text(loaded: Loaded) -> list[int]:
+    """Tokens that end any answer: the tokenizer's EOS, the config's, and the end of a turn in the chat template.
+
+    A model that was tuned to chat ends a turn with one token and a text with another. All of these are part of a
+    model's identity; its generation config is not, and is not asked.
+    """
+    listed: list[Any] = [loaded.tokenizer.eos_token_id]
+    for config in (loaded.model.config, text_config(loaded.model)):
+        own = getattr(config, "eos_token_id", None)
+        listed += own if isinstance(own, (list, tuple)) else [own]
+    if loaded.chat is not None:
+        listed.append(end_of_turn(loaded.tokenizer, loaded.chat))
+    return sorted({token for token in listed if type(token) is int and token >= 0})
 
 
 @dataclass
@@ -20,9 +38,7 @@ class Ending:
     _ends: dict[int, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        own, configured = self.loaded.tokenizer.eos_token_id, self.loaded.model.generation_config.eos_token_id
-        listed = configured if isinstance(configured, list) else [configured]
-        self.stops = sorted({token for token in [own, *listed] if token is not None})
+        self.stops = ends_of_text(self.loaded)
 
     def reached(self, tokens: Sequence[int]) -> bool:
         """Whether the answer is over with the last of `tokens`."""

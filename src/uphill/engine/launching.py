@@ -6,11 +6,9 @@ from typing import Any
 
 import torch
 
-log = logging.getLogger(__name__)
+from uphill.engine.agreement import ROUNDINGS, least_nats
 
-AGREEMENT_NATS = {torch.float32: 1e-3}
-HALF_PRECISION_NATS = 0.5
-"""Mean |difference| of log-probabilities over the vocabulary between two ways to decode: rounding, not another mask."""
+log = logging.getLogger(__name__)
 
 Record = Callable[[Callable[[], torch.Tensor]], tuple[Callable[[], None], torch.Tensor]]
 """Records a call of a function of fixed tensors: what repeats it, and the tensor that its result is written to."""
@@ -64,8 +62,8 @@ class Recorded:
     """A function of two sizes, logits [R, V] from tensors that stay where they are, recorded once for each pair.
 
     A first replay is compared with the function itself, for what is launched past the recorded stream is not in the
-    graph. Where that or the recording fails, one line is logged, and the function is called from then on.
-
+    graph; the two may differ by some times what two calls of the function do. Where that or the recording fails, one
+    line is logged, and the function is called from then on.
     Attributes:
         graphs: by sizes, what was recorded.
         failed: whether the function is called as it is.
@@ -88,15 +86,15 @@ class Recorded:
 
     def _add(self, rows: int, width: int) -> None:
         # This also makes what is made at a first call only, which must not happen while recording.
-        plain = self._function(rows, width)
+        plain, again = self._function(rows, width), self._function(rows, width)
         try:
             replay, output = self._record(lambda: self._function(rows, width))
             replay()
-            apart = float((output.float().log_softmax(-1) - plain.float().log_softmax(-1)).abs().mean())
+            apart = _apart(output, plain)
         except RuntimeError as error:
             self._give_up(f"fails ({str(error).splitlines()[0]})")
             return
-        if apart <= AGREEMENT_NATS.get(plain.dtype, HALF_PRECISION_NATS):
+        if apart <= max(ROUNDINGS * _apart(again, plain), least_nats(plain.dtype)):
             self.graphs[rows, width] = replay, output
         else:
             self._give_up(f"is {apart:.3g} nats off")
@@ -105,3 +103,8 @@ class Recorded:
         self.failed = True
         self.graphs.clear()
         log.warning("recording a decode step as a CUDA graph %s on this model: launching it kernel by kernel", why)
+
+
+def _apart(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Root mean square of the difference of log-probabilities, in nats."""
+    return float((one.float().log_softmax(-1) - other.float().log_softmax(-1)).square().mean().sqrt())

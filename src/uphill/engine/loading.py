@@ -75,8 +75,9 @@ class Loaded:
     def window(self) -> int:
         """The longest sequence, in tokens, that the model was made for."""
         config = text_config(self.model)
-        # MPT calls it max_seq_len.
-        return int(getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2**31)
+        # MPT calls it max_seq_len; XLNet's is -1, for none.
+        found = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len"))
+        return next((int(size) for size in found if size and size > 0), 2**31)
 
     @property
     def span(self) -> int:

@@ -19,6 +19,14 @@ from transformers import AttentionInterface, DynamicCache
 from uphill.engine.launching import upload
 
 NAME = "uphill_shared_prefix"
+NO_MATTER = frozenset(
+    (
+        *("dropout", "is_causal", "position_ids", "position_embeddings", "cache_position", "use_cache", "layer_idx"),
+        *("past_key_values", "past_key_value", "output_attentions", "output_hidden_states", "output_router_logits"),
+        "return_dict",
+    )
+)
+"""What layers hand on that says nothing of attention behind a step; whatever else they say is refused."""
 
 
 class Slots:
@@ -28,15 +36,14 @@ class Slots:
         self.prefix = prefix
         self.start = 0 if prefix is None else int(prefix.get_seq_length())
         self._size = (count, width)
-        self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._layers: dict[int, tuple[torch.Tensor, ...]] = {}
 
-    def layer(self, number: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """A layer's keys and values, [count, heads, width, size], made beside the first keys that it is to hold."""
+    def layer(self, number: int, *likes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """A layer's keys and values, [count, heads, width, size], made beside the first ones that it is to hold."""
         if number not in self._layers:
             count, width = self._size
-            shape = (count, like.shape[1], width, like.shape[3])
             # No token sees the places that are not filled; but a weight of 0 times whatever lies there must be 0.
-            self._layers[number] = like.new_zeros(shape), like.new_zeros(shape)
+            self._layers[number] = tuple(like.new_zeros(count, like.shape[1], width, like.shape[3]) for like in likes)
         return self._layers[number]
 
     def copy(self, sources: Sequence[int], targets: Sequence[int]) -> None:
@@ -63,8 +70,7 @@ class Step:
         self._rows = slice(first, first + len(places))
         self._places = places
         self._every = torch.arange(first, first + len(places), device=places.device)[:, None]
-        # [R, 1, Q, width] what a token does not see.
-        self._unseen = (torch.arange(width, device=places.device) > places[..., None])[:, None]
+        self._unseen: dict[int | None, torch.Tensor] = {}
 
     @property
     def positions(self) -> torch.Tensor:
@@ -75,14 +81,28 @@ class Step:
         """Put the new tokens' keys and values, [R, heads, Q, size], in their places; what the rows hold now."""
         found = []
         places, every = self._places.to(key.device), self._every.to(key.device)
-        for held, new in zip(self.slots.layer(layer, key), (key, value), strict=True):
+        for held, new in zip(self.slots.layer(layer, key, value), (key, value), strict=True):
             held[every, :, places] = new.transpose(1, 2)
             found.append(held[self._rows, :, : self._width])
         return found[0], found[1]
 
-    def hide(self, scores: torch.Tensor) -> torch.Tensor:
-        """Scores [R, heads, Q, width] with those of tokens that are not seen at minus infinity."""
-        return scores.masked_fill_(self._unseen.to(scores.device), float("-inf"))
+    def hide(self, scores: torch.Tensor, window: int | None) -> torch.Tensor:
+        """Scores [R, heads, Q, start + width], those of tokens that are not seen at minus infinity.
+
+        A window of W tokens ends at the token itself.
+        """
+        if window not in self._unseen:
+            self._unseen[window] = self._beyond(window)
+        unseen = self._unseen[window].to(scores.device)
+        scores[..., scores.shape[-1] - unseen.shape[-1] :].masked_fill_(unseen, float("-inf"))
+        return scores
+
+    def _beyond(self, window: int | None) -> torch.Tensor:
+        """[R, 1, Q, C] whether a token does not see each of the last C columns; of the prefix, all is seen or asked."""
+        first = self.slots.start if window is None else 0
+        columns = torch.arange(first, self.slots.start + self._width, device=self._places.device)
+        back = self.positions[..., None] - columns
+        return ((back < 0) if window is None else (back < 0) | (back >= window))[:, None]
 
 
 def attend(
@@ -95,14 +115,23 @@ def attend(
     step: Step,
     scaling: float | None = None,
     softcap: float | None = None,
-    **_others: Any,
+    sliding_window: int | None = None,
+    s_aux: torch.Tensor | None = None,
+    **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention as transformers' interface has it: query [R, H, Q, D], key and value [R, G, Q, D]; [R, Q, H, D].
 
     One softmax over both parts, in float32 as in transformers' eager attention; H / G query heads share a key head.
+    `s_aux` are sinks, [H]: what each head gives to no token (GPT-OSS).
+
+    Raises:
+        ValueError: an argument that says of attention what is not done here.
     """
+    unknown = sorted(name for name, value in others.items() if name not in NO_MATTER and value is not None)
+    if unknown or others.get("dropout"):
+        raise ValueError(f"attention with {', '.join(unknown) or 'dropout'}")
     rows, heads, count, size = query.shape
-    groups = key.shape[1]
+    groups, width = key.shape[1], value.shape[-1]
     # Query heads of one key head stand together, as so many more queries.
     asked = (query * (size**-0.5 if scaling is None else scaling)).reshape(rows, groups, -1, size)
     keys, values = step.read(module.layer_idx, key, value)
@@ -116,13 +145,17 @@ def attend(
         scores = torch.cat([before, scores], -1)
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
-    step.hide(scores.view(rows, heads, count, -1)[..., start:])
+    step.hide(scores.view(rows, heads, count, -1), sliding_window)
+    if s_aux is not None:
+        sinks = s_aux.to(scores).reshape(1, groups, -1, 1, 1).expand(rows, -1, -1, count, -1)
+        scores = torch.cat([scores, sinks.reshape(rows, groups, -1, 1)], -1)
     weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
+    weights = weights if s_aux is None else weights[..., :-1]
     seen = weights[..., start:] @ values
     if prefix is not None:
         together = weights[..., :start].transpose(0, 1).reshape(groups, -1, start)
-        seen += (together @ shared.values[0]).view(groups, rows, -1, size).transpose(0, 1)
-    return seen.view(rows, heads, count, size).transpose(1, 2).contiguous(), None
+        seen += (together @ shared.values[0]).view(groups, rows, -1, width).transpose(0, 1)
+    return seen.view(rows, heads, count, width).transpose(1, 2).contiguous(), None
 
 
 AttentionInterface.register(NAME, attend)

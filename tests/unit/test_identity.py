@@ -216,9 +216,12 @@ def test_fresh_test_items_reach_splits_and_no_response() -> None:
 
 
 def test_fresh_test_items_are_no_matter_where_all_that_is_left_is_tested() -> None:
+    def of(dataset: str) -> dict[str, str]:
+        return {"dataset": dataset, "draw": "num_steps"}
+
     def splits(**changes: Any) -> list[str]:
         study = plan(splits__n_test=None, datasets__road__n_test=30, **changes)
-        return [study.splits_spec(*pair)["id"] for pair in (("dial", "num_steps"), ("road", "num_steps"))]
+        return [job.id for job in study.of("splits") if job.wildcards in (of("dial"), of("road"))]
 
     (dial, road), (same, other) = splits(), splits(splits__fresh_test=True)
     assert (dial == same, road == other) == (True, False)
@@ -227,15 +230,15 @@ def test_fresh_test_items_are_no_matter_where_all_that_is_left_is_tested() -> No
 def test_a_pool_of_ids_is_known_by_what_the_file_holds(tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"
 
-    def items(content: str, dataset: str = "dial") -> str:
+    def identity_of(content: str, dataset: str = "dial") -> str:
         path.write_text(content)
         file_digest.cache_clear()
-        return str(plan(datasets__dial__hardness_pool={"ids": str(path)}).items_spec(dataset)["id"])
+        return items(plan(datasets__dial__hardness_pool={"ids": str(path)}), dataset).id
 
-    one, other = items("dial-0001\n"), items("dial-0002\n")
-    assert len({one, other, plan().items_spec("dial")["id"]}) == 3
-    assert items("dial-0001\n") == one
-    assert items("dial-0001\n", "road") == items("dial-0002\n", "road") == plan().items_spec("road")["id"]
+    one, other = identity_of("dial-0001\n"), identity_of("dial-0002\n")
+    assert len({one, other, items(plan(), "dial").id}) == 3
+    assert identity_of("dial-0001\n") == one
+    assert identity_of("dial-0001\n", "road") == identity_of("dial-0002\n", "road") == items(plan(), "road").id
     assert plan(datasets__dial__hardness_pool={"ids": str(path)}).config.graded("dial").hardness_pool == 1
 
 

@@ -61,11 +61,13 @@ def _settings(job: Job, old: Mapping[str, Any]) -> Iterator[str]:
     for key in dict.fromkeys([*now, *before]):
         was, value = before.get(key, MISSING), now.get(key, MISSING)
         if was != value:
-            content = key.endswith("content")
+            content = key.endswith("content") and MISSING not in (was, value)
             yield f"{_config_key(job, key)}: {'other content' if content else _shown_change(was, value)}"
 
 
 def _config_key(job: Job, key: str) -> str:
+    if key in job.from_config:
+        return job.from_config[key]
     first, _, rest = key.partition(".")
     if first in SAME_EVERYWHERE and first not in job.from_config:
         return key

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from uphill.config import PoolFile
 from uphill.identity import file_digest
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import items_path
@@ -23,12 +24,13 @@ def items(study: "Study", dataset: str) -> Job:
 
     def decide() -> Settings:
         source = study.config.source_settings(dataset)
-        files = [file_digest(str(path)) for path in getattr(source, "files", [])]
+        files, pool = [file_digest(str(path)) for path in getattr(source, "files", [])], entry.hardness_pool
         return {
             "dataset": dataset,
             "source": plain(source),
-            "hardness_pool": entry.hardness_pool,
+            "hardness_pool": plain(pool) if isinstance(pool, PoolFile) else pool,
             "seed": study.config.seed,
+            **({"pool_content": file_digest(str(pool.ids))} if isinstance(pool, PoolFile) else {}),
             **({"content": files} if files else {}),
             "kind": kind,
         }
@@ -42,5 +44,10 @@ def items(study: "Study", dataset: str) -> Job:
         outputs={"items": [items_path(dataset)]},
         decide=decide,
         code=[f"uphill.datasets.{kind}"],
-        from_config={name: f"datasets.{dataset}.{name}" for name in ("source", "hardness_pool")},
+        from_config={
+            "source": f"datasets.{dataset}.source",
+            "content": f"datasets.{dataset}.source",
+            "hardness_pool": f"datasets.{dataset}.hardness_pool",
+            "pool_content": f"datasets.{dataset}.hardness_pool.ids",
+        },
     )

@@ -8,7 +8,7 @@ from uphill.identity import file_digest
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import measure_path
 from uphill.workflow.stages.items import items
-from uphill.workflow.stages.responses import asked, model_identity, responses
+from uphill.workflow.stages.responses import asked, keys_of, model_identity, responses
 
 if TYPE_CHECKING:
     from uphill.workflow.study import Study
@@ -73,7 +73,7 @@ def measure(study: "Study", dataset: str, name: str, model: str | None = None) -
             "settings": f"hardness.{name}",
             "content": f"hardness.{name}",
             "dataset": f"datasets.{dataset}",
-            "model": f"models.{model}",
+            **(keys_of(model) if model else {}),
             "asked": f"datasets.{dataset}",
         },
     )

@@ -7,7 +7,7 @@ from uphill.experiments import Row
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import predictions_path
 from uphill.workflow.stages.items import items
-from uphill.workflow.stages.responses import model_identity, responses
+from uphill.workflow.stages.responses import keys_of, model_identity, responses
 from uphill.workflow.stages.splits import splits
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _job(study: "Study", method: str, model: str, dataset: str, **own: Any) -> J
         model=model if runs_model else None,
         from_config={
             "settings": f"methods.{method}",
-            "model": f"models.{model}",
+            **keys_of(model),
             "": own.get("part", "").split("/")[0],
         },
         **own,
@@ -105,11 +105,10 @@ def _job(study: "Study", method: str, model: str, dataset: str, **own: Any) -> J
 
 def _put(study: "Study", method: str, model: str, dataset: str) -> dict[str, Any]:
     """How a method puts a dataset's questions to a model, and how long an answer may be."""
-    config = study.config
-    settings, space = config.method_settings(method), config.models[model].trailing_space
+    config, settings = study.config, study.config.method_settings(method)
     zero_shot = getattr(settings, "k", None) == 0
     return {
         **config.forms(dataset, model, zero_shot),
-        "forms": {name: config.templates.form(name, space) for name in getattr(settings, "prompts", ())},
+        "forms": {name: config.form(name, model) for name in getattr(settings, "prompts", ())},
         "max_new_tokens": config.datasets[dataset].max_new_tokens,
     }

@@ -41,16 +41,23 @@ def responses(study: "Study", model: str, dataset: str) -> Job:
         decide=decide,
         reads={"questions": [items(study, dataset)]},
         model=model,
-        from_config={"model": f"models.{model}", "asked": f"datasets.{dataset}", "": "responses"},
+        from_config={**keys_of(model), "asked": f"datasets.{dataset}", "": "responses"},
     )
 
 
 @once
 def model_identity(study: "Study", model: str) -> dict[str, Any]:
-    """What decides a model's numbers: its config entry, and the content of a local folder."""
+    """What decides a model's numbers: its config entry, how texts become tokens, the content of a local folder."""
     entry = study.config.models[model]
     content = {"content": folder_digest(entry.path, entry.trust_remote_code)} if entry.path else {}
-    return {"name": model, **plain(entry), **content}
+    tokens = {"answers": study.config.answers, "max_prompt_tokens": study.config.max_prompt_tokens}
+    return {"name": model, **plain(entry), **tokens, **content}
+
+
+def keys_of(model: str) -> dict[str, str]:
+    """Where in the config each part of a model's identity is from."""
+    whole = {f"model.{name}": name for name in ("answers", "max_prompt_tokens")}
+    return {"model": f"models.{model}", **whole}
 
 
 def asked(study: "Study", model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:

@@ -65,14 +65,16 @@ def splits(study: "Study", dataset: str, draw: str) -> Job:
 
 
 def _sizes(study: "Study", row: Row, dataset: str) -> SplitSettings:
-    entry, general, bands = study.config.datasets[dataset], study.config.splits, row.bands.get(dataset)
+    general, bands = study.config.splits, row.bands.get(dataset)
+    n_test = study.config.datasets[dataset].n_test or general.n_test
     return SplitSettings(
         boots=row.boots or general.boots,
         n_train=row.n_train or general.n_train,
-        n_test=entry.n_test or general.n_test,
+        n_test=n_test,
         min_test=1 if bands else general.min_test,
         seed=study.config.seed,
         own_test=general.own_test,
+        fresh_test=general.fresh_test and n_test is not None,
         fixed_noise=general.fixed_noise,
         train_on=_listed(row.train_on if dataset == row.dataset else row.rungs_of(dataset)),
         test_on=[] if bands and dataset != row.dataset else _listed(row.test_on),

@@ -13,10 +13,12 @@ try:
         launch,
         preflight,
         why,
-        workflow as paths,
     )
     from uphill.errors import UphillError
+    from uphill.places import RESULTS
+    from uphill.provenance import beside
     from uphill.stopping import GO_ON
+    from uphill.workflow import Study, check_claims, paths
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")
 
@@ -24,7 +26,7 @@ CONDA = "../envs/conda.yaml"
 
 try:
     uphill_config.plain_yaml(map(os.path.relpath, workflow.configfiles))
-    STUDY = paths.Study(
+    STUDY = Study(
         uphill_config.check(
             config, where=", ".join(map(os.path.relpath, workflow.configfiles))
         )
@@ -32,7 +34,7 @@ try:
     HARDWARE = hardware.read("config/hardware.yaml")
     # Not again in each job's own process.
     if workflow.is_main_process:
-        paths.check_claims(STUDY)
+        check_claims(STUDY)
         STUDY.check()
         launch.watch(workflow, STUDY)
         preflight.check(STUDY)

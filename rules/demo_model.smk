@@ -8,7 +8,7 @@ Makes: results/demo_model/, which `make demo-model` puts in the place of resourc
 rule demo_model:
     output:
         expand(
-            f"{paths.RESULTS}/demo_model/{{name}}",
+            f"{RESULTS}/demo_model/{{name}}",
             name=[
                 "config.json",
                 "generation_config.json",

@@ -17,7 +17,7 @@ rule figure:
             category="Figures",
             labels={"figure": "{figure}"},
         ),
-        provenance=paths.provenance_path(paths.figure_path("{figure}", "png")),
+        provenance=beside(paths.figure_path("{figure}", "png")),
     log:
         paths.log_path("figures/{figure}"),
     benchmark:

@@ -18,7 +18,7 @@ rule table:
             category="Tables",
             labels={"table": "{table}"},
         ),
-        provenance=paths.provenance_path(paths.table_path("{table}")),
+        provenance=beside(paths.table_path("{table}")),
     log:
         paths.log_path("tables/{table}"),
     benchmark:
@@ -48,7 +48,7 @@ rule correlations:
             category="Tables",
             labels={"table": "correlations_{dataset}"},
         ),
-        provenance=paths.provenance_path(paths.correlations_path("{dataset}")),
+        provenance=beside(paths.correlations_path("{dataset}")),
     log:
         paths.log_path("tables/correlations_{dataset}"),
     benchmark:

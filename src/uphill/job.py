@@ -17,9 +17,10 @@ from uphill.errors import UphillError
 from uphill.identity import together, versions
 from uphill.noting import NOTES, noted
 from uphill.parts import Parts
-from uphill.places import RESULTS, within
+from uphill.places import RESULTS, record_of, within
+from uphill.provenance import SUFFIX
 from uphill.running import announce
-from uphill.schemas import Contract, made_by, read
+from uphill.schemas import Contract, made_by, read, written_whole
 from uphill.secrets import Formatter, hide
 from uphill.stopping import Stopped, stoppable
 
@@ -44,8 +45,8 @@ class Job:
         self.wildcards = snakemake.wildcards
         self.resources = snakemake.resources
         self.threads = int(snakemake.threads)
-        self.spec: dict[str, Any] = snakemake.params.spec
-        self.settings: dict[str, Any] = self.spec["settings"]
+        self.spec: dict[str, Any] = getattr(snakemake.params, "spec", {})  # the demo model's job has none
+        self.settings: dict[str, Any] = self.spec.get("settings", {})
         self.scratch = Path(snakemake.params.get("scratch", f"{RESULTS}/.parts"))
 
     @property
@@ -88,6 +89,14 @@ class Job:
         """Some files, each with the identity that it must have."""
         return {path: self.upstream(path) for path in paths}
 
+    def record(self) -> None:
+        """Say what made those outputs that cannot say it themselves, and have no provenance that does."""
+        if not self.spec or any(path.endswith(SUFFIX) for path in self.output):
+            return
+        for path in (path for path in self.output if not path.endswith(".parquet")):
+            with written_whole(record_of(path)) as temporary:
+                temporary.write_text(json.dumps({"spec": self.spec}, indent=1) + "\n")
+
     def parts(self, contract: Contract, identity: str | None = None) -> Parts:
         """Finished parts of this job, by its identity or by that of a share of it."""
         return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract)
@@ -119,7 +128,9 @@ def start(snakemake: Any) -> Iterator[Job]:
     announce(f"a job that makes {snakemake.output[0]}" if snakemake.output else f"the job {snakemake.rule}")
     try:
         with stoppable():
-            yield Job(snakemake)
+            job = Job(snakemake)
+            yield job
+            job.record()
             log.info("%s", spending.said())
     except UphillError as error:
         log.error("%s", error)

@@ -13,6 +13,7 @@ from uphill.places import RESULTS
 from uphill.schemas import is_leaving
 from uphill.stopping import stop_run_on_signal
 from uphill.workflow import Study
+from uphill.workflow.records import of_another_day
 
 AGAIN = "run the same command again"
 
@@ -37,11 +38,13 @@ def watch(workflow: Any, study: Study) -> None:
     def build_dag() -> None:
         if workflow.executor_plugin is None or workflow.dryrun:
             # So that Snakemake says of damaged files what a run does with them, and keeps no notes of what it saw.
-            workflow.dag.forcefiles.update(look(study))
+            workflow.dag.forcefiles.update([*look(study), *of_another_day(study)])
             workflow.persistence.save_iocache = workflow.persistence.drop_iocache = lambda: None
         else:
             try:
                 prepare(study)
+                # Snakemake knows of a change only where its own records are: not of results that were copied.
+                workflow.dag.forcefiles.update(of_another_day(study))
             except OSError as error:
                 sys.exit(f"error: {error.filename}: cannot be written: {error.strerror}; put that right and {AGAIN}")
         build()

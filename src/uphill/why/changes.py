@@ -1,5 +1,6 @@
 """What differs between the spec that made a file and today's, in the config's words."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -57,7 +58,7 @@ def _own_changes(job: Job, old: Spec, stale: Collection[str]) -> Iterator[str]:
 
 
 def _settings(job: Job, old: Mapping[str, Any]) -> Iterator[str]:
-    before, now = flat(old), flat(job.settings)
+    before, now = flat(old), flat(json.loads(json.dumps(job.settings)))  # lists are lists, as in files
     for key in dict.fromkeys([*now, *before]):
         was, value = before.get(key, MISSING), now.get(key, MISSING)
         if was != value:

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+from uphill.places import RECORDS, RESULTS
 from uphill.schemas import written_whole
 from uphill.workflow import Study
 from uphill.workflow.jobs import code_of
 
-FOLDER = ".snakemake/uphill/code"
-"""Beside Snakemake's own records of what it ran, and thrown away with them."""
+FOLDER = f"{RESULTS}/{RECORDS}/code"
+"""Beside the results, to be copied with them."""
 
 
 def record(study: Study) -> None:

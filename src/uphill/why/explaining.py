@@ -6,9 +6,10 @@ from pathlib import Path
 
 from uphill.parquet import is_whole
 from uphill.why.changes import changes, older_upstream
-from uphill.why.records import edited_inputs, interrupted, made_from
+from uphill.why.records import edited_inputs, interrupted, was_made
 from uphill.workflow import Study
 from uphill.workflow.jobs import Job
+from uphill.workflow.records import recorded
 
 UPDATED = "updated input files"
 
@@ -49,19 +50,21 @@ def _explained(job: Job, pending: Mapping[str, str], running: Collection[str], t
 def _causes(job: Job, pending: Mapping[str, str], running: Collection[str], follows: bool) -> Sequence[str]:
     there = [path for path in job.files if Path(path).exists()]
     stopped = [path for path in job.files if interrupted(path)]
-    old = made_from(there[0]) if there else None
     broken = [path for path in there if path.endswith(".parquet") and not is_whole(Path(path))]
     if broken:
         return [f"{broken[0]}: not a whole Parquet file"]
     if stopped:
         return [f"{stopped[0]}: its job was interrupted"]
-    if not there and made_from(job.files[0]) is None:
+    if not there and not was_made(job.files[0]):
         return [f"{job.files[0]}: not made yet"] if not follows else []
     if len(there) < len(job.files):
         missing = next(path for path in job.files if path not in there)
         return [f"{missing}: made before, but no longer there"]
-    found = changes(job, old, running) if old else []
-    older = {identity for identity in older_upstream(job, old) if identity not in running} if old else set()
+    records = recorded(job)
+    other = next((said for said in records if said is not None and said["id"] != job.id), None)
+    found = changes(job, other, running) if other else []
+    found += [f"{there[0]}: nothing says what made it"] if None in records else []
+    older = older_upstream(job, other) - set(running) if other else set()
     found += ["made from older results, which were made again since"] if older else []
     if not older and pending[there[0]] == UPDATED:
         found += [f"{path}: changed by hand" for path in edited_inputs(there[0])]

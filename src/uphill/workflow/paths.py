@@ -1,7 +1,6 @@
 """The name of each file of a study; the rules give it patterns for names, and so get the pattern of the file."""
 
 from uphill.places import RESULTS
-from uphill.provenance import beside
 
 REPORT = f"{RESULTS}/report.html"
 CORRELATIONS = "correlations_"
@@ -50,11 +49,6 @@ def wide_path(table: str, kind: str) -> str:
 def shard_paths(model: str, dataset: str, count: int) -> list[str]:
     """Files of the zero-shot pass of a model over a dataset."""
     return [f"{RESULTS}/responses/{model}/{dataset}/shard-{shard}-of-{count}.parquet" for shard in range(count)]
-
-
-def provenance_path(path: str) -> str:
-    """What a table or figure was made from, beside it."""
-    return beside(path)
 
 
 def figure_path(figure: str, kind: str) -> str:

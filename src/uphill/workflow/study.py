@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 from uphill.config import Config
 from uphill.errors import UphillError
 from uphill.experiments import Row
 from uphill.workflow.jobs import Job, Spec, once
-from uphill.workflow.stages import figures, hardness, items, measures, predictions, report, responses, splits, tables
 
-STAGES = (items, responses, measures, hardness, splits, predictions, tables, figures, report)
+STAGES = ("items", "responses", "measures", "hardness", "splits", "predictions", "tables", "figures", "report")
+"""Modules of uphill/workflow/stages, each after those that it reads from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +41,8 @@ class Study:
     @cached_property
     def jobs(self) -> list[Job]:
         """Every job, after those that it reads from."""
-        return [job for jobs in self._by_stage.values() for job in jobs]
-
-    @cached_property
-    def _by_stage(self) -> dict[str, list[Job]]:
-        return {stage.__name__: list(stage.jobs(self)) for stage in STAGES}
+        stages = (import_module(f"uphill.workflow.stages.{name}") for name in STAGES)  # which import this module
+        return [job for stage in stages for job in stage.jobs(self)]
 
     @cached_property
     def models(self) -> list[str]:

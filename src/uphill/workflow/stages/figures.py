@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION
+from uphill.provenance import beside
 from uphill.schemas import ALL, UNSUPERVISED
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
-from uphill.workflow.paths import CORRELATIONS, figure_path, provenance_path
+from uphill.workflow.paths import CORRELATIONS, figure_path
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.tables import correlations, experiment_of, names, table, unsupervised
-
-if TYPE_CHECKING:
-    from uphill.workflow.study import Study
+from uphill.workflow.study import Study
 
 HARDNESS = "hardness"
 """The figure that draws the hardness tables themselves."""
@@ -50,12 +48,12 @@ DRAWINGS: Mapping[str, Drawing] = {
 
 
 @once
-def jobs(study: "Study") -> list[Job]:
+def jobs(study: Study) -> list[Job]:
     """Those of tables, in the order that a report shows them; then of hardness and of correlations."""
     return list(_jobs(study))
 
 
-def _jobs(study: "Study") -> Iterator[Job]:
+def _jobs(study: Study) -> Iterator[Job]:
     made = names(study)
     for name, drawing in DRAWINGS.items():
         if drawing.table in made and _models_beside(study, experiment_of(drawing.table)) >= drawing.models:
@@ -70,7 +68,7 @@ def _jobs(study: "Study") -> Iterator[Job]:
 
 
 @once
-def _models_beside(study: "Study", experiment: str) -> int:
+def _models_beside(study: Study, experiment: str) -> int:
     """The most models that any one thing is trained with."""
     found: dict[tuple[str, str, str], set[str]] = {}
     for row in study.rows(experiment):
@@ -80,7 +78,7 @@ def _models_beside(study: "Study", experiment: str) -> int:
     return max(map(len, found.values()), default=0)
 
 
-def _figure(study: "Study", name: str, named: str, drawing: Drawing, drawn: list[Job]) -> Job:
+def _figure(study: Study, name: str, named: str, drawing: Drawing, drawn: list[Job]) -> Job:
     config = study.config
 
     def decide() -> Settings:
@@ -106,7 +104,7 @@ def _figure(study: "Study", name: str, named: str, drawing: Drawing, drawn: list
         title=f"Figure {name}",
         named=named,
         record=f"figures/{name}",
-        outputs={"png": [png], "pdf": [figure_path(name, "pdf")], PROVENANCE: [provenance_path(png)]},
+        outputs={"png": [png], "pdf": [figure_path(name, "pdf")], PROVENANCE: [beside(png)]},
         decide=decide,
         reads={"drawn": drawn},
         code=[f"uphill.figures.{drawing.module}"],

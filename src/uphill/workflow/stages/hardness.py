@@ -1,24 +1,21 @@
 """The hardness table of a dataset: all its measures, with levels."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import hardness_path
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.measures import measures
-
-if TYPE_CHECKING:
-    from uphill.workflow.study import Study
+from uphill.workflow.study import Study
 
 
-def jobs(study: "Study") -> Iterator[Job]:
+def jobs(study: Study) -> Iterator[Job]:
     """One a dataset."""
     yield from (hardness(study, dataset) for dataset in study.datasets)
 
 
 @once
-def hardness(study: "Study", dataset: str) -> Job:
+def hardness(study: Study, dataset: str) -> Job:
     """The hardness table of a dataset."""
 
     def decide() -> Settings:

@@ -1,24 +1,21 @@
 """Raw data to item tables."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from uphill.config import PoolFile
 from uphill.identity import file_digest
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import items_path
-
-if TYPE_CHECKING:
-    from uphill.workflow.study import Study
+from uphill.workflow.study import Study
 
 
-def jobs(study: "Study") -> Iterator[Job]:
+def jobs(study: Study) -> Iterator[Job]:
     """One a dataset."""
     yield from (items(study, dataset) for dataset in study.datasets)
 
 
 @once
-def items(study: "Study", dataset: str) -> Job:
+def items(study: Study, dataset: str) -> Job:
     """The item table of a dataset."""
     entry, kind = study.config.datasets[dataset], study.config.datasets[dataset].source["kind"]
 

@@ -2,27 +2,24 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from uphill.identity import file_digest
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import measure_path
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.responses import asked, keys_of, model_identity, responses
-
-if TYPE_CHECKING:
-    from uphill.workflow.study import Study
+from uphill.workflow.study import Study
 
 ALONE, FROM_RESPONSES, ON_MODEL = "measure", "measure_from_responses", "measure_on_model"
 
 
-def jobs(study: "Study") -> Iterator[Job]:
+def jobs(study: Study) -> Iterator[Job]:
     """Those of every dataset."""
     yield from (job for dataset in study.datasets for job in measures(study, dataset))
 
 
 @once
-def measures(study: "Study", dataset: str, variables: Iterable[str] | None = None) -> list[Job]:
+def measures(study: Study, dataset: str, variables: Iterable[str] | None = None) -> list[Job]:
     """What measures a dataset's variables: some of them, or all."""
     return [
         measure(study, dataset, name, model)
@@ -32,14 +29,14 @@ def measures(study: "Study", dataset: str, variables: Iterable[str] | None = Non
     ]
 
 
-def rule(study: "Study", name: str) -> str:
+def rule(study: Study, name: str) -> str:
     """The rule that runs a measure, by what it needs."""
     module = study.config.measure_module(name)
     return ON_MODEL if module.RUNS_MODEL else FROM_RESPONSES if module.READS_RESPONSES else ALONE
 
 
 @once
-def measure(study: "Study", dataset: str, name: str, model: str | None = None) -> Job:
+def measure(study: Study, dataset: str, name: str, model: str | None = None) -> Job:
     """One measure's values for a dataset."""
     runs, kind = rule(study, name), study.config.hardness[name]["measure"]
 
@@ -79,6 +76,6 @@ def measure(study: "Study", dataset: str, name: str, model: str | None = None) -
     )
 
 
-def _put(study: "Study", model: str, dataset: str) -> Settings:
+def _put(study: Study, model: str, dataset: str) -> Settings:
     """Which model is asked, and how a dataset's questions are put to it."""
     return {"model": model_identity(study, model), "asked": asked(study, model, dataset, zero_shot=False)}

@@ -1,7 +1,7 @@
 """Predictions: a job a (method, model, dataset), of one share for each experiment and variable that it is part of."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uphill.experiments import Row
 from uphill.workflow.jobs import Job, Settings, once, plain
@@ -9,21 +9,19 @@ from uphill.workflow.paths import predictions_path
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.responses import keys_of, model_identity, responses
 from uphill.workflow.stages.splits import splits
-
-if TYPE_CHECKING:
-    from uphill.workflow.study import Study
+from uphill.workflow.study import Study
 
 FROM_RESPONSES, ON_MODEL = "predictions_from_responses", "predictions_on_model"
 
 
-def jobs(study: "Study") -> Iterator[Job]:
+def jobs(study: Study) -> Iterator[Job]:
     """One a method, model and dataset that occur together in some row."""
     named = ((method, model, row.dataset) for row in study.rows() for model in row.models for method in row.methods)
     yield from (predictions(study, *each) for each in dict.fromkeys(named))
 
 
 @once
-def rows(study: "Study", method: str, model: str, dataset: str) -> list[Row]:
+def rows(study: Study, method: str, model: str, dataset: str) -> list[Row]:
     """What a job makes: a row for each (experiment, variable)."""
     found: dict[str, Row] = {}
     for row in study.rows():
@@ -33,13 +31,13 @@ def rows(study: "Study", method: str, model: str, dataset: str) -> list[Row]:
 
 
 @once
-def shares(study: "Study", method: str, model: str, dataset: str) -> dict[str, Job]:
+def shares(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
     """The parts of a job's file, by name: each has an identity of its own, and is kept where that stays."""
     return {row.share: _share(study, method, model, row) for row in rows(study, method, model, dataset)}
 
 
 @once
-def predictions(study: "Study", method: str, model: str, dataset: str) -> Job:
+def predictions(study: Study, method: str, model: str, dataset: str) -> Job:
     """The job that brings all shares of a file up to date."""
     own = shares(study, method, model, dataset)
     together: dict[str, dict[Job, None]] = {}
@@ -54,7 +52,7 @@ def predictions(study: "Study", method: str, model: str, dataset: str) -> Job:
     )
 
 
-def _share(study: "Study", method: str, model: str, row: Row) -> Job:
+def _share(study: Study, method: str, model: str, row: Row) -> Job:
     config, module = study.config, study.config.method_module(method)
 
     def decide() -> Settings:
@@ -83,7 +81,7 @@ def _share(study: "Study", method: str, model: str, row: Row) -> Job:
     return _job(study, method, model, row.dataset, decide=decide, reads=read, part=row.share)
 
 
-def _job(study: "Study", method: str, model: str, dataset: str, **own: Any) -> Job:
+def _job(study: Study, method: str, model: str, dataset: str, **own: Any) -> Job:
     runs_model = study.config.method_module(method).RUNS_MODEL
     return Job(
         rule=ON_MODEL if runs_model else FROM_RESPONSES,
@@ -103,7 +101,7 @@ def _job(study: "Study", method: str, model: str, dataset: str, **own: Any) -> J
     )
 
 
-def _put(study: "Study", method: str, model: str, dataset: str) -> dict[str, Any]:
+def _put(study: Study, method: str, model: str, dataset: str) -> dict[str, Any]:
     """How a method puts a dataset's questions to a model, and how long an answer may be."""
     config, settings = study.config, study.config.method_settings(method)
     zero_shot = getattr(settings, "k", None) == 0

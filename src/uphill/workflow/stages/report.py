@@ -1,20 +1,17 @@
 """The whole study on one page."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from uphill.workflow.jobs import Job, Settings
 from uphill.workflow.paths import REPORT
 from uphill.workflow.stages import figures, hardness, items
 from uphill.workflow.stages.tables import correlations, names, table, wide
-
-if TYPE_CHECKING:
-    from uphill.workflow.study import Study
+from uphill.workflow.study import Study
 
 TEMPLATE = "src/uphill/report/report.html.j2"
 
 
-def jobs(study: "Study") -> Iterator[Job]:
+def jobs(study: Study) -> Iterator[Job]:
     """The one, which shows the config too."""
     tables = [table(study, name) for name in names(study)]
     yield Job(

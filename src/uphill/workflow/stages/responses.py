@@ -1,18 +1,16 @@
 """The zero-shot pass of a model over a dataset, where something reads it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uphill.identity import folder_digest
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import shard_paths
 from uphill.workflow.stages.items import items
-
-if TYPE_CHECKING:
-    from uphill.workflow.study import Study
+from uphill.workflow.study import Study
 
 
-def jobs(study: "Study") -> Iterator[Job]:
+def jobs(study: Study) -> Iterator[Job]:
     """Those that a later stage reads."""
     from uphill.workflow.stages import measures, predictions  # which import this module
 
@@ -21,7 +19,7 @@ def jobs(study: "Study") -> Iterator[Job]:
 
 
 @once
-def responses(study: "Study", model: str, dataset: str) -> Job:
+def responses(study: Study, model: str, dataset: str) -> Job:
     """Log-probabilities of choices, and hidden states."""
 
     def decide() -> Settings:
@@ -46,7 +44,7 @@ def responses(study: "Study", model: str, dataset: str) -> Job:
 
 
 @once
-def model_identity(study: "Study", model: str) -> dict[str, Any]:
+def model_identity(study: Study, model: str) -> dict[str, Any]:
     """What decides a model's numbers: its config entry, how texts become tokens, the content of a local folder."""
     entry = study.config.models[model]
     content = {"content": folder_digest(entry.path, entry.trust_remote_code)} if entry.path else {}
@@ -60,7 +58,7 @@ def keys_of(model: str) -> dict[str, str]:
     return {"model": f"models.{model}", **whole}
 
 
-def asked(study: "Study", model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:
+def asked(study: Study, model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:
     """How a dataset's questions are put to a model without examples, as far as that is used."""
     forms = study.config.forms(dataset, model, zero_shot)
     return forms if study.config.generative(dataset) else {**forms, "cot_prompt": None}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from uphill.config import ALL_VARIABLE
 from uphill.experiments import Row
@@ -11,18 +10,16 @@ from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import splits_path
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.measures import measures
-
-if TYPE_CHECKING:
-    from uphill.workflow.study import Study
+from uphill.workflow.study import Study
 
 
-def jobs(study: "Study") -> Iterator[Job]:
+def jobs(study: Study) -> Iterator[Job]:
     """One a dataset and draw."""
     yield from (splits(study, dataset, draw) for dataset, draw in sorted(drawn(study)))
 
 
 @once
-def drawn(study: "Study") -> dict[tuple[str, str], Row]:
+def drawn(study: Study) -> dict[tuple[str, str], Row]:
     """By (dataset, draw) of each file of splits, the first row that asks for it."""
     found: dict[tuple[str, str], Row] = {}
     for row in study.rows():
@@ -32,7 +29,7 @@ def drawn(study: "Study") -> dict[tuple[str, str], Row]:
 
 
 @once
-def splits(study: "Study", dataset: str, draw: str) -> Job:
+def splits(study: Study, dataset: str, draw: str) -> Job:
     """The splits of a dataset, which rest on its own variables' measures: a person's grades wait for no model."""
     row, entry = drawn(study)[dataset, draw], study.config.datasets[dataset]
     bands = row.bands.get(dataset, {})
@@ -64,7 +61,7 @@ def splits(study: "Study", dataset: str, draw: str) -> Job:
     )
 
 
-def _sizes(study: "Study", row: Row, dataset: str) -> SplitSettings:
+def _sizes(study: Study, row: Row, dataset: str) -> SplitSettings:
     general, bands = study.config.splits, row.bands.get(dataset)
     n_test = study.config.datasets[dataset].n_test or general.n_test
     return SplitSettings(

@@ -1,19 +1,18 @@
 """Tables: of each experiment, of rank correlations, and as a paper prints them."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uphill.experiments import ALL_TO_ALL, NOISY_LABELS, POPULATION, QUANTIZATION, Row
+from uphill.provenance import beside
 from uphill.tables.layouts import LAYOUTS, TIDY
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
-from uphill.workflow.paths import CORRELATIONS, correlations_path, provenance_path, table_path, wide_path
+from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, wide_path
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.predictions import shares
 from uphill.workflow.stages.splits import splits
-
-if TYPE_CHECKING:
-    from uphill.workflow.study import Study
+from uphill.workflow.study import Study
 
 TABLES = {
     POPULATION: POPULATION,
@@ -26,7 +25,7 @@ TABLES = {
 READS_HARDNESS = ("all_to_all_by_hardness",)
 
 
-def jobs(study: "Study") -> Iterator[Job]:
+def jobs(study: Study) -> Iterator[Job]:
     """Those of experiments, then of correlations, then the one of wide tables."""
     yield from (table(study, name) for name in names(study))
     yield from (correlations(study, dataset) for dataset in study.datasets)
@@ -34,7 +33,7 @@ def jobs(study: "Study") -> Iterator[Job]:
 
 
 @once
-def names(study: "Study") -> list[str]:
+def names(study: Study) -> list[str]:
     """Every table but those of correlations."""
     experiments = list(dict.fromkeys(row.experiment for row in study.rows()))
     own = [name for name in experiments if name not in TABLES]
@@ -47,7 +46,7 @@ def experiment_of(name: str) -> str:
 
 
 @once
-def table(study: "Study", name: str) -> Job:
+def table(study: Study, name: str) -> Job:
     """One table of an experiment; of each file of predictions it depends on its own shares only."""
     rows = study.rows(experiment_of(name))
 
@@ -78,7 +77,7 @@ def table(study: "Study", name: str) -> Job:
         title=f"Table {name}",
         named=f"ladders.{name}" if name in study.config.ladders else f"the table {name}",
         record=f"tables/{name}",
-        outputs={"table": [made], PROVENANCE: [provenance_path(made)]},
+        outputs={"table": [made], PROVENANCE: [beside(made)]},
         decide=decide,
         reads={key: list(dict.fromkeys(jobs)) for key, jobs in read.items()},
         from_config={"": "statistics"},
@@ -86,7 +85,7 @@ def table(study: "Study", name: str) -> Job:
 
 
 @once
-def correlations(study: "Study", dataset: str) -> Job:
+def correlations(study: Study, dataset: str) -> Job:
     """Rank correlations between a dataset's hardness variables."""
     made = correlations_path(dataset)
     return Job(
@@ -95,7 +94,7 @@ def correlations(study: "Study", dataset: str) -> Job:
         title=f"Rank correlations between the hardness variables of {dataset}",
         named=f"the correlations of datasets.{dataset}",
         record=f"tables/{CORRELATIONS}{dataset}",
-        outputs={"table": [made], PROVENANCE: [provenance_path(made)]},
+        outputs={"table": [made], PROVENANCE: [beside(made)]},
         decide=lambda: {"dataset": dataset, **_intervals(study, study.config.statistics.correlation_draws)},
         reads={"questions": [items(study, dataset)], "hardness": [hardness(study, dataset)]},
         from_config={"draws": "statistics.correlation_draws", "": "statistics"},
@@ -103,7 +102,7 @@ def correlations(study: "Study", dataset: str) -> Job:
 
 
 @once
-def wide(study: "Study") -> Job:
+def wide(study: Study) -> Job:
     """Tables as a paper prints them, all in one job; each by the tidy one that it is made from."""
     tidy = names(study)
     sources = {name: TIDY.get(name, name) for name in LAYOUTS if TIDY.get(name, name) in tidy}
@@ -115,18 +114,18 @@ def wide(study: "Study") -> Job:
         title="Tables as a paper prints them",
         named="the tables as a paper prints them",
         record="tables/wide",
-        outputs={**made, PROVENANCE: [provenance_path(path) for path in made["csv"]]},
+        outputs={**made, PROVENANCE: [beside(path) for path in made["csv"]]},
         decide=lambda: {"tables": dict(sources), "unsupervised": unsupervised(study)},
         reads={"tidy": [table(study, name) for name in dict.fromkeys(sources.values())]},
     )
 
 
-def unsupervised(study: "Study") -> dict[str, str]:
+def unsupervised(study: Study) -> dict[str, str]:
     """By dataset, the method whose accuracy is Unsupervised."""
     return {name: entry.unsupervised for name, entry in study.config.datasets.items()}
 
 
-def _intervals(study: "Study", draws: int) -> Settings:
+def _intervals(study: Study, draws: int) -> Settings:
     return {"draws": draws, "level": study.config.statistics.level, "seed": study.config.seed}
 
 
@@ -140,7 +139,7 @@ def _hard_noise(rows: Sequence[Row]) -> list[list[Any]]:
     ]
 
 
-def _pairs(study: "Study") -> dict[str, dict[str, str]]:
+def _pairs(study: Study) -> dict[str, dict[str, str]]:
     """By dataset, the quantized model of each full one."""
     found: dict[str, dict[str, str]] = {}
     for entry in study.config.quantization:

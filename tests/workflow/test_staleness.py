@@ -442,7 +442,9 @@ def test_tables_refuse_predictions_of_another_config(demo_copy: Checkout) -> Non
     before = (demo_copy.folder / "results/tables/population.csv").read_bytes()
     run = demo_copy.snakemake(*arguments)
     assert run.status != 0
-    wrong = "made by another config or by older code; run the workflow again to remake it"
+    wrong = (
+        f"made by another config or by older code; to have it made again: rm {predictions}, then run the workflow again"
+    )
     assert run.errors == [f"error: {predictions}: 'population/num_steps' {wrong}"]
     assert before  # what Snakemake removes before a run can be made again; a wrong table can not be unread
     assert not (demo_copy.folder / "results/tables/population.csv").exists()

@@ -57,7 +57,7 @@ def splits(study: Study, dataset: str, draw: str) -> Job:
             "questions": [items(study, dataset)],
             "measures": measures(study, dataset, tuple(sorted(graded_by))),
         },
-        from_config={"cuts": f"datasets.{dataset}.cuts", "draw": "splits"},
+        from_config={"cuts": f"datasets.{dataset}.cuts", "draw": "splits", "draw.seed": "seed"},
     )
 
 

@@ -11,9 +11,7 @@ rule responses:
     input:
         inputs("responses"),
     output:
-        update(
-            paths.shard_paths("{model}", "{dataset}", STUDY.config.responses.shards)
-        ),
+        update(paths.shard_paths("{model}", "{dataset}", STUDY.config.responses.shards)),
     log:
         paths.log_path("responses/{model}/{dataset}"),
     benchmark:

@@ -8,9 +8,9 @@ from uphill.provenance import beside
 from uphill.tables.layouts import LAYOUTS, TIDY
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, wide_path
+from uphill.workflow.stages.grades import shares
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.items import items
-from uphill.workflow.stages.predictions import shares
 from uphill.workflow.stages.splits import splits
 from uphill.workflow.study import Study
 
@@ -47,7 +47,7 @@ def experiment_of(name: str) -> str:
 
 @once
 def table(study: Study, name: str) -> Job:
-    """One table of an experiment; of each file of predictions it depends on its own shares only."""
+    """One table of an experiment; of each file of grades it depends on its own shares only."""
     rows = study.rows(experiment_of(name))
 
     def decide() -> Settings:
@@ -62,7 +62,7 @@ def table(study: Study, name: str) -> Job:
 
     made = table_path(name)
     read = {
-        "predictions": [
+        "grades": [
             shares(study, method, model, row.dataset)[row.share]
             for row in rows
             for model in row.models

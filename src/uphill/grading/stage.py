@@ -75,12 +75,12 @@ def grader(settings: Mapping[str, Any]) -> Callable[[Item, Output], Grade]:
 
 
 def _graded(
-    grade: Callable[[Item, Output], Grade], item: Item, row: Mapping[str, Any], settings: Mapping[str, Any]
+    grade: Callable[[Item, Output], Grade], asked: Item, row: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> Grade:
     # Scores have no end; a text has one.
     output = Output(row["text"], row["scores"], row["n_tokens"], ended=row["ended"] is not False)
     try:
-        return grade(item, output)
+        return grade(asked, output)
     except ValueError as error:
         raise UphillError(
             f"datasets.{settings['dataset']}.grader: {settings['grader']} of item {row['item_id']!r}: {error}"
@@ -90,9 +90,10 @@ def _graded(
 @cache
 def _items(path: str, identity: str) -> dict[str, Item]:
     """The items of a file, by id, as graders see them."""
-    return {row["item_id"]: _item(row) for row in read_arrow(path, ITEMS, identity).to_pylist()}
+    return {row["item_id"]: item(row) for row in read_arrow(path, ITEMS, identity).to_pylist()}
 
 
-def _item(row: Mapping[str, Any]) -> Item:
+def item(row: Mapping[str, Any]) -> Item:
+    """A row of the item table as graders see it."""
     metadata = {name: value for name, value in row.items() if name not in ITEMS.schema.names}
     return Item(row["question"], row["choices"], row["answer_idx"], row["answer_text"], metadata)

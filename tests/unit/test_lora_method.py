@@ -79,7 +79,7 @@ def test_reasoning_is_learned_and_answers_are_read_off_what_is_written(chosen: b
     assert table["train_on"].unique().tolist() == ["easy", "hard"]
     assert set(table["n_train"]) == {30}
     assert table["scores"].isna().all()
-    assert (table["ended"] | table["n_tokens"].map(list).eq([12])).all()
+    assert (table["ended"] | table["n_tokens"].map(lambda count: list(count) == [12])).all()
     before, found = (graded(frame, study.target.items) for frame in (before, table))
     # The model knows nothing of the task; of 40 guesses a third would be right, give or take .075.
     assert before["correct"].mean() < 0.1

@@ -24,6 +24,7 @@ from demo_graph import (
     WIDE,
     Graph,
     correlations,
+    graded,
     graph,
     hardness,
     measure,
@@ -43,6 +44,9 @@ CONFIG = "config/config.yaml"
 MODEL = "resources/demo-model"
 ICL = "icl icl_cot zero_shot_cot"
 METHODS = f"{ICL} zero_shot probe lora"
+
+
+EDITED = "\nEDITED = 1\n"
 
 
 def append(path: str, text: str = "\n# edited\n") -> Edit:
@@ -153,6 +157,11 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "in-context learning": (append("src/uphill/methods/icl.py"), predictions(ICL)),
     "no supervision": (append("src/uphill/methods/zero_shot.py"), predictions("zero_shot")),
     "cells": (append("src/uphill/methods/task.py"), predictions(METHODS)),
+    "a grader": (append("src/uphill/grading/stated.py", EDITED), graded(predictions("icl_cot zero_shot_cot"))),
+    "the grader of scores": (append("src/uphill/grading/choice.py", EDITED),
+        graded(predictions("icl zero_shot probe lora"))),
+    "the grading of files": (append("src/uphill/grading/stage.py", EDITED), graded(predictions(METHODS))),
+    "a grader that is not used": (append("src/uphill/grading/letter.py", EDITED), set()),
     "the statistics": (append("src/uphill/stats/recovery.py"), EVERY_TABLE | each(correlations) | {WIDE}),
     "correlations": (append("src/uphill/tables/correlations.py"), each(correlations)),
     "captions": (append("src/uphill/report/captions.py"), {"Report"}),
@@ -166,6 +175,10 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a prompt": (config('seed: 12}\n    prompt: "0040"', 'seed: 12}\n    prompt: "0306"'),
         {responses("road")} | OF_ROAD),
     "length of answers": (config("max_new_tokens: 64", "max_new_tokens: 32"), predictions(ICL, dataset="road_written")),
+    "a dataset's grader": (config("max_new_tokens: 64", "max_new_tokens: 64\n    grader: {kind: number}"),
+        graded(predictions(ICL, dataset="road_written"))),
+    "a dataset's grader of scores": (config('cot_prompt: "0305"',
+        'cot_prompt: "0305"\n    grader: {kind: choice, norm: chars}'), graded(predictions(METHODS, dataset="dial"))),
     "a cut": (config("hard_min: 6", "hard_min: 5"), {hardness("dial")} | BY_STEPS),
     "a measure's setting": (config("boots: 5}", "boots: 4}"), measured("mdl_probe by demo")),
     "n_train": (config("splits: {boots: 3, n_train: 160", "splits: {boots: 3, n_train: 170"),
@@ -194,6 +207,8 @@ CAUSES = {
     "the probe": ["code uphill.methods.probe: edited"],
     "a setting of LoRA": ["methods.lora.lr: 0.002 -> 0.003"],
     "a prompt": ["datasets.road.prompt: 0040 -> 0306"],
+    "a grader": ["code uphill.grading.stated: edited"],
+    "a dataset's grader of scores": ["datasets.dial.grader.norm: none -> chars"],
     "draws": ["statistics.draws: 10000 -> 9000"],
     "a limit of prompts": ["max_prompt_tokens: None -> 900"],
     "another row": [
@@ -235,6 +250,7 @@ BY_RULE = {
     "splits": "n_train",
     "predictions_from_responses": "the probe",
     "predictions_on_model": "a setting of LoRA",
+    "grade": "a grader",
     "table": "draws",
     "correlations": "draws of correlations",
     "wide": "the statistics",
@@ -372,15 +388,25 @@ def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
     assert checkout.snakemake("--dry-run", *named).jobs == ["Questions of mine"]
 
 
+def test_an_edited_grader_loads_no_model(demo_copy: Checkout) -> None:
+    append("src/uphill/grading/stated.py", EDITED)(demo_copy.folder)
+    before = (demo_copy.folder / "results/tables/population.csv").read_bytes()
+    run = demo_copy.snakemake("results/tables/population.csv")
+    assert run.status == 0, run.output[-3000:]
+    again = graded(predictions("icl_cot zero_shot_cot"))
+    assert set(run.jobs) == {*again, "Table population"}
+    assert (demo_copy.folder / "results/tables/population.csv").read_bytes() == before
+
+
 def test_tables_refuse_predictions_of_another_config(demo_copy: Checkout) -> None:
-    """As after a rerun that stopped half-way: old predictions, new config, and somebody who asks for the table only."""
+    """As after a rerun that stopped half-way: old grades, new config, and somebody who asks for the table only."""
     replace("config/config.yaml", "lr: 0.002", "lr: 0.003")(demo_copy.folder)
-    predictions = "results/predictions/lora/demo/dial.parquet"
+    grades = "results/grades/lora/demo/dial.parquet"
     arguments = ("results/tables/population.csv", "--allowed-rules", "table")
     before = (demo_copy.folder / "results/tables/population.csv").read_bytes()
     run = demo_copy.snakemake(*arguments)
     assert run.status != 0
     wrong = "made by another config or by older code; run the workflow again to remake it"
-    assert run.errors == [f"error: {predictions}: 'population/num_steps' {wrong}"]
+    assert run.errors == [f"error: {grades}: 'population/num_steps' {wrong}"]
     assert before  # what Snakemake removes before a run can be made again; a wrong table can not be unread
     assert not (demo_copy.folder / "results/tables/population.csv").exists()

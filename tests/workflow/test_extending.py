@@ -1,4 +1,4 @@
-"""The README's worked examples, run as written: a dataset, a model, a measure, a method, a grader; nothing else edited."""
+"""The README's worked examples, run as written: dataset, model, measure, method and grader, and nothing else edited."""
 
 import json
 import random

@@ -19,7 +19,8 @@ MADE = {
 
 def graded(frame: pd.DataFrame, items: pd.DataFrame, grader: str | None = None, **settings: Any) -> pd.DataFrame:
     """Grades of a frame that a method predicts, in its order, by the grader of a dataset that names none."""
-    table = PREDICTIONS.to_arrow(frame.assign(**MADE)[PREDICTIONS.schema.names], "test")
+    own = {name: value for name, value in MADE.items() if name not in frame}
+    table = PREDICTIONS.to_arrow(frame.assign(**own)[PREDICTIONS.schema.names], "test")
     rows = items.astype(object).where(items.notna(), None).to_dict("index")
     known = {str(name): item(row) for name, row in rows.items()}
     kind = grader or (OF_SCORES if frame["text"].isna().all() else OF_TEXTS)

@@ -17,6 +17,8 @@ from uphill.shares import Shares
 
 KEPT = (*CONDITION, "item_id", "ended")
 """Columns that grades have from predictions."""
+ROWS = 10_000
+"""Rows that are objects at a time: as such they take many times their memory."""
 
 
 def run_job(job: Job) -> None:
@@ -56,8 +58,8 @@ def grades(predictions: pa.Table, items: Mapping[str, Item], settings: Mapping[s
         UphillError: the grader cannot read an item or an output.
     """
     grade = grader(settings)
-    rows = predictions.select(["item_id", "scores", "text", "n_tokens", "ended"]).to_pylist()
-    found = [_graded(grade, items[row["item_id"]], row, settings) for row in rows]
+    batches = predictions.select(["item_id", "scores", "text", "n_tokens", "ended"]).to_batches(max_chunksize=ROWS)
+    found = [_graded(grade, items[row["item_id"]], row, settings) for batch in batches for row in batch.to_pylist()]
     columns = {
         name: [getattr(each, name) for each in found] for name in ("status", "parsed", "correct", "p_gold", "f1")
     }

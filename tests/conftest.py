@@ -139,7 +139,7 @@ TABLES = ["results/tables/population.csv", "results/tables/sgr.csv"]
 
 
 def study(raw: dict[str, Any]) -> None:
-    """Nine jobs: a pass in four shards, methods with and without a model, few-shot in twelve cells."""
+    """Twelve jobs: a pass in four shards, methods with and without a model, few-shot in twelve cells."""
     shrink(raw)
     raw["responses"] = {"shards": 4}
     raw["methods"]["icl"] = {"kind": "icl", "k": 4}

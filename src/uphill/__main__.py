@@ -43,15 +43,17 @@ def show(
     for (model, dataset, variable), panel in chosen.groupby(["model", "dataset", "variable"], sort=False):
         size = f"{panel['n_test'].max()} items, up to {panel['boots'].max()} boots"
         table = Table(title=f"{dataset} by {variable}, {model}: {size}", box=SIMPLE_HEAD, title_justify="left")
-        columns = ["method", "trained on", "accuracy", "gain", *(["answers found"] if _has_texts(panel) else [])]
-        for column in columns:
-            table.add_column(column, justify="left" if column in columns[:2] else "right", no_wrap=True)
+        for column in ("method", "trained on", "accuracy", "gain"):
+            table.add_column(column, justify="right" if column in ("accuracy", "gain") else "left", no_wrap=True)
         for row in panel.itertuples(index=False):
             accuracy = _percent(row.accuracy, row.low, row.high)
             gain = _percent(row.gain, row.gain_low, row.gain_high, "+")
-            read = "" if pd.isna(row.parse_rate) else f"{100 * row.parse_rate:.1f}"
-            table.add_row(*[f"{row.method}{_shots(row)}", _trained_on(row), accuracy, gain, read][: len(columns)])
+            table.add_row(f"{row.method}{_shots(row)}", _trained_on(row), accuracy, gain)
         console.print(table)
+        found = panel.groupby("method", sort=False)["parse_rate"].min().dropna()
+        if len(found):
+            told = ", ".join(f"{method} {100 * share:.1f}" for method, share in found.items())
+            console.print(f"  texts with an answer, % at least: {told}\n")
     console.print(f"tables   {path.parent}/  (this one, with every test level: {path.name})")
     console.print(f"figures  {RESULTS}/figures/")
     console.print(f"report   {REPORT}")
@@ -94,11 +96,6 @@ def why(
     check(configfile, profile)
     pending = summary(targets or [], profile, str(configfile))
     show_why(explain(read_study(configfile), pending), Console(soft_wrap=True), full)
-
-
-def _has_texts(panel: pd.DataFrame) -> bool:
-    """Whether answers were written, and had to be found."""
-    return bool(panel["parse_rate"].notna().any())
 
 
 def _shots(row) -> str:  # type: ignore[no-untyped-def] # a named tuple of pandas

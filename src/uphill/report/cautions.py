@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from uphill.report.cells import ADJUSTED, TITLES
-from uphill.schemas import BY_VALUE
+from uphill.schemas import BY_VALUE, UNSUPERVISED
 
 WHY = {
     "undefined": "accuracy after training on hard data cannot be told from accuracy without supervision",
@@ -84,8 +85,12 @@ def _dropped(table: pd.DataFrame) -> Iterator[str]:
     if "dropped" not in table:
         return
     for row in table[table["dropped"] > 0].drop_duplicates(CONDITION).to_dict("records"):
-        what = f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}, {row['train_on']} data"
-        yield f"{what}: {row['dropped']:.1f} of {row['n_train']} examples left out on average."
+        yield f"{_condition(row)}: {row['dropped']:.1f} of {row['n_train']} examples left out on average."
+
+
+def _condition(row: Mapping[Any, Any]) -> str:
+    data = "no" if row["train_on"] == UNSUPERVISED else row["train_on"]
+    return f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}, {data} data"
 
 
 def _unread(table: pd.DataFrame) -> Iterator[str]:
@@ -94,11 +99,8 @@ def _unread(table: pd.DataFrame) -> Iterator[str]:
     # Of each condition the first row, which is that of all its test items.
     first = table.drop_duplicates(CONDITION)
     for row in first[first["parse_rate"] < MOST_READ].to_dict("records"):
-        what = f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}, {row['train_on']} data"
-        yield (
-            f"{what}: {100 * (1 - row['parse_rate']):.1f} % of the texts; {100 * (1 - row['ended_rate']):.1f} % were "
-            "cut off."
-        )
+        unread, cut = (100 * (1 - row[name]) for name in ("parse_rate", "ended_rate"))
+        yield f"{_condition(row)}: {unread:.1f} % of the texts; {cut:.1f} % were cut off."
 
 
 def _few(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from uphill import hardware
 from uphill.planning.study import read_study
+from uphill.workflow.paths import log_path
 
 RESOURCES = ("gpu", "gpu_model", "mem_mb", "runtime", "pack_tokens")
 
@@ -28,8 +29,8 @@ class Files(list[str]):
 def mock(rule: str, wildcards: Mapping[str, str], config: str) -> SimpleNamespace:
     """See `uphill.job.mock`."""
     job = read_study(Path(config)).job(rule, wildcards)
-    needs = hardware.read("config/hardware.yaml")
-    Path(job.log).parent.mkdir(parents=True, exist_ok=True)
+    needs, log = hardware.read("config/hardware.yaml"), Path(log_path(job.record))
+    log.parent.mkdir(parents=True, exist_ok=True)
     return SimpleNamespace(
         rule=rule,
         input=Files(job.inputs, alone=False),
@@ -38,5 +39,5 @@ def mock(rule: str, wildcards: Mapping[str, str], config: str) -> SimpleNamespac
         params=SimpleNamespace(spec=job.spec, get=lambda name, other=None: {"spec": job.spec}.get(name, other)),
         resources=SimpleNamespace(**{name: needs.asked(job.model, name, attempt=1) for name in RESOURCES}),
         threads=needs.of(job.model).threads,
-        log=[job.log],
+        log=[str(log)],
     )

@@ -26,6 +26,7 @@ from uphill.experiments import (
     Quantization,
     Row,
 )
+from uphill.grading.grade import OF_SCORES, OF_TEXTS, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
 from uphill.names import Name, Names, distinct
@@ -78,6 +79,11 @@ class Dataset(Entry):
     )
     n_test: int | None = Field(None, ge=3, le=1_000_000, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
+    grader: dict[str, Any] | None = Field(
+        None,
+        description="How answers are graded: `kind` names a module of uphill/grading; the rest are its settings. Texts "
+        "are graded by `stated` and scores of choices by `choice`, unless the grader that is named here is for them.",
+    )
     max_new_tokens: int = Field(100, ge=1, le=32_768, description="Longest generated answer, in tokens.")
 
     @property
@@ -231,6 +237,8 @@ class Config(Entry):
                 check_settings(f"{group}.{name}", entry, field, room, needs)
         for name, dataset in self.datasets.items():
             check_settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+            if dataset.grader is not None:
+                check_settings(f"datasets.{name}.grader", dataset.grader, "kind", "uphill.grading", "grade")
         return self
 
     @model_validator(mode="after")
@@ -373,6 +381,15 @@ class Config(Entry):
     def source_settings(self, dataset: str) -> BaseModel:
         """A dataset's source as its module's settings."""
         return registry.settings_of(self.source_module(dataset), _without(self.datasets[dataset].source, "kind"))
+
+    def grader(self, dataset: str, method: str) -> tuple[str, BaseModel]:
+        """The module of uphill/grading that grades what a method says of a dataset, and its settings."""
+        writes = bool(getattr(self.method_settings(method), "cot", False))
+        entry = self.datasets[dataset].grader
+        if entry is None or reads_texts(entry["kind"]) != writes:
+            entry = {"kind": OF_TEXTS if writes else OF_SCORES}
+        module = registry.load("uphill.grading", entry["kind"], "grade")
+        return entry["kind"], registry.settings_of(module, _without(entry, "kind"))
 
     def generative(self, dataset: str) -> bool:
         """Whether a dataset's answers are written rather than chosen."""

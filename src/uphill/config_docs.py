@@ -18,6 +18,7 @@ ROOMS = (
     ("uphill.datasets", "load", "Sources of datasets", "datasets.NAME.source", "kind"),
     ("uphill.hardness", "measure", "Hardness measures", "hardness.NAME", "measure"),
     ("uphill.methods", "predict", "Methods", "methods.NAME", "kind"),
+    ("uphill.grading", "grade", "Graders", "datasets.NAME.grader", "kind"),
 )
 HEAD = """# Configuration
 

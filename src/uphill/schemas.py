@@ -156,32 +156,51 @@ SPLITS = Contract(
     ),
     key=("train_on", "boot", "role", "item_id"),
 )
+CONDITION: Mapping[str, pa.DataType] = {
+    **dict.fromkeys(("method", "model", "dataset", "experiment", "variable", "train_dataset", "train_on"), _text),
+    **dict.fromkeys(("boot", "n_train"), _int),
+    "noise_p": _float,
+    "k": _int,
+    "cot": _bool,
+    "prompt": _text,
+    "dropped": _int,
+}
+"""Columns that say what an answer was trained on, and how it was asked for."""
+_ANSWER = ("experiment", "variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id")
 PREDICTIONS = Contract(
     "predictions",
     _schema(
         {
-            "method": _text,
-            "model": _text,
-            "dataset": _text,
-            "experiment": _text,
-            "variable": _text,
-            "train_dataset": _text,
-            "train_on": _text,
-            "boot": _int,
-            "n_train": _int,
-            "noise_p": _float,
-            "k": _int,
-            "cot": _bool,
-            "prompt": _text,
-            "dropped": _int,
+            **CONDITION,
             "item_id": _text,
+            "scores": pa.list_(
+                _float
+            ),  # of each choice: a log-probability (nats), summed over its tokens if by a model
+            "text": _text,
+            "n_tokens": pa.list_(_int),  # of each choice, none where scores are no sums over tokens; of a text, its own
+            "ended": _bool,  # false where the token limit cut a text off
+        },
+        nullable=["scores", "text", "ended"],
+    ),
+    key=_ANSWER,
+)
+GRADES = Contract(
+    "grades",
+    _schema(
+        {
+            **CONDITION,
+            "item_id": _text,
+            "status": _text,
+            "parsed": _text,
             "correct": _bool,
             "p_gold": _float,
-            "prediction": _text,
+            "f1": _float,
+            "ended": _bool,
+            "grader": _text,
         },
-        nullable=["p_gold"],
+        nullable=["p_gold", "f1", "ended"],
     ),
-    key=("experiment", "variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id"),
+    key=_ANSWER,
 )
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from uphill import registry
 from uphill.complaints import first_problem, guess
 from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION, Row, named
+from uphill.grading.grade import reads_texts
 from uphill.level_names import bin_name
 from uphill.names import alike, means_something, twice
 from uphill.schemas import ALL, LEVELS
@@ -167,6 +168,15 @@ def _levels_exist(config: "Config") -> None:
             )
 
 
+def _graders_fit(config: "Config") -> None:
+    for name, dataset in config.datasets.items():
+        if dataset.grader and config.generative(name) and not reads_texts(dataset.grader["kind"]):
+            raise ValueError(
+                f"datasets.{name}.grader.kind is {dataset.grader['kind']!r}, expected a grader of texts: the dataset "
+                "has no choices"
+            )
+
+
 def _levels_agree(config: "Config") -> None:
     for where, row in config.placed_rows():
         for dataset in () if row.bands else row.involved:
@@ -265,7 +275,7 @@ def _blocks(folder: Path) -> int | None:
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _cells_differ, _draws_agree, _ladders_are_named, _names_differ, _variables_differ, _cuts_cut),
-    *(_levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
+    *(_graders_fit, _levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -77,6 +77,27 @@ BAD = [
     (at("models.demo.bos", True), "models.demo.bos: is True, expected 'auto', 'always' or 'never'"),
     (at("datasets.dial.hardness_pool", "many"), "datasets.dial.hardness_pool: is 'many'"),
     (at("datasets.dial.hardness_pool", {"ids": "absent.txt"}), "datasets.dial.hardness_pool: absent.txt: cannot be"),
+    (
+        at("datasets.dial.grader", {"kind": "choise"}),
+        "datasets.dial.grader.kind is 'choise', expected one of bbh, choice",
+    ),
+    (at("datasets.dial.grader", {"kind": "choise"}), "(did you mean 'choice'?)"),
+    (
+        at("datasets.dial.grader", {"norm": "chars"}),
+        "datasets.dial.grader.kind is missing, expected one of bbh, choice",
+    ),
+    (
+        at("datasets.dial.grader", {"kind": "choice", "nrom": "chars"}),
+        "grader.nrom: unknown key (did you mean 'norm'?)",
+    ),
+    (at("datasets.dial.grader", {"kind": "choice", "norm": "words"}), "datasets.dial.grader.norm: is 'words'"),
+    (at("datasets.dial.grader", "choice"), "datasets.dial.grader: is 'choice'"),
+    (at("datasets.dial.grader", {"kind": "cues"}), "datasets.dial.grader.kind is 'cues', expected one of bbh"),
+    (at("datasets.dial.grader", {"kind": ["span"]}), "datasets.dial.grader.kind is"),
+    (
+        at("datasets.road_written.grader", {"kind": "choice"}),
+        "datasets.road_written.grader.kind is 'choice', expected a grader of texts: the dataset has no choices",
+    ),
     (at("datasets.dial.hardness_pool", {}), "datasets.dial.hardness_pool.ids: missing"),
     (at("datasets.dial.hardness_pool", {"file": "a"}), "datasets.dial.hardness_pool.ids: missing"),
     (at("statistics.level", 95), "statistics.level: is 95"),

@@ -29,9 +29,9 @@ def test_reading_a_study_loads_no_library_of_jobs() -> None:
     code = [
         *imported,
         "import sys, yaml",
-        "plan = paths.Plan(uphill_config.check(yaml.safe_load(open('config/config.yaml'))))",
-        "plan.check()",
-        "assert plan.everything()",
+        "study = Study(uphill_config.check(yaml.safe_load(open('config/config.yaml'))))",
+        "study.check()",
+        "assert study.files",
         "print(*sys.modules)",
     ]
     done = subprocess.run([sys.executable, "-c", "\n".join(code)], cwd=ROOT, capture_output=True, text=True, check=True)

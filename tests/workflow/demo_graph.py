@@ -1,7 +1,7 @@
 """Which job of the default study reads from which, written down by hand: an oracle for what an edit makes stale.
 
 A node is a job by its message. Nothing here asks the library what depends on what: only the names of figures, and the
-table that each shows, are taken from the plan.
+table that each shows, are taken from the list of jobs.
 """
 
 from collections.abc import Iterable
@@ -87,6 +87,11 @@ def predictions(methods: str, experiment: str = "", dataset: str = "") -> set[st
     }
 
 
+def graded(answered: Iterable[str]) -> set[str]:
+    """The jobs that grade some predictions."""
+    return {f"Grades of {job}" for job in answered}
+
+
 def _up_to_tables() -> Graph:
     graph: Graph = {}
     for dataset, names in MEASURES.items():
@@ -105,7 +110,9 @@ def _up_to_tables() -> Graph:
             read = {questions(name.split()[0]) for name in drawn} | set(map(splits, drawn))
             if method in READS_RESPONSES:
                 read |= {responses(name.split()[0]) for name in drawn}
-            graph.setdefault(f"{method} with demo on {dataset}", set()).update(read)
+            job = f"{method} with demo on {dataset}"
+            graph.setdefault(job, set()).update(read)
+            graph[f"Grades of {job}"] = {job, questions(dataset)}
     return graph
 
 
@@ -115,19 +122,13 @@ def graph(folder: Path) -> Graph:
     for table, experiment in TABLES.items():
         rows = [row for row in ROWS if row[0] == experiment]
         found[f"Table {table}"] = {
-            *(job for _, dataset, methods, _ in rows for job in predictions(methods, experiment, dataset)),
+            *(job for _, dataset, methods, _ in rows for job in graded(predictions(methods, experiment, dataset))),
             *(splits(drawn[0]) for _, _, _, drawn in rows),  # of the tested dataset
             *([hardness("dial")] if table == "all_to_all_by_hardness" else []),
         }
     found[WIDE] = {f"Table {table}" for table in TABLES if table not in NOT_WIDE}
-    plan = read_study(folder / "config/config.yaml")
-    shown = {plan.table_spec(table)["id"]: f"Table {table}" for table in TABLES}
-    shown |= {plan.correlations_spec(dataset)["id"]: correlations(dataset) for dataset in MEASURES}
-    shown |= {plan.hardness_spec(dataset)["id"]: hardness(dataset) for dataset in MEASURES}
-    figures = {
-        f"Figure {name}": {shown[identity] for identity in plan.figure_spec(name)["upstream"].values()}
-        for name in plan.figure_names()
-    }
+    drawn = read_study(folder / "config/config.yaml").of("figure")
+    figures = {f"Figure {job.wildcards['figure']}": {read.title for read in job.upstream} for job in drawn}
     tables = {node for node in found if node.startswith(("Table ", "Rank "))}
     return {
         **found,

@@ -24,6 +24,7 @@ from demo_graph import (
     WIDE,
     Graph,
     correlations,
+    graded,
     graph,
     hardness,
     measure,
@@ -36,8 +37,7 @@ from demo_graph import (
 
 from uphill import identity
 from uphill.planning import read_study
-from uphill.why.jobs import Planned, planned
-from uphill.workflow import plan as plans
+from uphill.workflow.jobs import Job, code_digest
 
 Edit = Callable[[Path], None]
 CONFIG = "config/config.yaml"
@@ -46,11 +46,12 @@ ICL = "icl icl_cot zero_shot_cot"
 METHODS = f"{ICL} zero_shot probe lora"
 
 
-def append(path: str, text: str = "\n# edited\n") -> Edit:
-    """Edit one file without changing what it does."""
+def append(path: str, text: str | None = None) -> Edit:
+    """Edit one file without changing what it does; of a module more than a comment is new."""
+    new = text or ("\nEDITED = True\n" if path.endswith(".py") else "\n# edited\n")
 
     def edit(folder: Path) -> None:
-        (folder / path).write_text((folder / path).read_text() + text)
+        (folder / path).write_text((folder / path).read_text() + new)
 
     return edit
 
@@ -129,6 +130,8 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
         f"{MODEL}/model.safetensors"), set()),
     "a branch and back": (switch_branches_and_back, set()),
     "a document": (append("README.md"), set()),
+    "a comment in a contract": (append("src/uphill/schemas.py", "\n# edited\n"), set()),
+    "a comment in a script": (append("workflow/scripts/splits.py", "\n# edited\n"), set()),
     "the model's card": (append(f"{MODEL}/README.md"), set()),
     "hardware": (replace("config/hardware.yaml", "mem_mb: 1800", "mem_mb: 1900"), set()),
     "a profile": (append("profiles/slurm/config.yaml"), set()),
@@ -154,6 +157,11 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "in-context learning": (append("src/uphill/methods/icl.py"), predictions(ICL)),
     "no supervision": (append("src/uphill/methods/zero_shot.py"), predictions("zero_shot")),
     "cells": (append("src/uphill/methods/task.py"), predictions(METHODS)),
+    "a grader": (append("src/uphill/grading/stated.py"), graded(predictions("icl_cot zero_shot_cot"))),
+    "the grader of scores": (append("src/uphill/grading/choice.py"),
+        graded(predictions("icl zero_shot probe lora"))),
+    "the grading of files": (append("src/uphill/grading/stage.py"), graded(predictions(METHODS))),
+    "a grader that is not used": (append("src/uphill/grading/letter.py"), set()),
     "the statistics": (append("src/uphill/stats/recovery.py"), EVERY_TABLE | each(correlations) | {WIDE}),
     "correlations": (append("src/uphill/tables/correlations.py"), each(correlations)),
     "captions": (append("src/uphill/report/captions.py"), {"Report"}),
@@ -167,6 +175,10 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a prompt": (config('seed: 12}\n    prompt: "0040"', 'seed: 12}\n    prompt: "0306"'),
         {responses("road")} | OF_ROAD),
     "length of answers": (config("max_new_tokens: 64", "max_new_tokens: 32"), predictions(ICL, dataset="road_written")),
+    "a dataset's grader": (config("max_new_tokens: 64", "max_new_tokens: 64\n    grader: {kind: number}"),
+        graded(predictions(ICL, dataset="road_written"))),
+    "a dataset's grader of scores": (config('cot_prompt: "0305"',
+        'cot_prompt: "0305"\n    grader: {kind: choice, norm: chars}'), graded(predictions(METHODS, dataset="dial"))),
     "a cut": (config("hard_min: 6", "hard_min: 5"), {hardness("dial")} | BY_STEPS),
     "a measure's setting": (config("boots: 5}", "boots: 4}"), measured("mdl_probe by demo")),
     "n_train": (config("splits: {boots: 3, n_train: 160", "splits: {boots: 3, n_train: 170"),
@@ -195,6 +207,8 @@ CAUSES = {
     "the probe": ["code uphill.methods.probe: edited"],
     "a setting of LoRA": ["methods.lora.lr: 0.002 -> 0.003"],
     "a prompt": ["datasets.road.prompt: 0040 -> 0306"],
+    "a grader": ["code uphill.grading.stated: edited"],
+    "a dataset's grader of scores": ["datasets.dial.grader.norm: none -> chars"],
     "draws": ["statistics.draws: 10000 -> 9000"],
     "a limit of prompts": ["max_prompt_tokens: None -> 900"],
     "another row": [
@@ -236,6 +250,7 @@ BY_RULE = {
     "splits": "n_train",
     "predictions_from_responses": "the probe",
     "predictions_on_model": "a setting of LoRA",
+    "grade": "a grader",
     "table": "draws",
     "correlations": "draws of correlations",
     "wide": "the statistics",
@@ -260,8 +275,27 @@ def copied_demo(demo: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Che
 def edited(copied_demo: Checkout, demo: Checkout) -> Iterator[Checkout]:
     """That copy, to edit files of; afterwards it is as it was."""
     yield copied_demo
-    for path in copied_demo.folder.rglob("*"):
-        name = path.relative_to(copied_demo.folder)
+    _put_back(copied_demo, demo)
+
+
+@pytest.fixture
+def restored(restored_demo: Checkout, demo: Checkout) -> Iterator[Checkout]:
+    """Another copy, without what Snakemake wrote down; afterwards it is as it was."""
+    yield restored_demo
+    _put_back(restored_demo, demo)
+
+
+@pytest.fixture(scope="module")
+def restored_demo(demo: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """The demo's results as they come back from a backup."""
+    found = copy_demo(demo, tmp_path_factory.mktemp("restored") / "copy")
+    shutil.rmtree(found.folder / ".snakemake")
+    return found
+
+
+def _put_back(copy: Checkout, demo: Checkout) -> None:
+    for path in copy.folder.rglob("*"):
+        name = path.relative_to(copy.folder)
         if path.is_file() and name.parts[0] != ".snakemake" and not _alike(path, demo.folder / name):
             shutil.copy2(demo.folder / name, path)
 
@@ -271,19 +305,21 @@ def _alike(path: Path, original: Path) -> bool:
     return (found.st_size, found.st_mtime_ns) == (expected.st_size, expected.st_mtime_ns)
 
 
-def plan_of(folder: Path) -> list[Planned]:
+def jobs_of(folder: Path) -> list[Job]:
     """The jobs of a folder's study, with identities by that folder's files and code, whatever was asked before."""
-    for asked in (identity.code_contents, identity.file_digest, identity.folder_digest, plans._code):
+    for asked in (identity.code_contents, identity.file_digest, identity.folder_digest, code_digest):
         asked.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(identity, "SOURCE", folder / "src/uphill")
-        return planned(read_study(Path(CONFIG)))
+        study = read_study(Path(CONFIG))
+        study.check()
+        return study.jobs
 
 
 def identities(folder: Path) -> dict[str, str]:
     """The identity of each job, by its message."""
-    return {job.title: job.spec["id"] for job in plan_of(folder)}
+    return {job.title: job.id for job in jobs_of(folder)}
 
 
 @pytest.fixture(scope="module")
@@ -319,8 +355,60 @@ def test_an_edit_reruns_what_it_made_stale(edited: Checkout, demo_graph: Graph, 
         assert sorted(causes) == sorted(CAUSES[name])
 
 
+CODE = "code edited (no run wrote down of which modules it was made)"
+RESTORED = {
+    "nothing": [],
+    "seed": ["seed: 0 -> 1"],
+    "draws": ["statistics.draws: 10000 -> 9000"],
+    "a cut": ["datasets.dial.cuts.num_steps.hard_min: 6.0 -> 5.0"],
+    "the model's dtype": ["models.demo.dtype: float32 -> bfloat16"],
+    "a setting of LoRA": ["methods.lora.lr: 0.002 -> 0.003"],
+    "the probe": [CODE],
+    "captions": [CODE],
+}
+"""Edits of a copy that has the results and nothing of Snakemake's, each with the root causes that are named."""
+
+
+@pytest.mark.parametrize("name", RESTORED)
+def test_results_that_were_copied_are_held_to_what_they_record(
+    restored: Checkout, demo_graph: Graph, name: str
+) -> None:
+    edit, roots = EDITS[name]
+    edit(restored.folder)
+    run = restored.snakemake("--dry-run")
+    assert run.status == 0, run.output[-3000:]
+    assert set(run.jobs) == stale(demo_graph, roots)
+    causes, jobs = why(restored)
+    assert jobs == set(run.jobs)
+    assert sorted(causes) == sorted(RESTORED[name])
+
+
+@pytest.mark.parametrize(
+    ("path", "job"),
+    [
+        ("results/.made/report.html.json", "Report"),
+        ("results/tables/sgr.provenance.json", "Table sgr"),
+        ("results/figures/sgr.provenance.json", "Figure sgr"),
+    ],
+)
+def test_a_result_of_which_nothing_says_what_made_it_is_made_again(
+    restored: Checkout, demo_graph: Graph, path: str, job: str
+) -> None:
+    there = restored.folder / path
+    content, date = there.read_bytes(), there.stat()
+    there.unlink()  # the demo's own file is another
+    there.write_text("{}")
+    os.utime(there, ns=(date.st_atime_ns, date.st_mtime_ns))
+    assert set(restored.snakemake("--dry-run").jobs) == stale(demo_graph, [job])
+    causes, _ = why(restored)
+    assert len(causes) == 1
+    assert causes[0].endswith(": nothing says what made it")
+    there.write_bytes(content)
+    os.utime(there, ns=(date.st_atime_ns, date.st_mtime_ns))
+
+
 def test_every_rule_has_an_edit_that_is_tried_in_a_dry_run(copied_demo: Checkout) -> None:
-    rules = {job.title: job.job.rule for job in plan_of(copied_demo.folder)}
+    rules = {job.title: job.rule for job in jobs_of(copied_demo.folder)}
     assert {*BY_RULE, "figure"} == set(rules.values())
     for rule, name in BY_RULE.items():
         assert rule in {rules[job] for job in EDITS[name][1]}
@@ -371,15 +459,25 @@ def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
     assert checkout.snakemake("--dry-run", *named).jobs == ["Questions of mine"]
 
 
+def test_an_edited_grader_loads_no_model(demo_copy: Checkout) -> None:
+    append("src/uphill/grading/stated.py")(demo_copy.folder)
+    before = (demo_copy.folder / "results/tables/population.csv").read_bytes()
+    run = demo_copy.snakemake("results/tables/population.csv")
+    assert run.status == 0, run.output[-3000:]
+    again = graded(predictions("icl_cot zero_shot_cot"))
+    assert set(run.jobs) == {*again, "Table population"}
+    assert (demo_copy.folder / "results/tables/population.csv").read_bytes() == before
+
+
 def test_tables_refuse_predictions_of_another_config(demo_copy: Checkout) -> None:
-    """As after a rerun that stopped half-way: old predictions, new config, and somebody who asks for the table only."""
+    """As after a rerun that stopped half-way: old grades, new config, and somebody who asks for the table only."""
     replace("config/config.yaml", "lr: 0.002", "lr: 0.003")(demo_copy.folder)
-    predictions = "results/predictions/lora/demo/dial.parquet"
+    grades = "results/grades/lora/demo/dial.parquet"
     arguments = ("results/tables/population.csv", "--allowed-rules", "table")
     before = (demo_copy.folder / "results/tables/population.csv").read_bytes()
     run = demo_copy.snakemake(*arguments)
     assert run.status != 0
     wrong = "made by another config or by older code; run the workflow again to remake it"
-    assert run.errors == [f"error: {predictions}: 'population/num_steps' {wrong}"]
+    assert run.errors == [f"error: {grades}: 'population/num_steps' {wrong}"]
     assert before  # what Snakemake removes before a run can be made again; a wrong table can not be unread
     assert not (demo_copy.folder / "results/tables/population.csv").exists()

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
-from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
+from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, written
 from uphill.prompts import PromptFormat, assemble
-from uphill.responses import log_sum_exp
+from uphill.responses import ResponseTable, log_sum_exp
 
 RUNS_MODEL = True
 READS_RESPONSES = False
@@ -107,12 +107,15 @@ def _format(source: Source, settings: Settings, template: str | None) -> PromptF
 
 
 def _scored(task: Task, cell: Cell, items: pd.DataFrame, forms: list[list[str]], settings: Settings) -> pd.DataFrame:
-    scores = averaged([_scores(task, cell, items, prompts) for prompts in forms])
-    return chosen(items, calibrated_scores(scores) if settings.calibrate else scores)
+    tables = [_scores(task, cell, items, prompts) for prompts in forms]
+    scores = averaged([table.logprob for table in tables])
+    if settings.calibrate:
+        return chosen(items, calibrated_scores(scores))
+    return chosen(items, scores, tables[0].n_tokens if len(tables) == 1 else None)
 
 
-def _scores(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> NDArray[np.float64]:
-    """[N, M] scores of the choices of N items behind their prompts."""
+def _scores(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> ResponseTable:
+    """Scores of the choices of N items behind their prompts."""
     from uphill.engine.scoring import score
     from uphill.engine.tokens import Prompt
 
@@ -120,7 +123,7 @@ def _scores(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> 
         Prompt(str(item), prompt, list(choices))
         for item, prompt, choices in zip(items.index, prompts, items["choices"], strict=True)
     ]
-    return rectangle([scored.logprob for scored in score(task.open_model(), asked, desc=cell.name)])
+    return ResponseTable.of(list(score(task.open_model(), asked, desc=cell.name)))
 
 
 def averaged(scores: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -141,5 +144,5 @@ def _generated(task: Task, cell: Cell, items: pd.DataFrame, forms: list[list[str
     [prompts] = forms
     loaded, ids = task.open_model(), [str(item) for item in items.index]
     rule, limit = task.target.prompt_format(settings.cot).answer_end, task.target.max_new_tokens
-    texts = generate(loaded, prompts, limit, settings.batch, desc=cell.name, rule=rule, item_ids=ids)
-    return written(items, texts)
+    answers = generate(loaded, prompts, limit, settings.batch, desc=cell.name, rule=rule, item_ids=ids)
+    return written(items, answers)

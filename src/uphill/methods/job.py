@@ -1,37 +1,32 @@
 """A prediction job: from files to a task for each share, through the method, to one file of predictions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from uphill import registry
-from uphill.errors import UphillError
 from uphill.job import Job
 from uphill.methods.task import Source, Task, run
-from uphill.noting import NOTES, note
-from uphill.schemas import ITEMS, PREDICTIONS, SPLITS, made_by, read, read_arrow, write_arrow
+from uphill.noting import note
+from uphill.schemas import ITEMS, PREDICTIONS, SPLITS, read, write_arrow
+from uphill.shares import Share, Shares
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
 
-Share = Mapping[str, Any]
-"""The spec of what the job predicts for one experiment and variable."""
-
 
 def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
     """Bring the job's output up to date: make what is missing of each share, keep the rest as it is."""
-    before = _Before.read(job.output[0])
+    before = Shares.before(job.output[0], PREDICTIONS)
     tables, made_with = [], {}
     versions = cache(lambda: job.versions(job.input))
     with ExitStack() as unfinished:
         for name, share in job.settings["shares"].items():
-            table = before.rows(name, share)
+            table = before.rows(name, share["id"])
             if table is None:
                 parts = unfinished.enter_context(job.parts(PREDICTIONS, share["id"]))
                 method = registry.load("uphill.methods", share["settings"]["kind"], "predict")
@@ -45,33 +40,6 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
         write_arrow(
             pa.concat_tables(tables), job.output[0], PREDICTIONS, {**job.spec, "versions": made_with, **job.notes}
         )
-
-
-class _Before:
-    """What the output held before: the rows of each share, what made them, and with which versions."""
-
-    def __init__(self, table: pa.Table | None, made: Mapping[str, Any]) -> None:
-        self._table = table
-        self._shares = made.get("settings", {}).get("shares", {})
-        self.versions: Mapping[str, Any] = made.get("versions", {})
-        self.notes: list[str] = made.get(NOTES, [])
-
-    @classmethod
-    def read(cls, path: str) -> "_Before":
-        if not Path(path).is_file():
-            return cls(None, {})
-        try:
-            return cls(read_arrow(path, PREDICTIONS), made_by(path))
-        except UphillError:
-            # Damaged, or of an older layout: made again.
-            return cls(None, {})
-
-    def rows(self, name: str, share: Share) -> pa.Table | None:
-        """A share's rows, if what made them is what would make them today."""
-        if self._table is None or self._shares.get(name, {}).get("id") != share["id"]:
-            return None
-        same = [pc.equal(self._table[column], share["settings"][column]) for column in ("experiment", "variable")]
-        return self._table.filter(pc.and_(*same)).replace_schema_metadata(None)
 
 
 def no_model() -> "Loaded":
@@ -107,17 +75,19 @@ def _task(job: Job, share: Share, recipe: object, open_model: "Callable[[], Load
 
 
 def _source(job: Job, share: Share, name: str) -> Source:
-    asked, draw, made = share["settings"]["datasets"][name], share["settings"]["draw"], share["upstream"]
+    asked, draw = share["settings"]["datasets"][name], share["settings"]["draw"]
+    shards = [path for path in job.input.get("responses", []) if f"/{name}/shard-" in path]
+    questions, splits = (_named(job, *end) for end in (("questions", name), ("splits", f"{name}/{draw}")))
     return Source(
         name=name,
-        items=_items(_named(job.input.questions, f"/{name}.parquet"), made[f"items/{name}"]),
-        splits=read(_named(job.input.splits, f"/{name}/{draw}.parquet"), SPLITS, made[f"splits/{name}"]),
+        items=_items(questions, job.upstream(questions)),
+        splits=read(splits, SPLITS, job.upstream(splits)),
         prompt=asked["prompt"],
         cot_prompt=asked["cot_prompt"],
         max_new_tokens=asked["max_new_tokens"],
-        shards=[path for path in job.input.get("responses", []) if f"/{name}/shard-" in path],
+        shards=shards,
         forms=asked["forms"],
-        passed=made.get(f"responses/{name}"),
+        passed=job.upstream(shards[0]) if shards else None,
     )
 
 
@@ -127,5 +97,6 @@ def _items(path: str, identity: str) -> pd.DataFrame:
     return read(path, ITEMS, identity).set_index("item_id")
 
 
-def _named(paths: list[str], end: str) -> str:
-    return next(path for path in paths if path.endswith(end))
+def _named(job: Job, kind: str, name: str) -> str:
+    """The file of an input that is called after a dataset, or after a dataset and its draw."""
+    return next(path for path in job.input.get(kind) if path.endswith(f"/{name}.parquet"))

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.errors import UphillError
-from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
+from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, written
+from uphill.responses import ResponseTable
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
@@ -90,7 +91,8 @@ def _answered(loaded: "Loaded", target: Source, items: pd.DataFrame, settings: S
 
     prompts = limited_prompts(loaded, _prompts(target, items, settings.cot), answer_rooms(loaded, items))
     if not settings.cot:
-        return chosen(items, rectangle([found.logprob for found in score(loaded, prompts, desc=desc)]))
+        found = ResponseTable.of(list(score(loaded, prompts, desc=desc)))
+        return chosen(items, found.logprob, found.n_tokens)
     texts, ids = [prompt.text for prompt in prompts], [prompt.item_id for prompt in prompts]
     rule = target.prompt_format(settings.cot).answer_end
     return written(items, generate(loaded, texts, target.max_new_tokens, settings.batch, desc, rule=rule, item_ids=ids))

@@ -9,7 +9,7 @@ from uphill.datasets import make_items
 from uphill.errors import UphillError
 from uphill.prompts import Question
 from uphill.schemas import EXPERIMENT_POOL, ITEMS, read
-from uphill.workflow import Plan, items_path
+from uphill.workflow import Study
 
 CHARS_PER_TOKEN = 3.3
 """English prose has about 4 to a token of a large model, sums and formulas 2.5 to 3."""
@@ -53,21 +53,22 @@ def tokens(text: str) -> float:
     return len(text) / CHARS_PER_TOKEN
 
 
-def lengths(plan: Plan, dataset: str) -> Lengths:
+def lengths(study: Study, dataset: str) -> Lengths:
     """A dataset's lengths: of its item table, if it is made; as published; or of a source on this machine.
 
     Raises:
         UphillError: it is none of these, or the source is bad.
     """
-    entry = plan.config.datasets[dataset]
-    if Path(items_path(dataset)).is_file():
-        return measured(read(items_path(dataset), ITEMS))
+    entry, job = study.config.datasets[dataset], study.job("items", {"dataset": dataset})
+    [path] = job.files
+    if Path(path).is_file():
+        return measured(read(path, ITEMS))
     if entry.source["kind"] in PUBLISHED:
         known = PUBLISHED[entry.source["kind"]]
         return Lengths(**{**vars(known), "items": known.items - entry.pool_size, "pool": entry.pool_size})
-    if getattr(plan.config.source_settings(dataset), "remote", False):
-        raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {items_path(dataset)}; make it")
-    return measured(make_items(plan.items_spec(dataset)["settings"]))
+    if getattr(study.config.source_settings(dataset), "remote", False):
+        raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {path}; make it")
+    return measured(make_items(job.settings))
 
 
 def measured(items: pd.DataFrame) -> Lengths:

@@ -1,4 +1,4 @@
-"""Reductions of predictions to tidy CSV tables: one row a cell, every row traceable to its predictions."""
+"""Reductions of graded predictions to tidy CSV tables: one row a cell, every row traceable to its grades."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from uphill.level_names import trained_on_hardest
 from uphill.schemas import made_by
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
-from uphill.tables.predictions import read_hardness, read_predictions, read_tested, write_table
+from uphill.tables.predictions import read_grades, read_hardness, read_tested, write_table
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Inputs:
     """What a table is made from.
 
     Attributes:
-        predictions: rows of the predictions contract, with `source`.
+        predictions: rows of the grades contract, with `source`.
         tested: rows dataset, variable, item_id, level, value of every test item.
         hardness: rows of the hardness tables, with `dataset`; None unless the table reads them.
         hard_noise: by model, dataset, variable and method, how many times the noise of easy data hard data has.
@@ -41,12 +41,13 @@ def write(job: Job) -> None:
     """Make one table, and beside it the record of what it was made from.
 
     Raises:
-        UphillError: a file of predictions was made by another config or other code.
+        UphillError: a file of grades was made by another config or other code.
     """
-    settings, hardness = job.settings, {path: job.upstream(path) for path in job.input.get("hardness", [])}
+    settings, shares = job.settings, {path: job.upstream(path) for path in job.input.grades}
+    hardness = job.expected(job.input.hardness)
     inputs = Inputs(
-        predictions=read_predictions(job.input.predictions, settings["shares"]),
-        tested=read_tested({path: job.upstream(path) for path in job.input.splits}),
+        predictions=read_grades(shares),
+        tested=read_tested(job.expected(job.input.splits)),
         hardness=read_hardness(hardness) if hardness else None,
         study=Study(settings["unsupervised"], settings["draws"], settings["level"], settings["seed"]),
         hard_noise={tuple(names): factor for *names, factor in settings["hard_noise"]},
@@ -54,8 +55,8 @@ def write(job: Job) -> None:
         pairs=settings["pairs"],
     )
     write_table(REDUCTIONS.get(settings["table"], _by_level)(inputs), job.output.table)
-    sources = {path: made_by(path) for path in job.input.predictions}
-    used = [sources[path]["versions"][share] for path, own in settings["shares"].items() for share in own]
+    sources = {path: made_by(path) for path in shares}
+    used = [sources[path]["versions"][share] for path, own in shares.items() for share in own]
     made_with = together(job.versions([*job.input.splits, *hardness]), *used)
     provenance.write(
         job.output.provenance, {**job.spec, "versions": made_with, **job.notes}, [job.output.table], sources

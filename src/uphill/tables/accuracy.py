@@ -65,7 +65,7 @@ def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> Ite
     """Cut predictions into panels.
 
     Args:
-        predictions: rows of the predictions contract, with `source`.
+        predictions: rows of the grades contract, with `source`.
         groups: rows dataset, variable, item_id, test_on: which items make up each group of test items.
         study: names each dataset's unsupervised method.
     """
@@ -112,8 +112,9 @@ def accuracy_rows(
 
     Columns: those of `CONDITION`, test_on, boots, n_test, dropped (examples that a prompt lacks on average, since the
     model's window did not hold them), accuracy, low, high (percentile interval over items and boots), gain, gain_low,
-    gain_high, gain_p (accuracy - Unsupervised on the same items, paired), gap, gap_low, gap_high, gap_p and source. The
-    gap, on hard items, is the accuracy there less that on test items of the level that was trained on.
+    gain_high, gain_p (accuracy - Unsupervised on the same items, paired), gap, gap_low, gap_high, gap_p, those of
+    `reading` and source. The gap, on hard items, is the accuracy there less that on test items of the level that was
+    trained on.
 
     Args:
         predictions, groups, study: as for `panels`.
@@ -131,7 +132,8 @@ def accuracy_rows(
 
 COLUMNS: Sequence[str] = [
     *(*CONDITION, "test_on", "boots", "n_test", "dropped", "accuracy", "low", "high"),
-    *("gain", "gain_low", "gain_high", "gain_p", "gap", "gap_low", "gap_high", "gap_p", "source"),
+    *("gain", "gain_low", "gain_high", "gain_p", "gap", "gap_low", "gap_high", "gap_p"),
+    *("parsed_accuracy", "parse_rate", "ended_rate", "source"),
 ]
 
 
@@ -154,8 +156,28 @@ def _rows(panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Study) -> Ite
             "high": cell.accuracy.high,
             **(estimates(gain=cell.gain) if cell.gain else {}),
             **_gap(panel, condition, levels, study),
+            **reading(rows),
             "source": rows["source"].iloc[0],
         }
+
+
+def reading(rows: pd.DataFrame) -> dict[str, float]:
+    """How texts were read, over all boots; nothing of scores, of which one is always the highest.
+
+    Columns: parsed_accuracy, the share of right answers among those that were found; parse_rate, the share of texts in
+    which one was found; ended_rate, the share of texts that the token limit did not cut off.
+
+    Args:
+        rows: of the grades contract, of one condition: texts all, or scores all.
+    """
+    if rows["ended"].isna().all():
+        return {}
+    parsed = rows["status"] == "ok"
+    return {
+        "parsed_accuracy": float(rows.loc[parsed, "correct"].mean()),
+        "parse_rate": float(parsed.mean()),
+        "ended_rate": float(rows["ended"].astype(float).mean()),
+    }
 
 
 def _name(condition: Mapping[str, Any]) -> str:

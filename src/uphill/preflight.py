@@ -13,7 +13,7 @@ from uphill.errors import UphillError
 from uphill.hardness.data import HardnessData
 from uphill.hardness.levels import add_levels
 from uphill.schemas import made_by
-from uphill.splits import SplitSettings, check_sizes, experiment_levels
+from uphill.splits import SplitSettings, check_sizes, experiment_levels, levels_tested
 from uphill.workflow import Plan, splits_path
 
 
@@ -45,8 +45,10 @@ def _try(plan: Plan, dataset: str, draws: list[str]) -> None:
     for draw in draws:
         if plan.graded_by(dataset, draw) <= known:
             settings = plan.splits_spec(dataset, draw)["settings"]
-            graded = experiment_levels(items, hardness, settings["variable"], settings["bands"])
-            check_sizes(graded["level"], dataset, settings["variable"], SplitSettings(**settings["draw"]))
+            cut = items, hardness, settings["variable"], settings["bands"]
+            graded, tested = experiment_levels(*cut)["level"], levels_tested(*cut)
+            sizes = SplitSettings(**settings["draw"])
+            check_sizes(graded, dataset, settings["variable"], sizes, None if tested is None else tested["level"])
 
 
 def _known_hardness(plan: Plan, dataset: str, items: pd.DataFrame, variables: set[str]) -> pd.DataFrame:

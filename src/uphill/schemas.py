@@ -22,8 +22,7 @@ from uphill import parquet
 from uphill.errors import UphillError, damaged
 
 METADATA_KEY = b"uphill"
-HARDNESS_POOL, EXPERIMENT_POOL = "hardness", "experiment"
-POOLS = (HARDNESS_POOL, EXPERIMENT_POOL)
+HARDNESS_POOL, SUPERVISOR_POOL, EXPERIMENT_POOL, TEST_POOL = "hardness", "supervisor", "experiment", "test"
 LEVELS = ("easy", "medium", "hard")
 ALL = "all"
 UNSUPERVISED = "none"

@@ -223,13 +223,13 @@ def test_a_pool_of_ids_is_known_by_what_the_file_holds(tmp_path: Path) -> None:
     def items(content: str, dataset: str = "dial") -> str:
         path.write_text(content)
         file_digest.cache_clear()
-        return str(plan(datasets__dial__hardness_pool={"ids": str(path)}).items_spec(dataset)["id"])
+        return str(plan(datasets__dial__pools={"hardness": {"ids": str(path)}}).items_spec(dataset)["id"])
 
     one, other = items("dial-0001\n"), items("dial-0002\n")
     assert len({one, other, plan().items_spec("dial")["id"]}) == 3
     assert items("dial-0001\n") == one
     assert items("dial-0001\n", "road") == items("dial-0002\n", "road") == plan().items_spec("road")["id"]
-    assert plan(datasets__dial__hardness_pool={"ids": str(path)}).config.graded("dial").hardness_pool == 1
+    assert plan(datasets__dial__pools={"hardness": {"ids": str(path)}}).config.graded("dial").hardness_pool == 1
 
 
 def test_cut_offs_do_not_touch_the_model() -> None:
@@ -370,7 +370,7 @@ def test_a_source_file_is_known_by_content(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text("{}")
     source = {"kind": "file", "path": str(path)}
-    entry = {"source": source, "prompt": "0040", "hardness_pool": 1}
+    entry = {"source": source, "prompt": "0040", "pools": {"hardness": 1}}
     before = plan(datasets__mine=entry).items_spec("mine")["id"]
     path.write_text("{ }")
     identity.file_digest.cache_clear()

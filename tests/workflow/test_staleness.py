@@ -163,7 +163,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a rule's parameter": (replace("rules/splits.smk", "params:\n", "params:\n        more=1,\n"), EVERY_SPLIT),
     # Keys of the config.
     "seed": (config("seed: 0", "seed: 1"), each(questions)),
-    "a pool": (config("hardness_pool: 600", "hardness_pool: 590"), {questions("dial")}),
+    "a pool": (config("pools: {hardness: 600}", "pools: {hardness: 590}"), {questions("dial")}),
     "a prompt": (config('seed: 12}\n    prompt: "0040"', 'seed: 12}\n    prompt: "0306"'),
         {responses("road")} | OF_ROAD),
     "length of answers": (config("max_new_tokens: 64", "max_new_tokens: 32"), predictions(ICL, dataset="road_written")),
@@ -359,7 +359,7 @@ def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
 
     def study(raw: dict) -> None:  # type: ignore[type-arg]
         raw["datasets"]["mine"] = {"source": {"kind": "file", "path": "mine.jsonl"}, "prompt": "0040",
-                                   "human": ["grade"], "hardness_pool": 20}  # fmt: skip
+                                   "human": ["grade"], "pools": {"hardness": 20}}  # fmt: skip
         raw["population"].append({"dataset": "mine", "variable": "grade", "methods": ["zero_shot"]})
 
     named = ("results/items/mine.parquet", "results/items/dial.parquet", "--configfile", checkout.configure(study))

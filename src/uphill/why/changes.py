@@ -11,8 +11,8 @@ from uphill.workflow.plan import Spec, code_of
 CONFIG_KEYS = {
     "items": {
         "source": "datasets.{dataset}.source",
-        "hardness_pool": "datasets.{dataset}.hardness_pool",
-        "pool_content": "datasets.{dataset}.hardness_pool.ids",
+        "pools": "datasets.{dataset}.pools",
+        "pool_content": "datasets.{dataset}.pools.hardness.ids",
     },
     "responses": {"model": "models.{model}", "asked": "datasets.{dataset}", "": "responses"},
     "measure": {

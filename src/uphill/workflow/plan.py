@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from uphill.config import PoolFile
+from uphill.datasets.pools import PoolFile
 from uphill.experiments import NOISY_LABELS, QUANTIZATION, Row
 from uphill.identity import code_contents, digest, file_digest, folder_digest, spec
 from uphill.schemas import UNSUPERVISED
@@ -52,15 +52,14 @@ class Plan(Layout):
     def items_spec(self, dataset: str) -> Spec:
         """Identity of an item table."""
         entry, source = self.config.datasets[dataset], self.config.source_settings(dataset)
-        pool = entry.hardness_pool
         settings: dict[str, Any] = {
             "dataset": dataset,
             "source": plain(source),
-            "hardness_pool": plain(pool) if isinstance(pool, PoolFile) else pool,
+            "pools": plain(entry.pools),
             "seed": self.config.seed,
         }
-        if isinstance(pool, PoolFile):
-            settings["pool_content"] = file_digest(str(pool.ids))
+        if isinstance(entry.pools.hardness, PoolFile):
+            settings["pool_content"] = file_digest(str(entry.pools.hardness.ids))
         files = getattr(source, "files", [])
         if files:
             settings["content"] = [file_digest(str(path)) for path in files]
@@ -136,7 +135,7 @@ class Plan(Layout):
             "cuts": {name: plain(cut) for name, cut in entry.cuts.items() if name in self.graded_by(dataset, draw)},
             "draw": asdict(
                 SplitSettings(
-                    boots=row.boots or self.config.splits.boots,
+                    boots=row.boots or self.config.splits.draws,
                     n_train=row.n_train or self.config.splits.n_train,
                     n_test=n_test,
                     min_test=1 if bands else self.config.splits.min_test,
@@ -144,6 +143,8 @@ class Plan(Layout):
                     own_test=self.config.splits.own_test,
                     fresh_test=self.config.splits.fresh_test and n_test is not None,
                     fixed_noise=self.config.splits.fixed_noise,
+                    folds=self.config.splits.folds is not None,
+                    train_on_test=self.config.splits.train_on_test,
                     train_on=_listed(row.train_on if dataset == row.dataset else row.rungs_of(dataset)),
                     test_on=[] if bands and dataset != row.dataset else _listed(row.test_on),
                 )
@@ -216,6 +217,7 @@ class Plan(Layout):
             "shares": self._shares_of(rows),
             "hard_noise": _hard_noise(rows) if table == NOISY_LABELS else [],
             "rungs": list(rows[0].train_on or ()) if rows[0].bands else [],
+            "seen": self.config.splits.train_on_test,
             "pairs": self._pairs() if table == QUANTIZATION else {},
         }
         upstream = {splits_path(row.dataset, row.draw): self.splits_spec(row.dataset, row.draw)["id"] for row in rows}

@@ -196,6 +196,7 @@ class Config(Entry):
     max_prompt_tokens: int | None = Field(
         None,
         ge=4,
+        le=10_000_000,
         description="Published, 2048: a prompt that leaves its longest choice no room among so many tokens loses its "
         "last examples, or without examples its end. null refuses what a model's window cannot hold.",
     )

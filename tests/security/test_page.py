@@ -185,6 +185,8 @@ def named(place: str, name: str) -> dict[str, Any]:
     elif place in ("ladders", "rungs"):
         ladder, rung = (name, "one") if place == "ladders" else ("one", name)
         config["ladders"] = {ladder: {"test": BAND, "train": {rung: BAND}, "methods": ["probe"]}}
+    elif place == "hardness":
+        config[place][name] = config[place].pop("mdl_zero_shot")
     else:
         config[place][name] = next(iter(config[place].values()))
     return config

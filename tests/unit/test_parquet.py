@@ -47,8 +47,9 @@ def example(contract: Contract, start: int = 0) -> pa.Table:
         }.get(field.type)
         if values is None:
             values = [["x", "y"]] * 3 if field.type == pa.list_(pa.string()) else list(np.eye(3, dtype=np.float16))
-        columns[field.name] = pa.array(values, field.type)
-    return pa.table(columns, contract.schema)
+        kind = pa.list_(pa.float16(), 3) if field.name == contract.vector else field.type
+        columns[field.name] = pa.array(values, kind)
+    return pa.table(columns)
 
 
 CONTRACTS = (ITEMS, RESPONSES, MEASURE, HARDNESS, SPLITS, PREDICTIONS)

@@ -1,5 +1,6 @@
 """What every command waits for: reading a study loads no library that only jobs need."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -17,13 +18,14 @@ HEAVY = (
     "matplotlib",
 )
 """Not pandas and pyarrow, which Snakemake itself loads with its executor for SLURM."""
-IMPORTS = ("from uphill import config", "from uphill import fetching", "from uphill.errors")
 
 
 def test_reading_a_study_loads_no_library_of_jobs() -> None:
     rules = (ROOT / "rules/common.smk").read_text()
-    imported = [line.strip() for line in rules.splitlines() if line.strip().startswith(IMPORTS)]
-    assert len(imported) == len(IMPORTS)
+    # What follows the imports is Snakemake's own language.
+    opening = rules[: rules.index("except ModuleNotFoundError")] + "finally:\n    pass\n"
+    imported = [ast.unparse(node) for node in ast.walk(ast.parse(opening)) if isinstance(node, ast.ImportFrom)]
+    assert any("launch" in line for line in imported)
     code = [
         *imported,
         "import sys, yaml",

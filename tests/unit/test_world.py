@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from uphill.datasets import world
 
-SEEDS = st.integers(min_value=-(2**40), max_value=2**40)
+SEEDS = st.integers(min_value=0, max_value=2**31)
 DOMAINS = st.sampled_from(sorted(world.DOMAINS))
 UP, DOWN = {"Raise", "Eastward"}, {"Lower", "Westward"}
 DOUBLE = {"Double it.", "Twice that."}

@@ -41,7 +41,7 @@ rule all:
     default_target: True
     # Every stage is named, not only the last: a half-finished rerun is never taken for a result.
     input:
-        EVERYTHING,
+        STUDY.files,
     localrule: True
     message:
         "Everything is up to date"

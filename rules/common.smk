@@ -13,29 +13,31 @@ try:
         launch,
         preflight,
         why,
-        workflow as paths,
     )
     from uphill.errors import UphillError
+    from uphill.places import RESULTS
+    from uphill.provenance import beside
     from uphill.stopping import GO_ON
+    from uphill.workflow import Study, check_claims, paths
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")
 
-RESULTS = paths.RESULTS
 CONDA = "../envs/conda.yaml"
 
 try:
     uphill_config.plain_yaml(map(os.path.relpath, workflow.configfiles))
-    STUDY = uphill_config.check(
-        config, where=", ".join(map(os.path.relpath, workflow.configfiles))
+    STUDY = Study(
+        uphill_config.check(
+            config, where=", ".join(map(os.path.relpath, workflow.configfiles))
+        )
     )
     HARDWARE = hardware.read("config/hardware.yaml")
-    PLAN = paths.Plan(STUDY)
-    PLAN.check()
     # Not again in each job's own process.
     if workflow.is_main_process:
-        launch.watch(workflow, PLAN)
-        preflight.check(PLAN)
-    EVERYTHING = PLAN.everything()
+        check_claims(STUDY)
+        STUDY.check()
+        launch.watch(workflow, STUDY)
+        preflight.check(STUDY)
 except UphillError as error:
     # One clear line instead of a traceback through Snakemake.
     sys.exit(f"error: {error}")
@@ -44,8 +46,8 @@ except UphillError as error:
 def begin():
     """Not for a dry run: what a run needs, writes down and says before its first job."""
     try:
-        launch.begin(PLAN, jobs_are_here=workflow.local_exec)
-        why.record(PLAN)
+        launch.begin(STUDY, jobs_are_here=workflow.local_exec)
+        why.record(STUDY)
         digests.keep()
     except UphillError as error:
         sys.exit(f"error: {error}")
@@ -56,11 +58,26 @@ def one_of(names):
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
+def values(wildcard, *rules):
+    """A pattern for what a wildcard may be, in some rules or in any."""
+    return one_of(STUDY.values(wildcard, *rules))
+
+
 wildcard_constraints:
-    dataset=one_of(STUDY.datasets),
-    model=one_of(STUDY.models),
-    measure=one_of(STUDY.hardness),
-    draw=one_of({draw for _, draw in PLAN.drawn()}),
+    dataset=values("dataset"),
+    model=values("model"),
+    measure=values("measure"),
+    draw=values("draw"),
+
+
+def inputs(rule):
+    """The files that a job of a rule reads, by the names of its inputs: the study's list of jobs has them."""
+    return unpack(lambda wildcards: STUDY.inputs(rule, wildcards))
+
+
+def spec(rule):
+    """What decides the result of a job of a rule."""
+    return lambda wildcards: STUDY.spec(rule, wildcards)
 
 
 def on_cpu(resource):
@@ -75,26 +92,3 @@ def on_model(resource):
 
 def model_threads(wildcards):
     return HARDWARE.of(wildcards.model).threads
-
-
-def involved(wildcards):
-    return PLAN.involved(wildcards.method, wildcards.model, wildcards.dataset)
-
-
-def involved_items(wildcards):
-    return [paths.items_path(dataset) for dataset in involved(wildcards)]
-
-
-def involved_splits(wildcards):
-    return [
-        paths.splits_path(*draw)
-        for draw in PLAN.draws(wildcards.method, wildcards.model, wildcards.dataset)
-    ]
-
-
-def measure_by_model_spec(wildcards):
-    return PLAN.measure_spec(wildcards.dataset, wildcards.measure, wildcards.model)
-
-
-def predictions_spec(wildcards):
-    return PLAN.predictions_spec(wildcards.method, wildcards.model, wildcards.dataset)

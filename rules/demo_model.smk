@@ -8,7 +8,7 @@ Makes: results/demo_model/, which `make demo-model` puts in the place of resourc
 rule demo_model:
     output:
         expand(
-            "results/demo_model/{name}",
+            f"{RESULTS}/demo_model/{{name}}",
             name=[
                 "config.json",
                 "generation_config.json",
@@ -20,9 +20,9 @@ rule demo_model:
             ],
         ),
     log:
-        "results/logs/demo_model.log",
+        paths.log_path("demo_model"),
     benchmark:
-        "results/benchmarks/demo_model.tsv"
+        paths.benchmark_path("demo_model")
     conda:
         CONDA
     threads: 8

@@ -8,7 +8,7 @@ so that it looks again each time: the cache may be another one.
 
 rule fetch:
     log:
-        "results/logs/fetch.log",
+        paths.log_path("fetch"),
     localrule: True
     conda:
         CONDA
@@ -17,9 +17,9 @@ rule fetch:
             "stage": "fetch",
             "settings": {
                 "repositories": fetching.repositories(
-                    STUDY,
-                    PLAN.models(),
-                    PLAN.tested(),
+                    STUDY.config,
+                    STUDY.models,
+                    STUDY.datasets,
                 )
             },
         },

@@ -1,40 +1,36 @@
 """Tables to figures.
 
-Needs: the table that a figure draws (uphill/workflow/drawings.py), or the hardness tables.
+Needs: drawn=results/tables/{table}.csv, with provenance=*.provenance.json beside it, or every
+results/hardness/{dataset}.parquet (which: uphill/workflow/stages/figures.py).
 Makes: results/figures/{figure}.pdf and .png, and beside them a .provenance.json with the digest of what they draw.
 """
 
 
 rule figure:
     input:
-        drawn=lambda wildcards: PLAN.figure_inputs(wildcards.figure),
-        provenance=lambda wildcards: [
-            paths.provenance_path(path)
-            for path in PLAN.figure_inputs(wildcards.figure)
-            if path.endswith(".csv")
-        ],
+        inputs("figure"),
     output:
-        pdf="results/figures/{figure}.pdf",
+        pdf=paths.figure_path("{figure}", "pdf"),
         png=report(
-            "results/figures/{figure}.png",
+            paths.figure_path("{figure}", "png"),
             caption="../workflow/report/figure.rst",
             category="Figures",
             labels={"figure": "{figure}"},
         ),
-        provenance=paths.provenance_path("results/figures/{figure}.png"),
+        provenance=beside(paths.figure_path("{figure}", "png")),
     log:
-        "results/logs/figures/{figure}.log",
+        paths.log_path("figures/{figure}"),
     benchmark:
-        "results/benchmarks/figures/{figure}.tsv"
+        paths.benchmark_path("figures/{figure}")
     wildcard_constraints:
-        figure=one_of(PLAN.figure_names()),
+        figure=values("figure"),
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=lambda wildcards: PLAN.figure_spec(wildcards.figure),
+        spec=spec("figure"),
     message:
         "Figure {wildcards.figure}"
     script:

@@ -1,6 +1,7 @@
 """How hard each item is.
 
-Needs: item tables; for measures by models, the hardness models' zero-shot responses or the models themselves.
+Needs: questions=results/items/{dataset}.parquet; a measure by a model also responses=results/responses/{model}/{dataset}/
+shard-*.parquet or the model itself; the table measures=results/hardness/measures/{dataset}/**.parquet, all of them.
 Makes: results/hardness/measures/{dataset}/{measure}.parquet or, by a model, {measure}/{model}.parquet, and
 results/hardness/{dataset}.parquet, a row an (item, variable) with its value, the mean over models, and level.
 """
@@ -8,22 +9,22 @@ results/hardness/{dataset}.parquet, a row an (item, variable) with its value, th
 
 rule measure:
     input:
-        questions=paths.items_path("{dataset}"),
+        inputs("measure"),
     output:
         paths.measure_path("{dataset}", "{measure}"),
     log:
-        "results/logs/hardness/{dataset}/{measure}.log",
+        paths.log_path("hardness/{dataset}/{measure}"),
     benchmark:
-        "results/benchmarks/hardness/{dataset}/{measure}.tsv"
+        paths.benchmark_path("hardness/{dataset}/{measure}")
     wildcard_constraints:
-        measure=one_of(PLAN.measures_needing(None)),
+        measure=values("measure", "measure"),
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=lambda wildcards: PLAN.measure_spec(wildcards.dataset, wildcards.measure),
+        spec=spec("measure"),
     message:
         "Hardness of {wildcards.dataset}: {wildcards.measure}"
     script:
@@ -32,23 +33,22 @@ rule measure:
 
 rule measure_from_responses:
     input:
-        questions=paths.items_path("{dataset}"),
-        responses=PLAN.shard_paths("{model}", "{dataset}"),
+        inputs("measure_from_responses"),
     output:
         paths.measure_path("{dataset}", "{measure}", "{model}"),
     log:
-        "results/logs/hardness/{dataset}/{measure}/{model}.log",
+        paths.log_path("hardness/{dataset}/{measure}/{model}"),
     benchmark:
-        "results/benchmarks/hardness/{dataset}/{measure}/{model}.tsv"
+        paths.benchmark_path("hardness/{dataset}/{measure}/{model}")
     wildcard_constraints:
-        measure=one_of(PLAN.measures_needing(paths.READS_RESPONSES)),
+        measure=values("measure", "measure_from_responses"),
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=measure_by_model_spec,
+        spec=spec("measure_from_responses"),
     message:
         "Hardness of {wildcards.dataset}: {wildcards.measure} by {wildcards.model}"
     script:
@@ -57,15 +57,15 @@ rule measure_from_responses:
 
 rule measure_on_model:
     input:
-        questions=paths.items_path("{dataset}"),
+        inputs("measure_on_model"),
     output:
         update(paths.measure_path("{dataset}", "{measure}", "{model}")),
     log:
-        "results/logs/hardness/{dataset}/{measure}/{model}.log",
+        paths.log_path("hardness/{dataset}/{measure}/{model}"),
     benchmark:
-        "results/benchmarks/hardness/{dataset}/{measure}/{model}.tsv"
+        paths.benchmark_path("hardness/{dataset}/{measure}/{model}")
     wildcard_constraints:
-        measure=one_of(PLAN.measures_needing(paths.RUNS_MODEL)),
+        measure=values("measure", "measure_on_model"),
     priority: 5
     conda:
         CONDA
@@ -77,7 +77,7 @@ rule measure_on_model:
         runtime=on_model("runtime"),
         pack_tokens=on_model("pack_tokens"),
     params:
-        spec=measure_by_model_spec,
+        spec=spec("measure_on_model"),
     message:
         "Hardness of {wildcards.dataset}: {wildcards.measure} on {wildcards.model}"
     script:
@@ -86,21 +86,20 @@ rule measure_on_model:
 
 rule hardness:
     input:
-        questions=paths.items_path("{dataset}"),
-        measures=lambda wildcards: PLAN.measure_paths(wildcards.dataset),
+        inputs("hardness"),
     output:
         paths.hardness_path("{dataset}"),
     log:
-        "results/logs/hardness/{dataset}.log",
+        paths.log_path("hardness/{dataset}"),
     benchmark:
-        "results/benchmarks/hardness/{dataset}.tsv"
+        paths.benchmark_path("hardness/{dataset}")
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=lambda wildcards: PLAN.hardness_spec(wildcards.dataset),
+        spec=spec("hardness"),
     message:
         "Hardness of {wildcards.dataset}, with levels"
     script:

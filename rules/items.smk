@@ -9,16 +9,16 @@ rule items:
     output:
         paths.items_path("{dataset}"),
     log:
-        "results/logs/items/{dataset}.log",
+        paths.log_path("items/{dataset}"),
     benchmark:
-        "results/benchmarks/items/{dataset}.tsv"
+        paths.benchmark_path("items/{dataset}")
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=lambda wildcards: PLAN.items_spec(wildcards.dataset),
+        spec=spec("items"),
     message:
         "Questions of {wildcards.dataset}"
     script:

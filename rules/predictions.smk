@@ -1,6 +1,7 @@
 """Training and testing: one job a (method, model, dataset), all its variables, train levels and boots on one model load.
 
-Needs: items and splits of the tested dataset and of those trained on; responses, or the model itself.
+Needs, of the tested dataset and of those trained on: questions=results/items/{dataset}.parquet, splits=results/splits/
+{dataset}/{draw}.parquet, and responses=results/responses/{model}/{dataset}/shard-*.parquet or the model itself.
 Makes: results/predictions/{method}/{model}/{dataset}.parquet, a row a (variable, cell, test item). The file that is there
 is brought up to date: what its config and code have not changed for, by variable, is not made again.
 """
@@ -8,28 +9,22 @@ is brought up to date: what its config and code have not changed for, by variabl
 
 rule predictions_from_responses:
     input:
-        questions=involved_items,
-        splits=involved_splits,
-        responses=lambda wildcards: [
-            shard
-            for dataset in involved(wildcards)
-            for shard in PLAN.shard_paths(wildcards.model, dataset)
-        ],
+        inputs("predictions_from_responses"),
     output:
         update(paths.predictions_path("{method}", "{model}", "{dataset}")),
     log:
-        "results/logs/predictions/{method}/{model}/{dataset}.log",
+        paths.log_path("predictions/{method}/{model}/{dataset}"),
     benchmark:
-        "results/benchmarks/predictions/{method}/{model}/{dataset}.tsv"
+        paths.benchmark_path("predictions/{method}/{model}/{dataset}")
     wildcard_constraints:
-        method=one_of(PLAN.methods(runs_model=False)),
+        method=values("method", "predictions_from_responses"),
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=predictions_spec,
+        spec=spec("predictions_from_responses"),
     message:
         "{wildcards.method} with {wildcards.model} on {wildcards.dataset}"
     script:
@@ -38,16 +33,15 @@ rule predictions_from_responses:
 
 rule predictions_on_model:
     input:
-        questions=involved_items,
-        splits=involved_splits,
+        inputs("predictions_on_model"),
     output:
         update(paths.predictions_path("{method}", "{model}", "{dataset}")),
     log:
-        "results/logs/predictions/{method}/{model}/{dataset}.log",
+        paths.log_path("predictions/{method}/{model}/{dataset}"),
     benchmark:
-        "results/benchmarks/predictions/{method}/{model}/{dataset}.tsv"
+        paths.benchmark_path("predictions/{method}/{model}/{dataset}")
     wildcard_constraints:
-        method=one_of(PLAN.methods(runs_model=True)),
+        method=values("method", "predictions_on_model"),
     priority: 5
     conda:
         CONDA
@@ -59,7 +53,7 @@ rule predictions_on_model:
         runtime=on_model("runtime"),
         pack_tokens=on_model("pack_tokens"),
     params:
-        spec=predictions_spec,
+        spec=spec("predictions_on_model"),
     message:
         "{wildcards.method} with {wildcards.model} on {wildcards.dataset}"
     script:

@@ -1,18 +1,15 @@
 """The whole study on one page.
 
-Needs: every table and figure; what is there of logs and benchmark files says what the study has spent.
+Needs: tables=results/tables/*.csv, wide=results/tables/wide/*.csv, figures=results/figures/*.png, each with its
+provenance=*.provenance.json; questions=results/items/*.parquet and hardness=results/hardness/*.parquet, every one. What is
+there of logs and benchmark files says what the study has spent.
 Makes: results/report.html, self-contained. Its last section, hours and hardware, differs from run to run.
 """
 
 
 rule report:
     input:
-        questions=[paths.items_path(dataset) for dataset in PLAN.tested()],
-        hardness=[paths.hardness_path(dataset) for dataset in PLAN.tested()],
-        tables=PLAN.tables(),
-        wide=[table for table in PLAN.wide_tables() if table.endswith(".csv")],
-        provenance=PLAN.provenances(),
-        figures=[figure for figure in PLAN.figures() if figure.endswith(".png")],
+        inputs("report"),
     output:
         report(
             paths.REPORT,
@@ -21,16 +18,16 @@ rule report:
             labels={"page": "report.html"},
         ),
     log:
-        "results/logs/report.log",
+        paths.log_path("report"),
     benchmark:
-        "results/benchmarks/report.tsv"
+        paths.benchmark_path("report")
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=lambda wildcards: PLAN.report_spec(),
+        spec=spec("report"),
     message:
         "Report"
     script:

@@ -1,6 +1,6 @@
 """The one zero-shot pass of each model over each dataset.
 
-Needs: results/items/{dataset}.parquet and the model.
+Needs: questions=results/items/{dataset}.parquet, and the model.
 Makes: results/responses/{model}/{dataset}/shard-{i}-of-{n}.parquet, a row an (item, choice): its log-probability and the
 hidden states of its last token. It feeds the unsupervised baseline, zero-shot MDL and every probe. Shards
 that are there and are of today's identity are kept: the run may have been killed before Snakemake knew of them.
@@ -9,13 +9,15 @@ that are there and are of today's identity are kept: the run may have been kille
 
 rule responses:
     input:
-        questions=paths.items_path("{dataset}"),
+        inputs("responses"),
     output:
-        update(PLAN.shard_paths("{model}", "{dataset}")),
+        update(
+            paths.shard_paths("{model}", "{dataset}", STUDY.config.responses.shards)
+        ),
     log:
-        "results/logs/responses/{model}/{dataset}.log",
+        paths.log_path("responses/{model}/{dataset}"),
     benchmark:
-        "results/benchmarks/responses/{model}/{dataset}.tsv"
+        paths.benchmark_path("responses/{model}/{dataset}")
     priority: 10
     conda:
         CONDA
@@ -27,7 +29,7 @@ rule responses:
         runtime=on_model("runtime"),
         pack_tokens=on_model("pack_tokens"),
     params:
-        spec=lambda wildcards: PLAN.responses_spec(wildcards.model, wildcards.dataset),
+        spec=spec("responses"),
     message:
         "Zero-shot pass of {wildcards.model} over {wildcards.dataset}"
     script:

@@ -1,6 +1,7 @@
 """Who trains and who tests.
 
-Needs: the item table of a dataset, and the measures that it is cut by.
+Needs: questions=results/items/{dataset}.parquet, and measures=results/hardness/measures/{dataset}/**.parquet that it is
+cut by.
 Makes: results/splits/{dataset}/{draw}.parquet, a row a (train level, boot, item) with its role and rank. A draw is named
 after its variable, and after its experiment where that has sizes or levels of its own.
 """
@@ -8,23 +9,20 @@ after its variable, and after its experiment where that has sizes or levels of i
 
 rule splits:
     input:
-        questions=paths.items_path("{dataset}"),
-        measures=lambda wildcards: PLAN.splits_measures(
-            wildcards.dataset, wildcards.draw
-        ),
+        inputs("splits"),
     output:
         paths.splits_path("{dataset}", "{draw}"),
     log:
-        "results/logs/splits/{dataset}/{draw}.log",
+        paths.log_path("splits/{dataset}/{draw}"),
     benchmark:
-        "results/benchmarks/splits/{dataset}/{draw}.tsv"
+        paths.benchmark_path("splits/{dataset}/{draw}")
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=lambda wildcards: PLAN.splits_spec(wildcards.dataset, wildcards.draw),
+        spec=spec("splits"),
     message:
         "Splits of {wildcards.dataset} by {wildcards.draw}"
     script:

@@ -1,6 +1,8 @@
 """Predictions to tables: accuracies, gains and gaps recovered, with intervals. No GPU.
 
-Needs: predictions, and splits or hardness tables to group them by.
+Needs: predictions=results/predictions/**.parquet of the experiment, and splits=results/splits/**.parquet or
+hardness=results/hardness/{dataset}.parquet to group them by; correlations, questions=results/items/{dataset}.parquet
+and hardness; wide tables, tidy=results/tables/*.csv, with provenance=*.provenance.json beside each.
 Makes: results/tables/{table}.csv and results/tables/correlations_{dataset}.csv; results/tables/wide/, tables as a paper
 prints them, CSV and LaTeX; beside each a .provenance.json: what it was made from, and its digest.
 """
@@ -8,9 +10,7 @@ prints them, CSV and LaTeX; beside each a .provenance.json: what it was made fro
 
 rule table:
     input:
-        predictions=lambda wildcards: PLAN.predictions_of(wildcards.table),
-        splits=lambda wildcards: PLAN.splits_of(wildcards.table),
-        hardness=lambda wildcards: PLAN.hardness_of(wildcards.table),
+        inputs("table"),
     output:
         table=report(
             paths.table_path("{table}"),
@@ -18,20 +18,20 @@ rule table:
             category="Tables",
             labels={"table": "{table}"},
         ),
-        provenance=paths.provenance_path(paths.table_path("{table}")),
+        provenance=beside(paths.table_path("{table}")),
     log:
-        "results/logs/tables/{table}.log",
+        paths.log_path("tables/{table}"),
     benchmark:
-        "results/benchmarks/tables/{table}.tsv"
+        paths.benchmark_path("tables/{table}")
     wildcard_constraints:
-        table=one_of(PLAN.table_names()),
+        table=values("table"),
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=lambda wildcards: PLAN.table_spec(wildcards.table),
+        spec=spec("table"),
     message:
         "Table {wildcards.table}"
     script:
@@ -40,8 +40,7 @@ rule table:
 
 rule correlations:
     input:
-        questions=paths.items_path("{dataset}"),
-        hardness=paths.hardness_path("{dataset}"),
+        inputs("correlations"),
     output:
         table=report(
             paths.correlations_path("{dataset}"),
@@ -49,18 +48,18 @@ rule correlations:
             category="Tables",
             labels={"table": "correlations_{dataset}"},
         ),
-        provenance=paths.provenance_path(paths.correlations_path("{dataset}")),
+        provenance=beside(paths.correlations_path("{dataset}")),
     log:
-        "results/logs/tables/correlations_{dataset}.log",
+        paths.log_path("tables/correlations_{dataset}"),
     benchmark:
-        "results/benchmarks/tables/correlations_{dataset}.tsv"
+        paths.benchmark_path("tables/correlations_{dataset}")
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=lambda wildcards: PLAN.correlations_spec(wildcards.dataset),
+        spec=spec("correlations"),
     message:
         "Rank correlations between the hardness variables of {wildcards.dataset}"
     script:
@@ -69,22 +68,20 @@ rule correlations:
 
 rule wide:
     input:
-        tidy=PLAN.wide_inputs(),
-        provenance=[paths.provenance_path(tidy) for tidy in PLAN.wide_inputs()],
+        inputs("wide"),
     output:
-        PLAN.wide_tables(),
-        list(dict.fromkeys(map(paths.provenance_path, PLAN.wide_tables()))),
+        **STUDY.job("wide", {}).outputs,
     log:
-        "results/logs/tables/wide.log",
+        paths.log_path("tables/wide"),
     benchmark:
-        "results/benchmarks/tables/wide.tsv"
+        paths.benchmark_path("tables/wide")
     conda:
         CONDA
     resources:
         mem_mb=on_cpu("mem_mb"),
         runtime=on_cpu("runtime"),
     params:
-        spec=lambda wildcards: PLAN.wide_spec(),
+        spec=spec("wide"),
     message:
         "Tables as a paper prints them"
     script:

@@ -9,15 +9,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from uphill import hardware, workflow
+from uphill import hardware
 from uphill.config_docs import write_docs
 from uphill.errors import UphillError
 from uphill.level_names import hardest
+from uphill.places import RESULTS
 from uphill.planning import check_profiles, estimate, read_study, show_cost
 from uphill.provenance import read_table
 from uphill.schemas import UNSUPERVISED
 from uphill.why import explain, summary
 from uphill.why import show as show_why
+from uphill.workflow.paths import REPORT, table_path
 
 HARDWARE = "config/hardware.yaml"
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -28,7 +30,7 @@ def show(
     test_on: Annotated[str | None, typer.Option(help="Test level to show; the hardest, unless given.")] = None,
 ) -> None:
     """Print the population table's rows of one test level, and where everything else is."""
-    path = Path(workflow.table_path("population"))
+    path = Path(table_path("population"))
     if not path.is_file():
         raise UphillError(f"{path}: no such file; run `make demo` first")
     rows = read_table(path)
@@ -49,8 +51,8 @@ def show(
             table.add_row(f"{row.method}{_shots(row)}", _trained_on(row), accuracy, gain)
         console.print(table)
     console.print(f"tables   {path.parent}/  (this one, with every test level: {path.name})")
-    console.print(f"figures  {workflow.RESULTS}/figures/")
-    console.print(f"report   {workflow.REPORT}")
+    console.print(f"figures  {RESULTS}/figures/")
+    console.print(f"report   {REPORT}")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What every job does around its work: a log, one clear line for bad input, the identity of its results."""
 
+import importlib
 import json
 import logging
 import sys
@@ -9,17 +10,22 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uphill import spending
 from uphill.errors import UphillError
 from uphill.identity import together, versions
 from uphill.noting import NOTES, noted
 from uphill.parts import Parts
+from uphill.places import RESULTS, record_of, within
+from uphill.provenance import SUFFIX
 from uphill.running import announce
-from uphill.schemas import Contract, made_by
+from uphill.schemas import Contract, made_by, read, written_whole
 from uphill.secrets import Formatter, hide
 from uphill.stopping import Stopped, stoppable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +45,9 @@ class Job:
         self.wildcards = snakemake.wildcards
         self.resources = snakemake.resources
         self.threads = int(snakemake.threads)
-        self.spec: dict[str, Any] = snakemake.params.spec
-        self.settings: dict[str, Any] = self.spec["settings"]
-        self.scratch = Path(snakemake.params.get("scratch", "results/.parts"))
+        self.spec: dict[str, Any] = getattr(snakemake.params, "spec", {})  # the demo model's job has none
+        self.settings: dict[str, Any] = self.spec.get("settings", {})
+        self.scratch = Path(snakemake.params.get("scratch", f"{RESULTS}/.parts"))
 
     @property
     def made_by(self) -> dict[str, Any]:
@@ -70,14 +76,39 @@ class Job:
         except (UphillError, OSError, ValueError, KeyError):
             return False
 
-    def upstream(self, name: str) -> str:
-        """The identity that something which the job reads must have."""
-        found: str = self.spec["upstream"][name]
-        return found
+    def upstream(self, path: str) -> Any:
+        """The identity that a file which the job reads must have; of a file of parts, those of the parts it reads."""
+        return self.spec["upstream"][within(path)]
+
+    def read(self, name: str, contract: Contract) -> "pd.DataFrame":
+        """The table of an input that is one file, of the identity that it must have."""
+        [path] = self.input.get(name)
+        return read(path, contract, self.upstream(path))
+
+    def expected(self, paths: Iterable[str]) -> dict[str, str]:
+        """Some files, each with the identity that it must have."""
+        return {path: self.upstream(path) for path in paths}
+
+    def record(self) -> None:
+        """Say what made those outputs that cannot say it themselves, and have no provenance that does."""
+        if not self.spec or any(path.endswith(SUFFIX) for path in self.output):
+            return
+        for path in (path for path in self.output if not path.endswith(".parquet")):
+            with written_whole(record_of(path)) as temporary:
+                temporary.write_text(json.dumps({"spec": self.spec}, indent=1) + "\n")
 
     def parts(self, contract: Contract, identity: str | None = None) -> Parts:
         """Finished parts of this job, by its identity or by that of a share of it."""
         return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract)
+
+
+def mock(rule: str, /, config: str = "config/config.yaml", **wildcards: str) -> Any:
+    """What Snakemake would give the script of a job, as for a debugger: `snakemake = mock("items", dataset="dial")`.
+
+    The script then runs as it stands: it reads what earlier jobs made, and writes the job's outputs and log.
+    """
+    # By name: a job's script is made of what it imports, and this is no part of it.
+    return importlib.import_module("uphill.planning.mocking").mock(rule, wildcards, config)
 
 
 def _flat(versions: Mapping[str, Any]) -> list[Mapping[str, str]]:
@@ -97,7 +128,9 @@ def start(snakemake: Any) -> Iterator[Job]:
     announce(f"a job that makes {snakemake.output[0]}" if snakemake.output else f"the job {snakemake.rule}")
     try:
         with stoppable():
-            yield Job(snakemake)
+            job = Job(snakemake)
+            yield job
+            job.record()
             log.info("%s", spending.said())
     except UphillError as error:
         log.error("%s", error)

@@ -3,21 +3,22 @@
 import shlex
 import sys
 import tempfile
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from uphill import running
 from uphill.errors import UphillError
 from uphill.parquet import is_whole
+from uphill.places import RESULTS
 from uphill.schemas import is_leaving
 from uphill.stopping import stop_run_on_signal
-from uphill.workflow import RESULTS, Plan
+from uphill.workflow import Study
+from uphill.workflow.records import of_another_day
 
 AGAIN = "run the same command again"
 
 
-def watch(workflow: Any, plan: Plan) -> None:
+def watch(workflow: Any, study: Study) -> None:
     """Have a run clear up what an earlier one left, before its DAG is made; a dry run or a summary changes nothing.
 
     While the rules are read, Snakemake does not know yet what it was started for, and its `onstart` comes after the
@@ -25,23 +26,25 @@ def watch(workflow: Any, plan: Plan) -> None:
 
     Args:
         workflow: Snakemake's, whose rules are being read.
-        plan: the study.
+        study: the study.
 
     Raises:
         UphillError: a file stands where a folder is expected.
     """
     stop_run_on_signal(jobs_are_here=False)
-    _check_folders(plan)
+    _check_folders(study)
     build = workflow._build_dag
 
     def build_dag() -> None:
         if workflow.executor_plugin is None or workflow.dryrun:
             # So that Snakemake says of damaged files what a run does with them, and keeps no notes of what it saw.
-            workflow.dag.forcefiles.update(look(plan))
+            workflow.dag.forcefiles.update([*look(study), *of_another_day(study)])
             workflow.persistence.save_iocache = workflow.persistence.drop_iocache = lambda: None
         else:
             try:
-                prepare(plan)
+                prepare(study)
+                # Snakemake knows of a change only where its own records are: not of results that were copied.
+                workflow.dag.forcefiles.update(of_another_day(study))
             except OSError as error:
                 sys.exit(f"error: {error.filename}: cannot be written: {error.strerror}; put that right and {AGAIN}")
         build()
@@ -49,18 +52,18 @@ def watch(workflow: Any, plan: Plan) -> None:
     workflow._build_dag = build_dag
 
 
-def look(plan: Plan) -> list[str]:
+def look(study: Study) -> list[str]:
     """Say what a run would find and do, and leave all of it as it is; the damaged files."""
     others = _say_who_else(clear=False)
     if not others and running.locks():
         _note("a run that was killed left its lock, which the next run removes; what it finished is kept")
-    found = _damaged(plan)
+    found = _damaged(study)
     for path in found:
         _note(f"{path}: not a whole Parquet file; a run sets it aside and makes it again")
     return [str(path) for path in found]
 
 
-def prepare(plan: Plan) -> None:
+def prepare(study: Study) -> None:
     """Clear away what a killed run left, if nobody is at work in this folder; else say who is.
 
     A damaged file is set aside, so that it is made again.
@@ -73,7 +76,7 @@ def prepare(plan: Plan) -> None:
         for path in Path(RESULTS).rglob(".*"):
             if is_leaving(path):
                 path.unlink(missing_ok=True)
-    for path in _damaged(plan):
+    for path in _damaged(study):
         aside = path.rename(f"{path}.damaged")
         _note(f"{path}: not a whole Parquet file; set aside as {aside.name} and made again")
 
@@ -85,21 +88,18 @@ def _say_who_else(clear: bool) -> list[str]:
     return others
 
 
-def _made(plan: Plan) -> list[Path]:
-    return [Path(name) for name in (*plan.everything(), *chain(*map(plan.measure_paths, plan.tested())))]
-
-
-def _check_folders(plan: Plan) -> None:
-    for folder in sorted({folder for path in _made(plan) for folder in path.parents}):
+def _check_folders(study: Study) -> None:
+    for folder in sorted({folder for name in study.files for folder in Path(name).parents}):
         if folder.exists() and not folder.is_dir():
             raise UphillError(f"{folder}: a file, expected a folder; move it away and {AGAIN}")
 
 
-def _damaged(plan: Plan) -> list[Path]:
-    return [path for path in _made(plan) if path.suffix == ".parquet" and path.is_file() and not is_whole(path)]
+def _damaged(study: Study) -> list[Path]:
+    files = map(Path, study.files)
+    return [path for path in files if path.suffix == ".parquet" and path.is_file() and not is_whole(path)]
 
 
-def begin(plan: Plan, jobs_are_here: bool) -> None:
+def begin(study: Study, jobs_are_here: bool) -> None:
     """What a run, unlike a dry run, needs and says.
 
     Raises:
@@ -112,8 +112,8 @@ def begin(plan: Plan, jobs_are_here: bool) -> None:
             pass
     except OSError as error:
         raise UphillError(f"{RESULTS}: cannot be written: {error.strerror}; put that right and {AGAIN}") from None
-    for name in plan.models():
-        if plan.config.models[name].trust_remote_code:
+    for name in study.models:
+        if study.config.models[name].trust_remote_code:
             _note(f"models.{name}.trust_remote_code is on: code that comes with the model will run here")
 
 

@@ -12,54 +12,54 @@ from uphill.datasets import make_items
 from uphill.errors import UphillError
 from uphill.hardness.data import HardnessData
 from uphill.hardness.levels import add_levels
-from uphill.schemas import made_by
+from uphill.schemas import HARDNESS, made_by
 from uphill.splits import SplitSettings, check_sizes, experiment_levels, levels_tested
-from uphill.workflow import Plan, splits_path
+from uphill.workflow import Study
+from uphill.workflow.jobs import Job
+from uphill.workflow.stages import measures
 
 
-def check(plan: Plan) -> None:
+def check(study: Study) -> None:
     """Try the splits that have not been drawn yet.
 
     Raises:
         UphillError: a bad item, by file and row, or a level that is too small, with its counts.
     """
-    for dataset, pairs in groupby(plan.drawn(), key=lambda pair: pair[0]):
-        draws = [draw for _, draw in pairs if not _drawn(plan, dataset, draw)]
-        if draws and not getattr(plan.config.source_settings(dataset), "remote", False):
-            _try(plan, dataset, draws)
+    for dataset, jobs in groupby(study.of("splits"), key=lambda job: job.wildcards["dataset"]):
+        pending = [job for job in jobs if not _drawn(job)]
+        if pending and not getattr(study.config.source_settings(dataset), "remote", False):
+            _try(study, dataset, pending)
 
 
-def _drawn(plan: Plan, dataset: str, draw: str) -> bool:
-    path = splits_path(dataset, draw)
+def _drawn(job: Job) -> bool:
+    [path] = job.files
     try:
-        return Path(path).is_file() and made_by(path)["id"] == plan.splits_spec(dataset, draw)["id"]
+        return Path(path).is_file() and made_by(path)["id"] == job.id
     except (UphillError, OSError, ValueError):
         # A damaged file counts as not made; the workflow deals with it.
         return False
 
 
-def _try(plan: Plan, dataset: str, draws: list[str]) -> None:
-    items = make_items(plan.items_spec(dataset)["settings"])
-    hardness = _known_hardness(plan, dataset, items, set().union(*(plan.graded_by(dataset, draw) for draw in draws)))
-    known = set(hardness["variable"])
-    for draw in draws:
-        if plan.graded_by(dataset, draw) <= known:
-            settings = plan.splits_spec(dataset, draw)["settings"]
-            cut = items, hardness, settings["variable"], settings["bands"]
-            graded, tested = experiment_levels(*cut)["level"], levels_tested(*cut)
-            sizes = SplitSettings(**settings["draw"])
-            check_sizes(graded, dataset, settings["variable"], sizes, None if tested is None else tested["level"])
+def _try(study: Study, dataset: str, pending: list[Job]) -> None:
+    """Draw the splits that no model has to be asked for."""
+    known = [job for job in pending if all(read.rule == measures.ALONE for read in job.reads["measures"])]
+    items = make_items(study.job("items", {"dataset": dataset}).settings)
+    needed = {read.wildcards["measure"] for job in known for read in job.reads["measures"]}
+    hardness = _hardness(study, dataset, items, needed)
+    for settings in (job.settings for job in known):
+        cut = items, hardness, settings["variable"], settings["bands"]
+        graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["draw"])
+        levels = None if tested is None else tested["level"]
+        check_sizes(graded["level"], dataset, settings["variable"], sizes, levels)
 
 
-def _known_hardness(plan: Plan, dataset: str, items: pd.DataFrame, variables: set[str]) -> pd.DataFrame:
-    """Hardness rows of those variables that no model is needed for."""
-    config, indexed = plan.config, items.set_index("item_id")
+def _hardness(study: Study, dataset: str, items: pd.DataFrame, names: set[str]) -> pd.DataFrame:
+    """Hardness rows of some measures."""
+    config, indexed = study.config, items.set_index("item_id")
     data = HardnessData(config.graded(dataset), indexed, config.seed)
     measured = [
-        config.measure_module(name).measure(name, config.measure_settings(name), data)
-        for name, made in config.measures(dataset).items()
-        if name in plan.measures_needing(None) and set(made) & variables
+        config.measure_module(name).measure(name, config.measure_settings(name), data) for name in sorted(names)
     ]
     if not measured:
-        return pd.DataFrame(columns=["item_id", "variable", "value", "kind", "level"])
+        return pd.DataFrame(columns=HARDNESS.schema.names)
     return add_levels(pd.concat(measured, ignore_index=True), indexed, config.datasets[dataset].cuts)

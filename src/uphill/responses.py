@@ -77,9 +77,8 @@ class ResponseTable:
         logprob[codes, choice] = table["logprob"].to_numpy()
         n_tokens = np.zeros(shape, dtype=np.int64)
         n_tokens[codes, choice] = table["n_tokens"].to_numpy()
-        kept = np.zeros((*shape, 0), dtype=np.float16)
-        if states:
-            kept = _states(shards, np.stack([codes, choice]), shape, table["item_id"])
+        none = np.zeros((*shape, 0), dtype=np.float16)
+        kept = _states(shards, np.stack([codes, choice]), shape, table["item_id"]) if states else none
         return cls(list(ids), logprob, n_tokens, n_tokens > 0, kept)
 
     @classmethod

@@ -267,9 +267,7 @@ def write_arrow(table: pa.Table, path: Path | str, contract: Contract, made_by: 
         parquet.write(table, temporary)
 
 
-def read_arrow(
-    path: Path | str, contract: Contract, identity: str | None = None, vectors: bool = True
-) -> pa.Table:
+def read_arrow(path: Path | str, contract: Contract, identity: str | None = None, vectors: bool = True) -> pa.Table:
     """Read a file of `contract`.
 
     Args:

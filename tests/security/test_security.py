@@ -20,7 +20,7 @@ from uphill.engine.loading import load
 from uphill.errors import UphillError
 from uphill.planning.study import read_study
 from uphill.secrets import Formatter, hide
-from uphill.workflow import Plan
+from uphill.workflow import Study
 
 TOKEN = "hf_" + "aBcD1234" * 4
 SOURCES = sorted(path for room in ("src", "workflow", "benchmarks") for path in (ROOT / room).rglob("*.py"))
@@ -152,10 +152,10 @@ def test_remote_code_is_off_unless_asked_for_and_a_run_says_so(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(launch, "stop_run_on_signal", lambda jobs_are_here: None)
     config = raw()
-    launch.begin(Plan(check(config)), jobs_are_here=True)
+    launch.begin(Study(check(config)), jobs_are_here=True)
     assert capsys.readouterr().err == ""
     config["models"]["demo"]["trust_remote_code"] = True
-    launch.begin(Plan(check(config)), jobs_are_here=True)
+    launch.begin(Study(check(config)), jobs_are_here=True)
     assert "note: models.demo.trust_remote_code is on: code that comes" in capsys.readouterr().err
 
 

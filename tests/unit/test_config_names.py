@@ -17,10 +17,10 @@ from uphill.errors import UphillError
 from uphill.experiments import NOT_LADDERS
 from uphill.hardware import Hardware
 from uphill.tables.layouts import LAYOUTS, TIDY
-from uphill.workflow import Plan
-from uphill.workflow.claims import claims
-from uphill.workflow.drawings import DRAWINGS, HARDNESS
-from uphill.workflow.layout import TABLES
+from uphill.workflow import Study
+from uphill.workflow.claims import check_claims, claims
+from uphill.workflow.stages.figures import DRAWINGS, HARDNESS
+from uphill.workflow.stages.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def _from_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 def refused(raw: Raw, message: str) -> None:
     """The config is refused, at the latest before its jobs are planned, in one line."""
     with pytest.raises(UphillError) as caught:
-        Plan(check(raw)).check_names()
+        check_claims(Study(check(raw)))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -208,7 +208,7 @@ GOOD = [
 def test_what_means_one_thing_is_taken(change: Callable[[Raw], None]) -> None:
     raw = default()
     change(raw)
-    Plan(check(raw)).check_names()
+    check_claims(Study(check(raw)))
 
 
 def test_two_rows_may_not_pair_a_model_with_two_others() -> None:
@@ -313,10 +313,9 @@ def test_every_table_and_figure_is_a_name_that_no_ladder_has() -> None:
 
 
 def test_every_file_of_the_default_is_claimed_once() -> None:
-    plan = Plan(check(default()))
-    found = list(claims(plan))
-    files = [path for path, _ in found]
-    assert {path for path in plan.everything() if "shard-" not in path} <= set(files)
+    study = Study(check(default()))
+    found = list(claims(study))
+    assert set(study.files) <= {path for path, _ in found}
     owners: dict[str, set[str]] = {}
     for path, what in found:
         owners.setdefault(path, set()).add(what)

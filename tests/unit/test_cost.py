@@ -21,7 +21,8 @@ from uphill.planning.cost import Cost
 from uphill.planning.lengths import CHARS_PER_TOKEN, PUBLISHED, Lengths, lengths, measured
 from uphill.planning.work import Asked, Work, cell_work, passes
 from uphill.prompts import PromptFormat, assemble, shipped
-from uphill.workflow import Plan
+from uphill.workflow import Study
+from uphill.workflow.stages.items import items
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared/data"))
@@ -48,7 +49,7 @@ def published() -> dict[str, Any]:
 
 
 def cost_of(raw: dict[str, Any]) -> Cost:
-    return estimate(Plan(check(raw)), hardware.read("config/hardware.yaml"))
+    return estimate(Study(check(raw)), hardware.read("config/hardware.yaml"))
 
 
 def rows(dataset: str, variables: list[str]) -> list[dict[str, Any]]:
@@ -78,8 +79,8 @@ def test_tokens_of_the_published_grid(dataset: str, variables: list[str], millio
 
 def test_few_shot_tokens_are_those_of_the_prompts() -> None:
     config = check(demo())
-    items = make_items(Plan(config).items_spec("dial")["settings"])
-    asked = [question_of(row) for row in items.to_dict("records")]
+    table = make_items(items(Study(config), "dial").settings)
+    asked = [question_of(row) for row in table.to_dict("records")]
     form, k, tested, count = PromptFormat(shipped().form("0040")), config.n_train("icl"), 240, 9
     examples = [form.example(question) for question in asked[:k]]
     prompts = [assemble(examples, form.query(question)) for question in asked[k : k + tested]]
@@ -87,7 +88,7 @@ def test_few_shot_tokens_are_those_of_the_prompts() -> None:
     own = sum(len(prompt) - shared for prompt in prompts)
     choices = sum(len(choice) for question in asked[k : k + tested] for choice in question.choices)
     cells = Cells("icl", "demo", "dial", "dial", count, k)
-    found = cell_work(config, cells, {"dial": measured(items)})
+    found = cell_work(config, cells, {"dial": measured(table)})
     assert found is not None
     assert (found.fitted, found.written) == (0, 0)
     assert found.read == pytest.approx(count * (shared + own + choices) / CHARS_PER_TOKEN, rel=0.05)
@@ -133,11 +134,11 @@ def test_lengths_are_those_of_the_published_files(kind: str) -> None:
 def test_lengths_come_from_the_item_table_once_it_is_made(tmp_path: Path) -> None:
     from uphill.schemas import ITEMS, write
 
-    plan = Plan(check(demo()))
-    before = lengths(plan, "dial")
-    made = make_items(plan.items_spec("dial")["settings"] | {"pools": {"hardness": 100}}).iloc[:500]
-    write(made, "results/items/dial.parquet", ITEMS, plan.items_spec("dial"))
-    after = lengths(plan, "dial")
+    study = Study(check(demo()))
+    before, job = lengths(study, "dial"), items(study, "dial")
+    made = make_items(job.settings | {"pools": {"hardness": 100}}).iloc[:500]
+    write(made, "results/items/dial.parquet", ITEMS, job.spec)
+    after = lengths(study, "dial")
     assert (before.items, before.pool) == (1400, 600)
     assert after.items + after.pool == 500
 
@@ -170,7 +171,7 @@ def test_folds_and_published_tests_are_reckoned_with(splits: dict[str, Any], tra
 def test_a_test_pool_is_counted_apart() -> None:
     raw = demo()
     raw["datasets"]["dial"]["pools"] = {"hardness": 0.25, "supervisor": 0.5, "test": {"column": "num_steps", "is": [3]}}
-    found = lengths(Plan(check(raw)), "dial")
+    found = lengths(Study(check(raw)), "dial")
     assert found.all == 2000
     assert (
         found.pool == int(0.25 * (2000 - found.tested)) + (2000 - found.tested - int(0.25 * (2000 - found.tested))) // 2
@@ -186,8 +187,9 @@ def test_a_test_pool_is_counted_apart() -> None:
 # -- cells -----------------------------------------------------------------------------------------------------------
 
 
-def counted(plan: Plan) -> set[tuple[str, str, str, int, int, float]]:
-    cells = [cells for job in plan.prediction_jobs() for cells in cells_of(plan, *job)]
+def counted(study: Study) -> set[tuple[str, str, str, int, int, float]]:
+    jobs = [job for job in study.jobs if job.stage == "predictions"]
+    cells = [cells for job in jobs for cells in cells_of(study, **job.wildcards)]
     return {(c.method, c.model, c.source, c.count, c.n_train, round(c.share, 2)) for c in cells}
 
 
@@ -204,7 +206,7 @@ def test_cells_of_every_experiment() -> None:
         "quantization": [{"dataset": mmlu, "methods": ["lora"], "pairs": {"llama-7b-float32": "llama-7b"}}],
     }
     big = "llama-2-70b"
-    assert counted(Plan(check(published() | experiments))) == {
+    assert counted(Study(check(published() | experiments))) == {
         *(("zero_shot", model, mmlu, 1, 0, 1.0) for model in (big, "mixtral-8x7b")),
         ("zero_shot", big, mmlu, 1, 0, 0.5),
         ("icl", big, mmlu, 2 * 5, 10, 1.0),
@@ -220,7 +222,7 @@ def test_cells_of_every_experiment() -> None:
 
 
 def test_cells_of_the_demo() -> None:
-    plan = Plan(check(demo()))
+    plan = Study(check(demo()))
     # Two sources, three levels, three boots; all to all; two levels of each of three sizes; and a ladder's rungs.
     found = cells_of(plan, "icl", "demo", "dial")
     assert sum(cell.count for cell in found) == 2 * 3 * 3 + 3 + 3 * 2 * 3 + 4 * 3
@@ -299,7 +301,7 @@ def test_a_model_of_unknown_size_is_said_in_one_line() -> None:
 
 def shown(raw: dict[str, Any], found: hardware.Hardware) -> str:
     text = io.StringIO()
-    show_cost(estimate(Plan(check(raw)), found), found, Console(file=text, width=80, soft_wrap=True))
+    show_cost(estimate(Study(check(raw)), found), found, Console(file=text, width=80, soft_wrap=True))
     return text.getvalue()
 
 
@@ -307,7 +309,7 @@ def test_hours_are_shown_times_gpus_and_long_jobs_named() -> None:
     raw = published() | {"population": rows("mmlu_stem5", ["human_hardness"])}
     found = hardware.read("config/hardware.yaml")
     short = found.models["llama-2-70b"].model_copy(update={"runtime": 1})
-    loads = estimate(Plan(check(raw)), found).loads
+    loads = estimate(Study(check(raw)), found).loads
     text = shown(raw, found.model_copy(update={"models": found.models | {"llama-2-70b": short}}))
     total = sum(load.hours * 2 for load in loads if load.hours)
     last = next(line.split() for line in text.splitlines() if line.strip().startswith("all "))

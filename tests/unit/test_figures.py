@@ -27,8 +27,8 @@ from uphill.figures import (
 from uphill.figures.inputs import arranged, only_baselines
 from uphill.figures.style import COLOURS, SERIES, grid, name, save, styled
 from uphill.report import captions
-from uphill.workflow import Plan
-from uphill.workflow.drawings import DRAWINGS
+from uphill.workflow import Study
+from uphill.workflow.stages.figures import DRAWINGS
 
 LEVELS = ("easy", "medium", "hard")
 
@@ -226,47 +226,48 @@ def test_only_a_datasets_own_baseline_is_drawn() -> None:
     assert only_baselines(table, {"d": "zero_shot_cot"})["method"].tolist() == ["zero_shot_cot"]
 
 
-def default_plan(**change: Any) -> Plan:
-    return Plan(check(yaml.safe_load(Path("config/config.yaml").read_text()) | change))
+def default_study(**change: Any) -> Study:
+    return Study(check(yaml.safe_load(Path("config/config.yaml").read_text()) | change))
 
 
 def test_figures_are_those_of_the_experiments_in_the_config() -> None:
-    every = default_plan()
-    assert {"all_to_all_by_hardness", "learning_curves", "noisy_labels", "road_to_dial"} <= set(every.figure_names())
-    assert not {"by_model", "quantization"} & set(every.figure_names())
-    fewer = default_plan(all_to_all=[], learning_curves=[], noisy_labels=[], ladders={})
+    every = default_study()
+    assert {"all_to_all_by_hardness", "learning_curves", "noisy_labels", "road_to_dial"} <= every.values("figure")
+    assert not {"by_model", "quantization"} & every.values("figure")
+    fewer = default_study(all_to_all=[], learning_curves=[], noisy_labels=[], ladders={})
     gone = {"all_to_all_by_hardness", "learning_curves", "noisy_labels", "road_to_dial"}
-    assert set(every.figure_names()) - set(fewer.figure_names()) == gone
+    assert every.values("figure") - fewer.values("figure") == gone
 
 
 def test_models_are_compared_where_there_are_several() -> None:
     models = {key: {"path": "resources/demo-model", "dtype": "float32"} for key in ("demo", "second")}
     rows = yaml.safe_load(Path("config/config.yaml").read_text())["population"]
     apart = [{**row, "models": [model]} for row, model in zip(rows[:1] + rows[3:4], models, strict=True)]
-    assert "by_model" not in default_plan(models=models, population=apart).figure_names()
-    several = default_plan(models=models, test_models=["demo", "second"])
-    assert "by_model" in several.figure_names()
-    order = several.figure_spec("by_model")["settings"]["order"]
+    assert "by_model" not in default_study(models=models, population=apart).values("figure")
+    several = default_study(models=models, test_models=["demo", "second"])
+    assert "by_model" in several.values("figure")
+    order = several.job("figure", {"figure": "by_model"}).settings["order"]
     assert order["model"] == ["demo", "second"]
 
 
 def test_a_figure_reads_its_table_and_that_of_hardness_the_hardness_tables() -> None:
-    plan = default_plan()
-    assert plan.figure_inputs("population_all") == ["results/tables/population.csv"]
-    assert plan.figure_inputs("hardness") == [f"results/hardness/{name}.parquet" for name in plan.tested()]
-    assert plan.figure_spec("road_to_dial")["settings"]["order"]["train_on"] == [
+    study = default_study()
+    jobs = {job.wildcards["figure"]: job for job in study.of("figure")}
+    assert jobs["population_all"].inputs["drawn"] == ["results/tables/population.csv"]
+    assert jobs["hardness"].inputs == {"drawn": [f"results/hardness/{name}.parquet" for name in study.datasets]}
+    assert jobs["road_to_dial"].settings["order"]["train_on"] == [
         *("none", "road_1_step", "road_3_steps", "dial_1_step", "dial_5_steps")
     ]
 
 
 def test_every_figure_and_table_has_a_module_and_a_caption() -> None:
-    plan = default_plan()
-    ladders = plan.config.ladders
-    for drawing in plan.drawings().values():
-        registry.load("uphill.figures", drawing.module, "draw")
-    for figure in [*plan.figure_names(), *DRAWINGS]:
+    study = default_study()
+    ladders = study.config.ladders
+    for job in study.of("figure"):
+        registry.load("uphill.figures", job.settings["module"], "draw")
+    for figure in [*study.values("figure"), *DRAWINGS]:
         assert captions.FIGURES[captions.kind(figure, ladders)]
-    for table in [Path(path).stem for path in plan.tables()]:
+    for table in [Path(job.made[0]).stem for rule in ("table", "correlations") for job in study.of(rule)]:
         assert captions.TABLES[captions.kind(table, ladders)]
         assert captions.title(table, ladders)
 

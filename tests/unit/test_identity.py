@@ -13,7 +13,9 @@ from uphill import digests, identity
 from uphill.config import check
 from uphill.errors import UphillError
 from uphill.identity import code_contents, digest, file_digest, folder_digest, imported_modules
-from uphill.workflow import Plan
+from uphill.workflow import Study
+from uphill.workflow.stages.items import items
+from uphill.workflow.stages.responses import model_identity, responses
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +28,7 @@ def _from_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 OF_POPULATION = {"population", "sgr", "accuracy_by_hardness"}
 
 
-def plan(**changes: Any) -> Plan:
+def plan(**changes: Any) -> Study:
     raw = copy.deepcopy(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
     for path, value in changes.items():
         *parents, last = path.split("__")
@@ -34,20 +36,30 @@ def plan(**changes: Any) -> Plan:
         for part in parents:
             place = place[int(part) if isinstance(place, list) else part]
         place[last] = value
-    return Plan(check(raw))
+    return Study(check(raw))
 
 
-def ids(study: Plan) -> dict[str, str]:
+def ids(study: Study) -> dict[str, str]:
     """The identity of every job of the default study that a change below could touch."""
-    found = {f"items/{name}": study.items_spec(name)["id"] for name in study.config.datasets}
-    found |= {f"responses/{name}": study.responses_spec("demo", name)["id"] for name in study.config.datasets}
-    found |= {f"hardness/{name}": study.hardness_spec(name)["id"] for name in study.config.datasets}
-    found |= {f"splits/{dataset}/{draw}": study.splits_spec(dataset, draw)["id"] for dataset, draw in study.drawn()}
-    for method, model, dataset in study.prediction_jobs():
-        for row in study.shares(method, model, dataset):
-            found[f"{method}/{dataset}/{row.share}"] = study.share_spec(method, model, row)["id"]
-    found |= {table: study.table_spec(table)["id"] for table in study.table_names()}
+    found = {}
+    for job in study.jobs:
+        names = job.wildcards
+        for part in job.parts:
+            found[f"{names['method']}/{names['dataset']}/{part.part}"] = part.id
+        if job.rule in ("items", "responses", "hardness"):
+            found[f"{job.rule}/{names['dataset']}"] = job.id
+        elif job.rule == "splits":
+            found[f"splits/{names['dataset']}/{names['draw']}"] = job.id
+        elif job.rule == "table":
+            found[names["table"]] = job.id
     return found
+
+
+def put(study: Study, method: str, dataset: str, share: str) -> dict[str, Any]:
+    """How one share of a method's predictions puts its datasets' questions."""
+    names = {"method": method, "model": "demo", "dataset": dataset}
+    job = next(job for job in study.jobs if job.wildcards == names)
+    return next(part for part in job.parts if part.part == share).settings["datasets"]
 
 
 def changed(**changes: Any) -> set[str]:
@@ -69,16 +81,14 @@ def test_a_new_variable_leaves_the_shares_of_others_as_they_are() -> None:
     row = {"dataset": "dial", "variable": "answer_num_chars", "methods": ["zero_shot", "icl"]}
     raw = yaml.safe_load(Path("config/config.yaml").read_text())
     raw["population"].append(row)
-    before, after = ids(plan()), ids(Plan(check(raw)))
+    before, after = ids(plan()), ids(Study(check(raw)))
     assert {name for name in before if before[name] != after[name]} == OF_POPULATION
-    assert (
-        plan().predictions_spec("icl", "demo", "dial")["id"]
-        != Plan(check(raw)).predictions_spec("icl", "demo", "dial")["id"]
-    )
+    whole = {"method": "icl", "model": "demo", "dataset": "dial"}
+    assert plan().job("predictions_on_model", whole).id != Study(check(raw)).job("predictions_on_model", whole).id
 
 
 def test_statistics_reach_tables_only() -> None:
-    assert changed(statistics__draws=500) == set(plan().table_names())
+    assert changed(statistics__draws=500) == plan().values("table")
 
 
 def test_a_prompt_reaches_everything_that_asks_with_it() -> None:
@@ -143,13 +153,11 @@ def test_a_template_is_known_by_its_text(tmp_path: Path) -> None:
 
 
 def test_specs_hold_the_texts_that_are_asked_with() -> None:
-    asked = plan().responses_spec("demo", "road_written")["settings"]["asked"]
+    asked = responses(plan(), "demo", "road_written").settings["asked"]
     assert asked["prompt"]["question"] == "Q: {}"
     assert asked["prompt"]["label"] == "\nA: {}"
     assert asked["cot_prompt"]["label"] == "So the answer is {}"
-    study = plan()
-    row = study.shares("icl", "demo", "dial")[0]
-    share = study.share_spec("icl", "demo", row)["settings"]["datasets"]
+    share = put(plan(), "icl", "dial", "population/num_steps")
     assert share["road"]["prompt"]["choices"]["each"] == "\n{letter}) {}"
 
 
@@ -161,8 +169,7 @@ def test_reasoning_without_examples_may_have_a_form_of_its_own() -> None:
     study = plan(datasets__road_written__zero_shot_cot_prompt="5305")
 
     def share(method: str) -> dict[str, Any]:
-        [row] = study.shares(method, "demo", "road_written")
-        return study.share_spec(method, "demo", row)["settings"]["datasets"]["road_written"]
+        return put(study, method, "road_written", "population/num_steps")["road_written"]
 
     assert share("zero_shot_cot")["cot_prompt"]["template"] == "5305"
     assert share("zero_shot_cot")["cot_prompt"]["instruction"]
@@ -178,7 +185,7 @@ def test_how_a_model_is_asked_is_part_of_what_it_is() -> None:
         assert "responses/dial" in stale
         assert "items/dial" not in stale
     spaced = plan(models__demo={**entry, "trailing_space": True})
-    assert spaced.responses_spec("demo", "dial")["settings"]["asked"]["prompt"]["trailing_space"]
+    assert responses(spaced, "demo", "dial").settings["asked"]["prompt"]["trailing_space"]
 
 
 ON_MODEL = {
@@ -209,9 +216,12 @@ def test_fresh_test_items_reach_splits_and_no_response() -> None:
 
 
 def test_fresh_test_items_are_no_matter_where_all_that_is_left_is_tested() -> None:
+    def of(dataset: str) -> dict[str, str]:
+        return {"dataset": dataset, "draw": "num_steps"}
+
     def splits(**changes: Any) -> list[str]:
         study = plan(splits__n_test=None, datasets__road__n_test=30, **changes)
-        return [study.splits_spec(*pair)["id"] for pair in (("dial", "num_steps"), ("road", "num_steps"))]
+        return [job.id for job in study.of("splits") if job.wildcards in (of("dial"), of("road"))]
 
     (dial, road), (same, other) = splits(), splits(splits__fresh_test=True)
     assert (dial == same, road == other) == (True, False)
@@ -220,15 +230,15 @@ def test_fresh_test_items_are_no_matter_where_all_that_is_left_is_tested() -> No
 def test_a_pool_of_ids_is_known_by_what_the_file_holds(tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"
 
-    def items(content: str, dataset: str = "dial") -> str:
+    def identity_of(content: str, dataset: str = "dial") -> str:
         path.write_text(content)
         file_digest.cache_clear()
-        return str(plan(datasets__dial__pools={"hardness": {"ids": str(path)}}).items_spec(dataset)["id"])
+        return items(plan(datasets__dial__pools={"hardness": {"ids": str(path)}}), dataset).id
 
-    one, other = items("dial-0001\n"), items("dial-0002\n")
-    assert len({one, other, plan().items_spec("dial")["id"]}) == 3
-    assert items("dial-0001\n") == one
-    assert items("dial-0001\n", "road") == items("dial-0002\n", "road") == plan().items_spec("road")["id"]
+    one, other = identity_of("dial-0001\n"), identity_of("dial-0002\n")
+    assert len({one, other, items(plan(), "dial").id}) == 3
+    assert identity_of("dial-0001\n") == one
+    assert identity_of("dial-0001\n", "road") == identity_of("dial-0002\n", "road") == items(plan(), "road").id
     assert plan(datasets__dial__pools={"hardness": {"ids": str(path)}}).config.graded("dial").hardness_pool == 1
 
 
@@ -359,10 +369,10 @@ def test_remote_code_that_changes_makes_its_results_stale(folder: Path) -> None:
     entry = {"path": str(folder), "dtype": "float32"}
     (folder / "theirs.py").write_text("a = 1")
     for trusted in (False, True):
-        before = plan(models__demo={**entry, "trust_remote_code": trusted}).model_identity("demo")
+        before = model_identity(plan(models__demo={**entry, "trust_remote_code": trusted}), "demo")
         (folder / "theirs.py").write_text(f"a = {2 + trusted}")
         folder_digest.cache_clear()
-        after = plan(models__demo={**entry, "trust_remote_code": trusted}).model_identity("demo")
+        after = model_identity(plan(models__demo={**entry, "trust_remote_code": trusted}), "demo")
         assert (before != after) is trusted
 
 
@@ -371,7 +381,7 @@ def test_a_source_file_is_known_by_content(tmp_path: Path) -> None:
     path.write_text("{}")
     source = {"kind": "file", "path": str(path)}
     entry = {"source": source, "prompt": "0040", "pools": {"hardness": 1}}
-    before = plan(datasets__mine=entry).items_spec("mine")["id"]
+    before = items(plan(datasets__mine=entry), "mine").id
     path.write_text("{ }")
     identity.file_digest.cache_clear()
-    assert plan(datasets__mine=entry).items_spec("mine")["id"] != before
+    assert items(plan(datasets__mine=entry), "mine").id != before

@@ -12,10 +12,9 @@ from uphill.errors import UphillError
 
 CUT, WHOLE, PART = (f"results/{name}.parquet" for name in ("items/cut", "items/whole", "hardness/measures/dial/cut"))
 LOCK, LEAVING = ".snakemake/locks/0.input.lock", f"results/tables/.sgr.{'0' * 32}.csv"
-PLAN: Any = SimpleNamespace(
-    everything=lambda: [CUT, WHOLE, "results/items/absent.parquet"],
-    tested=lambda: ["dial"],
-    measure_paths=lambda dataset: [PART],
+STUDY: Any = SimpleNamespace(
+    files=[CUT, WHOLE, "results/items/absent.parquet", PART],
+    jobs=[],
 )
 
 
@@ -43,7 +42,7 @@ def started(executor_plugin: object, dryrun: bool = False) -> Any:
         _build_dag=lambda: built.append("built"),
         built=built,
     )
-    launch.watch(workflow, PLAN)
+    launch.watch(workflow, STUDY)
     assert built == []
     workflow._build_dag()
     workflow.persistence.save_iocache()

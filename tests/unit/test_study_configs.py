@@ -10,7 +10,7 @@ from uphill import hardware
 from uphill.config import Config, Model, check
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.planning import estimate
-from uphill.workflow import Plan
+from uphill.workflow import Study
 
 ROOT = Path(__file__).parents[2]
 STUDIES = ("paper", "modern")
@@ -151,11 +151,11 @@ def test_every_model_fits_its_gpus(study: str) -> None:
 def test_jobs_end_within_their_runtime(study: str) -> None:
     """By the estimate, but for those that take longer than clusters allow and are resumed."""
     found = hardware.read("config/hardware.yaml")
-    cost = estimate(Plan(known(study)), found)
+    cost = estimate(Study(known(study)), found)
     assert cost.unknown == []
     late = {
-        load.job.model
+        load.model
         for load in cost.loads
-        if load.hours is not None and 60 * load.hours > found.models[load.job.model].runtime
+        if load.hours is not None and 60 * load.hours > found.models[load.model].runtime
     }
     assert {found.models[model].runtime for model in late} <= {TWO_DAYS}

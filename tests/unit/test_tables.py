@@ -144,9 +144,9 @@ def test_predictions_of_another_identity_are_refused(tmp_path: Path) -> None:
     both = pd.concat([frame, frame.assign(variable="w")])
     spec = {"settings": {"shares": {"e/v": {"id": "today"}, "e/w": {"id": "of no interest"}}}}
     write(both[PREDICTIONS.schema.names], path, PREDICTIONS, spec)
-    assert len(read_predictions([path], {path: {"e/v": "today"}})) == len(frame)
+    assert len(read_predictions({path: {"e/v": "today"}})) == len(frame)
     with pytest.raises(UphillError, match="'e/v' made by another config or by older code"):
-        read_predictions([path], {path: {"e/v": "tomorrow"}})
+        read_predictions({path: {"e/v": "tomorrow"}})
 
 
 def test_easy_and_hard_data_are_compared_on_the_same_items() -> None:

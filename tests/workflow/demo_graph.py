@@ -1,7 +1,7 @@
 """Which job of the default study reads from which, written down by hand: an oracle for what an edit makes stale.
 
 A node is a job by its message. Nothing here asks the library what depends on what: only the names of figures, and the
-table that each shows, are taken from the plan.
+table that each shows, are taken from the list of jobs.
 """
 
 from collections.abc import Iterable
@@ -120,14 +120,8 @@ def graph(folder: Path) -> Graph:
             *([hardness("dial")] if table == "all_to_all_by_hardness" else []),
         }
     found[WIDE] = {f"Table {table}" for table in TABLES if table not in NOT_WIDE}
-    plan = read_study(folder / "config/config.yaml")
-    shown = {plan.table_spec(table)["id"]: f"Table {table}" for table in TABLES}
-    shown |= {plan.correlations_spec(dataset)["id"]: correlations(dataset) for dataset in MEASURES}
-    shown |= {plan.hardness_spec(dataset)["id"]: hardness(dataset) for dataset in MEASURES}
-    figures = {
-        f"Figure {name}": {shown[identity] for identity in plan.figure_spec(name)["upstream"].values()}
-        for name in plan.figure_names()
-    }
+    drawn = read_study(folder / "config/config.yaml").of("figure")
+    figures = {f"Figure {job.wildcards['figure']}": {read.title for read in job.upstream} for job in drawn}
     tables = {node for node in found if node.startswith(("Table ", "Rank "))}
     return {
         **found,

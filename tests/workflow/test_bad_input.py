@@ -12,7 +12,7 @@ from conftest import ROOT, Checkout, shrink
 from uphill import preflight
 from uphill.config import check
 from uphill.errors import UphillError
-from uphill.workflow import Plan
+from uphill.workflow import Study
 
 Raw = dict[str, Any]
 
@@ -55,9 +55,9 @@ def shrunk(change: Callable[[Raw], None]) -> Callable[[Raw], None]:
 def refused(config: str) -> str:
     """What the workflow's own steps before its DAG say of a config, in this process and folder."""
     try:
-        plan = Plan(check(yaml.safe_load(Path(config).read_text()), where=config))
-        plan.check()
-        preflight.check(plan)
+        study = Study(check(yaml.safe_load(Path(config).read_text()), where=config))
+        study.check()
+        preflight.check(study)
     except UphillError as error:
         return str(error)
     pytest.fail("nothing is said")

@@ -36,8 +36,7 @@ from demo_graph import (
 
 from uphill import identity
 from uphill.planning import read_study
-from uphill.why.jobs import Planned, planned
-from uphill.workflow import plan as plans
+from uphill.workflow.jobs import Job, code_digest
 
 Edit = Callable[[Path], None]
 CONFIG = "config/config.yaml"
@@ -271,19 +270,21 @@ def _alike(path: Path, original: Path) -> bool:
     return (found.st_size, found.st_mtime_ns) == (expected.st_size, expected.st_mtime_ns)
 
 
-def plan_of(folder: Path) -> list[Planned]:
+def jobs_of(folder: Path) -> list[Job]:
     """The jobs of a folder's study, with identities by that folder's files and code, whatever was asked before."""
-    for asked in (identity.code_contents, identity.file_digest, identity.folder_digest, plans._code):
+    for asked in (identity.code_contents, identity.file_digest, identity.folder_digest, code_digest):
         asked.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(identity, "SOURCE", folder / "src/uphill")
-        return planned(read_study(Path(CONFIG)))
+        study = read_study(Path(CONFIG))
+        study.check()
+        return study.jobs
 
 
 def identities(folder: Path) -> dict[str, str]:
     """The identity of each job, by its message."""
-    return {job.title: job.spec["id"] for job in plan_of(folder)}
+    return {job.title: job.id for job in jobs_of(folder)}
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +321,7 @@ def test_an_edit_reruns_what_it_made_stale(edited: Checkout, demo_graph: Graph, 
 
 
 def test_every_rule_has_an_edit_that_is_tried_in_a_dry_run(copied_demo: Checkout) -> None:
-    rules = {job.title: job.job.rule for job in plan_of(copied_demo.folder)}
+    rules = {job.title: job.rule for job in jobs_of(copied_demo.folder)}
     assert {*BY_RULE, "figure"} == set(rules.values())
     for rule, name in BY_RULE.items():
         assert rule in {rules[job] for job in EDITS[name][1]}

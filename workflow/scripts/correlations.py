@@ -2,15 +2,15 @@
 
 from uphill import provenance
 from uphill.job import start
-from uphill.schemas import HARDNESS, ITEMS, made_by, read
+from uphill.schemas import HARDNESS, ITEMS, made_by
 from uphill.tables.correlations import correlation_rows
 from uphill.tables.predictions import write_table
 
 with start(snakemake) as job:
     settings = job.settings
-    items = read(job.input.questions, ITEMS, job.upstream("items"))
-    hardness = read(job.input.hardness, HARDNESS, job.upstream("hardness")).assign(dataset=settings["dataset"])
+    items = job.read("questions", ITEMS)
+    hardness = job.read("hardness", HARDNESS).assign(dataset=settings["dataset"])
     rows = correlation_rows(hardness, items, settings["draws"], settings["level"], settings["seed"])
     write_table(rows, job.output.table)
-    sources = {path: made_by(path) for path in (job.input.questions, job.input.hardness)}
+    sources = {path: made_by(path) for path in job.input}
     provenance.write(job.output.provenance, job.made_by, [job.output.table], sources)

@@ -7,7 +7,7 @@ from uphill.job import start
 
 with start(snakemake) as job, styled():
     settings = job.settings
-    table = only_baselines(read_drawn(job.input.drawn, job.spec["upstream"]), settings["unsupervised"])
+    table = only_baselines(read_drawn(job.expected(job.input.drawn)), settings["unsupervised"])
     draw = registry.load("uphill.figures", settings["module"], "draw").draw
     figure = draw(arranged(table, settings["order"]), **settings["options"])
     formats = [job.output.pdf, job.output.png]

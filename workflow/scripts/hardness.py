@@ -2,9 +2,9 @@
 
 from uphill.hardness.levels import levelled
 from uphill.job import start
-from uphill.schemas import HARDNESS, ITEMS, read, write
+from uphill.schemas import HARDNESS, ITEMS, write
 
 with start(snakemake) as job:
-    items = read(job.input.questions, ITEMS, job.upstream("items"))
-    measures = {path: job.upstream(path) for path in job.input.measures}
-    write(levelled(measures, items, job.settings["cuts"]), job.output[0], HARDNESS, job.made_by)
+    measures = job.expected(job.input.measures)
+    levels = levelled(measures, job.read("questions", ITEMS), job.settings["cuts"])
+    write(levels, job.output[0], HARDNESS, job.made_by)

@@ -8,6 +8,6 @@ from uphill.responses import ResponseTable
 
 with start(snakemake) as job:
     if not cache.fetch(job):
-        responses = ResponseTable.read(job.input.responses, job.upstream("responses"))
+        responses = ResponseTable.read(job.input.responses, job.upstream(job.input.responses[0]))
         run_measure(job, Responded(**vars(data_of(job)), responses=responses))
         cache.store(job)

@@ -5,12 +5,12 @@ from uphill.engine.asking import ask
 from uphill.engine.opening import open_model
 from uphill.engine.responding import respond
 from uphill.job import start
-from uphill.schemas import ITEMS, RESPONSES, read, write_arrow
+from uphill.schemas import ITEMS, RESPONSES, write_arrow
 
 with start(snakemake) as job, job.parts(RESPONSES) as parts:
     if not job.is_done and not cache.fetch(job):
         settings = job.settings
-        prompts = ask(read(job.input.questions, ITEMS, job.upstream("items")).set_index("item_id"), **settings["asked"])
+        prompts = ask(job.read("questions", ITEMS).set_index("item_id"), **settings["asked"])
         loaded = open_model(job, settings["model"])
         shards = respond(loaded, prompts, settings["layers"], settings["shards"], parts)
         for path, table in zip(job.output, shards, strict=True):

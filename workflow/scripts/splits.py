@@ -2,12 +2,12 @@
 
 from uphill.hardness.levels import levelled
 from uphill.job import start
-from uphill.schemas import ITEMS, SPLITS, read, write
+from uphill.schemas import ITEMS, SPLITS, write
 from uphill.splits import SplitSettings, draw_splits, experiment_levels, levels_tested
 
 with start(snakemake) as job:
-    settings, items = job.settings, read(job.input.questions, ITEMS, job.upstream("items"))
-    hardness = levelled({path: job.upstream(path) for path in job.input.measures}, items, settings["cuts"])
+    settings, items = job.settings, job.read("questions", ITEMS)
+    hardness = levelled(job.expected(job.input.measures), items, settings["cuts"])
     cut = items, hardness, settings["variable"], settings["bands"]
     graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["draw"])
     drawn = draw_splits(graded, settings["dataset"], settings["variable"], sizes, tested)

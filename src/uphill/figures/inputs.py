@@ -9,21 +9,19 @@ from uphill.provenance import read_table
 from uphill.schemas import HARDNESS, UNSUPERVISED, read
 
 
-def read_drawn(paths: Sequence[str], identities: Mapping[str, str]) -> pd.DataFrame:
+def read_drawn(paths: Mapping[str, str]) -> pd.DataFrame:
     """One CSV, or Parquet hardness tables with the dataset in a column of its own.
 
     Args:
-        paths: the files.
-        identities: by table or dataset, what its file must have been made by.
+        paths: the files, each with the identity that it must have.
 
     Raises:
         UphillError: a file is missing, damaged, or of another identity.
     """
-    named = {Path(path).stem: path for path in paths}
-    if Path(paths[0]).suffix == ".csv":
-        [(name, path)] = named.items()
-        return read_table(path, identities[name])
-    frames = [read(path, HARDNESS, identities[name]).assign(dataset=name) for name, path in named.items()]
+    (path, identity), *more = paths.items()
+    if not more and Path(path).suffix == ".csv":
+        return read_table(path, identity)
+    frames = [read(path, HARDNESS, identity).assign(dataset=Path(path).stem) for path, identity in paths.items()]
     return pd.concat(frames, ignore_index=True)
 
 

@@ -3,12 +3,12 @@
 from uphill import registry
 from uphill.hardness.data import Graded, HardnessData
 from uphill.job import Job
-from uphill.schemas import ITEMS, MEASURE, read, write
+from uphill.schemas import ITEMS, MEASURE, write
 
 
 def data_of(job: Job) -> HardnessData:
     """What every measure reads."""
-    items = read(job.input.questions, ITEMS, job.upstream("items")).set_index("item_id")
+    items = job.read("questions", ITEMS).set_index("item_id")
     return HardnessData(Graded(**job.settings["dataset"]), items, job.settings["seed"])
 
 

@@ -107,17 +107,19 @@ def _task(job: Job, share: Share, recipe: object, open_model: "Callable[[], Load
 
 
 def _source(job: Job, share: Share, name: str) -> Source:
-    asked, draw, made = share["settings"]["datasets"][name], share["settings"]["draw"], share["upstream"]
+    asked, draw = share["settings"]["datasets"][name], share["settings"]["draw"]
+    shards = [path for path in job.input.get("responses", []) if f"/{name}/shard-" in path]
+    questions, splits = (_named(job, *end) for end in (("questions", name), ("splits", f"{name}/{draw}")))
     return Source(
         name=name,
-        items=_items(_named(job.input.questions, f"/{name}.parquet"), made[f"items/{name}"]),
-        splits=read(_named(job.input.splits, f"/{name}/{draw}.parquet"), SPLITS, made[f"splits/{name}"]),
+        items=_items(questions, job.upstream(questions)),
+        splits=read(splits, SPLITS, job.upstream(splits)),
         prompt=asked["prompt"],
         cot_prompt=asked["cot_prompt"],
         max_new_tokens=asked["max_new_tokens"],
-        shards=[path for path in job.input.get("responses", []) if f"/{name}/shard-" in path],
+        shards=shards,
         forms=asked["forms"],
-        passed=made.get(f"responses/{name}"),
+        passed=job.upstream(shards[0]) if shards else None,
     )
 
 
@@ -127,5 +129,6 @@ def _items(path: str, identity: str) -> pd.DataFrame:
     return read(path, ITEMS, identity).set_index("item_id")
 
 
-def _named(paths: list[str], end: str) -> str:
-    return next(path for path in paths if path.endswith(end))
+def _named(job: Job, kind: str, name: str) -> str:
+    """The file of an input that is called after a dataset, or after a dataset and its draw."""
+    return next(path for path in job.input.get(kind) if path.endswith(f"/{name}.parquet"))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from uphill.config import ALL_VARIABLE, Config
 from uphill.experiments import Row
-from uphill.workflow import Plan
+from uphill.workflow import Study
+from uphill.workflow.stages.predictions import rows
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,10 @@ class Cells:
     share: float = 1.0
 
 
-def cells_of(plan: Plan, method: str, model: str, dataset: str) -> list[Cells]:
+def cells_of(study: Study, method: str, model: str, dataset: str) -> list[Cells]:
     """Cells of one job, over all experiments that it is part of."""
-    return [cells for row in plan.shares(method, model, dataset) for cells in _of_row(plan.config, row, method, model)]
+    found = rows(study, method, model, dataset)
+    return [cells for row in found for cells in _of_row(study.config, row, method, model)]
 
 
 def _of_row(config: Config, row: Row, method: str, model: str) -> Iterator[Cells]:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from uphill.hardware import Hardware
 from uphill.planning.cells import cells_of
-from uphill.planning.jobs import MEASURE, RESPONSES, Job, jobs
 from uphill.planning.lengths import Lengths, lengths
 from uphill.planning.rates import hours
 from uphill.planning.work import Work, cell_work, measure_work, responses_work
-from uphill.workflow import Plan
+from uphill.workflow import Study
+from uphill.workflow.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,22 @@ class Load:
     work: Work
     hours: float | None
     gpus: int
+
+    @property
+    def model(self) -> str:
+        """The model that it loads."""
+        return str(self.job.model)
+
+    @property
+    def dataset(self) -> str:
+        """The dataset that it reads, or is tested on."""
+        return self.job.wildcards["dataset"]
+
+    @property
+    def stage(self) -> str:
+        """What a reader calls it: the method or measure, or the rule."""
+        names = self.job.wildcards
+        return names.get("method") or names.get("measure") or self.job.rule
 
     @property
     def gpu_hours(self) -> float:
@@ -46,42 +62,36 @@ class Cost:
     unknown: list[str]
 
 
-def estimate(plan: Plan, hardware: Hardware) -> Cost:
+def estimate(study: Study, hardware: Hardware) -> Cost:
     """The cost of the whole study, whatever of it is already there.
 
     Args:
-        plan: the study.
+        study: the study.
         hardware: sizes of models, GPUs of jobs, and speeds.
 
     Raises:
         UphillError: the size of a dataset or of a model is not known.
     """
-    sizes = {dataset: lengths(plan, dataset) for dataset in plan.tested()}
-    found = jobs(plan)
+    sizes = {dataset: lengths(study, dataset) for dataset in study.datasets}
     loads, unknown = [], []
-    for job in found:
-        if not job.loads_model:
+    for job in study.jobs:
+        if job.model is None:
             continue
-        work = _work(plan, job, sizes)
-        if work is None:
-            unknown.append(job.name)
-            work = Work()
+        work = _work(study, job, sizes)
         gpus = hardware.of_model(job.model).gpu
-        taken = hours(work, job.model, plan.config.models[job.model], hardware) if gpus else None
-        loads.append(Load(job, work, taken, gpus))
-    return Cost(found, loads, sorted(set(unknown)))
+        taken = hours(work or Work(), job.model, study.config.models[job.model], hardware) if gpus else None
+        loads.append(Load(job, work or Work(), taken, gpus))
+        unknown += [loads[-1].stage] if work is None else []
+    return Cost(study.jobs, loads, sorted(set(unknown)))
 
 
-def _work(plan: Plan, job: Job, sizes: dict[str, Lengths]) -> Work | None:
+def _work(study: Study, job: Job, sizes: dict[str, Lengths]) -> Work | None:
     """Tokens of a job; None if some of them cannot be counted."""
-    if job.rule == RESPONSES:
-        return responses_work(plan.config, job.dataset, sizes[job.dataset])
-    if job.rule == MEASURE:
-        return measure_work(plan.config, job.name, job.dataset, sizes[job.dataset])
-    total = Work()
-    for some in cells_of(plan, job.name, job.model, job.dataset):
-        work = cell_work(plan.config, some, sizes)
-        if work is None:
-            return None
-        total += work
-    return total
+    names, dataset = job.wildcards, job.wildcards["dataset"]
+    if job.stage == "responses":
+        return responses_work(study.config, dataset, sizes[dataset])
+    if job.stage == "measure":
+        return measure_work(study.config, names["measure"], dataset, sizes[dataset])
+    each = [cell_work(study.config, some, sizes) for some in cells_of(study, **names)]
+    known = [work for work in each if work is not None]
+    return sum(known, Work()) if len(known) == len(each) else None

@@ -11,7 +11,7 @@ from uphill.datasets.pools import items_of
 from uphill.errors import UphillError
 from uphill.prompts import Question
 from uphill.schemas import EXPERIMENT_POOL, ITEMS, TEST_POOL, read
-from uphill.workflow import Plan, items_path
+from uphill.workflow import Study
 
 CHARS_PER_TOKEN = 3.3
 """English prose has about 4 to a token of a large model, sums and formulas 2.5 to 3."""
@@ -61,23 +61,24 @@ def tokens(text: str) -> float:
     return len(text) / CHARS_PER_TOKEN
 
 
-def lengths(plan: Plan, dataset: str) -> Lengths:
+def lengths(study: Study, dataset: str) -> Lengths:
     """A dataset's lengths: of its item table, if it is made; as published; or of a source on this machine.
 
     Raises:
         UphillError: it is none of these, or the source is bad.
     """
-    entry = plan.config.datasets[dataset]
-    if Path(items_path(dataset)).is_file():
-        return measured(read(items_path(dataset), ITEMS))
+    entry, job = study.config.datasets[dataset], study.job("items", {"dataset": dataset})
+    [path] = job.files
+    if Path(path).is_file():
+        return measured(read(path, ITEMS))
     if entry.source["kind"] in PUBLISHED and entry.pools.test is None and entry.pools.question_id is None:
         known = PUBLISHED[entry.source["kind"]]
         hardness = items_of(entry.pools.hardness_size, known.items)
         pool = hardness + items_of(entry.pools.supervisor, known.items - hardness)
         return dataclasses.replace(known, items=known.items - pool, pool=pool)
-    if getattr(plan.config.source_settings(dataset), "remote", False):
-        raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {items_path(dataset)}; make it")
-    return measured(make_items(plan.items_spec(dataset)["settings"]))
+    if getattr(study.config.source_settings(dataset), "remote", False):
+        raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {path}; make it")
+    return measured(make_items(job.settings))
 
 
 def measured(items: pd.DataFrame) -> Lengths:

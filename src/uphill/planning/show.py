@@ -1,5 +1,6 @@
 """A study's cost in a reader's tables."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
@@ -9,7 +10,6 @@ from rich.table import Table
 
 from uphill.hardware import Hardware
 from uphill.planning.cost import Cost, Load
-from uphill.planning.jobs import by_rule
 from uphill.planning.lengths import CHARS_PER_TOKEN
 from uphill.planning.work import Work
 
@@ -18,7 +18,7 @@ NUMBERS = ("GPUs", "loads", "read", "fitted", "written", "GPU h", "longest")
 
 def show_cost(cost: Cost, hardware: Hardware, console: Console) -> None:
     """Print jobs by rule, loads by model and by stage, and what the estimate assumes."""
-    counts = by_rule(cost.jobs)
+    counts = Counter(job.rule for job in cost.jobs)
     console.print(f"{len(cost.jobs)} jobs: " + ", ".join(f"{count} {rule}" for rule, count in counts.items()) + ".")
     console.print(
         f"{len(cost.loads)} of them load a model. Tokens are in millions; GPU h, hours times GPUs;\n"
@@ -36,7 +36,7 @@ def show_cost(cost: Cost, hardware: Hardware, console: Console) -> None:
 
 def _by_model(loads: Sequence[Load]) -> Table:
     table = _table("By model", ("model", "GPUs", "loads", "read", "fitted", "written", "GPU h", "longest"))
-    for model, own in _grouped(loads, lambda load: load.job.model):
+    for model, own in _grouped(loads, lambda load: load.model):
         longest = max(load.hours or 0 for load in own)
         table.add_row(model, str(own[0].gpus), *_sums(own), _number(longest) if longest else "")
     table.add_section()
@@ -46,18 +46,17 @@ def _by_model(loads: Sequence[Load]) -> Table:
 
 def _too_long(loads: Sequence[Load], hardware: Hardware) -> list[str]:
     """Jobs that would not end within the time that they ask for first."""
-    limits = {load.job.model: hardware.of_model(load.job.model).runtime / 60 for load in loads}
+    limits = {load.model: hardware.of_model(load.model).runtime / 60 for load in loads}
     return [
-        f"  {load.job.stage} with {load.job.model} on {load.job.dataset}: {load.hours:.1f} h, "
-        f"runtime {limits[load.job.model]:g} h"
+        f"  {load.stage} with {load.model} on {load.dataset}: {load.hours:.1f} h, runtime {limits[load.model]:g} h"
         for load in loads
-        if load.hours and load.hours > limits[load.job.model]
+        if load.hours and load.hours > limits[load.model]
     ]
 
 
 def _by_stage(loads: Sequence[Load]) -> Table:
     table = _table("By stage", ("stage", "loads", "read", "fitted", "written", "GPU h"))
-    for stage, own in _grouped(loads, lambda load: load.job.stage):
+    for stage, own in _grouped(loads, lambda load: load.stage):
         table.add_row(stage, *_sums(own))
     return table
 

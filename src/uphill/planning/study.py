@@ -5,22 +5,22 @@ from pathlib import Path
 
 from uphill.config import check
 from uphill.errors import UphillError
-from uphill.workflow import Plan
+from uphill.workflow import Study, check_claims
 from uphill.yaml_files import read_map
 
 
-def read_study(path: Path) -> Plan:
-    """The plan of the config in a file.
+def read_study(path: Path) -> Study:
+    """The study of the config in a file.
 
     Raises:
         UphillError: it cannot be read, is not YAML, or is a wrong config.
     """
-    plan = Plan(check(read_map(path), where=str(path)))
+    study = Study(check(read_map(path), where=str(path)))
     try:
-        plan.check_names()
+        check_claims(study)
     except UphillError as error:
         raise UphillError(f"{path}: {error}") from None
-    return plan
+    return study
 
 
 OF_WORKFLOW = ("profiles/default", "workflow/profiles/default")

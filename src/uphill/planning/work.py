@@ -114,7 +114,7 @@ def measure_work(config: Config, measure: str, dataset: str, lengths: Lengths) -
 
 def responses_work(config: Config, dataset: str, lengths: Lengths) -> Work:
     """Tokens of the zero-shot pass."""
-    return Work(read=(lengths.all) * Asked.of(config, dataset, lengths).scored)
+    return Work(read=lengths.all * Asked.of(config, dataset, lengths).scored)
 
 
 def _tested(config: Config, cells: Cells, lengths: Lengths) -> float:

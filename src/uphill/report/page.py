@@ -32,7 +32,7 @@ POLICY = "default-src 'none'; style-src {style}; img-src data:; base-uri 'none';
 
 def render(job: Job) -> None:
     """Write the page from the job's inputs: item and hardness tables, tables, wide tables if any, and figures."""
-    records = {Path(path).stem: checked(path, job.upstream(Path(path).stem))[1] for path in job.input.tables}
+    records = {Path(path).stem: checked(path, job.upstream(path))[1] for path in job.input.tables}
     tables = {Path(path).stem: read_table(path) for path in job.input.tables}
     wide = {Path(path).stem: _wide(job, path) for path in job.input.get("wide", [])}
     versions = {name: record["spec"]["versions"] for name, record in records.items()}
@@ -41,10 +41,8 @@ def render(job: Job) -> None:
         config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
         counts=_study(job.settings["config"], tables),
         answer=_answer(tables["population"]),
-        datasets=[_counts(path, job.upstream(f"items/{Path(path).stem}")) for path in job.input.questions],
-        levels=[
-            row for path in job.input.hardness for row in _levels(path, job.upstream(f"hardness/{Path(path).stem}"))
-        ],
+        datasets=[_counts(path, job.upstream(path)) for path in job.input.questions],
+        levels=[row for path in job.input.hardness for row in _levels(path, job.upstream(path))],
         tables=[_table(name, table, wide.get(name), ladders) for name, table in tables.items()],
         figures=[_figure(job, path, ladders) for path in job.input.figures],
         cautions=[*cautions(tables, job.notes.get(NOTES, [])), *made.caution(versions)],
@@ -67,13 +65,13 @@ def filled(**values: Any) -> str:
     return template.render(policy=POLICY.format(style=f"'sha256-{digest}'"), **values)
 
 
-def _of_today(job: Job, path: str, identity: str) -> bytes:
+def _of_today(job: Job, path: str) -> bytes:
     """A figure or wide table that was made from the very tables which are shown beside it.
 
     Raises:
         UphillError: it was made from others, or is not what was written.
     """
-    content, record = checked(path, identity)
+    content, record = checked(path, job.upstream(path))
     for source, made_from in record["sources"].items():
         if source not in job.input or made_from["sha256"] != sha256(source):
             raise damaged(path, f"made from another {source} than is there today")
@@ -81,7 +79,7 @@ def _of_today(job: Job, path: str, identity: str) -> bytes:
 
 
 def _wide(job: Job, path: str) -> pd.DataFrame:
-    _of_today(job, path, job.upstream("wide"))
+    _of_today(job, path)
     return read_table(path)
 
 
@@ -158,5 +156,5 @@ def _grid(table: pd.DataFrame) -> dict[str, list[Any]]:
 
 def _figure(job: Job, path: str, ladders: Mapping[str, Any]) -> dict[str, str]:
     name = Path(path).stem
-    content = base64.b64encode(_of_today(job, path, job.upstream(f"figure/{name}"))).decode()
+    content = base64.b64encode(_of_today(job, path)).decode()
     return {"name": name, "caption": captions.FIGURES[captions.kind(name, ladders)], "content": content}

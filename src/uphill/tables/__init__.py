@@ -43,14 +43,17 @@ def write(job: Job) -> None:
     Raises:
         UphillError: a file of predictions was made by another config or other code.
     """
-    settings, hardness = job.settings, {path: job.upstream(path) for path in job.input.get("hardness", [])}
-    splits = {path: job.upstream(path) for path in job.input.splits}
+    settings, shares = job.settings, {path: job.upstream(path) for path in job.input.predictions}
+    hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
     inputs = Inputs(
-        predictions=read_predictions(job.input.predictions, settings["shares"]),
+        predictions=read_predictions(shares),
         tested=read_tested(splits),
         hardness=read_hardness(hardness) if hardness else None,
         study=Study(
-            **{name: settings[name] for name in ("unsupervised", "draws", "level", "seed")},
+            settings["unsupervised"],
+            settings["draws"],
+            settings["level"],
+            settings["seed"],
             trained=read_trained(splits) if settings["seen"] else None,
         ),
         hard_noise={tuple(names): factor for *names, factor in settings["hard_noise"]},
@@ -58,8 +61,8 @@ def write(job: Job) -> None:
         pairs=settings["pairs"],
     )
     write_table(REDUCTIONS.get(settings["table"], _by_level)(inputs), job.output.table)
-    sources = {path: made_by(path) for path in job.input.predictions}
-    used = [sources[path]["versions"][share] for path, own in settings["shares"].items() for share in own]
+    sources = {path: made_by(path) for path in shares}
+    used = [sources[path]["versions"][share] for path, own in shares.items() for share in own]
     made_with = together(job.versions([*job.input.splits, *hardness]), *used)
     provenance.write(
         job.output.provenance, {**job.spec, "versions": made_with, **job.notes}, [job.output.table], sources

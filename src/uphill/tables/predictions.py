@@ -1,6 +1,6 @@
 """Reading predictions for a table: only those that today's config and code would make."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +16,19 @@ CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "n
 """Columns that together name a training condition; its boots are columns of one matrix."""
 
 
-def read_predictions(paths: Iterable[str], expected: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def read_predictions(paths: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """All predictions of a table, with the file each row is from in the column `source`.
 
     Args:
-        paths: the files.
-        expected: by file, share (experiment/variable) -> the identity that it must record; other shares are left out.
+        paths: files, each with the identity that it must record of some shares (experiment/variable); others are left
+            out.
 
     Raises:
         UphillError: a share was made by another config or by other code, as after a half-finished rerun.
     """
     frames = []
-    for path in paths:
-        shares, recorded = expected[path], made_by(path)["settings"]["shares"]
+    for path, shares in paths.items():
+        recorded = made_by(path)["settings"]["shares"]
         for share, identity in shares.items():
             if recorded.get(share, {}).get("id") != identity:
                 raise damaged(path, f"{share!r} made by another config or by older code")

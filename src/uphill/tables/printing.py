@@ -15,7 +15,7 @@ def write_all(job: Job) -> None:
     for name, source in job.settings["tables"].items():
         # A ladder of any name is laid out as ladders are.
         layout = LAYOUTS.get(name, LAYOUTS["ladders"])
-        table = provenance.read_table(tidy[source], job.upstream(source))
+        table = provenance.read_table(tidy[source], job.upstream(tidy[source]))
         record, csv, latex = (_of(job.output, name, ending) for ending in (provenance.SUFFIX, ".csv", ".tex"))
         write_wide(wide(table, layout, job.settings["unsupervised"]), csv, latex)
         provenance.write(record, job.made_by, [csv, latex], provenance.digests([tidy[source]]))

@@ -3,18 +3,18 @@
 import json
 from pathlib import Path
 
+from uphill.places import RECORDS, RESULTS
 from uphill.schemas import written_whole
-from uphill.why.jobs import planned
-from uphill.workflow import Plan
-from uphill.workflow.plan import code_of
+from uphill.workflow import Study
+from uphill.workflow.jobs import code_of
 
-FOLDER = ".snakemake/uphill/code"
-"""Beside Snakemake's own records of what it ran, and thrown away with them."""
+FOLDER = f"{RESULTS}/{RECORDS}/code"
+"""Beside the results, to be copied with them."""
 
 
-def record(plan: Plan) -> None:
-    """Write down the modules of every digest of code in a plan that were not yet."""
-    planned(plan)  # whichever of them Snakemake has not asked for
+def record(study: Study) -> None:
+    """Write down the modules of every digest of code in a study that were not yet."""
+    study.check()  # whichever of them Snakemake has not asked for
     for digest, contents in code_of.items():
         path = Path(FOLDER) / f"{digest}.json"
         if not path.is_file():

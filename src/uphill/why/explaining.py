@@ -1,15 +1,15 @@
 """From the jobs that Snakemake would run to what made them stale: root causes, and what follows from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from uphill.parquet import is_whole
 from uphill.why.changes import changes, older_upstream
-from uphill.why.jobs import Planned, planned, shares
-from uphill.why.records import edited_inputs, interrupted, made_from
-from uphill.workflow import Plan
-from uphill.workflow.plan import Spec
+from uphill.why.records import edited_inputs, interrupted, was_made
+from uphill.workflow import Study
+from uphill.workflow.jobs import Job
+from uphill.workflow.records import recorded
 
 UPDATED = "updated input files"
 
@@ -29,47 +29,42 @@ class Stale:
     follows: frozenset[str]
 
 
-def explain(plan: Plan, pending: Mapping[str, str]) -> list[Stale]:
+def explain(study: Study, pending: Mapping[str, str]) -> list[Stale]:
     """Every job that would run, in the order of the workflow, with why.
 
     Args:
-        plan: the study.
+        study: the study.
         pending: by file of each job that would run, its status in Snakemake's words.
     """
-    stale = [job for job in planned(plan) if any(path in pending for path in job.outputs)]
-    makers = {identity: job.title for job in stale for identity in job.identities}
-    return [_explained(job, pending, makers) for job in stale]
+    stale = [job for job in study.jobs if any(path in pending for path in job.files)]
+    running = {each.id for job in stale for each in (job, *job.parts)}
+    titles = {job.title for job in stale}
+    return [_explained(job, pending, running, titles) for job in stale]
 
 
-def _explained(job: Planned, pending: Mapping[str, str], makers: Mapping[str, str]) -> Stale:
-    follows = {makers[identity] for identity in _reads(job.spec) if identity in makers} - {job.title}
-    return Stale(job.title, tuple(_causes(job, pending, makers, bool(follows))), frozenset(follows))
+def _explained(job: Job, pending: Mapping[str, str], running: Collection[str], titles: Collection[str]) -> Stale:
+    follows = {read.title for read in job.upstream if read.title in titles}
+    return Stale(job.title, tuple(_causes(job, pending, running, bool(follows))), frozenset(follows))
 
 
-def _reads(spec: Spec) -> set[str]:
-    """Identities of all that a job reads."""
-    found = set(spec["upstream"].values())
-    if spec["stage"] == "table":
-        found.update(identity for own in spec["settings"]["shares"].values() for identity in own.values())
-    return found.union(*(_reads(share) for share in shares(spec).values()))
-
-
-def _causes(job: Planned, pending: Mapping[str, str], makers: Mapping[str, str], follows: bool) -> Sequence[str]:
-    there = [path for path in job.outputs if Path(path).exists()]
-    stopped = [path for path in job.outputs if interrupted(path)]
-    old = made_from(there[0]) if there else None
+def _causes(job: Job, pending: Mapping[str, str], running: Collection[str], follows: bool) -> Sequence[str]:
+    there = [path for path in job.files if Path(path).exists()]
+    stopped = [path for path in job.files if interrupted(path)]
     broken = [path for path in there if path.endswith(".parquet") and not is_whole(Path(path))]
     if broken:
         return [f"{broken[0]}: not a whole Parquet file"]
     if stopped:
         return [f"{stopped[0]}: its job was interrupted"]
-    if not there and made_from(job.outputs[0]) is None:
-        return [f"{job.outputs[0]}: not made yet"] if not follows else []
-    if len(there) < len(job.outputs):
-        missing = next(path for path in job.outputs if path not in there)
+    if not there and not was_made(job.files[0]):
+        return [f"{job.files[0]}: not made yet"] if not follows else []
+    if len(there) < len(job.files):
+        missing = next(path for path in job.files if path not in there)
         return [f"{missing}: made before, but no longer there"]
-    found = changes(job.job, old, job.spec, makers) if old else []
-    older = {identity for identity in older_upstream(old, job.spec) if identity not in makers} if old else set()
+    records = recorded(job)
+    other = next((said for said in records if said is not None and said["id"] != job.id), None)
+    found = changes(job, other, running) if other else []
+    found += [f"{there[0]}: nothing says what made it"] if None in records else []
+    older = older_upstream(job, other) - set(running) if other else set()
     found += ["made from older results, which were made again since"] if older else []
     if not older and pending[there[0]] == UPDATED:
         found += [f"{path}: changed by hand" for path in edited_inputs(there[0])]

@@ -1,8 +1,6 @@
 """What Snakemake wrote down of the jobs that it ran, and which of them it would run now."""
 
-import ast
 import base64
-import contextlib
 import hashlib
 import json
 import os
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from uphill.errors import UphillError
-from uphill.workflow.plan import Spec
 
 RECORDS = ".snakemake"
 PENDING = "update pending"
@@ -49,14 +46,9 @@ def _read(kind: str, path: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def made_from(path: str) -> Spec | None:
-    """The spec of the job that made a file; None if that is not on record."""
-    for parameter in (_read("metadata", path) or {}).get("params") or []:
-        if isinstance(parameter, str) and parameter.startswith("{'stage':"):
-            with contextlib.suppress(ValueError, SyntaxError):  # a record that was cut short
-                found: Spec = ast.literal_eval(parameter)
-                return found
-    return None
+def was_made(path: str) -> bool:
+    """Whether a file was made before, be it there or not."""
+    return _read("metadata", path) is not None
 
 
 def interrupted(path: str) -> bool:

@@ -1,8 +1,7 @@
-"""Where the files of a study are, from the folder that the workflow runs in."""
+"""The name of each file of a study; the rules give it patterns for names, and so get the pattern of the file."""
 
-from uphill.provenance import beside
+from uphill.places import RESULTS
 
-RESULTS = "results"
 REPORT = f"{RESULTS}/report.html"
 CORRELATIONS = "correlations_"
 
@@ -32,14 +31,14 @@ def predictions_path(method: str, model: str, dataset: str) -> str:
     return f"{RESULTS}/predictions/{method}/{model}/{dataset}.parquet"
 
 
-def correlations_path(dataset: str) -> str:
-    """The rank correlations of a dataset's hardness variables."""
-    return table_path(f"{CORRELATIONS}{dataset}")
-
-
 def table_path(table: str) -> str:
     """A table of an experiment."""
     return f"{RESULTS}/tables/{table}.csv"
+
+
+def correlations_path(dataset: str) -> str:
+    """The rank correlations of a dataset's hardness variables."""
+    return table_path(f"{CORRELATIONS}{dataset}")
 
 
 def wide_path(table: str, kind: str) -> str:
@@ -47,16 +46,21 @@ def wide_path(table: str, kind: str) -> str:
     return f"{RESULTS}/tables/wide/{table}.{kind}"
 
 
-def shard_path(model: str, dataset: str, shard: int, count: int) -> str:
-    """One file of the zero-shot pass of a model over a dataset."""
-    return f"{RESULTS}/responses/{model}/{dataset}/shard-{shard}-of-{count}.parquet"
-
-
-def provenance_path(path: str) -> str:
-    """What a table or figure was made from, beside it."""
-    return beside(path)
+def shard_paths(model: str, dataset: str, count: int) -> list[str]:
+    """Files of the zero-shot pass of a model over a dataset."""
+    return [f"{RESULTS}/responses/{model}/{dataset}/shard-{shard}-of-{count}.parquet" for shard in range(count)]
 
 
 def figure_path(figure: str, kind: str) -> str:
     """A figure in one format."""
     return f"{RESULTS}/figures/{figure}.{kind}"
+
+
+def log_path(record: str) -> str:
+    """The log of a job, by the name of its record."""
+    return f"{RESULTS}/logs/{record}.log"
+
+
+def benchmark_path(record: str) -> str:
+    """What a job took, as Snakemake writes it."""
+    return f"{RESULTS}/benchmarks/{record}.tsv"

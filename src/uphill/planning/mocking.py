@@ -1,0 +1,42 @@
+"""What Snakemake gives a job's script, made up from the list of jobs, to run a script in a debugger."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from uphill import hardware
+from uphill.planning.study import read_study
+
+RESOURCES = ("gpu", "gpu_model", "mem_mb", "runtime", "pack_tokens")
+
+
+class Files(list[str]):
+    """Files, all of them in order, and by name: where an output's name has one file, that file."""
+
+    def __init__(self, named: Mapping[str, Sequence[str]], alone: bool) -> None:
+        super().__init__(path for paths in named.values() for path in paths)
+        self.__dict__.update(
+            {name: paths[0] if alone and len(paths) == 1 else list(paths) for name, paths in named.items()}
+        )
+
+    def get(self, name: str, other: Any = None) -> Any:
+        """The files of a name."""
+        return self.__dict__.get(name, other)
+
+
+def mock(rule: str, wildcards: Mapping[str, str], config: str) -> SimpleNamespace:
+    """See `uphill.job.mock`."""
+    job = read_study(Path(config)).job(rule, wildcards)
+    needs = hardware.read("config/hardware.yaml")
+    Path(job.log).parent.mkdir(parents=True, exist_ok=True)
+    return SimpleNamespace(
+        rule=rule,
+        input=Files(job.inputs, alone=False),
+        output=Files(job.outputs, alone=True),
+        wildcards=SimpleNamespace(**wildcards),
+        params=SimpleNamespace(spec=job.spec, get=lambda name, other=None: {"spec": job.spec}.get(name, other)),
+        resources=SimpleNamespace(**{name: needs.asked(job.model, name, attempt=1) for name in RESOURCES}),
+        threads=needs.of(job.model).threads,
+        log=[job.log],
+    )

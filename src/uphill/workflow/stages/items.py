@@ -1,0 +1,50 @@
+"""Raw data to item tables."""
+
+from collections.abc import Iterator
+
+from uphill.datasets.pools import PoolFile
+from uphill.identity import file_digest
+from uphill.workflow.jobs import Job, Settings, once, plain
+from uphill.workflow.paths import items_path
+from uphill.workflow.study import Study
+
+
+def jobs(study: Study) -> Iterator[Job]:
+    """One a dataset."""
+    yield from (items(study, dataset) for dataset in study.datasets)
+
+
+@once
+def items(study: Study, dataset: str) -> Job:
+    """The item table of a dataset."""
+    entry, kind = study.config.datasets[dataset], study.config.datasets[dataset].source["kind"]
+
+    def decide() -> Settings:
+        source = study.config.source_settings(dataset)
+        files, named = [file_digest(str(path)) for path in getattr(source, "files", [])], entry.pools.hardness
+        return {
+            "dataset": dataset,
+            "source": plain(source),
+            "pools": plain(entry.pools),
+            "seed": study.config.seed,
+            **({"pool_content": file_digest(str(named.ids))} if isinstance(named, PoolFile) else {}),
+            **({"content": files} if files else {}),
+            "kind": kind,
+        }
+
+    return Job(
+        rule="items",
+        wildcards={"dataset": dataset},
+        title=f"Questions of {dataset}",
+        named=f"datasets.{dataset}",
+        record=f"items/{dataset}",
+        outputs={"items": [items_path(dataset)]},
+        decide=decide,
+        code=[f"uphill.datasets.{kind}"],
+        from_config={
+            "source": f"datasets.{dataset}.source",
+            "content": f"datasets.{dataset}.source",
+            "pools": f"datasets.{dataset}.pools",
+            "pool_content": f"datasets.{dataset}.pools.hardness.ids",
+        },
+    )

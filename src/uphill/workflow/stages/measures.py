@@ -1,0 +1,81 @@
+"""Hardness measures: each by itself, and by each hardness model where it needs one."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+
+from uphill.identity import file_digest
+from uphill.workflow.jobs import Job, Settings, once, plain
+from uphill.workflow.paths import measure_path
+from uphill.workflow.stages.items import items
+from uphill.workflow.stages.responses import asked, keys_of, model_identity, responses
+from uphill.workflow.study import Study
+
+ALONE, FROM_RESPONSES, ON_MODEL = "measure", "measure_from_responses", "measure_on_model"
+
+
+def jobs(study: Study) -> Iterator[Job]:
+    """Those of every dataset."""
+    yield from (job for dataset in study.datasets for job in measures(study, dataset))
+
+
+@once
+def measures(study: Study, dataset: str, variables: Iterable[str] | None = None) -> list[Job]:
+    """What measures a dataset's variables: some of them, or all."""
+    return [
+        measure(study, dataset, name, model)
+        for name, given in study.config.measures(dataset).items()
+        if variables is None or set(given) & set(variables)
+        for model in ([None] if rule(study, name) == ALONE else study.config.hardness_models)
+    ]
+
+
+def rule(study: Study, name: str) -> str:
+    """The rule that runs a measure, by what it needs."""
+    module = study.config.measure_module(name)
+    return ON_MODEL if module.RUNS_MODEL else FROM_RESPONSES if module.READS_RESPONSES else ALONE
+
+
+@once
+def measure(study: Study, dataset: str, name: str, model: str | None = None) -> Job:
+    """One measure's values for a dataset."""
+    runs, kind = rule(study, name), study.config.hardness[name]["measure"]
+
+    def decide() -> Settings:
+        own = study.config.measure_settings(name)
+        files = [file_digest(str(path)) for path in getattr(own, "files", [])]
+        return {
+            "measure": name,
+            "kind": kind,
+            "settings": plain(own),
+            "dataset": asdict(study.config.graded(dataset)),
+            "seed": study.config.seed,
+            **({"content": files} if files else {}),
+            **(_put(study, model, dataset) if model and runs == ON_MODEL else {}),
+        }
+
+    by = {ALONE: "", FROM_RESPONSES: f" by {model}", ON_MODEL: f" on {model}"}[runs]
+    read = {"responses": [responses(study, model, dataset)]} if runs == FROM_RESPONSES and model else {}
+    return Job(
+        rule=runs,
+        wildcards={"dataset": dataset, "measure": name, **({"model": model} if model else {})},
+        title=f"Hardness of {dataset}: {name}{by}",
+        named=f"hardness.{name} of datasets.{dataset}{f' by models.{model}' if model else ''}",
+        record=f"hardness/{dataset}/{name}{f'/{model}' if model else ''}",
+        outputs={"measure": [measure_path(dataset, name, model)]},
+        decide=decide,
+        reads={"questions": [items(study, dataset)], **read},
+        code=[f"uphill.hardness.{kind}"],
+        model=model if runs == ON_MODEL else None,
+        from_config={
+            "settings": f"hardness.{name}",
+            "content": f"hardness.{name}",
+            "dataset": f"datasets.{dataset}",
+            **(keys_of(model) if model else {}),
+            "asked": f"datasets.{dataset}",
+        },
+    )
+
+
+def _put(study: Study, model: str, dataset: str) -> Settings:
+    """Which model is asked, and how a dataset's questions are put to it."""
+    return {"model": model_identity(study, model), "asked": asked(study, model, dataset, zero_shot=False)}

@@ -1,0 +1,43 @@
+"""The whole study on one page."""
+
+from collections.abc import Iterator
+
+from uphill.workflow.jobs import Job, Settings
+from uphill.workflow.paths import REPORT
+from uphill.workflow.stages import figures, hardness, items
+from uphill.workflow.stages.tables import correlations, names, table, wide
+from uphill.workflow.study import Study
+
+TEMPLATE = "src/uphill/report/report.html.j2"
+
+
+def jobs(study: Study) -> Iterator[Job]:
+    """The one, which shows the config too."""
+    tables = [table(study, name) for name in names(study)]
+    yield Job(
+        rule="report",
+        wildcards={},
+        title="Report",
+        named="the report",
+        record="report",
+        outputs={"page": [REPORT]},
+        decide=lambda: {"config": _in_order(study.config.model_dump(mode="json", exclude_none=True))},
+        reads={
+            "questions": list(items.jobs(study)),
+            "hardness": list(hardness.jobs(study)),
+            "tables": [*tables, *(correlations(study, dataset) for dataset in study.datasets)],
+            "wide": [wide(study)],
+            "figures": figures.jobs(study),
+        },
+        code=[TEMPLATE],
+        from_config={"config": ""},
+    )
+
+
+def _in_order(config: Settings) -> Settings:
+    """The config with the keys of free entries sorted: their order says nothing, and a change of it reruns nothing."""
+    for group in ("methods", "hardness"):
+        config[group] = {name: dict(sorted(entry.items())) for name, entry in config[group].items()}
+    for entry in config["datasets"].values():
+        entry["source"] = dict(sorted(entry["source"].items()))
+    return config

@@ -1,0 +1,64 @@
+"""The zero-shot pass of a model over a dataset, where something reads it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from uphill.identity import folder_digest
+from uphill.workflow.jobs import Job, Settings, once, plain
+from uphill.workflow.paths import shard_paths
+from uphill.workflow.stages.items import items
+from uphill.workflow.study import Study
+
+
+def jobs(study: Study) -> Iterator[Job]:
+    """Those that a later stage reads."""
+    from uphill.workflow.stages import measures, predictions  # which import this module
+
+    readers = [*predictions.jobs(study), *measures.jobs(study)]
+    yield from dict.fromkeys(job for reader in readers for job in reader.reads.get("responses", ()))
+
+
+@once
+def responses(study: Study, model: str, dataset: str) -> Job:
+    """Log-probabilities of choices, and hidden states."""
+
+    def decide() -> Settings:
+        return {
+            "model": model_identity(study, model),
+            "asked": asked(study, model, dataset, zero_shot=True),
+            **plain(study.config.responses),
+        }
+
+    return Job(
+        rule="responses",
+        wildcards={"model": model, "dataset": dataset},
+        title=f"Zero-shot pass of {model} over {dataset}",
+        named=f"responses of models.{model} to datasets.{dataset}",
+        record=f"responses/{model}/{dataset}",
+        outputs={"responses": shard_paths(model, dataset, study.config.responses.shards)},
+        decide=decide,
+        reads={"questions": [items(study, dataset)]},
+        model=model,
+        from_config={**keys_of(model), "asked": f"datasets.{dataset}", "": "responses"},
+    )
+
+
+@once
+def model_identity(study: Study, model: str) -> dict[str, Any]:
+    """What decides a model's numbers: its config entry, how texts become tokens, the content of a local folder."""
+    entry = study.config.models[model]
+    content = {"content": folder_digest(entry.path, entry.trust_remote_code)} if entry.path else {}
+    tokens = {"answers": study.config.answers, "max_prompt_tokens": study.config.max_prompt_tokens}
+    return {"name": model, **plain(entry), **tokens, **content}
+
+
+def keys_of(model: str) -> dict[str, str]:
+    """Where in the config each part of a model's identity is from."""
+    whole = {f"model.{name}": name for name in ("answers", "max_prompt_tokens")}
+    return {"model": f"models.{model}", **whole}
+
+
+def asked(study: Study, model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:
+    """How a dataset's questions are put to a model without examples, as far as that is used."""
+    forms = study.config.forms(dataset, model, zero_shot)
+    return forms if study.config.generative(dataset) else {**forms, "cot_prompt": None}

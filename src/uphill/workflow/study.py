@@ -1,0 +1,97 @@
+"""A study: every job that its config asks for. What a rule is given is looked up here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+from uphill.config import Config
+from uphill.errors import UphillError
+from uphill.experiments import Row
+from uphill.workflow.jobs import Job, Spec, once
+
+STAGES = ("items", "responses", "measures", "hardness", "splits", "predictions", "tables", "figures", "report")
+"""Modules of uphill/workflow/stages, each after those that it reads from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The jobs of a config.
+
+    Attributes:
+        config: the config.
+        memory: what was asked before, by function and arguments.
+    """
+
+    config: Config
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @once
+    def rows(self, experiment: str | None = None) -> list[Row]:
+        """Rows of an experiment, or of all."""
+        return [row for row in self.rows() if row.experiment == experiment] if experiment else self.config.rows()
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        """Datasets that some experiment involves, in the config's order."""
+        used = {name for row in self.rows() for name in row.involved}
+        return [name for name in self.config.datasets if name in used]
+
+    @cached_property
+    def jobs(self) -> list[Job]:
+        """Every job, after those that it reads from."""
+        stages = (import_module(f"uphill.workflow.stages.{name}") for name in STAGES)  # which import this module
+        return [job for stage in stages for job in stage.jobs(self)]
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Models that some job loads."""
+        return list(dict.fromkeys(job.model for job in self.jobs if job.model))
+
+    @cached_property
+    def files(self) -> list[str]:
+        """Every file, stage by stage."""
+        return [path for job in self.jobs for path in job.files]
+
+    def of(self, rule: str) -> list[Job]:
+        """Every job of a rule."""
+        return [job for job in self.jobs if job.rule == rule]
+
+    def values(self, wildcard: str, *rules: str) -> set[str]:
+        """What a wildcard may be, in some rules or in any."""
+        found = (job for job in self.jobs if not rules or job.rule in rules)
+        return {job.wildcards[wildcard] for job in found if wildcard in job.wildcards}
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, frozenset[tuple[str, str]]], Job]:
+        return {(job.rule, frozenset(job.wildcards.items())): job for job in self.jobs}
+
+    def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
+        """The job of a rule with some wildcards.
+
+        Raises:
+            UphillError: the config asks for none.
+        """
+        job = self._by_name.get((rule, frozenset(wildcards.items())))
+        if job is None:
+            told = ", ".join(f"{name} {value}" for name, value in wildcards.items())
+            raise UphillError(f"{rule} of {told}: nothing in the config asks for it")
+        return job
+
+    def inputs(self, rule: str, wildcards: Mapping[str, str]) -> dict[str, list[str]]:
+        """The files that a job reads, by name of the rule's input."""
+        return self.job(rule, wildcards).inputs
+
+    def spec(self, rule: str, wildcards: Mapping[str, str]) -> Spec:
+        """The identity of what a job makes."""
+        return self.job(rule, wildcards).spec
+
+    def check(self) -> None:
+        """Look at everything outside the workflow that it reads.
+
+        Raises:
+            UphillError: a file of items or of a measure, or a model's folder, is missing.
+        """
+        for job in self.jobs:
+            _ = job.id

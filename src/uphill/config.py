@@ -175,7 +175,8 @@ class Responses(Entry):
     layers: Annotated[list[Annotated[int, Field(ge=0, le=1000)]], AfterValidator(distinct)] | None = Field(
         None,
         min_length=1,
-        description="Kept hidden states of the L+1; null keeps ceil((L+1)/2) and L, the published two.",
+        description="Hidden states of the L+1 that are kept where a method or measure reads them; null keeps "
+        "ceil((L+1)/2) and L, the published two.",
     )
 
 

@@ -84,8 +84,8 @@ def batches(path: Path | str, column: str, rows: int) -> Iterator[pa.Array]:
         UphillError: it cannot be read.
     """
     try:
-        # Pages are read one by one where there is a buffer; without, all of them before the first.
-        with pq.ParquetFile(path, page_checksum_verification=True, buffer_size=CHUNK) as file:
+        # So pages are read one by one; else all of them before the first.
+        with pq.ParquetFile(path, page_checksum_verification=True, buffer_size=CHUNK, pre_buffer=False) as file:
             for batch in file.iter_batches(rows, columns=[column]):
                 yield batch.column(0)
     except (pa.ArrowException, OSError) as error:

@@ -17,7 +17,7 @@ from uphill import parquet
 from uphill.errors import UphillError, damaged
 from uphill.schemas import RESPONSES, read_arrow
 
-BATCH = 2**22
+BATCH = 2**19
 """Numbers of hidden states that are read at a time."""
 
 

@@ -177,6 +177,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "how answers are tokenized": (append("config/config.yaml", "\nanswers: apart\n"), OF_MODEL),
     "a limit of prompts": (append("config/config.yaml", "\nmax_prompt_tokens: 900\n"), OF_MODEL),
     "fresh test items": (config("splits: {boots: 3,", "splits: {fresh_test: true, boots: 3,"), EVERY_SPLIT),
+    "folds": (config("splits: {boots: 3,", "splits: {folds: 3, boots: 3,"), EVERY_SPLIT),
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
     "draws of correlations": (config("correlation_draws: 1000", "correlation_draws: 900"), each(correlations)),
     "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), predictions("probe", "learning_curves")),

@@ -120,6 +120,7 @@ def _source(job: Job, share: Share, name: str) -> Source:
         shards=shards,
         forms=asked["forms"],
         passed=job.upstream(shards[0]) if shards else None,
+        states=registry.reads_states(registry.load("uphill.methods", share["settings"]["kind"], "predict")),
     )
 
 

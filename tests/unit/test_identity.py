@@ -389,7 +389,7 @@ def test_a_source_file_is_known_by_content(tmp_path: Path) -> None:
 
 
 def test_hidden_states_are_kept_where_something_reads_them() -> None:
-    """A pass is another one where its first reader of states comes, and the same where another reader of scores does."""
+    """A pass is another one where its first reader of states comes, and the same where a reader of scores does."""
 
     def passes(*methods: str, measures: tuple[str, ...] = ("human", "mdl_zero_shot")) -> dict[str, Job]:
         raw = yaml.safe_load((ROOT / "config/config.yaml").read_text())

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from uphill import registry
 from uphill.complaints import first_problem, guess
-from uphill.datasets.pools import pool_ids
+from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
 from uphill.experiments import (
     AllToAll,
@@ -41,23 +41,6 @@ ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""
 
 
-class PoolFile(Entry):
-    """Items that are named, such as those that a published study set aside."""
-
-    ids: Path = Field(description="A text file with one item_id a line.")
-
-    @model_validator(mode="after")
-    def _is_there(self) -> Self:
-        pool_ids(self.ids)
-        return self
-
-
-Pool = Annotated[
-    Annotated[int, Field(ge=0, le=1_000_000), Tag("[count]")] | Annotated[PoolFile, Tag("[file]")],
-    Discriminator(lambda value: "[file]" if isinstance(value, Mapping | PoolFile) else "[count]"),
-]
-
-
 class Dataset(Entry):
     """Where a dataset's questions come from, how they are asked, and which of its columns people graded."""
 
@@ -74,9 +57,7 @@ class Dataset(Entry):
         [], description="Columns that hold a human (or true) grade of difficulty."
     )
     cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
-    hardness_pool: Pool = Field(
-        1000, description="Items set aside to train hardness models on: how many, or `{ids: FILE}`, one id a line."
-    )
+    pools: Pools = Field(Pools.model_construct(), description="Items that are set aside.", validate_default=True)
     n_test: int | None = Field(None, ge=3, le=1_000_000, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
     grader: dict[str, Any] | None = Field(
@@ -85,12 +66,6 @@ class Dataset(Entry):
         "are graded by `stated` and scores of choices by `choice`, unless the grader that is named here is for them.",
     )
     max_new_tokens: int = Field(100, ge=1, le=32_768, description="Longest generated answer, in tokens.")
-
-    @property
-    def pool_size(self) -> int:
-        """How many items are set aside for hardness models."""
-        pool = self.hardness_pool
-        return len(pool_ids(pool.ids)) if isinstance(pool, PoolFile) else pool
 
 
 class Model(Entry):
@@ -158,12 +133,36 @@ class Splits(Entry):
     fresh_test: bool = Field(False, description="Published: the n_test items are drawn anew for each boot.")
     fixed_noise: bool = Field(False, description="Published: noise falls on the same places in every boot.")
 
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=1000,
+        description="The boots are so many folds of each level: boot b tests fold b, on which no level trains, so that "
+        "each item is tested once. null: boots are drawn.",
+    )
+    train_on_test: bool = Field(
+        False, description="Published: what is tested may be trained on too; tables say how much of it was (seen)."
+    )
+
+    @property
+    def draws(self) -> int:
+        """How many boots there are."""
+        return self.folds or self.boots
+
     @model_validator(mode="after")
     def _one_kind_of_test(self) -> Self:
         if self.own_test and self.n_test is not None:
             raise ValueError(
                 f"own_test is on and n_test {self.n_test}, expected n_test null: it tests all that is left"
             )
+        if self.own_test and self.train_on_test:
+            raise ValueError("own_test and train_on_test are on, expected one of them")
+        if self.folds:
+            for key in ("own_test", "fresh_test", "train_on_test"):
+                if getattr(self, key):
+                    raise ValueError(f"folds is {self.folds} and {key} on, expected one of them")
+            if "boots" in self.model_fields_set and self.boots != self.folds:
+                raise ValueError(f"folds is {self.folds} and boots {self.boots}, expected no boots: each fold is one")
         return self
 
 
@@ -182,7 +181,8 @@ class Responses(Entry):
     layers: Annotated[list[Annotated[int, Field(ge=0, le=1000)]], AfterValidator(distinct)] | None = Field(
         None,
         min_length=1,
-        description="Kept hidden states of the L+1; null keeps ceil((L+1)/2) and L, the published two.",
+        description="Hidden states of the L+1 that are kept where a method or measure reads them; null keeps "
+        "ceil((L+1)/2) and L, the published two.",
     )
 
 
@@ -398,7 +398,7 @@ class Config(Entry):
     def graded(self, dataset: str) -> Graded:
         """What a hardness measure may know of a dataset."""
         entry = self.datasets[dataset]
-        return Graded(dataset, entry.human, self.generative(dataset), entry.pool_size)
+        return Graded(dataset, entry.human, self.generative(dataset), entry.pools.hardness_size)
 
     def measures(self, dataset: str) -> dict[str, list[str]]:
         """The variables of each measure that applies to a dataset."""

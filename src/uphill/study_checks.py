@@ -91,6 +91,19 @@ def _draws_agree(config: "Config") -> None:
                 raise ValueError(f"{where}: other boots, sizes or levels than an earlier row of the same variable")
 
 
+def _folds_fit(config: "Config") -> None:
+    folds = config.splits.folds
+    for where, row in config.placed_rows() if folds else ():
+        if row.boots not in (None, folds):
+            raise ValueError(f"{where}.boots is {row.boots}, expected none beside splits.folds {folds}: each is a boot")
+        for dataset in row.involved:
+            if config.datasets[dataset].pools.test:
+                raise ValueError(
+                    f"splits.folds is {folds} and datasets.{dataset} has pools.test, expected one of them: a test pool "
+                    "is tested whole in every boot"
+                )
+
+
 def _ladders_are_named(config: "Config") -> None:
     variables = {variable for dataset in config.datasets for variable in config.variables(dataset)}
     taken = named(list(config.ladders)) or next((name for name in config.ladders if name in variables), None)
@@ -274,7 +287,8 @@ def _blocks(folder: Path) -> int | None:
 
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
-    *(_variables_exist, _cells_differ, _draws_agree, _ladders_are_named, _names_differ, _variables_differ, _cuts_cut),
+    *(_variables_exist, _cells_differ, _draws_agree, _folds_fit, _ladders_are_named),
+    *(_names_differ, _variables_differ, _cuts_cut),
     *(_graders_fit, _levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
 )

@@ -1,5 +1,6 @@
 """Tables against sums done by hand: on a small table of grades, every cell can be counted."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +249,43 @@ def test_names_that_look_like_numbers_are_read_back_as_text(tmp_path: Path) -> N
     values = csv_table(b"model,test_on\n7,1.500000\n7,2.000000\n", "accuracy_by_hardness")
     assert values["test_on"].tolist() == [1.5, 2.0]
     assert values["model"].tolist() == ["7", "7"]
+
+
+@pytest.mark.parametrize(("train_dataset", "expected"), [("d", 3 / 20), ("elsewhere", 0.0)])
+def test_what_was_trained_on_is_told_where_it_may_be_tested(train_dataset: str, expected: float) -> None:
+    """Eight of ten drawn items are trained on: of the hard ones four in the first boot and two in the second."""
+    drawn = [[*ITEMS[:4], *ITEMS[20:24], *ITEMS[24:26]], [*ITEMS[:6], *ITEMS[20:22], *ITEMS[30:32]]]
+    trained = pd.concat(
+        pd.DataFrame({"item_id": items, "rank": range(10), "boot": boot}) for boot, items in enumerate(drawn)
+    ).assign(dataset="d", variable="v", train_on="easy")
+    other = trained.assign(train_on="hard", item_id=ITEMS[-1])
+    study = dataclasses.replace(STUDY, trained=pd.concat([trained, other]))
+    predicted = pd.concat(
+        [
+            condition("zero_shot", "none", [first(5, 5)]),
+            condition("probe", "easy", [first(20, 15), first(20, 13)], train_dataset=train_dataset),
+        ]
+    )
+    table = accuracy_rows(predicted, by_level(hardness()), study)
+    assert table.columns.tolist()[-2:] == ["seen", "source"]
+    assert row(table, method="probe", test_on="hard")["seen"] == pytest.approx(expected)
+    assert row(table, method="zero_shot", test_on="hard")["seen"] == 0
+    without = accuracy_rows(predicted, by_level(hardness()), STUDY)
+    pd.testing.assert_frame_equal(without, table.drop(columns="seen"))
+
+
+def test_what_was_trained_on_is_told_by_every_variable_too() -> None:
+    """Items drawn at random are read beside the values of each variable."""
+    predicted = pd.concat(
+        [
+            condition("zero_shot", "none", [first(5, 5)], variable="all"),
+            condition("probe", "all", [first(20, 15)], variable="all"),
+        ]
+    )
+    trained = pd.DataFrame({"item_id": ITEMS[:8], "rank": range(8), "boot": 0, "train_on": "all"})
+    study = dataclasses.replace(STUDY, trained=trained.assign(dataset="d", variable="all"))
+    tested = pd.DataFrame({"item_id": ITEMS, "dataset": "d", "variable": "all", "level": "all", "value": np.nan})
+    inputs = Inputs(predicted, tested, hardness(), study, {}, [], {})
+    table = REDUCTIONS["all_to_all_by_hardness"](inputs)
+    assert row(table, method="probe", test_on=1.0)["seen"] == pytest.approx(8 / 20)
+    assert row(table, method="probe", test_on=2.0)["seen"] == 0

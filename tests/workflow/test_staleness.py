@@ -171,7 +171,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a rule's parameter": (replace("rules/splits.smk", "params:\n", "params:\n        more=1,\n"), EVERY_SPLIT),
     # Keys of the config.
     "seed": (config("seed: 0", "seed: 1"), each(questions)),
-    "a pool": (config("hardness_pool: 600", "hardness_pool: 590"), {questions("dial")}),
+    "a pool": (config("pools: {hardness: 600}", "pools: {hardness: 590}"), {questions("dial")}),
     "a prompt": (config('seed: 12}\n    prompt: "0040"', 'seed: 12}\n    prompt: "0306"'),
         {responses("road")} | OF_ROAD),
     "length of answers": (config("max_new_tokens: 64", "max_new_tokens: 32"), predictions(ICL, dataset="road_written")),
@@ -190,6 +190,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "how answers are tokenized": (append("config/config.yaml", "\nanswers: apart\n"), OF_MODEL),
     "a limit of prompts": (append("config/config.yaml", "\nmax_prompt_tokens: 900\n"), OF_MODEL),
     "fresh test items": (config("splits: {boots: 3,", "splits: {fresh_test: true, boots: 3,"), EVERY_SPLIT),
+    "folds": (config("splits: {boots: 3,", "splits: {folds: 3, boots: 3,"), EVERY_SPLIT),
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
     "draws of correlations": (config("correlation_draws: 1000", "correlation_draws: 900"), each(correlations)),
     "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), predictions("probe", "learning_curves")),
@@ -447,7 +448,7 @@ def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
 
     def study(raw: dict) -> None:  # type: ignore[type-arg]
         raw["datasets"]["mine"] = {"source": {"kind": "file", "path": "mine.jsonl"}, "prompt": "0040",
-                                   "human": ["grade"], "hardness_pool": 20}  # fmt: skip
+                                   "human": ["grade"], "pools": {"hardness": 20}}  # fmt: skip
         raw["population"].append({"dataset": "mine", "variable": "grade", "methods": ["zero_shot"]})
 
     named = ("results/items/mine.parquet", "results/items/dial.parquet", "--configfile", checkout.configure(study))

@@ -31,7 +31,7 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
                 parts = unfinished.enter_context(job.parts(PREDICTIONS, share["id"]))
                 method = registry.load("uphill.methods", share["settings"]["kind"], "predict")
                 recipe = registry.settings_of(method, share["settings"]["settings"])
-                table = run(_task(job, share, recipe, open_model), method, recipe, parts)
+                table = run(task_of(job, share, recipe, open_model), method, recipe, parts)
                 made_with[name] = versions()
             else:
                 made_with[name] = before.versions[name]
@@ -47,7 +47,8 @@ def no_model() -> "Loaded":
     raise AssertionError("this method declares RUNS_MODEL = False")
 
 
-def _task(job: Job, share: Share, recipe: object, open_model: "Callable[[], Loaded]") -> Task:
+def task_of(job: Job, share: Share, recipe: object, open_model: "Callable[[], Loaded]") -> Task:
+    """The task of one share of a job's predictions, from the files that the job reads."""
     settings = share["settings"]
     sources = {name: _source(job, share, name) for name in settings["datasets"]}
     target = next(iter(sources.values()))
@@ -88,6 +89,7 @@ def _source(job: Job, share: Share, name: str) -> Source:
         shards=shards,
         forms=asked["forms"],
         passed=job.upstream(shards[0]) if shards else None,
+        states=registry.reads_states(registry.load("uphill.methods", share["settings"]["kind"], "predict")),
     )
 
 

@@ -4,6 +4,7 @@ Fitted to the choices, by a softmax over their summed log-probabilities, and sco
 reasoning and answer as one text, and its answers generated.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -64,6 +65,15 @@ def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
         with adapters.fitted(shown, gold, task.key(cell)) as loaded:
             frame = _answered(loaded, task.target, items, settings, cell.name)
         yield cell, frame
+
+
+def asked(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":  # noqa: ARG001 - the interface
+    """What some items of a cell are asked once an adapter is fitted; without choices where the answer is generated."""
+    from uphill.engine.fitting import answer_rooms, limited_prompts
+
+    loaded = task.open_model()
+    prompts = limited_prompts(loaded, _prompts(task.target, items, settings.cot), answer_rooms(loaded, items))
+    return [[replace(prompt, choices=[]) for prompt in prompts] if settings.cot else prompts]
 
 
 def _check_reasoning(dataset: str, items: pd.DataFrame) -> None:

@@ -60,7 +60,7 @@ class Source:
         splits: the splits of the task's variable, or of its bands.
         prompt: how it asks for an answer at once; `cot_prompt` for reasoning first.
         shards: files of the model's zero-shot responses, where the method reads them; `passed`, the identity of that
-            pass.
+            pass; `states`, whether the method reads hidden states.
         forms: other forms that the method asks in, by template id.
     """
 
@@ -73,6 +73,7 @@ class Source:
     shards: Sequence[Path | str] = ()
     forms: Mapping[str, Form] = field(default_factory=dict)
     passed: str | None = None
+    states: bool = True
 
     def prompt_format(self, cot: bool) -> PromptFormat:
         """How this dataset's questions are put."""
@@ -92,13 +93,13 @@ class Source:
     @cached_property
     def responses(self) -> ResponseTable:
         """The model's zero-shot responses."""
-        return _read_responses(tuple(self.shards), self.passed)
+        return _read_responses(tuple(self.shards), self.passed, self.states)
 
 
 @cache
-def _read_responses(shards: tuple[Path | str, ...], identity: str | None) -> ResponseTable:
+def _read_responses(shards: tuple[Path | str, ...], identity: str | None, states: bool) -> ResponseTable:
     """Read once for all variables of a job: states of a large model are gigabytes."""
-    return ResponseTable.read(shards, identity)
+    return ResponseTable.read(shards, identity, states)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from uphill.methods.task import Cell, Predicted, Task, chosen
 
 RUNS_MODEL = False
 READS_RESPONSES = True
+READS_STATES = False
 
 
 class Settings(BaseModel):

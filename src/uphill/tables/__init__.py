@@ -1,7 +1,7 @@
 """Reductions of graded predictions to tidy CSV tables: one row a cell, every row traceable to its grades."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from uphill.level_names import trained_on_hardest
 from uphill.schemas import made_by
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
-from uphill.tables.predictions import read_grades, read_hardness, read_tested, write_table
+from uphill.tables.predictions import read_grades, read_hardness, read_tested, read_trained, write_table
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,18 @@ def write(job: Job) -> None:
         UphillError: a file of grades was made by another config or other code.
     """
     settings, shares = job.settings, {path: job.upstream(path) for path in job.input.grades}
-    hardness = job.expected(job.input.hardness)
+    hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
     inputs = Inputs(
         predictions=read_grades(shares),
-        tested=read_tested(job.expected(job.input.splits)),
+        tested=read_tested(splits),
         hardness=read_hardness(hardness) if hardness else None,
-        study=Study(settings["unsupervised"], settings["draws"], settings["level"], settings["seed"]),
+        study=Study(
+            settings["unsupervised"],
+            settings["draws"],
+            settings["level"],
+            settings["seed"],
+            trained=read_trained(splits) if settings["seen"] else None,
+        ),
         hard_noise={tuple(names): factor for *names, factor in settings["hard_noise"]},
         rungs=settings["rungs"],
         pairs=settings["pairs"],
@@ -75,8 +81,13 @@ def _by_every_variable(inputs: Inputs) -> pd.DataFrame:
     """Predictions that no variable was cut for, grouped by the values of each."""
     assert inputs.hardness is not None, "the plan names its hardness tables"
     tested = inputs.hardness.merge(inputs.tested[["dataset", "item_id"]].drop_duplicates())
+    trained = inputs.study.trained
     parts = [
-        accuracy_rows(own.assign(variable=variable), by_value(rows), inputs.study)
+        accuracy_rows(
+            own.assign(variable=variable),
+            by_value(rows),
+            replace(inputs.study, trained=None if trained is None else trained.assign(variable=variable)),
+        )
         for (dataset, variable), rows in tested.groupby(["dataset", "variable"], sort=True)
         if len(own := inputs.predictions[inputs.predictions["dataset"] == dataset])
     ]

@@ -44,11 +44,20 @@ def read_tested(paths: Mapping[str, str]) -> pd.DataFrame:
     Args:
         paths: files, each with the identity that it must have.
     """
+    return _of_splits(paths, "test", ["item_id", "level", "value"])
+
+
+def read_trained(paths: Mapping[str, str]) -> pd.DataFrame:
+    """Training items of some files of splits: dataset, variable, train_on, boot, item_id, rank."""
+    return _of_splits(paths, "train", ["train_on", "boot", "item_id", "rank"])
+
+
+def _of_splits(paths: Mapping[str, str], role: str, columns: list[str]) -> pd.DataFrame:
     frames = []
     for path, identity in paths.items():
         splits, variable = read(path, SPLITS, identity), made_by(path)["settings"]["variable"]
-        tested = splits.loc[splits["role"] == "test", ["item_id", "level", "value"]].drop_duplicates()
-        frames.append(tested.assign(dataset=Path(path).parent.name, variable=variable))
+        own = splits.loc[splits["role"] == role, columns].drop_duplicates()
+        frames.append(own.assign(dataset=Path(path).parent.name, variable=variable))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -57,6 +57,7 @@ def table(study: Study, name: str) -> Job:
             **_intervals(study, study.config.statistics.draws),
             "hard_noise": _hard_noise(rows) if name == NOISY_LABELS else [],
             "rungs": list(rows[0].train_on or ()) if rows[0].bands else [],
+            "seen": study.config.splits.train_on_test,
             "pairs": _pairs(study) if name == QUANTIZATION else {},
         }
 
@@ -80,7 +81,7 @@ def table(study: Study, name: str) -> Job:
         outputs={"table": [made], PROVENANCE: [beside(made)]},
         decide=decide,
         reads={key: list(dict.fromkeys(jobs)) for key, jobs in read.items()},
-        from_config={"": "statistics"},
+        from_config={"seen": "splits.train_on_test", "": "statistics"},
     )
 
 

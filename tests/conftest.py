@@ -107,9 +107,9 @@ class Checkout:
         return Run(done.returncode, done.stdout)
 
     def made(self) -> list[str]:
-        """Every finished file under results/, apart from logs and benchmarks."""
+        """Every finished file under results/, apart from logs, benchmarks and what says who made one."""
         files = (path.relative_to(self.folder) for path in (self.folder / "results").rglob("*") if path.is_file())
-        return sorted(str(path) for path in files if path.parts[1] not in ("logs", "benchmarks"))
+        return sorted(str(path) for path in files if path.parts[1] not in ("logs", "benchmarks", ".made"))
 
     def configure(self, change: Callable[[dict[str, Any]], None], name: str = "mine.yaml") -> str:
         """Write a changed copy of the default config; returns its name, for --configfile."""

@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 RESULTS = "results"
 RECORDS = ".made"
-"""Under the root: what made the files that have no place for it themselves, and of which modules code was."""
+"""Under the root: what made the files that have no place for it themselves."""
 
 
 def within(path: PurePath | str) -> str:

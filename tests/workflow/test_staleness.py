@@ -45,11 +45,12 @@ ICL = "icl icl_cot zero_shot_cot"
 METHODS = f"{ICL} zero_shot probe lora"
 
 
-def append(path: str, text: str = "\n# edited\n") -> Edit:
-    """Edit one file without changing what it does."""
+def append(path: str, text: str | None = None) -> Edit:
+    """Edit one file without changing what it does; of a module more than a comment is new."""
+    new = text or ("\nEDITED = True\n" if path.endswith(".py") else "\n# edited\n")
 
     def edit(folder: Path) -> None:
-        (folder / path).write_text((folder / path).read_text() + text)
+        (folder / path).write_text((folder / path).read_text() + new)
 
     return edit
 
@@ -128,6 +129,8 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
         f"{MODEL}/model.safetensors"), set()),
     "a branch and back": (switch_branches_and_back, set()),
     "a document": (append("README.md"), set()),
+    "a comment in a contract": (append("src/uphill/schemas.py", "\n# edited\n"), set()),
+    "a comment in a script": (append("workflow/scripts/splits.py", "\n# edited\n"), set()),
     "the model's card": (append(f"{MODEL}/README.md"), set()),
     "hardware": (replace("config/hardware.yaml", "mem_mb: 1800", "mem_mb: 1900"), set()),
     "a profile": (append("profiles/slurm/config.yaml"), set()),
@@ -260,8 +263,27 @@ def copied_demo(demo: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Che
 def edited(copied_demo: Checkout, demo: Checkout) -> Iterator[Checkout]:
     """That copy, to edit files of; afterwards it is as it was."""
     yield copied_demo
-    for path in copied_demo.folder.rglob("*"):
-        name = path.relative_to(copied_demo.folder)
+    _put_back(copied_demo, demo)
+
+
+@pytest.fixture
+def restored(restored_demo: Checkout, demo: Checkout) -> Iterator[Checkout]:
+    """Another copy, without what Snakemake wrote down; afterwards it is as it was."""
+    yield restored_demo
+    _put_back(restored_demo, demo)
+
+
+@pytest.fixture(scope="module")
+def restored_demo(demo: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """The demo's results as they come back from a backup."""
+    found = copy_demo(demo, tmp_path_factory.mktemp("restored") / "copy")
+    shutil.rmtree(found.folder / ".snakemake")
+    return found
+
+
+def _put_back(copy: Checkout, demo: Checkout) -> None:
+    for path in copy.folder.rglob("*"):
+        name = path.relative_to(copy.folder)
         if path.is_file() and name.parts[0] != ".snakemake" and not _alike(path, demo.folder / name):
             shutil.copy2(demo.folder / name, path)
 
@@ -319,6 +341,58 @@ def test_an_edit_reruns_what_it_made_stale(edited: Checkout, demo_graph: Graph, 
         causes, jobs = why(edited)
         assert jobs == set(run.jobs)
         assert sorted(causes) == sorted(CAUSES[name])
+
+
+CODE = "code edited (no run wrote down of which modules it was made)"
+RESTORED = {
+    "nothing": [],
+    "seed": ["seed: 0 -> 1"],
+    "draws": ["statistics.draws: 10000 -> 9000"],
+    "a cut": ["datasets.dial.cuts.num_steps.hard_min: 6.0 -> 5.0"],
+    "the model's dtype": ["models.demo.dtype: float32 -> bfloat16"],
+    "a setting of LoRA": ["methods.lora.lr: 0.002 -> 0.003"],
+    "the probe": [CODE],
+    "captions": [CODE],
+}
+"""Edits of a copy that has the results and nothing of Snakemake's, each with the root causes that are named."""
+
+
+@pytest.mark.parametrize("name", RESTORED)
+def test_results_that_were_copied_are_held_to_what_they_record(
+    restored: Checkout, demo_graph: Graph, name: str
+) -> None:
+    edit, roots = EDITS[name]
+    edit(restored.folder)
+    run = restored.snakemake("--dry-run")
+    assert run.status == 0, run.output[-3000:]
+    assert set(run.jobs) == stale(demo_graph, roots)
+    causes, jobs = why(restored)
+    assert jobs == set(run.jobs)
+    assert sorted(causes) == sorted(RESTORED[name])
+
+
+@pytest.mark.parametrize(
+    ("path", "job"),
+    [
+        ("results/.made/report.html.json", "Report"),
+        ("results/tables/sgr.provenance.json", "Table sgr"),
+        ("results/figures/sgr.provenance.json", "Figure sgr"),
+    ],
+)
+def test_a_result_of_which_nothing_says_what_made_it_is_made_again(
+    restored: Checkout, demo_graph: Graph, path: str, job: str
+) -> None:
+    there = restored.folder / path
+    content, date = there.read_bytes(), there.stat()
+    there.unlink()  # the demo's own file is another
+    there.write_text("{}")
+    os.utime(there, ns=(date.st_atime_ns, date.st_mtime_ns))
+    assert set(restored.snakemake("--dry-run").jobs) == stale(demo_graph, [job])
+    causes, _ = why(restored)
+    assert len(causes) == 1
+    assert causes[0].endswith(": nothing says what made it")
+    there.write_bytes(content)
+    os.utime(there, ns=(date.st_atime_ns, date.st_mtime_ns))
 
 
 def test_every_rule_has_an_edit_that_is_tried_in_a_dry_run(copied_demo: Checkout) -> None:

@@ -21,19 +21,10 @@ class Load:
     """
 
     job: Job
+    model: str
     work: Work
     hours: float | None
     gpus: int
-
-    @property
-    def model(self) -> str:
-        """The model that it loads."""
-        return str(self.job.model)
-
-    @property
-    def dataset(self) -> str:
-        """The dataset that it reads, or is tested on."""
-        return self.job.wildcards["dataset"]
 
     @property
     def stage(self) -> str:
@@ -80,7 +71,7 @@ def estimate(study: Study, hardware: Hardware) -> Cost:
         work = _work(study, job, sizes)
         gpus = hardware.of_model(job.model).gpu
         taken = hours(work or Work(), job.model, study.config.models[job.model], hardware) if gpus else None
-        loads.append(Load(job, work or Work(), taken, gpus))
+        loads.append(Load(job, job.model, work or Work(), taken, gpus))
         unknown += [loads[-1].stage] if work is None else []
     return Cost(study.jobs, loads, sorted(set(unknown)))
 

@@ -48,7 +48,7 @@ def _too_long(loads: Sequence[Load], hardware: Hardware) -> list[str]:
     """Jobs that would not end within the time that they ask for first."""
     limits = {load.model: hardware.of_model(load.model).runtime / 60 for load in loads}
     return [
-        f"  {load.stage} with {load.model} on {load.dataset}: {load.hours:.1f} h, runtime {limits[load.model]:g} h"
+        f"  {load.job.title}: {load.hours:.1f} h, runtime {limits[load.model]:g} h"
         for load in loads
         if load.hours and load.hours > limits[load.model]
     ]

@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
-from uphill.places import RECORDS, RESULTS
 from uphill.schemas import written_whole
 from uphill.workflow import Study
 from uphill.workflow.jobs import code_of
 
-FOLDER = f"{RESULTS}/{RECORDS}/code"
-"""Beside the results, to be copied with them."""
+FOLDER = ".snakemake/uphill/code"
+"""Not among the results: a failed start leaves none of those."""
 
 
 def record(study: Study) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from uphill.errors import UphillError
+from uphill.workflow.paths import benchmark_path, log_path
 from uphill.workflow.study import Study
 
 MOST_BYTES = 255
@@ -45,4 +46,4 @@ def _short_enough(path: str, what: str) -> None:
 def claims(study: Study) -> Iterator[Claim]:
     """(file, what asks for it) of every output, log and benchmark file of the study."""
     for job in study.jobs:
-        yield from ((path, job.named) for path in (*job.files, job.log, job.benchmark))
+        yield from ((path, job.named) for path in (*job.files, log_path(job.record), benchmark_path(job.record)))

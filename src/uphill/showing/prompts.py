@@ -11,7 +11,7 @@ from uphill.engine.asking import ask
 from uphill.engine.fitting import limited_prompts
 from uphill.engine.loading import Loaded, load_tokenizer
 from uphill.engine.packing import unscored
-from uphill.engine.tokens import Prompt, encode_items, encode_prompts
+from uphill.engine.tokens import Prompt, encode_items, encode_prompts, turn
 from uphill.errors import UphillError
 from uphill.experiments import Row
 from uphill.job import Job
@@ -122,13 +122,14 @@ def _cell(cells: Sequence[Cell], wanted: Wanted) -> Cell:
 
 
 def _shown(loaded: Loaded, prompt: Prompt) -> Iterator[str]:
+    yield f"\n{turn(loaded, prompt.text)}"
     if not prompt.choices:
         [head] = encode_prompts(loaded, [prompt.text])
-        yield f"\n{_text(loaded, head)}\n\n{len(head)} tokens are read, and the answer is generated\n"
+        yield f"\n{len(head)} tokens are read, and the answer is generated\n"
         yield from _tokens(loaded, head, scored=len(head))
         return
     [head], [tails] = encode_items(loaded, [prompt])
-    yield f"\n{_text(loaded, head)}\n\n{len(head)} tokens are read once\n"
+    yield f"\n{len(head)} tokens are read once\n"
     yield from _tokens(loaded, head, scored=len(head))
     for choice, tail in zip(prompt.choices, tails, strict=True):
         first = unscored(tail)

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from uphill.identity import code_contents, digest, spec
 from uphill.places import within
-from uphill.workflow.paths import benchmark_path, log_path
 
 if TYPE_CHECKING:
     from uphill.workflow.study import Study
@@ -73,16 +72,6 @@ class Job:
     def made(self) -> Sequence[str]:
         """The outputs that others read."""
         return next(iter(self.outputs.values()))
-
-    @property
-    def log(self) -> str:
-        """Its log file."""
-        return log_path(self.record)
-
-    @property
-    def benchmark(self) -> str:
-        """Its benchmark file."""
-        return benchmark_path(self.record)
 
     @property
     def held(self) -> list[str]:

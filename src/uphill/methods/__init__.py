@@ -1,8 +1,8 @@
 """Ways to use supervision: one module each, found by its name, one interface.
 
 A method module defines
-    Settings              a pydantic model of its config entry; the fields n_train and k mean what they say, and cot
-                          that answers are written: they are graded as texts, all others by the scores of choices
+    Settings              a pydantic model of its config entry; its n_train and k mean what they say, and its cot that
+                          answers are written: they are graded as texts, and all others by the scores of choices
     RUNS_MODEL            whether its jobs load the language model
     READS_RESPONSES       whether its jobs read the zero-shot responses
     misfit(settings, generative)        why it cannot be used on such a dataset, or None

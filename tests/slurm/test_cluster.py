@@ -101,7 +101,8 @@ def test_the_table_is_the_one_that_one_machine_makes(study: Study) -> None:
 
 def test_small_steps_share_jobs(study: Study) -> None:
     """Eleven steps without a model in six jobs; a group has the time of all its steps, and memory for one."""
-    groups = [study.of(f"rule_{group}_") for group in ("questions", "levels", "splits", "readers", "graders", "summary")]
+    names = ("questions", "levels", "splits", "readers", "graders", "summary")
+    groups = [study.of(f"rule_{name}_") for name in names]
     assert [len(jobs) for jobs in groups] == [1, 1, 1, 1, 1, 1]
     models = [*study.of("responses_wildcards"), *study.of("_on_model")]
     assert len(study.jobs) == 6 + len(models)

@@ -19,7 +19,7 @@ INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
 demo: install  ## run the embedded default and show what came out
 	@$(BIN)/python -m uphill check
-	@echo "Running the embedded default: some 65 jobs, four to five minutes; nothing to do the second time"
+	@echo "Running the embedded default: some 75 jobs, four to five minutes; nothing to do the second time"
 	@$(BIN)/snakemake --profile profiles/local
 	@$(BIN)/python -m uphill show
 
@@ -28,7 +28,7 @@ plan: install  ## what the study in CONFIG would cost: jobs, model loads, tokens
 
 demo-all: install  ## the demo's world with every method, measure and experiment
 	@$(BIN)/python -m uphill check config/demo-all.yaml
-	@echo "Running every method and experiment on the demo's world: some 80 jobs"
+	@echo "Running every method and experiment on the demo's world: some 110 jobs"
 	@$(BIN)/snakemake --profile profiles/local --configfile config/demo-all.yaml
 	@$(BIN)/python -m uphill show
 

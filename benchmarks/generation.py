@@ -150,7 +150,7 @@ class AnswerOver(StoppingCriteria):  # type: ignore[misc]
 
 def ours(work: Work) -> list[str]:
     """By the library."""
-    return list(generate(work.loaded, work.prompts, work.max_new_tokens, work.batch))
+    return [answer.text for answer in generate(work.loaded, work.prompts, work.max_new_tokens, work.batch)]
 
 
 @torch.inference_mode()

@@ -67,7 +67,7 @@ def run(folder: str, gpus: int) -> Found:
     loaded, asked = load(entry, 4096, gpus), list(prompts())
     devices = sorted({str(parameter.device) for parameter in loaded.model.parameters()})
     scores = np.stack([found.logprob for found in score(loaded, asked)])
-    texts = list(generate(loaded, [prompt.text for prompt in asked[:16]], 20, 8))
+    texts = [answer.text for answer in generate(loaded, [prompt.text for prompt in asked[:16]], 20, 8)]
     with Adapters(loaded, RECIPE).fitted(asked[:16], [0] * 16, ("two GPUs",)) as fitted:
         after = np.stack([found.logprob for found in score(fitted, asked[:40])])
     return devices, scores, texts, after

@@ -85,6 +85,13 @@ def on_cpu(resource):
     return lambda wildcards, attempt: HARDWARE.asked(None, resource, attempt)
 
 
+def to_hold(rule):
+    """The memory of a job that loads no model, by the size of the files that it holds in memory."""
+    return lambda wildcards, attempt: HARDWARE.asked_to_read(
+        STUDY.job(rule, wildcards).held, attempt
+    )
+
+
 def on_model(resource):
     """What a job that loads `wildcards.model` asks for; memory and time double with each attempt."""
     return lambda wildcards, attempt: HARDWARE.asked(wildcards.model, resource, attempt)

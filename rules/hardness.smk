@@ -45,7 +45,7 @@ rule measure_from_responses:
     conda:
         CONDA
     resources:
-        mem_mb=on_cpu("mem_mb"),
+        mem_mb=to_hold("measure_from_responses"),
         runtime=on_cpu("runtime"),
     params:
         spec=spec("measure_from_responses"),

@@ -1,7 +1,7 @@
 """Raw data to item tables.
 
 Needs: what each dataset's `source` names (a generator, or a file).
-Makes: results/items/{dataset}.parquet, a row a question, each in the hardness pool or the experiment pool.
+Makes: results/items/{dataset}.parquet, a row a question, each in one pool: hardness, supervisor, experiment or test.
 """
 
 

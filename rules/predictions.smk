@@ -21,7 +21,7 @@ rule predictions_from_responses:
     conda:
         CONDA
     resources:
-        mem_mb=on_cpu("mem_mb"),
+        mem_mb=to_hold("predictions_from_responses"),
         runtime=on_cpu("runtime"),
     params:
         spec=spec("predictions_from_responses"),

@@ -2,7 +2,7 @@
 
 Needs: questions=results/items/{dataset}.parquet, and the model.
 Makes: results/responses/{model}/{dataset}/shard-{i}-of-{n}.parquet, a row an (item, choice): its log-probability and the
-hidden states of its last token. It feeds the unsupervised baseline, zero-shot MDL and every probe. Shards
+hidden states of its last token, where a method or measure reads them. It feeds the unsupervised baseline, zero-shot MDL and every probe. Shards
 that are there and are of today's identity are kept: the run may have been killed before Snakemake knew of them.
 """
 

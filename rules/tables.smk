@@ -1,6 +1,6 @@
-"""Predictions to tables: accuracies, gains and gaps recovered, with intervals. No GPU.
+"""Graded predictions to tables: accuracies, gains and gaps recovered, with intervals. No GPU.
 
-Needs: predictions=results/predictions/**.parquet of the experiment, and splits=results/splits/**.parquet or
+Needs: grades=results/grades/**.parquet of the experiment, and splits=results/splits/**.parquet or
 hardness=results/hardness/{dataset}.parquet to group them by; correlations, questions=results/items/{dataset}.parquet
 and hardness; wide tables, tidy=results/tables/*.csv, with provenance=*.provenance.json beside each.
 Makes: results/tables/{table}.csv and results/tables/correlations_{dataset}.csv; results/tables/wide/, tables as a paper

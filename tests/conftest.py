@@ -123,7 +123,7 @@ def shrink(raw: dict[str, Any]) -> None:
     """The default study at a size that takes seconds: one dataset, the methods that load no model."""
     raw["datasets"] = {"dial": raw["datasets"]["dial"]}
     raw["datasets"]["dial"]["source"]["n_items"] = 160
-    raw["datasets"]["dial"]["hardness_pool"] = 30
+    raw["datasets"]["dial"]["pools"] = {"hardness": 30}
     raw["hardness"]["mdl_probe"] |= {"sizes": [5, 20], "boots": 1}
     raw["methods"] = {"zero_shot": {"kind": "zero_shot"}, "probe": {"kind": "probe", "n_train": 8}}
     raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 18, "min_test": 4}
@@ -139,7 +139,7 @@ TABLES = ["results/tables/population.csv", "results/tables/sgr.csv"]
 
 
 def study(raw: dict[str, Any]) -> None:
-    """Nine jobs: a pass in four shards, methods with and without a model, few-shot in twelve cells."""
+    """Twelve jobs: a pass in four shards, methods with and without a model, few-shot in twelve cells."""
     shrink(raw)
     raw["responses"] = {"shards": 4}
     raw["methods"]["icl"] = {"kind": "icl", "k": 4}

@@ -1,5 +1,6 @@
 """`python -m uphill`: look at results, and write the config's documentation."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,11 +26,79 @@ HARDWARE = "config/hardware.yaml"
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-@app.command()
+show_app = typer.Typer(help="Print the population table; or an item, a prompt, or what is behind a row.")
+app.add_typer(show_app, name="show")
+ConfigFile = Annotated[Path, typer.Option(help="The study's config.")]
+CONFIG = Path("config/config.yaml")
+
+
+@show_app.callback(invoke_without_command=True)
 def show(
+    context: typer.Context,
     test_on: Annotated[str | None, typer.Option(help="Test level to show; the hardest, unless given.")] = None,
 ) -> None:
-    """Print the population table's rows of one test level, and where everything else is."""
+    """Print the population table's rows of one test level; or an item, a prompt, or what is behind a row."""
+    if context.invoked_subcommand is None:
+        _population(test_on)
+
+
+@show_app.command("item")
+def show_item(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    item_id: Annotated[str, typer.Argument(help="The item's id.")],
+    configfile: ConfigFile = CONFIG,
+) -> None:
+    """Print an item, and its level by each variable where they are made."""
+    from uphill.showing.items import item_lines
+
+    _print(item_lines(read_study(configfile), dataset, item_id))
+
+
+@show_app.command("prompt")
+def show_prompt(
+    dataset: Annotated[str, typer.Argument(help="The dataset that is tested.")],
+    item_id: Annotated[str, typer.Argument(help="The item's id.")],
+    method: Annotated[str, typer.Option(help="A method of the config.")] = "zero_shot",
+    model: Annotated[str | None, typer.Option(help="A model of the config; the first of test_models.")] = None,
+    variable: Annotated[str | None, typer.Option(help="The variable that cuts levels; the first.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="The experiment, such as population; the first.")] = None,
+    train_from: Annotated[str | None, typer.Option(help="The dataset that is trained on; the first.")] = None,
+    train_on: Annotated[str | None, typer.Option(help="The level that is trained on; the first.")] = None,
+    n_train: Annotated[int | None, typer.Option(help="How many items are trained on; the first.")] = None,
+    boot: Annotated[int, typer.Option(help="The boot.")] = 0,
+    configfile: ConfigFile = CONFIG,
+) -> None:
+    """Print what a method asks of an item, as text and tokens; no weights are loaded."""
+    # torch and transformers, for which no other command waits.
+    from uphill.showing.prompts import Wanted, prompt_lines
+
+    study = read_study(configfile)
+    named = model or study.config.test_models[0]
+    wanted = Wanted(method, named, variable, experiment, train_from, train_on, boot, n_train)
+    _print(prompt_lines(study, dataset, item_id, wanted))
+
+
+@show_app.command("cell")
+def show_cell(
+    table: Annotated[str, typer.Argument(help="The table, such as population.")],
+    where: Annotated[list[str] | None, typer.Argument(help="COLUMN=VALUE ..., until one row is left.")] = None,
+) -> None:
+    """Print a row of a table, and the answers, items, boots, seed and model behind it."""
+    from uphill.showing.cells import cell_lines
+
+    for one in where or ():
+        if "=" not in one:
+            raise UphillError(f"{one!r}: expected COLUMN=VALUE, such as train_on=easy")
+    _print(cell_lines(table, dict(one.split("=", 1) for one in where or ())))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+
+
+def _population(test_on: str | None) -> None:
+    """The population table's rows of one test level, and where everything else is."""
     path = Path(table_path("population"))
     if not path.is_file():
         raise UphillError(f"{path}: no such file; run `make demo` first")
@@ -50,6 +119,10 @@ def show(
             gain = _percent(row.gain, row.gain_low, row.gain_high, "+")
             table.add_row(f"{row.method}{_shots(row)}", _trained_on(row), accuracy, gain)
         console.print(table)
+        found = panel.groupby("method", sort=False)["parse_rate"].min().dropna()
+        if len(found):
+            told = ", ".join(f"{method} {100 * share:.1f}" for method, share in found.items())
+            console.print(f"  texts with an answer, % at least: {told}\n")
     console.print(f"tables   {path.parent}/  (this one, with every test level: {path.name})")
     console.print(f"figures  {RESULTS}/figures/")
     console.print(f"report   {REPORT}")

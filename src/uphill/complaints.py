@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 from uphill.errors import expected
 
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
+RENAMED = {"hardness_pool": "pools.hardness"}
+"""Old keys, and what says the same today."""
 MOST_SHOWN = 80
 """Characters of a value in a message."""
 
@@ -39,6 +41,9 @@ def first_problem(error: ValidationError, model: type[BaseModel], prefix: str = 
     key = prefix + ".".join(_part(part) for part in first["loc"] if not str(part).startswith("["))
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
+        renamed = RENAMED.get(str(first["loc"][-1]))
+        if renamed:
+            return f"{key}: unknown key, which is now called {renamed}{more}"
         return f"{key}: unknown key{guess(str(first['loc'][-1]), _known_keys(model, first['loc'][:-1]))}{more}"
     if first["type"] == "missing":
         return f"{key}: missing, expected a value{more}"
@@ -81,4 +86,6 @@ def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
         else:
             arguments = typing.get_args(current)
             current = arguments[-1] if arguments else None
-    return set(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else set()
+    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        return set()
+    return {field.alias or name for name, field in current.model_fields.items()}

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from uphill import registry
 from uphill.complaints import first_problem, guess
-from uphill.datasets.pools import pool_ids
+from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
 from uphill.experiments import (
     AllToAll,
@@ -26,6 +26,7 @@ from uphill.experiments import (
     Quantization,
     Row,
 )
+from uphill.grading.grade import OF_SCORES, OF_TEXTS, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
 from uphill.names import Name, Names, distinct
@@ -38,23 +39,6 @@ from uphill.yaml_files import plain, read_map, read_yaml
 
 ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""
-
-
-class PoolFile(Entry):
-    """Items that are named, such as those that a published study set aside."""
-
-    ids: Path = Field(description="A text file with one item_id a line.")
-
-    @model_validator(mode="after")
-    def _is_there(self) -> Self:
-        pool_ids(self.ids)
-        return self
-
-
-Pool = Annotated[
-    Annotated[int, Field(ge=0, le=1_000_000), Tag("[count]")] | Annotated[PoolFile, Tag("[file]")],
-    Discriminator(lambda value: "[file]" if isinstance(value, Mapping | PoolFile) else "[count]"),
-]
 
 
 class Dataset(Entry):
@@ -73,18 +57,15 @@ class Dataset(Entry):
         [], description="Columns that hold a human (or true) grade of difficulty."
     )
     cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
-    hardness_pool: Pool = Field(
-        1000, description="Items set aside to train hardness models on: how many, or `{ids: FILE}`, one id a line."
-    )
+    pools: Pools = Field(Pools.model_construct(), description="Items that are set aside.", validate_default=True)
     n_test: int | None = Field(None, ge=3, le=1_000_000, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
+    grader: dict[str, Any] | None = Field(
+        None,
+        description="How answers are graded: `kind` names a module of uphill/grading; the rest are its settings. Texts "
+        "are graded by `stated` and scores of choices by `choice`, unless the grader that is named here is for them.",
+    )
     max_new_tokens: int = Field(100, ge=1, le=32_768, description="Longest generated answer, in tokens.")
-
-    @property
-    def pool_size(self) -> int:
-        """How many items are set aside for hardness models."""
-        pool = self.hardness_pool
-        return len(pool_ids(pool.ids)) if isinstance(pool, PoolFile) else pool
 
 
 class Model(Entry):
@@ -152,12 +133,36 @@ class Splits(Entry):
     fresh_test: bool = Field(False, description="Published: the n_test items are drawn anew for each boot.")
     fixed_noise: bool = Field(False, description="Published: noise falls on the same places in every boot.")
 
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=1000,
+        description="The boots are so many folds of each level: boot b tests fold b, on which no level trains, so that "
+        "each item is tested once. null: boots are drawn.",
+    )
+    train_on_test: bool = Field(
+        False, description="Published: what is tested may be trained on too; tables say how much of it was (seen)."
+    )
+
+    @property
+    def draws(self) -> int:
+        """How many boots there are."""
+        return self.folds or self.boots
+
     @model_validator(mode="after")
     def _one_kind_of_test(self) -> Self:
         if self.own_test and self.n_test is not None:
             raise ValueError(
                 f"own_test is on and n_test {self.n_test}, expected n_test null: it tests all that is left"
             )
+        if self.own_test and self.train_on_test:
+            raise ValueError("own_test and train_on_test are on, expected one of them")
+        if self.folds:
+            for key in ("own_test", "fresh_test", "train_on_test"):
+                if getattr(self, key):
+                    raise ValueError(f"folds is {self.folds} and {key} on, expected one of them")
+            if "boots" in self.model_fields_set and self.boots != self.folds:
+                raise ValueError(f"folds is {self.folds} and boots {self.boots}, expected no boots: each fold is one")
         return self
 
 
@@ -176,7 +181,8 @@ class Responses(Entry):
     layers: Annotated[list[Annotated[int, Field(ge=0, le=1000)]], AfterValidator(distinct)] | None = Field(
         None,
         min_length=1,
-        description="Kept hidden states of the L+1; null keeps ceil((L+1)/2) and L, the published two.",
+        description="Hidden states of the L+1 that are kept where a method or measure reads them; null keeps "
+        "ceil((L+1)/2) and L, the published two.",
     )
 
 
@@ -231,6 +237,8 @@ class Config(Entry):
                 check_settings(f"{group}.{name}", entry, field, room, needs)
         for name, dataset in self.datasets.items():
             check_settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+            if dataset.grader is not None:
+                check_settings(f"datasets.{name}.grader", dataset.grader, "kind", "uphill.grading", "grade")
         return self
 
     @model_validator(mode="after")
@@ -374,6 +382,15 @@ class Config(Entry):
         """A dataset's source as its module's settings."""
         return registry.settings_of(self.source_module(dataset), _without(self.datasets[dataset].source, "kind"))
 
+    def grader(self, dataset: str, method: str) -> tuple[str, BaseModel]:
+        """The module of uphill/grading that grades what a method says of a dataset, and its settings."""
+        writes = bool(getattr(self.method_settings(method), "cot", False))
+        entry = self.datasets[dataset].grader
+        if entry is None or reads_texts(entry["kind"]) != writes:
+            entry = {"kind": OF_TEXTS if writes else OF_SCORES}
+        module = registry.load("uphill.grading", entry["kind"], "grade")
+        return entry["kind"], registry.settings_of(module, _without(entry, "kind"))
+
     def generative(self, dataset: str) -> bool:
         """Whether a dataset's answers are written rather than chosen."""
         return bool(getattr(self.source_settings(dataset), "generative", False))
@@ -381,7 +398,7 @@ class Config(Entry):
     def graded(self, dataset: str) -> Graded:
         """What a hardness measure may know of a dataset."""
         entry = self.datasets[dataset]
-        return Graded(dataset, entry.human, self.generative(dataset), entry.pool_size)
+        return Graded(dataset, entry.human, self.generative(dataset), entry.pools.hardness_size)
 
     def measures(self, dataset: str) -> dict[str, list[str]]:
         """The variables of each measure that applies to a dataset."""

@@ -18,6 +18,7 @@ ROOMS = (
     ("uphill.datasets", "load", "Sources of datasets", "datasets.NAME.source", "kind"),
     ("uphill.hardness", "measure", "Hardness measures", "hardness.NAME", "measure"),
     ("uphill.methods", "predict", "Methods", "methods.NAME", "kind"),
+    ("uphill.grading", "grade", "Graders", "datasets.NAME.grader", "kind"),
 )
 HEAD = """# Configuration
 
@@ -63,13 +64,13 @@ def _readme() -> str:
     return "".join(parts).rstrip() + "\n"
 
 
-def _model(model: type[BaseModel]) -> Iterator[str]:
+def _model(model: type[BaseModel], where: str = "") -> Iterator[str]:
     """A model's table, then those of the models that its fields hold."""
     yield from _table(model)
     for name, field in model.model_fields.items():
         for inner in _inner(field.annotation):
-            yield f"### {name}\n\n{_first_line(inner.__doc__)}\n\n"
-            yield from _table(inner)
+            yield f"### {where}{name}\n\n{_first_line(inner.__doc__)}\n\n"
+            yield from _model(inner, f"{where}{name}.")
 
 
 def _inner(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -87,7 +88,7 @@ def _table(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
         default = "see below" if isinstance(field.default, BaseModel) else default
-        yield f"| `{name}` | {_type(field.annotation)} | {default} | {field.description or ''} |\n"
+        yield f"| `{field.alias or name}` | {_type(field.annotation)} | {default} | {field.description or ''} |\n"
     yield "\n"
 
 

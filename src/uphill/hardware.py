@@ -1,5 +1,7 @@
 """What jobs run on: GPUs, memory, time and pack size. Never part of a result's identity; changing it reruns nothing."""
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -65,6 +67,9 @@ class Hardware(BaseModel):
     )
     models: dict[Name, ModelNeeds] = Field({}, description="Jobs that load a model, by its name in the config.")
     gpu_speed: float = Field(1.0, gt=0, description="For `make plan`: speed of these GPUs, an H200 being 1.")
+    states_memory: float = Field(
+        4.0, ge=0, description="Memory of a job that reads hidden states: at least this times their files."
+    )
     read_gb_s: float = Field(1.0, gt=0, description="For `make plan`: GB a second that weights are read at.")
 
     def of(self, model: str | None) -> Needs:
@@ -77,9 +82,20 @@ class Hardware(BaseModel):
 
     def asked(self, model: str | None, resource: str, attempt: int) -> int | str:
         """What attempt 1, 2, ... of a job that loads `model`, or none, asks for: grown, but within the limits."""
-        grown = self.of(model).grown(resource, attempt)
+        return self._limited(resource, self.of(model).grown(resource, attempt))
+
+    def asked_to_read(self, files: Iterable[str], attempt: int) -> int | str:
+        """Memory that attempt 1, 2, ... of a job that reads hidden states asks for, by the size of their files, MB.
+
+        Files that are not made yet count as nothing: Snakemake asks again before the job runs.
+        """
+        size = sum(Path(path).stat().st_size for path in files if Path(path).is_file()) / 2**20
+        first = max(self.cpu.mem_mb, math.ceil(self.states_memory * size))
+        return self._limited("mem_mb", first * 2 ** (attempt - 1))
+
+    def _limited(self, resource: str, asked: int | str) -> int | str:
         most = getattr(self.limits, resource, None)
-        return min(grown, most) if isinstance(grown, int) and most is not None else grown
+        return min(asked, most) if isinstance(asked, int) and most is not None else asked
 
 
 def read(path: Path | str) -> Hardware:

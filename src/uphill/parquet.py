@@ -55,8 +55,12 @@ def check(path: Path | str) -> None:
             raise damaged(path, "damaged: not the bytes that were written")
 
 
-def read(path: Path | str) -> pa.Table:
+def read(path: Path | str, without: str | None = None) -> pa.Table:
     """The table of a file that `write` made, with its metadata.
+
+    Args:
+        path: the file.
+        without: a column that is left out.
 
     Raises:
         UphillError: it is not what was written.
@@ -64,7 +68,7 @@ def read(path: Path | str) -> pa.Table:
     """
     try:
         check(path)
-        return read_given(path)
+        return read_given(path, without)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -73,7 +77,22 @@ def read(path: Path | str) -> pa.Table:
         raise damaged(path, f"damaged ({' '.join(str(error).split())})") from error
 
 
-def read_given(path: Path | str) -> pa.Table:
+def batches(path: Path | str, column: str, rows: int) -> Iterator[pa.Array]:
+    """A column of a file that `read` has read, `rows` at a time: of the rest, nothing is in memory.
+
+    Raises:
+        UphillError: it cannot be read.
+    """
+    try:
+        # So pages are read one by one; else all of them before the first.
+        with pq.ParquetFile(path, page_checksum_verification=True, buffer_size=CHUNK, pre_buffer=False) as file:
+            for batch in file.iter_batches(rows, columns=[column]):
+                yield batch.column(0)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, f"damaged ({' '.join(str(error).split())})") from error
+
+
+def read_given(path: Path | str, without: str | None = None) -> pa.Table:
     """The table of a Parquet file from elsewhere; pages are verified where they have checksums.
 
     Raises:
@@ -81,7 +100,12 @@ def read_given(path: Path | str) -> pa.Table:
     """
     # Not `read_table`, which takes folders called a=b for columns.
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        return file.read()
+        return file.read(None if without is None else [name for name in file.schema_arrow.names if name != without])
+
+
+def schema(path: Path | str) -> pa.Schema:
+    """The columns of a file that `read` has read."""
+    return pq.read_schema(path)
 
 
 def metadata(path: Path | str) -> dict[bytes, bytes]:

@@ -13,7 +13,7 @@ from uphill.errors import UphillError
 from uphill.hardness.data import HardnessData
 from uphill.hardness.levels import add_levels
 from uphill.schemas import HARDNESS, made_by
-from uphill.splits import SplitSettings, check_sizes, experiment_levels
+from uphill.splits import SplitSettings, check_sizes, experiment_levels, levels_tested
 from uphill.workflow import Study
 from uphill.workflow.jobs import Job
 from uphill.workflow.stages import measures
@@ -47,8 +47,10 @@ def _try(study: Study, dataset: str, pending: list[Job]) -> None:
     needed = {read.wildcards["measure"] for job in known for read in job.reads["measures"]}
     hardness = _hardness(study, dataset, items, needed)
     for settings in (job.settings for job in known):
-        graded = experiment_levels(items, hardness, settings["variable"], settings["bands"])
-        check_sizes(graded["level"], dataset, settings["variable"], SplitSettings(**settings["draw"]))
+        cut = items, hardness, settings["variable"], settings["bands"]
+        graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["draw"])
+        levels = None if tested is None else tested["level"]
+        check_sizes(graded["level"], dataset, settings["variable"], sizes, levels)
 
 
 def _hardness(study: Study, dataset: str, items: pd.DataFrame, names: set[str]) -> pd.DataFrame:

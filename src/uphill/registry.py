@@ -48,6 +48,11 @@ def load(room: str, name: str, needs: str) -> ModuleType:
     return importlib.import_module(f"{room}.{name}")
 
 
+def reads_states(module: ModuleType) -> bool:
+    """Whether a method or measure reads hidden states; one that reads responses and does not say does."""
+    return bool(getattr(module, "READS_STATES", module.READS_RESPONSES))
+
+
 def settings_of(module: ModuleType, entry: dict[str, Any]) -> BaseModel:
     """`entry` as the module's own settings; pydantic's error says which key is wrong."""
     settings: BaseModel = strict(module.Settings, entry)

@@ -13,8 +13,12 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from uphill import parquet
 from uphill.errors import UphillError, damaged
 from uphill.schemas import RESPONSES, read_arrow
+
+BATCH = 2**19
+"""Numbers of hidden states that are read at a time."""
 
 
 class Scored(Protocol):
@@ -42,41 +46,40 @@ class ResponseTable:
         logprob: [N, M] summed log-probability (nats) of each choice; -inf where there is none.
         n_tokens: [N, M] tokens of each choice; 0 where there is none.
         exists: [N, M] bool.
-        states: [N, M, D] float32 kept states of the last answer token; zeros where there is no choice.
+        states: [N, M, D] kept states of the last answer token, float16 unless that does not hold them, then float32;
+            zeros where there is no choice; D is 0 where they were not asked for.
     """
 
     item_ids: list[str]
     logprob: NDArray[np.float64]
     n_tokens: NDArray[np.int64]
     exists: NDArray[np.bool_]
-    states: NDArray[np.float32]
+    states: NDArray[np.float16] | NDArray[np.float32]
 
     @classmethod
-    def read(cls, shards: Sequence[Path | str], identity: str | None = None) -> Self:
-        """Read every shard of a (model, dataset) pair, states of either width.
+    def read(cls, shards: Sequence[Path | str], identity: str | None = None, states: bool = True) -> Self:
+        """Read every shard of a (model, dataset) pair.
 
         Args:
             shards: the files.
             identity: of the pass that must have made them.
+            states: whether hidden states are read; they are most of a file.
 
         Raises:
             UphillError: a shard is missing, damaged, or of another pass, or holds an item of another shard or a state
-                that is no finite number.
+                that is no finite number; or states are asked for, and the pass kept none.
         """
         table = pa.concat_tables(list(_distinct(shards, identity))).combine_chunks()
-        item_ids = table["item_id"].to_pandas()
-        codes, ids = pd.factorize(item_ids)
+        codes, ids = pd.factorize(table["item_id"].to_pandas())
         choice = table["choice_idx"].to_numpy()
         shape = (len(ids), int(choice.max()) + 1)
-        vectors = table["state"].combine_chunks()
-        flat = vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(vectors), -1)
         logprob = np.full(shape, -np.inf)
         logprob[codes, choice] = table["logprob"].to_numpy()
         n_tokens = np.zeros(shape, dtype=np.int64)
         n_tokens[codes, choice] = table["n_tokens"].to_numpy()
-        states = np.zeros((*shape, flat.shape[1]), dtype=np.float32)
-        states[codes, choice] = flat
-        return cls(list(ids), logprob, n_tokens, n_tokens > 0, states)
+        none = np.zeros((*shape, 0), dtype=np.float16)
+        kept = _states(shards, np.stack([codes, choice]), shape, table["item_id"]) if states else none
+        return cls(list(ids), logprob, n_tokens, n_tokens > 0, kept)
 
     @classmethod
     def of(cls, scores: Sequence[Scored]) -> Self:
@@ -124,22 +127,46 @@ class ResponseTable:
         return np.where(self.exists.sum(1) == 1, self.n_tokens[np.arange(len(gold)), gold], 1)
 
 
-def _widened(table: pa.Table, path: Path | str) -> pa.Table:
-    """A shard with its states in float32, whatever it keeps them in; shards of one model may differ.
+def _states(
+    shards: Sequence[Path | str], places: NDArray[np.int64], shape: tuple[int, int], item_ids: pa.ChunkedArray
+) -> NDArray[np.float16] | NDArray[np.float32]:
+    """[N, M, D] states of all shards, in float16 unless one of them needs float32; zeros where there is no choice.
+
+    Args:
+        shards: the files.
+        places: [2, R] item and choice of each row.
+        shape: N and M.
+        item_ids: of R rows, for messages.
 
     Raises:
-        UphillError: one is no finite number: no probe could be fitted to it.
+        UphillError: a shard keeps none, or others than the first, or one is no finite number: no probe could be fitted.
     """
-    column = table.schema.get_field_index("state")
-    vectors = table["state"].combine_chunks()
-    width = vectors.type.list_size
-    flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
-    wrong = ~np.isfinite(flat).reshape(-1, width).all(1)
-    if wrong.any():
-        item = table["item_id"][int(wrong.argmax())].as_py()
-        raise damaged(path, f"item {item!r}: a hidden state is infinite or no number, expected finite numbers")
-    wide = pa.FixedSizeListArray.from_arrays(pa.array(flat), width)
-    return table.set_column(column, "state", wide).replace_schema_metadata(None)
+    kinds = [_kind(path) for path in shards]
+    for path, kind in zip(shards, kinds, strict=True):
+        if kind.list_size != kinds[0].list_size:
+            raise damaged(path, f"states of {kind.list_size} numbers, expected {kinds[0].list_size} as in {shards[0]}")
+    width, wide = kinds[0].list_size, any(kind.value_type == pa.float32() for kind in kinds)
+    states = np.zeros((*shape, width), dtype=np.float32 if wide else np.float16)
+    done = 0
+    for path in shards:
+        for vectors in parquet.batches(path, "state", max(1, BATCH // width)):
+            flat = vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(vectors), width)
+            wrong = ~np.isfinite(flat).all(1)
+            if wrong.any():
+                item = item_ids[done + int(wrong.argmax())].as_py()
+                said = f"item {item!r}: a hidden state is infinite or no number, expected finite numbers"
+                raise damaged(path, said)
+            states[tuple(places[:, done : done + len(flat)])] = flat
+            done += len(flat)
+    return states
+
+
+def _kind(path: Path | str) -> pa.DataType:
+    """What a shard keeps of a hidden state."""
+    columns = parquet.schema(path)
+    if "state" not in columns.names:
+        raise damaged(path, "keeps no hidden states, expected some of a pass that a probe reads")
+    return columns.field("state").type
 
 
 def log_sum_exp(logprob: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -157,9 +184,9 @@ def _distinct(shards: Sequence[Path | str], identity: str | None) -> Iterator[pa
     """The tables of shards, no item in two of them."""
     seen: set[str] = set()
     for path in shards:
-        table = read_arrow(path, RESPONSES, identity)
+        table = read_arrow(path, RESPONSES, identity, vectors=False)
         items = set(table["item_id"].to_pylist())
         if items & seen:
             raise damaged(path, f"holds item {min(items & seen)!r} of another shard")
         seen |= items
-        yield _widened(table, path)
+        yield table.replace_schema_metadata(None)

@@ -22,8 +22,7 @@ from uphill import parquet
 from uphill.errors import UphillError, damaged
 
 METADATA_KEY = b"uphill"
-HARDNESS_POOL, EXPERIMENT_POOL = "hardness", "experiment"
-POOLS = (HARDNESS_POOL, EXPERIMENT_POOL)
+HARDNESS_POOL, SUPERVISOR_POOL, EXPERIMENT_POOL, TEST_POOL = "hardness", "supervisor", "experiment", "test"
 LEVELS = ("easy", "medium", "hard")
 ALL = "all"
 UNSUPERVISED = "none"
@@ -42,7 +41,8 @@ class Contract:
 
     Attributes:
         extra: whether further columns may follow (a dataset's own metadata).
-        vector: the name of the fixed-size-list column whose width is the model's, if any; of float16 or float32.
+        vector: the name of the fixed-size-list column whose width is the model's, if any; of float16 or float32. It may
+            be missing, where nothing was kept.
     """
 
     name: str
@@ -71,19 +71,32 @@ class Contract:
         self.check(table, where)
         return table.replace_schema_metadata(None)
 
-    def check(self, table: pa.Table, where: str) -> None:
-        """Raises UphillError unless `table` keeps this contract."""
+    def check(self, table: pa.Table, where: str, types: pa.Schema | None = None) -> None:
+        """Hold a table to this contract.
+
+        Args:
+            table: what was read.
+            where: how messages name it.
+            types: those of all columns, where the vectors were not read.
+
+        Raises:
+            UphillError: it does not keep it.
+        """
+        types = table.schema if types is None else types
         for field in self.schema:
-            if field.name not in table.schema.names:
+            if field.name not in types.names:
+                if field.name == self.vector:
+                    continue
                 raise UphillError(f"{where}: not a {self.name} table: no column {field.name!r}")
-            found = table.schema.field(field.name).type
+            found = types.field(field.name).type
             if field.name == self.vector and not _is_vector(found):
                 raise UphillError(
                     f"{where}: column {field.name!r} is {found}, expected lists of one length of float16 or float32"
                 )
             if found != field.type and field.name != self.vector:
                 raise UphillError(f"{where}: column {field.name!r} is {found}, expected {field.type}")
-            if not field.nullable and table.column(field.name).null_count:
+            read = field.name in table.schema.names
+            if read and not field.nullable and table.column(field.name).null_count:
                 raise UphillError(f"{where}: column {field.name!r} has empty values, expected none")
         keys = table.select(list(self.key)).to_pandas()
         repeated = keys[keys.duplicated()]
@@ -156,32 +169,51 @@ SPLITS = Contract(
     ),
     key=("train_on", "boot", "role", "item_id"),
 )
+CONDITION: Mapping[str, pa.DataType] = {
+    **dict.fromkeys(("method", "model", "dataset", "experiment", "variable", "train_dataset", "train_on"), _text),
+    **dict.fromkeys(("boot", "n_train"), _int),
+    "noise_p": _float,
+    "k": _int,
+    "cot": _bool,
+    "prompt": _text,
+    "dropped": _int,
+}
+"""Columns that say what an answer was trained on, and how it was asked for."""
+_ANSWER = ("experiment", "variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id")
 PREDICTIONS = Contract(
     "predictions",
     _schema(
         {
-            "method": _text,
-            "model": _text,
-            "dataset": _text,
-            "experiment": _text,
-            "variable": _text,
-            "train_dataset": _text,
-            "train_on": _text,
-            "boot": _int,
-            "n_train": _int,
-            "noise_p": _float,
-            "k": _int,
-            "cot": _bool,
-            "prompt": _text,
-            "dropped": _int,
+            **CONDITION,
             "item_id": _text,
+            "scores": pa.list_(
+                _float
+            ),  # of each choice: a log-probability (nats), summed over its tokens if by a model
+            "text": _text,
+            "n_tokens": pa.list_(_int),  # of each choice, none where scores are no sums over tokens; of a text, its own
+            "ended": _bool,  # false where the token limit cut a text off
+        },
+        nullable=["scores", "text", "ended"],
+    ),
+    key=_ANSWER,
+)
+GRADES = Contract(
+    "grades",
+    _schema(
+        {
+            **CONDITION,
+            "item_id": _text,
+            "status": _text,
+            "parsed": _text,
             "correct": _bool,
             "p_gold": _float,
-            "prediction": _text,
+            "f1": _float,
+            "ended": _bool,
+            "grader": _text,
         },
-        nullable=["p_gold"],
+        nullable=["p_gold", "f1", "ended"],
     ),
-    key=("experiment", "variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id"),
+    key=_ANSWER,
 )
 
 
@@ -254,22 +286,23 @@ def write_arrow(table: pa.Table, path: Path | str, contract: Contract, made_by: 
         parquet.write(table, temporary)
 
 
-def read_arrow(path: Path | str, contract: Contract, identity: str | None = None) -> pa.Table:
+def read_arrow(path: Path | str, contract: Contract, identity: str | None = None, vectors: bool = True) -> pa.Table:
     """Read a file of `contract`.
 
     Args:
         path: the file.
         contract: what it must keep.
         identity: the `id` of the job that must have made it; None asks for none.
+        vectors: whether the column of vectors, the largest by far, is read too.
 
     Raises:
         UphillError: the file is missing, is not what was written, breaks its contract, or is another job's.
     """
     try:
-        table = parquet.read(path)
+        table = parquet.read(path, None if vectors else contract.vector)
     except FileNotFoundError:
         raise UphillError(f"{path}: no such file, expected a {contract.name} table") from None
-    contract.check(table, str(path))
+    contract.check(table, str(path), None if vectors else parquet.schema(path))
     if identity is not None and _recorded(table.schema.metadata or {}, path).get("id") != identity:
         raise damaged(path, "made by another config or by older code, or for another dataset or model")
     return table

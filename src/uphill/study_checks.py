@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from uphill import registry
 from uphill.complaints import first_problem, guess
 from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION, Row, named
+from uphill.grading.grade import reads_texts
 from uphill.level_names import bin_name
 from uphill.names import alike, means_something, twice
 from uphill.schemas import ALL, LEVELS
@@ -90,6 +91,19 @@ def _draws_agree(config: "Config") -> None:
                 raise ValueError(f"{where}: other boots, sizes or levels than an earlier row of the same variable")
 
 
+def _folds_fit(config: "Config") -> None:
+    folds = config.splits.folds
+    for where, row in config.placed_rows() if folds else ():
+        if row.boots not in (None, folds):
+            raise ValueError(f"{where}.boots is {row.boots}, expected none beside splits.folds {folds}: each is a boot")
+        for dataset in row.involved:
+            if config.datasets[dataset].pools.test:
+                raise ValueError(
+                    f"splits.folds is {folds} and datasets.{dataset} has pools.test, expected one of them: a test pool "
+                    "is tested whole in every boot"
+                )
+
+
 def _ladders_are_named(config: "Config") -> None:
     variables = {variable for dataset in config.datasets for variable in config.variables(dataset)}
     taken = named(list(config.ladders)) or next((name for name in config.ladders if name in variables), None)
@@ -164,6 +178,15 @@ def _levels_exist(config: "Config") -> None:
             raise ValueError(
                 f"{key} is {level!r}, expected a level of variable {variable!r} of dataset {dataset!r}: "
                 f"{', '.join(known)}{guess(level, known)}"
+            )
+
+
+def _graders_fit(config: "Config") -> None:
+    for name, dataset in config.datasets.items():
+        if dataset.grader and config.generative(name) and not reads_texts(dataset.grader["kind"]):
+            raise ValueError(
+                f"datasets.{name}.grader.kind is {dataset.grader['kind']!r}, expected a grader of texts: the dataset "
+                "has no choices"
             )
 
 
@@ -264,8 +287,9 @@ def _blocks(folder: Path) -> int | None:
 
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
-    *(_variables_exist, _cells_differ, _draws_agree, _ladders_are_named, _names_differ, _variables_differ, _cuts_cut),
-    *(_levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
+    *(_variables_exist, _cells_differ, _draws_agree, _folds_fit, _ladders_are_named),
+    *(_names_differ, _variables_differ, _cuts_cut),
+    *(_graders_fit, _levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

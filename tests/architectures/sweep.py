@@ -174,7 +174,8 @@ def check_text(loaded: Loaded) -> str:
     for asked in SETS:
         right = [right_text(loaded.model, prompt) for prompt in asked]
         with patch.object(ways.Ways, "run", noting(ways.Ways.run, taken)):
-            texts = list(generate(loaded, [prompt.text for prompt in asked], ANSWER, BATCH, rule=lambda _: None))
+            answers = generate(loaded, [prompt.text for prompt in asked], ANSWER, BATCH, rule=lambda _: None)
+            texts = [answer.text for answer in answers]
         for prompt, found, expected in zip(asked, texts, right, strict=True):
             if found != expected:
                 raise AssertionError(f"text of {prompt.item_id} is {found!r}, expected {expected!r}")

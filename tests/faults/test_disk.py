@@ -62,7 +62,7 @@ def test_a_job_opens_no_result_but_its_inputs(watched: Checkout) -> None:
     jobs = [json.loads(path.read_text()) for path in (watched.folder / "audit").iterdir()]
     rules = {job["rule"] for job in jobs}
     assert rules >= {"responses", "measure_on_model", "measure_from_responses", "hardness", "splits", "table", "wide"}
-    assert rules >= {"predictions_on_model", "predictions_from_responses", "correlations", "figure", "report"}
+    assert rules >= {"predictions_on_model", "predictions_from_responses", "grade", "correlations", "figure", "report"}
     for job in jobs:
         others = {name for name in job["opened"] if name not in job["may"] and not is_leaving(Path(name))}
         own = ("results/.parts/", *(("results/logs/", "results/benchmarks/") if job["rule"] == "report" else ()))

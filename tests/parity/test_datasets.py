@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from uphill.datasets import ai2_arc, build_items, gsm8k, mmlu_stem5, strategyqa
+from uphill.datasets.pools import Pools
 from uphill.grading.stated import extract_answer, same_answer
 from uphill.schemas import ITEMS
 
@@ -58,7 +59,7 @@ def published_pool(rows: pd.DataFrame) -> pd.DataFrame:
 def test_number_of_items_and_pools(kind: str, count: int, hardness_pool: int) -> None:
     rows = load(kind)
     assert (len(rows), rows.attrs["dropped"]) == (count, 0)
-    items = build_items(rows, kind, hardness_pool, 0)
+    items = build_items(rows, kind, Pools(hardness=hardness_pool), 0)
     ITEMS.to_arrow(items, kind)
     assert (items["pool"] == "hardness").sum() == hardness_pool
     assert (items["pool"] == "experiment").sum() == count - hardness_pool
@@ -140,7 +141,7 @@ def test_arc_items_with_number_labels_have_the_right_answer() -> None:
 
 def test_arc_is_read_in_a_few_seconds() -> None:
     start = time.perf_counter()
-    build_items(load("ai2_arc"), "ai2_arc", 1000, 0)
+    build_items(load("ai2_arc"), "ai2_arc", Pools(hardness=1000), 0)
     assert time.perf_counter() - start < 5
 
 

@@ -100,13 +100,14 @@ def test_the_table_is_the_one_that_one_machine_makes(study: Study) -> None:
 
 
 def test_small_steps_share_jobs(study: Study) -> None:
-    """Seven steps without a model in five jobs; a group has the time of all its steps, and memory for one."""
-    groups = [study.of(f"rule_{group}_") for group in ("questions", "levels", "splits", "readers", "summary")]
-    assert [len(jobs) for jobs in groups] == [1, 1, 1, 1, 1]
+    """Eleven steps without a model in six jobs; a group has the time of all its steps, and memory for one."""
+    names = ("questions", "levels", "splits", "readers", "graders", "summary")
+    groups = [study.of(f"rule_{name}_") for name in names]
+    assert [len(jobs) for jobs in groups] == [1, 1, 1, 1, 1, 1]
     models = [*study.of("responses_wildcards"), *study.of("_on_model")]
-    assert len(study.jobs) == 5 + len(models)
+    assert len(study.jobs) == 6 + len(models)
     cpu = yaml.safe_load((ROOT / "config/hardware.yaml").read_text())["cpu"]
-    for (job,), steps in zip(groups, (2, 1, 1, 2, 1), strict=True):
+    for (job,), steps in zip(groups, (2, 1, 1, 2, 4, 1), strict=True):
         assert (job.mem_mb, job.minutes) == (cpu["mem_mb"], steps * cpu["runtime"])
 
 

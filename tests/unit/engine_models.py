@@ -5,7 +5,7 @@ Importable by the tests beside it: pytest puts tests/unit on sys.path.
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from transformers import (
     Qwen2Config,
 )
 
+from uphill.engine.ending import Answer
 from uphill.engine.loading import Loaded, load
 from uphill.engine.tokens import Prompt
 
@@ -170,6 +171,11 @@ def naive_scores(
         logprob.append(float(token.sum()))
         states.append(np.concatenate([output.hidden_states[layer][0, -1].numpy() for layer in layers] or [[]]))
     return np.array(logprob), np.array(states, dtype=np.float32)
+
+
+def texts(answers: Iterable[Answer]) -> list[str]:
+    """What was written."""
+    return [answer.text for answer in answers]
 
 
 def assert_same_states(found: Any, expected: Any, units: float = 0.5) -> None:

@@ -16,6 +16,7 @@ from item_files import load, questions, write
 
 from uphill.cells import NoText, Number, as_number, as_text, column, written_numbers
 from uphill.datasets.items import build_items
+from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
 from uphill.hardness import human, irt
 from uphill.hardness.answer_matrix import read_matrix
@@ -156,7 +157,7 @@ def test_metadata_of_any_kind_and_sometimes_absent_is_kept(kind: str, tmp_path: 
         {"meta": None, "late": {"a": [None]}},
     ]
     path = write(tmp_path, kind, [{"item_id": f"{n}"} | same | cells for n, cells in enumerate(given)])
-    items = build_items(load(path), "mine", 1, 0)
+    items = build_items(load(path), "mine", Pools(hardness=1), 0)
     table = ITEMS.to_arrow(items, "items")
     assert table["meta"].to_pylist() == ["1", "x", '["1"]', None]
     assert table["big"].to_pylist() == [str(2**70), None, None, None]

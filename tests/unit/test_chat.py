@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine_models import tiny
+from engine_models import texts, tiny
 
 from uphill.engine.adapters import Adapters
 from uphill.engine.chat import chat_variables, end_of_turn, user_turn
@@ -76,9 +76,9 @@ def asked(shown: Sequence[str] = ()) -> list[Prompt]:
 
 
 def test_ids_are_those_of_the_tokenizers_own_template_with_one_bos(loaded: Loaded) -> None:
-    texts = [prompt.text for prompt in asked(SHOWN)]
-    found = encode_prompts(loaded, texts)
-    for text, ids in zip(texts, found, strict=True):
+    shown = [prompt.text for prompt in asked(SHOWN)]
+    found = encode_prompts(loaded, shown)
+    for text, ids in zip(shown, found, strict=True):
         own = loaded.tokenizer.apply_chat_template(
             [{"role": "user", "content": text}], tokenize=True, add_generation_prompt=True, return_dict=False
         )
@@ -90,7 +90,7 @@ def test_ids_are_those_of_the_tokenizers_own_template_with_one_bos(loaded: Loade
             loaded.tokenizer.decode(ids[1:]).strip()
             == loaded.tokenizer.decode(encode(loaded, [f"Question: {text}\nAnswer:\n"])[0]).strip()
         )
-    assert found != encode_prompts(dataclasses.replace(loaded, chat=None), texts)
+    assert found != encode_prompts(dataclasses.replace(loaded, chat=None), shown)
 
 
 def test_choices_follow_the_turn_and_examples_are_a_shared_beginning(loaded: Loaded) -> None:
@@ -122,7 +122,7 @@ def test_packed_scores_are_those_of_one_sequence_a_choice(loaded: Loaded) -> Non
 
 def test_generation_goes_on_from_the_models_turn(loaded: Loaded) -> None:
     prompts = [prompt.text for prompt in asked()[:3]]
-    found = list(generate(loaded, prompts, 6, 2, rule=lambda text: None))
+    found = texts(generate(loaded, prompts, 6, 2, rule=lambda text: None))
     for text, prompt in zip(found, prompts, strict=True):
         head = encode_prompts(loaded, [prompt])[0]
         made = loaded.model.generate(torch.tensor([head]), max_new_tokens=6, do_sample=False)[0, len(head) :]
@@ -157,9 +157,9 @@ def test_examples_are_dropped_by_the_length_of_the_turn(loaded: Loaded) -> None:
 def test_the_probability_of_a_text_alone_needs_no_user(loaded: Loaded) -> None:
     import pandas as pd
 
-    texts = pd.Series({"a": "the dial is at 3.", "b": "where is it?"})
-    expected = _negated(dataclasses.replace(loaded, chat=None), texts, "plain")
-    pd.testing.assert_series_equal(_negated(loaded, texts, "chat"), expected, rtol=0, atol=NATS)
+    asked = pd.Series({"a": "the dial is at 3.", "b": "where is it?"})
+    expected = _negated(dataclasses.replace(loaded, chat=None), asked, "plain")
+    pd.testing.assert_series_equal(_negated(loaded, asked, "chat"), expected, rtol=0, atol=NATS)
 
 
 def test_a_map_gives_the_template_its_variables(loaded: Loaded) -> None:

@@ -42,6 +42,11 @@ def at(path: str, value: Any) -> Callable[[Raw], None]:
     return change
 
 
+def both(*changes: Callable[[Raw], None]) -> Callable[[Raw], None]:
+    """Several changes, one after the other."""
+    return lambda raw: [change(raw) for change in changes][-1]
+
+
 def without(path: str) -> Callable[[Raw], None]:
     """Drop one key."""
 
@@ -75,10 +80,73 @@ BAD = [
     (at("answers", "together"), "answers: is 'together', expected 'joined' or 'apart'"),
     (at("max_prompt_tokens", 0), "max_prompt_tokens: is 0"),
     (at("models.demo.bos", True), "models.demo.bos: is True, expected 'auto', 'always' or 'never'"),
-    (at("datasets.dial.hardness_pool", "many"), "datasets.dial.hardness_pool: is 'many'"),
-    (at("datasets.dial.hardness_pool", {"ids": "absent.txt"}), "datasets.dial.hardness_pool: absent.txt: cannot be"),
-    (at("datasets.dial.hardness_pool", {}), "datasets.dial.hardness_pool.ids: missing"),
-    (at("datasets.dial.hardness_pool", {"file": "a"}), "datasets.dial.hardness_pool.ids: missing"),
+    (
+        at("datasets.dial.grader", {"kind": "choise"}),
+        "datasets.dial.grader.kind is 'choise', expected one of bbh, choice",
+    ),
+    (at("datasets.dial.grader", {"kind": "choise"}), "(did you mean 'choice'?)"),
+    (
+        at("datasets.dial.grader", {"norm": "chars"}),
+        "datasets.dial.grader.kind is missing, expected one of bbh, choice",
+    ),
+    (
+        at("datasets.dial.grader", {"kind": "choice", "nrom": "chars"}),
+        "grader.nrom: unknown key (did you mean 'norm'?)",
+    ),
+    (at("datasets.dial.grader", {"kind": "choice", "norm": "words"}), "datasets.dial.grader.norm: is 'words'"),
+    (at("datasets.dial.grader", "choice"), "datasets.dial.grader: is 'choice'"),
+    (at("datasets.dial.grader", {"kind": "cues"}), "datasets.dial.grader.kind is 'cues', expected one of bbh"),
+    (at("datasets.dial.grader", {"kind": ["span"]}), "datasets.dial.grader.kind is"),
+    (
+        at("datasets.road_written.grader", {"kind": "choice"}),
+        "datasets.road_written.grader.kind is 'choice', expected a grader of texts: the dataset has no choices",
+    ),
+    (at("datasets.dial.pools.hardness", "many"), "datasets.dial.pools.hardness: is 'many'"),
+    (at("datasets.dial.pools.hardness", {"ids": "absent.txt"}), "datasets.dial.pools.hardness: absent.txt: cannot be"),
+    (at("datasets.dial.pools.hardness", {}), "datasets.dial.pools.hardness.ids: missing"),
+    (at("datasets.dial.pools.hardness", {"file": "a"}), "datasets.dial.pools.hardness.ids: missing"),
+    (
+        at("datasets.dial.hardness_pool", 600),
+        "datasets.dial.hardness_pool: unknown key, which is now called pools.hardness",
+    ),
+    (at("datasets.dial.pools.hardness", 1.0), "datasets.dial.pools.hardness: is 1.0, expected less than 1"),
+    (at("datasets.dial.pools.hardness", 600.0), "datasets.dial.pools.hardness: is 600.0, expected less than 1"),
+    (at("datasets.dial.pools.hardness", True), "datasets.dial.pools.hardness: is True"),
+    (at("datasets.dial.pools.supervisor", {"ids": "a"}), "datasets.dial.pools.supervisor: is {'ids': 'a'}, expected a"),
+    (
+        at("datasets.dial.pools.supervisr", 0.5),
+        "datasets.dial.pools.supervisr: unknown key (did you mean 'supervisor'",
+    ),
+    (
+        at("datasets.dial.pools.drawn", "first"),
+        "datasets.dial.pools.drawn: is 'first', expected 'keyed' or 'pub",
+    ),
+    (at("datasets.dial.pools.test", {"column": "split"}), "datasets.dial.pools.test.is: missing"),
+    (at("datasets.dial.pools.test", {"column": "split", "is": []}), "datasets.dial.pools.test.is: is []"),
+    (at("datasets.dial.pools.test", {"column": "split", "is": "test"}), "datasets.dial.pools.test.is: is 'test'"),
+    (
+        at("datasets.dial.pools.test", {"column": "split", "is": [1, 1]}),
+        "datasets.dial.pools.test.is: 1 is given",
+    ),
+    (at("splits.folds", 1), "splits.folds: is 1"),
+    (at("splits.folds", 5), "splits: folds is 5 and boots 3, expected no boots: each fold is one"),
+    (at("splits", {"folds": 5, "fresh_test": True}), "splits: folds is 5 and fresh_test on, expected one of them"),
+    (
+        at("splits", {"folds": 5, "train_on_test": True}),
+        "splits: folds is 5 and train_on_test on, expected one",
+    ),
+    (
+        at("splits", {"own_test": True, "train_on_test": True}),
+        "splits: own_test and train_on_test are on, expected",
+    ),
+    (
+        both(at("splits", {"folds": 5}), at("learning_curves.0.boots", 4)),
+        "learning_curves.0.boots is 4, expected none beside splits.folds 5",
+    ),
+    (
+        both(at("splits", {"folds": 5}), at("datasets.dial.pools.test", {"column": "num_steps", "is": [3]})),
+        "splits.folds is 5 and datasets.dial has pools.test, expected one of them",
+    ),
     (at("statistics.level", 95), "statistics.level: is 95"),
     (at("datasets.dial.prompt", "0940"), "datasets.dial.prompt: prompt template '0940': no question template '9'"),
     (at("datasets.dial.cuts.num_steps.easy_max", 7), "datasets.dial.cuts.num_steps: easy_max is 7.0 and hard_min 6.0"),

@@ -295,7 +295,7 @@ def test_no_whole_number_is_without_bound(model: type[BaseModel]) -> None:
         ("methods.lora.n_train", 100_000),
         ("hardness.mdl_probe.boots", 1000),
         ("datasets.dial.max_new_tokens", 32_768),
-        ("datasets.dial.hardness_pool", 1_000_000),
+        ("datasets.dial.pools.hardness", 1_000_000),
         ("datasets.dial.source.n_items", 1_000_000),
         ("learning_curves.0.boots", 1000),
         ("seed", 2**32 - 1),

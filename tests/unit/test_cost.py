@@ -1,5 +1,6 @@
 """What a study would cost: tokens against prompts that are really put together, hours against the recorded rates."""
 
+import dataclasses
 import io
 import os
 from pathlib import Path
@@ -18,7 +19,7 @@ from uphill.planning import estimate, rates, show_cost
 from uphill.planning.cells import Cells, cells_of, n_levels
 from uphill.planning.cost import Cost
 from uphill.planning.lengths import CHARS_PER_TOKEN, PUBLISHED, Lengths, lengths, measured
-from uphill.planning.work import Work, cell_work, passes
+from uphill.planning.work import Asked, Work, cell_work, passes
 from uphill.prompts import PromptFormat, assemble, shipped
 from uphill.workflow import Study
 from uphill.workflow.stages.items import items
@@ -122,7 +123,7 @@ def test_a_method_that_it_does_not_know_is_said() -> None:
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no published files in {DATA}; name their folder in UPHILL_DATA")
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_lengths_are_those_of_the_published_files(kind: str) -> None:
-    settings = {"kind": kind, "dataset": kind, "hardness_pool": 100, "seed": 0}
+    settings = {"kind": kind, "dataset": kind, "pools": {"hardness": 100}, "seed": 0}
     found = measured(make_items(settings | {"source": {"folder": DATA / FOLDERS[kind]}}))
     known = PUBLISHED[kind]
     assert found.items + found.pool == known.items
@@ -135,11 +136,52 @@ def test_lengths_come_from_the_item_table_once_it_is_made(tmp_path: Path) -> Non
 
     study = Study(check(demo()))
     before, job = lengths(study, "dial"), items(study, "dial")
-    made = make_items(job.settings | {"hardness_pool": 100}).iloc[:500]
+    made = make_items(job.settings | {"pools": {"hardness": 100}}).iloc[:500]
     write(made, "results/items/dial.parquet", ITEMS, job.spec)
     after = lengths(study, "dial")
     assert (before.items, before.pool) == (1400, 600)
     assert after.items + after.pool == 500
+
+
+@pytest.mark.parametrize(
+    ("splits", "trained", "asked"),
+    [
+        ({}, True, 1400 - 480),
+        ({"folds": 5, "n_test": None}, True, 280),
+        ({"folds": 5, "n_test": None}, False, 1400),
+        ({"folds": 5, "n_test": 90}, True, 90),
+        ({"folds": 5, "n_test": 90}, False, 450),
+        ({"train_on_test": True}, True, 1400),
+    ],
+)
+def test_folds_and_published_tests_are_reckoned_with(splits: dict[str, Any], trained: bool, asked: int) -> None:
+    raw = demo()
+    raw["splits"] = {"n_train": 160, "n_test": None, **splits}
+    config = check(raw)
+    cells = Cells("icl", "demo", "dial", "dial", 1, 8 if trained else 0, reserved=480)
+    dial = Lengths(1400, 600, 100, 4, 5, 5, 0)
+    one = cell_work(config, cells, {"dial": dial})
+    shown = cell_work(config, dataclasses.replace(cells, share=0.0), {"dial": dial})
+    assert one is not None
+    assert shown is not None
+    scored = Asked.of(config, "dial", dial).scored
+    assert (one.read - shown.read) / scored == pytest.approx(asked)
+
+
+def test_a_test_pool_is_counted_apart() -> None:
+    raw = demo()
+    raw["datasets"]["dial"]["pools"] = {"hardness": 0.25, "supervisor": 0.5, "test": {"column": "num_steps", "is": [3]}}
+    found = lengths(Study(check(raw)), "dial")
+    assert found.all == 2000
+    assert (
+        found.pool == int(0.25 * (2000 - found.tested)) + (2000 - found.tested - int(0.25 * (2000 - found.tested))) // 2
+    )
+    raw["splits"]["n_test"] = None
+    config, cells = check(raw), Cells("icl", "demo", "dial", "dial", 1, 8, reserved=480)
+    one, shown = (cell_work(config, dataclasses.replace(cells, share=share), {"dial": found}) for share in (1.0, 0.0))
+    assert one is not None
+    assert shown is not None
+    assert (one.read - shown.read) / Asked.of(config, "dial", found).scored == pytest.approx(found.tested)
 
 
 # -- cells -----------------------------------------------------------------------------------------------------------

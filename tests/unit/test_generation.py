@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine_models import VOCABULARY, WINDOW, WORDS, ragged_prompts, tiny, token_ids, word_tokenizer, words
+from engine_models import VOCABULARY, WINDOW, WORDS, ragged_prompts, texts, tiny, token_ids, word_tokenizer, words
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM, Gemma2Config
 
-from uphill.engine import decoding, generation, ways
+from uphill.engine import decoding, ways
+from uphill.engine.ending import Answer
 from uphill.engine.generation import generate
 from uphill.engine.loading import Loaded
 from uphill.engine.sampling import GREEDY, Sampling
@@ -144,7 +145,7 @@ def test_answers_are_those_of_plain_generation(talkative: Loaded, shared: int) -
     assert min(lengths) < LONGEST
     assert len(lengths) > 2
     for batch in (1, 5, 100):
-        assert list(generate(talkative, asked, LONGEST, batch, rule=first_line)) == expected
+        assert texts(generate(talkative, asked, LONGEST, batch, rule=first_line)) == expected
 
 
 @pytest.mark.usefixtures("no_plain_way")
@@ -153,11 +154,11 @@ def test_batch_size_and_order_change_nothing(talkative: Loaded) -> None:
     settings = {"rule": first_line, "sampling": WARM}
     for extra in ({"rule": first_line}, settings):
         each = WARM.n if extra is settings else 1
-        expected = np.reshape(list(generate(talkative, asked, LONGEST, 1, item_ids=names(asked), **extra)), (-1, each))
+        expected = np.reshape(texts(generate(talkative, asked, LONGEST, 1, item_ids=names(asked), **extra)), (-1, each))
         for seed, batch in enumerate((3, 8, 100)):
             order = np.random.default_rng(seed).permutation(len(asked)).tolist()[: len(asked) - seed]
             chosen = [asked[index] for index in order]
-            found = list(generate(talkative, chosen, LONGEST, batch, item_ids=names(chosen), **extra))
+            found = texts(generate(talkative, chosen, LONGEST, batch, item_ids=names(chosen), **extra))
             assert found == expected[order].ravel().tolist()
 
 
@@ -169,11 +170,11 @@ def test_recorded_steps_give_the_same_answers(
     """Fixed shapes, a step launched ahead of what is known, and replays that know of no Python."""
     asked = prompts(30, count=12)
     settings = {"rule": first_line, "sampling": sampling, "item_ids": names(asked)}
-    expected = list(generate(talkative, asked, LONGEST, 1, **settings))
+    expected = texts(generate(talkative, asked, LONGEST, 1, **settings))
     tapes = Tapes()
     monkeypatch.setattr(ways, "recorder", lambda _: tapes.record)
     monkeypatch.setattr(decoding, "GRAIN", 8)
-    assert list(generate(talkative, asked, LONGEST, 5, **settings)) == expected
+    assert texts(generate(talkative, asked, LONGEST, 5, **settings)) == expected
     # Prompts and answers of 24 tokens at most are three widths; steps have 5, 3, 2 or 1 rows.
     assert len(tapes.outputs) <= 3 * 4
     assert tapes.replays > 2 * len(tapes.outputs)
@@ -186,7 +187,7 @@ def test_a_step_that_cannot_be_recorded_is_launched_as_it_is(
     wrong: str, message: str, llama: Loaded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = prompts(0)
-    expected = list(generate(llama, asked, LONGEST, 3, rule=first_line))
+    expected = texts(generate(llama, asked, LONGEST, 3, rule=first_line))
 
     def record(function: Any) -> Any:
         if wrong == "fails":
@@ -195,7 +196,7 @@ def test_a_step_that_cannot_be_recorded_is_launched_as_it_is(
         return lambda: output.mul_(2), output
 
     monkeypatch.setattr(ways, "recorder", lambda _: record)
-    assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
+    assert texts(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
     (line,) = [record.message for record in caplog.records]
     assert message in line
 
@@ -205,7 +206,7 @@ def test_prompts_without_anything_to_share() -> None:
     loaded = tiny("qwen2", bos=False)
     asked = prompts(0)
     found = generate(loaded, asked, LONGEST, batch=3, rule=first_line)
-    assert list(found) == [plain(loaded, prompt, bos=False) for prompt in asked]
+    assert texts(found) == [plain(loaded, prompt, bos=False) for prompt in asked]
 
 
 @pytest.mark.usefixtures("no_plain_way")
@@ -214,7 +215,7 @@ def test_prompts_are_read_a_few_at_a_time_where_memory_is_short(llama: Loaded, p
     llama.pack_tokens = pack_tokens
     asked = prompts(0)
     expected = [plain(llama, prompt) for prompt in asked]
-    assert list(generate(llama, asked, LONGEST, batch=8, rule=first_line)) == expected
+    assert texts(generate(llama, asked, LONGEST, batch=8, rule=first_line)) == expected
 
 
 @pytest.mark.parametrize("shared", [30, 0])
@@ -225,7 +226,7 @@ def test_a_model_that_cannot_share(
     loaded = make_talkative(tiny("mpt"), monkeypatch)
     asked = prompts(shared, count=12)
     expected = [plain(loaded, prompt) for prompt in asked]
-    assert list(generate(loaded, asked, LONGEST, batch=5, rule=first_line)) == expected
+    assert texts(generate(loaded, asked, LONGEST, batch=5, rule=first_line)) == expected
     (line,) = [record.message for record in caplog.records if record.name.startswith("uphill")]
     assert line.startswith("decoding by a shared prefix: in a cut-down copy it ")
     assert line.endswith("; taking transformers' generate")
@@ -242,23 +243,23 @@ def test_a_window_slides_over_prefix_and_answer(
     loaded = make_talkative(tiny(kind, sliding_window=window), monkeypatch)
     asked = prompts(shared, count=12)
     expected = [plain(loaded, prompt) for prompt in asked]
-    assert list(generate(loaded, asked, LONGEST, batch=5, rule=first_line)) == expected
+    assert texts(generate(loaded, asked, LONGEST, batch=5, rule=first_line)) == expected
 
 
 @pytest.mark.usefixtures("plain_way")
 def test_the_plain_way_draws_and_stops_alike(llama: Loaded) -> None:
     asked = prompts(0)
-    found = list(generate(llama, asked, LONGEST, 5, rule=first_line, sampling=WARM, item_ids=names(asked)))
+    found = texts(generate(llama, asked, LONGEST, 5, rule=first_line, sampling=WARM, item_ids=names(asked)))
     assert found == [drawn(llama, prompt, answer) for prompt in asked for answer in range(WARM.n)]
     # It stops a row where the rule says so: 2 of 12 steps.
-    assert list(generate(llama, asked, LONGEST, 5, rule=lambda text: 2 if "w" in text else None))
+    assert texts(generate(llama, asked, LONGEST, 5, rule=lambda text: 2 if "w" in text else None))
 
 
 @pytest.mark.usefixtures("no_plain_way")
 @pytest.mark.parametrize("shared", [30, 0])
 def test_draws_are_those_of_a_naive_loop(talkative: Loaded, shared: int) -> None:
     asked = prompts(shared, count=6)
-    found = list(generate(talkative, asked, LONGEST, 4, rule=first_line, sampling=WARM, item_ids=names(asked)))
+    found = texts(generate(talkative, asked, LONGEST, 4, rule=first_line, sampling=WARM, item_ids=names(asked)))
     assert found == [drawn(talkative, prompt, answer) for prompt in asked for answer in range(WARM.n)]
     assert len(set(found)) > len(asked)
 
@@ -269,13 +270,13 @@ def test_more_answers_and_other_keys(llama: Loaded) -> None:
 
     def answers(**changes: Any) -> list[str]:
         sampling = Sampling(**{"temperature": 1.0, "n": 2, "key": ("a",), **changes})
-        return list(generate(llama, asked, LONGEST, 8, rule=first_line, sampling=sampling, item_ids=names(asked)))
+        return texts(generate(llama, asked, LONGEST, 8, rule=first_line, sampling=sampling, item_ids=names(asked)))
 
     two, three, other = answers(), answers(n=3), answers(key=("b",))
     assert [answer for number, answer in enumerate(three) if number % 3 < 2] == two
     assert sum(a != b for a, b in zip(two, other, strict=True)) > len(two) // 2
     with pytest.raises(ValueError, match="item_ids"):
-        list(generate(llama, asked, LONGEST, 8, sampling=Sampling()))
+        texts(generate(llama, asked, LONGEST, 8, sampling=Sampling()))
 
 
 class Tapes:
@@ -333,10 +334,9 @@ def test_each_token_is_read_once(llama: Loaded, monkeypatch: pytest.MonkeyPatch)
     """The prefix once, each prompt once for all its answers, and no row that is over."""
     asked = [f"w1 w2 w3 w4 w5 {word} w7 w8" for word in WORDS[:9]]
     settings = {"rule": first_line, "sampling": WARM, "item_ids": names(asked)}
-    list(generate(llama, asked, LONGEST, 4, **settings))  # the agreement check
+    texts(generate(llama, asked, LONGEST, 4, **settings))  # the agreement check
     passes = Passes(llama, monkeypatch)
-    monkeypatch.setattr(generation.Ending, "text", lambda _, tokens: str(len(tokens)))
-    made = sum(map(int, generate(llama, asked, LONGEST, 4, **settings)))
+    made = sum(answer.n_tokens for answer in generate(llama, asked, LONGEST, 4, **settings))
     prefix, own = 6, 3
     assert passes.shapes[0] == (1, prefix)
     steps = [rows for rows, width in passes.shapes[1:] if width == 1]
@@ -351,10 +351,10 @@ def test_each_token_is_read_once(llama: Loaded, monkeypatch: pytest.MonkeyPatch)
 
 def test_one_prompt_and_no_prompt() -> None:
     loaded = tiny()
-    assert list(generate(loaded, [], LONGEST, batch=4)) == []
-    assert list(generate(loaded, ["w1 w2 w3"], LONGEST, 4, rule=first_line)) == [plain(loaded, "w1 w2 w3")]
+    assert texts(generate(loaded, [], LONGEST, batch=4)) == []
+    assert texts(generate(loaded, ["w1 w2 w3"], LONGEST, 4, rule=first_line)) == [plain(loaded, "w1 w2 w3")]
     # Nothing but the BOS.
-    assert list(generate(loaded, [""], LONGEST, 4, rule=first_line)) == [plain(loaded, "")]
+    assert texts(generate(loaded, [""], LONGEST, 4, rule=first_line)) == [plain(loaded, "")]
 
 
 def counting(loaded: Loaded, monkeypatch: pytest.MonkeyPatch, follows: dict[str, str], else_: str = "w7") -> Loaded:
@@ -377,23 +377,38 @@ def test_an_answer_stops_where_the_rule_says(monkeypatch: pytest.MonkeyPatch) ->
     """A model that counts w0, w1, ... and breaks the line after w4: the rule sees the text, not tokens."""
     loaded = counting(tiny(), monkeypatch, {**{f"w{i}": f"w{i + 1}" for i in range(4)}, "w4": "\n", "\n": "w0"})
     asked = ["w9 w2", "w9 w8 w4", "w9 w0"]
-    assert list(generate(loaded, asked, LONGEST, 3, rule=first_line)) == ["w3 w4", "", "w1 w2 w3 w4"]
-    assert list(generate(loaded, ["w9 w0"], 2, 3, rule=first_line)) == ["w1 w2"]
+    assert texts(generate(loaded, asked, LONGEST, 3, rule=first_line)) == ["w3 w4", "", "w1 w2 w3 w4"]
+    assert texts(generate(loaded, ["w9 w0"], 2, 3, rule=first_line)) == ["w1 w2"]
 
     def second_line(text: str) -> int | None:
         return None if text.count("\n") < 2 else text.rindex("\n")
 
-    assert list(generate(loaded, asked[:1], LONGEST, 3, rule=second_line)) == ["w3 w4 \n w0 w1 w2 w3 w4"]
+    assert texts(generate(loaded, asked[:1], LONGEST, 3, rule=second_line)) == ["w3 w4 \n w0 w1 w2 w3 w4"]
     # The rule of the written answers knows of neither: they go on.
-    assert [len(text.split(" ")) for text in generate(loaded, asked, LONGEST, 3)] == [LONGEST, LONGEST - 1, LONGEST]
+    assert [len(text.split(" ")) for text in texts(generate(loaded, asked, LONGEST, 3))] == [
+        LONGEST,
+        LONGEST - 1,
+        LONGEST,
+    ]
 
 
 def test_every_end_of_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tokenizer's, and those that the model's config lists."""
     loaded = counting(tiny(), monkeypatch, {"w1": "w2", "w2": "w3", "w3": "</s>"})
-    assert list(generate(loaded, ["w9 w1", "w9 w3"], LONGEST, 2)) == ["w2 w3", ""]
+    assert texts(generate(loaded, ["w9 w1", "w9 w3"], LONGEST, 2)) == ["w2 w3", ""]
     monkeypatch.setattr(loaded.model.config, "eos_token_id", [VOCABULARY["w3"], VOCABULARY["w30"]])
-    assert list(generate(loaded, ["w9 w1"], LONGEST, 2)) == ["w2"]
+    assert texts(generate(loaded, ["w9 w1"], LONGEST, 2)) == ["w2"]
+
+
+def test_an_answer_says_how_long_it_is_and_whether_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the rule, by an end of text, at the limit, and by either with the last token that the limit allows."""
+    loaded = counting(tiny(), monkeypatch, {"w1": "w2", "w2": "w3", "w3": "</s>", "w4": "\n", "\n": "w5"})
+    asked = ["w9 w1", "w9 w4", "w9 w5"]
+    found = list(generate(loaded, asked, 3, 3, rule=first_line))
+    assert found == [Answer("w2 w3", 3, True), Answer("", 1, True), Answer("w7 w7 w7", 3, False)]
+    assert list(generate(loaded, asked[:1], 2, 3, rule=first_line)) == [Answer("w2 w3", 2, False)]
+    # A line that the limit cuts off may have gone on.
+    assert list(generate(loaded, asked[1:2], 3, 3, rule=lambda _: None)) == [Answer("w5 w7", 3, False)]
 
 
 def test_out_of_memory_halves_the_batch(
@@ -402,7 +417,7 @@ def test_out_of_memory_halves_the_batch(
     """A device that holds three rows: those that were half-way start again, draws and all."""
     asked = prompts(0, count=14)
     settings = {"rule": first_line, "sampling": WARM, "item_ids": names(asked)}
-    expected = list(generate(llama, asked, LONGEST, 3, **settings))
+    expected = texts(generate(llama, asked, LONGEST, 3, **settings))
     forward = llama.model.forward
     limit, passes = 3, iter(range(10_000))
 
@@ -413,12 +428,12 @@ def test_out_of_memory_halves_the_batch(
         return forward(input_ids=input_ids, **kwargs)
 
     monkeypatch.setattr(llama.model, "forward", small)
-    assert list(generate(llama, asked, LONGEST, 14, **settings)) == expected
+    assert texts(generate(llama, asked, LONGEST, 14, **settings)) == expected
     messages = [record.message for record in caplog.records]
     assert messages == [f"out of memory: going on with {count} answers side by side" for count in (7, 3)]
     limit = 0
     with pytest.raises(torch.OutOfMemoryError):
-        list(generate(llama, asked, LONGEST, 2, **settings))
+        texts(generate(llama, asked, LONGEST, 2, **settings))
     assert llama.model.config._attn_implementation == "sdpa"
 
 
@@ -427,7 +442,7 @@ def test_out_of_memory_halves_the_batch(
 def test_logits_that_are_no_numbers(
     way: str, wrong: float, llama: Loaded, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    list(generate(llama, prompts(0), 1, 4))
+    texts(generate(llama, prompts(0), 1, 4))
     if way == "plain":
         request.getfixturevalue("plain_way")
     forward = llama.model.forward
@@ -440,16 +455,16 @@ def test_logits_that_are_no_numbers(
     monkeypatch.setattr(llama.model, "forward", broken)
     for sampling in (WARM, Sampling(temperature=0)):
         with pytest.raises(UphillError, match="item 'bad': a logit is infinite or no number"):
-            list(generate(llama, ["w1 w2", "w1 w33"], 3, 4, sampling=sampling, item_ids=["good", "bad"]))
+            texts(generate(llama, ["w1 w2", "w1 w33"], 3, 4, sampling=sampling, item_ids=["good", "bad"]))
 
 
 def test_a_prompt_without_room_for_its_answer_is_refused() -> None:
     rng = np.random.default_rng(0)
     # With the BOS and the answer: exactly the window, then one more.
     fits, long = (words(rng, WINDOW - 1 - LONGEST + more) for more in (0, 1))
-    assert len(list(generate(tiny(), [WORDS[0], fits], LONGEST, batch=2))) == 2
+    assert len(texts(generate(tiny(), [WORDS[0], fits], LONGEST, batch=2))) == 2
     with pytest.raises(UphillError, match=rf"item 'b'.*{WINDOW + 1} tokens.*{WINDOW}"):
-        list(generate(tiny(), [fits, long], LONGEST, batch=2, item_ids=["a", "b"]))
+        texts(generate(tiny(), [fits, long], LONGEST, batch=2, item_ids=["a", "b"]))
 
 
 @pytest.mark.parametrize(

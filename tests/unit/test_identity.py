@@ -14,6 +14,7 @@ from uphill.config import check
 from uphill.errors import UphillError
 from uphill.identity import code_contents, digest, file_digest, folder_digest, imported_modules
 from uphill.workflow import Study
+from uphill.workflow.jobs import Job
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.responses import model_identity, responses
 
@@ -233,13 +234,13 @@ def test_a_pool_of_ids_is_known_by_what_the_file_holds(tmp_path: Path) -> None:
     def identity_of(content: str, dataset: str = "dial") -> str:
         path.write_text(content)
         file_digest.cache_clear()
-        return items(plan(datasets__dial__hardness_pool={"ids": str(path)}), dataset).id
+        return items(plan(datasets__dial__pools={"hardness": {"ids": str(path)}}), dataset).id
 
     one, other = identity_of("dial-0001\n"), identity_of("dial-0002\n")
     assert len({one, other, items(plan(), "dial").id}) == 3
     assert identity_of("dial-0001\n") == one
     assert identity_of("dial-0001\n", "road") == identity_of("dial-0002\n", "road") == items(plan(), "road").id
-    assert plan(datasets__dial__hardness_pool={"ids": str(path)}).config.graded("dial").hardness_pool == 1
+    assert plan(datasets__dial__pools={"hardness": {"ids": str(path)}}).config.graded("dial").hardness_pool == 1
 
 
 def test_cut_offs_do_not_touch_the_model() -> None:
@@ -380,8 +381,45 @@ def test_a_source_file_is_known_by_content(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text("{}")
     source = {"kind": "file", "path": str(path)}
-    entry = {"source": source, "prompt": "0040", "hardness_pool": 1}
+    entry = {"source": source, "prompt": "0040", "pools": {"hardness": 1}}
     before = items(plan(datasets__mine=entry), "mine").id
     path.write_text("{ }")
     identity.file_digest.cache_clear()
     assert items(plan(datasets__mine=entry), "mine").id != before
+
+
+def test_hidden_states_are_kept_where_something_reads_them() -> None:
+    """A pass is another one where its first reader of states comes, and the same where a reader of scores does."""
+
+    def passes(*methods: str, measures: tuple[str, ...] = ("human", "mdl_zero_shot")) -> dict[str, Job]:
+        raw = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+        for experiment in ("all_to_all", "learning_curves", "noisy_labels", "quantization"):
+            raw[experiment] = []
+        raw["ladders"], raw["hardness"] = {}, {name: raw["hardness"][name] for name in measures}
+        raw["population"] = [
+            {"dataset": "dial", "variable": "num_steps", "methods": [*methods]},
+            {"dataset": "road", "variable": "num_steps", "methods": ["zero_shot"]},
+        ]
+        study = Study(check(raw))
+        return {job.wildcards["dataset"]: job for job in study.of("responses")}
+
+    scores, more = passes("zero_shot"), passes("zero_shot", "icl")
+    probed, measured = passes("zero_shot", "probe"), passes("zero_shot", measures=("human", "mdl_probe"))
+    assert scores["dial"].settings["states"] is False
+    assert scores["dial"].id == more["dial"].id
+    assert probed["dial"].settings["states"] is True
+    assert {probed["dial"].id, scores["dial"].id} == {probed["dial"].id, more["dial"].id}
+    assert probed["dial"].id != scores["dial"].id
+    assert probed["dial"].id == measured["dial"].id
+    assert (probed["road"].settings["states"], measured["road"].settings["states"]) == (False, True)
+
+
+def test_who_reads_hidden_states_asks_for_memory_by_them() -> None:
+    study = plan()
+    held = {job.wildcards["method"]: job.held for job in study.of("predictions_from_responses")}
+    assert held["probe"] == [f"results/responses/demo/{name}/shard-0-of-1.parquet" for name in ("road",)]
+    assert held["zero_shot"] == []
+    jobs = study.of("measure_from_responses")
+    measures = {(job.wildcards["measure"], job.wildcards["dataset"]): job for job in jobs}
+    assert measures["mdl_probe", "dial"].held == measures["mdl_probe", "dial"].inputs["responses"] != []
+    assert measures["mdl_zero_shot", "dial"].held == []

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.datasets import build_items, file
+from uphill.datasets.pools import PoolFile, Pools
 from uphill.errors import UphillError
 from uphill.schemas import HARDNESS_POOL, ITEMS
 
@@ -58,7 +59,7 @@ def changed(**cells: Any) -> list[Row]:
 )
 def test_bad_row_is_named(bad: list[Row], message: str) -> None:
     with pytest.raises(UphillError) as caught:
-        build_items(pd.DataFrame(bad), "mine", 1, 0, where="mine.jsonl")
+        build_items(pd.DataFrame(bad), "mine", Pools(hardness=1), 0, where="mine.jsonl")
     assert str(caught.value).startswith("mine.jsonl: ")
     assert message in str(caught.value)
     assert "expected" in str(caught.value)
@@ -67,12 +68,12 @@ def test_bad_row_is_named(bad: list[Row], message: str) -> None:
 
 def test_equal_wrong_choices_make_no_answer_ambiguous() -> None:
     bad = changed(choices=["right", "wrong", "wrong"], answer_idx=0)
-    assert len(build_items(pd.DataFrame(bad), "mine", 1, 0)) == 4
+    assert len(build_items(pd.DataFrame(bad), "mine", Pools(hardness=1), 0)) == 4
 
 
 def test_pool_larger_than_the_data_is_refused() -> None:
-    with pytest.raises(UphillError, match=r"4 items, expected more than hardness_pool \(4\)"):
-        build_items(pd.DataFrame(rows()), "mine", 4, 0)
+    with pytest.raises(UphillError, match=r"4 items, expected more than pools\.hardness \(4\)"):
+        build_items(pd.DataFrame(rows()), "mine", Pools(hardness=4), 0)
 
 
 def test_a_pool_is_named_by_ids(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_pool_is_named_by_ids(tmp_path: Path) -> None:
     named = table["item_id"].iloc[[7, 2, 5]].tolist()
     path.write_text("\ufeff" + "\r\n".join(named) + "\n\n", encoding="utf-8")
     for seed in (0, 1):
-        items = build_items(table, "mine", {"ids": str(path)}, seed)
+        items = build_items(table, "mine", Pools.model_construct(hardness=PoolFile.model_construct(ids=path)), seed)
         assert set(items.loc[items["pool"] == "hardness", "item_id"]) == set(named)
         assert (items["pool"] == "experiment").sum() == 9
 
@@ -94,7 +95,7 @@ def test_a_pool_is_named_by_ids(tmp_path: Path) -> None:
         ("q1\nq2\nq1\n", "ids.txt: 'q1' occurs twice, expected each item_id once"),
         (None, "ids.txt: cannot be read (No such file or directory), expected a text file with one item_id a line"),
         (b"\xff\xfeq\x001\x00", "ids.txt: cannot be read (not UTF-8), expected a text file with one item_id a line"),
-        ("q0\nq1\nq2\nq3\n", "dataset 'mine': 4 items, expected more than hardness_pool (4)"),
+        ("q0\nq1\nq2\nq3\n", "dataset 'mine': 4 items, expected more than pools.hardness (4)"),
     ],
 )
 def test_a_bad_file_of_ids_is_one_line(content: str | bytes | None, message: str, tmp_path: Path) -> None:
@@ -103,21 +104,21 @@ def test_a_bad_file_of_ids_is_one_line(content: str | bytes | None, message: str
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UphillError) as caught:
-        build_items(table, "mine", {"ids": str(path)}, 0)
+        build_items(table, "mine", Pools.model_construct(hardness=PoolFile.model_construct(ids=path)), 0)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @given(order=st.permutations(range(12)), seed=st.integers(0, 5))
 def test_order_of_rows_changes_nothing(order: list[int], seed: int) -> None:
-    straight = build_items(pd.DataFrame(rows(12)), "mine", 5, seed)
-    shuffled = build_items(pd.DataFrame([rows(12)[index] for index in order]), "mine", 5, seed)
+    straight = build_items(pd.DataFrame(rows(12)), "mine", Pools(hardness=5), seed)
+    shuffled = build_items(pd.DataFrame([rows(12)[index] for index in order]), "mine", Pools(hardness=5), seed)
     pd.testing.assert_frame_equal(straight, shuffled)
     assert (straight["pool"] == HARDNESS_POOL).sum() == 5
 
 
 def test_gold_text_is_the_gold_choice() -> None:
-    items = build_items(pd.DataFrame(changed(answer_idx=1)), "mine", 1, 0).set_index("item_id")
+    items = build_items(pd.DataFrame(changed(answer_idx=1)), "mine", Pools(hardness=1), 0).set_index("item_id")
     assert items.loc["q2", "answer_text"] == "3"
     ITEMS.to_arrow(items.reset_index(), "items")
 
@@ -144,7 +145,9 @@ def test_file_of_any_kind_gives_the_same_items(tmp_path: Path, suffix: str) -> N
         {"key": ["a", "b"], "stem": ["x?", "y?"], "options": [["1", "2"], ["3", "4"]], "gold": [1, 0], "grade": [3, 8]}
     )
     WRITERS[suffix](own, tmp_path / f"mine{suffix}")
-    items = build_items(file.load(file.Settings(path=tmp_path / f"mine{suffix}", **NAMED)), "mine", 1, 0)
+    items = build_items(
+        file.load(file.Settings(path=tmp_path / f"mine{suffix}", **NAMED)), "mine", Pools(hardness=1), 0
+    )
     assert items["answer_text"].tolist() == ["2", "3"]
     assert items["grade"].tolist() == [3, 8]
 
@@ -159,7 +162,7 @@ def test_file_with_written_answers(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     as_json_lines(pd.DataFrame({"item_id": ["a", "b"], "question": ["x?", "y?"], "answer": ["1", "2"]}), path)
     settings = file.Settings(path=path, choices=None)
-    items = build_items(file.load(settings), "mine", 1, 0)
+    items = build_items(file.load(settings), "mine", Pools(hardness=1), 0)
     assert settings.generative
     assert items["answer_text"].tolist() == ["1", "2"]
     assert items["choices"].map(len).tolist() == [0, 0]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from engine_models import VOCABULARY, tiny, words
+from graded import graded
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -77,21 +78,27 @@ def test_reasoning_is_learned_and_answers_are_read_off_what_is_written(chosen: b
         table = run(study, lora, settings(cot=True, min_updates=45), parts).to_pandas()
     assert table["train_on"].unique().tolist() == ["easy", "hard"]
     assert set(table["n_train"]) == {30}
+    assert table["scores"].isna().all()
+    assert (table["ended"] | table["n_tokens"].map(lambda count: list(count) == [12])).all()
+    before, found = (graded(frame, study.target.items) for frame in (before, table))
     # The model knows nothing of the task; of 40 guesses a third would be right, give or take .075.
     assert before["correct"].mean() < 0.1
-    assert table["correct"].mean() > 0.6
-    assert set(table["prediction"]) <= {*ANSWERS.values(), ""}
-    gold = study.target.items.loc[table["item_id"], "answer_text"].to_numpy()
-    assert (table["correct"] == (table["prediction"] == gold)).all()
-    assert table["p_gold"].isna().all()
+    assert found["correct"].mean() > 0.6
+    assert set(found["parsed"]) <= {*ANSWERS.values(), ""}
+    gold = study.target.items.loc[found["item_id"], "answer_text"].to_numpy()
+    assert (found["correct"] == (found["parsed"] == gold)).all()
+    assert found["p_gold"].isna().all()
 
 
 def test_choices_are_scored_without_reasoning(tmp_path: Path) -> None:
     with Parts(tmp_path, PREDICTIONS) as parts:
-        table = run(task(chosen=True), lora, settings(), parts).to_pandas()
+        table = run(study := task(chosen=True), lora, settings(), parts).to_pandas()
+    assert table["text"].isna().all()
+    assert table["n_tokens"].map(list).map(len).eq(3).all()
+    table = graded(table, study.target.items)
     assert table["correct"].mean() > 0.6
     assert table["p_gold"].between(0, 1).all()
-    assert set(table["prediction"]) <= set(ANSWERS.values())
+    assert set(table["parsed"]) <= set(ANSWERS.values())
 
 
 @pytest.mark.parametrize("chosen", [False, True])

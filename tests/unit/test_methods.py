@@ -12,13 +12,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from engine_models import tiny
+from graded import graded
 from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.errors import UphillError
 from uphill.methods import ccs, icl, probe, random_probe, zero_shot
 from uphill.methods.noise import noised
-from uphill.methods.task import Cell, Source, Task, chosen, rectangle, run
+from uphill.methods.task import Cell, Predicted, Source, Task, chosen, run
 from uphill.parts import Parts
 from uphill.prompts import shipped
 from uphill.randomness import keyed_rng
@@ -69,6 +70,11 @@ def task(*train_from: str) -> Task:
     return Task(target, sources, "v", 0, lambda: pytest.fail("no model is needed"), columns)
 
 
+def judged(study: Task, predicted: Predicted) -> dict[Cell, pd.DataFrame]:
+    """Grades of each cell."""
+    return {cell: graded(frame, study.target.items) for cell, frame in predicted}
+
+
 def test_supervised_cells_are_sources_by_levels_by_boots() -> None:
     cells = task("a", "b").supervised_cells(5)
     assert len(cells) == len(set(cells)) == 2 * 2 * 2
@@ -93,6 +99,11 @@ def test_zero_shot_tests_every_item_that_some_boot_tests() -> None:
     splits = study.target.splits
     assert cell.train_on == "none"
     assert set(frame["item_id"]) == set(splits.loc[splits["role"] == "test", "item_id"])
+    rows = study.target.responses.rows(frame["item_id"].tolist())
+    for scores, n_tokens, row in zip(frame["scores"], frame["n_tokens"], rows, strict=True):
+        assert scores.tolist() == study.target.responses.logprob[row, : len(scores)].tolist()
+        assert n_tokens.tolist() == [1] * len(scores)
+    frame = graded(frame, study.target.items)
     # The model always likes "no" best: right for odd items.
     assert (frame["correct"] == frame["item_id"].str[1:].astype(int) % 2).all()
     two = frame[frame["item_id"].str[1:].astype(int) % 5 != 0].set_index("item_id")
@@ -102,7 +113,7 @@ def test_zero_shot_tests_every_item_that_some_boot_tests() -> None:
 def test_probe_learns_what_the_states_say_within_and_across() -> None:
     study = task("a", "b")
     settings = probe.Settings(n_train=10)
-    found = dict(probe.predict(study, settings, probe.cells(study, settings)))
+    found = judged(study, probe.predict(study, settings, probe.cells(study, settings)))
     assert len(found) == 8
     assert min(frame["correct"].mean() for frame in found.values()) > 0.9
 
@@ -113,9 +124,9 @@ def test_calibrated_zero_shot_asks_for_more_than_a_places_median() -> None:
     study.target.responses.logprob[1] = [np.log(0.3), np.log(0.45), -np.inf]
     settings = zero_shot.Settings(calibrate=True)
     [(_, frame)] = zero_shot.predict(study, settings, zero_shot.cells(study, settings))
-    found = frame.set_index("item_id")
+    found = graded(frame, study.target.items).set_index("item_id")
     # Of two: medians .2 / .7 and .5 / .7; of three: .2, .5 and .3, which fewer than half of the items have.
-    assert found["prediction"]["a01"] == "yes"
+    assert found["parsed"]["a01"] == "yes"
     first, last = 0.3 / 0.75 - 0.2 / 0.7, 0.45 / 0.75 - 0.5 / 0.7
     assert found["p_gold"]["a01"] == pytest.approx(0.01 / (first - last + 0.02))
     assert found["p_gold"]["a02"] == pytest.approx(0.5)
@@ -138,16 +149,16 @@ def test_ccs_finds_what_the_states_say_without_labels(sign: str) -> None:
         gold = source.items["answer_idx"].to_numpy(dtype=int)
         source.responses.states[np.arange(len(gold)), gold] += 3
     settings = ccs.Settings.model_validate({"n_train": 10, "sign": sign, "restarts": 3, "epochs": 300})
-    found = dict(ccs.predict(study, settings, ccs.cells(study, settings)))
+    found = judged(study, ccs.predict(study, settings, ccs.cells(study, settings)))
     assert len(found) == 8
     assert min(frame["correct"].mean() for frame in found.values()) > 0.9
     # Its labels change nothing unless they are asked for.
     if sign == "zero_shot":
         for source in study.sources:
             source.items["answer_idx"] = 1 - source.items["answer_idx"]
-        again = dict(ccs.predict(study, settings, ccs.cells(study, settings)))
+        again = judged(study, ccs.predict(study, settings, ccs.cells(study, settings)))
         for cell, frame in found.items():
-            assert again[cell]["prediction"].tolist() == frame["prediction"].tolist()
+            assert again[cell]["parsed"].tolist() == frame["parsed"].tolist()
 
 
 def test_the_sign_follows_the_model_or_the_labels() -> None:
@@ -159,7 +170,7 @@ def test_the_sign_follows_the_model_or_the_labels() -> None:
     accuracy = {}
     for sign in ("zero_shot", "labels"):
         settings = ccs.Settings.model_validate({"n_train": 10, "sign": sign, "restarts": 3, "epochs": 300})
-        found = dict(ccs.predict(study, settings, ccs.cells(study, settings)))
+        found = judged(study, ccs.predict(study, settings, ccs.cells(study, settings)))
         accuracy[sign] = [frame["correct"].mean() for frame in found.values()]
     assert max(accuracy["zero_shot"]) < 0.2
     assert min(accuracy["labels"]) > 0.9
@@ -180,7 +191,9 @@ def test_a_cells_choices_do_not_depend_on_the_cells_beside_it() -> None:
     cells = ccs.cells(study, settings)
     together = dict(ccs.predict(study, settings, cells))
     [(cell, alone)] = ccs.predict(study, settings, cells[3:4])
-    pd.testing.assert_frame_equal(together[cell], alone, rtol=0, atol=1e-4)
+    for one, other in zip(together[cell]["scores"], alone["scores"], strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
+    assert together[cell]["item_id"].tolist() == alone["item_id"].tolist()
 
 
 def in_words_of_the_model() -> Task:
@@ -200,11 +213,14 @@ def test_probabilities_are_averaged_over_prompts() -> None:
     def asked(*prompts: str) -> pd.DataFrame:
         return next(icl.predict(study, icl.Settings(k=2, prompts=list(prompts)), [cell]))[1]
 
-    own, other, both = asked("0040"), asked("0302"), asked("0040", "0302")
+    raw = [asked(*prompts) for prompts in (["0040"], ["0302"], ["0040", "0302"])]
+    # A mean over prompts is no sum over tokens.
+    assert [frame["n_tokens"].map(len).gt(0).all() for frame in raw] == [True, True, False]
+    own, other, both = (graded(frame, study.target.items) for frame in raw)
     assert (own["p_gold"] - other["p_gold"]).abs().max() > 0.01
     # A prompt's scores come out of float32 packs of one makeup, and are the same each time.
     assert both["p_gold"].to_numpy() == pytest.approx((own["p_gold"] + other["p_gold"]).to_numpy() / 2, abs=1e-6)
-    pd.testing.assert_frame_equal(asked(), own)
+    pd.testing.assert_frame_equal(asked(), raw[0])
 
 
 def test_a_mean_of_probabilities_is_that_of_a_loop() -> None:
@@ -228,7 +244,7 @@ def test_several_prompts_ask_without_examples_too() -> None:
     assert [cell.train_on for cell in cells] == ["none"]
     [(cell, frame)] = icl.predict(study, settings, cells)
     assert len(frame) == len(study.test_items(cell))
-    assert frame["p_gold"].between(0, 1).all()
+    assert graded(frame, study.target.items)["p_gold"].between(0, 1).all()
 
 
 def test_icl_prompt_shows_the_cells_examples_and_then_asks() -> None:
@@ -279,8 +295,11 @@ def test_examples_beyond_the_published_limit_are_left_out_and_counted() -> None:
 
 def test_a_choice_that_does_not_exist_is_never_chosen() -> None:
     table = items("a").iloc[:3]
-    frame = chosen(table, rectangle([np.array([-1.0, -2.0, -3.0]), np.array([-5.0, -4.0]), np.array([-1.0, -9.0])]))
-    assert frame["prediction"].tolist() == ["yes", "no", "yes"]
+    scores = np.array([[-1.0, -2.0, -3.0], [-5.0, -4.0, -np.inf], [-1.0, -9.0, 0.0]])
+    raw = chosen(table, scores)
+    assert [row.tolist() for row in raw["scores"]] == [[-1.0, -2.0, -3.0], [-5.0, -4.0], [-1.0, -9.0]]
+    frame = graded(raw, table)
+    assert frame["parsed"].tolist() == ["yes", "no", "yes"]
     assert frame["p_gold"].iloc[1] == pytest.approx(1 / (1 + np.exp(-1)))
 
 

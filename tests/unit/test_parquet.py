@@ -17,6 +17,7 @@ from uphill.errors import UphillError
 from uphill.parts import Parts
 from uphill.responses import ResponseTable
 from uphill.schemas import (
+    GRADES,
     HARDNESS,
     ITEMS,
     MEASURE,
@@ -44,15 +45,18 @@ def example(contract: Contract, start: int = 0) -> pa.Table:
             pa.int64(): [start, start + 1, start + 2],
             pa.float64(): [0.5, -1.25, 2.0],
             pa.bool_(): [True, False, True],
+            pa.list_(pa.string()): [["x", "y"]] * 3,
+            pa.list_(pa.float64()): [[-0.5, -1.5]] * 3,
+            pa.list_(pa.int64()): [[2, 1]] * 3,
         }.get(field.type)
         if values is None:
-            values = [["x", "y"]] * 3 if field.type == pa.list_(pa.string()) else list(np.eye(3, dtype=np.float16))
+            values = list(np.eye(3, dtype=np.float16))
         kind = pa.list_(pa.float16(), 3) if field.name == contract.vector else field.type
         columns[field.name] = pa.array(values, kind)
     return pa.table(columns)
 
 
-CONTRACTS = (ITEMS, RESPONSES, MEASURE, HARDNESS, SPLITS, PREDICTIONS)
+CONTRACTS = (ITEMS, RESPONSES, MEASURE, HARDNESS, SPLITS, PREDICTIONS, GRADES)
 SPEC = {"id": "abc", "settings": {"dataset": "dial"}}
 
 

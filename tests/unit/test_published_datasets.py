@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from uphill import registry
 from uphill.datasets import ai2_arc, build_items, check_rows, gsm8k, hub, mmlu_stem5, strategyqa
+from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
 from uphill.schemas import ITEMS
 
@@ -145,7 +146,7 @@ def test_every_good_row_becomes_an_item(kind: str, tmp_path: Path) -> None:
     assert len(rows) == ROWS[kind]
     assert rows.attrs["dropped"] == 0
     check_rows(rows, kind)
-    items = build_items(rows, kind, 1, 0)
+    items = build_items(rows, kind, Pools(hardness=1), 0)
     ITEMS.to_arrow(items, kind)
     assert items["item_id"].is_unique
 
@@ -747,6 +748,16 @@ def test_forms_of_choices_and_answers(
     found = hub.load(exam(**settings))
     assert found["answer_text"].tolist() == [right]
     assert found["choices"][0][found["answer_idx"][0]] == right
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_rows_keep_the_split_that_they_are_of(tmp_path: Path) -> None:
+    rows, named = [exam_row(number) for number in range(4)], tmp_path / "named"
+    write(tmp_path / "plain", {"train.jsonl": rows[:3], "test.jsonl": rows[3:]})
+    write(named, {"train.jsonl": [row | {"split": "own"} for row in rows[:3]]})
+    found = hub.load(exam(hub_id=str(tmp_path / "plain"), splits=["train", "test"], metadata=["split"]))
+    assert found["split"].tolist() == ["train", "train", "train", "test"]
+    assert hub.load(exam(hub_id=str(named), metadata=["split"]))["split"].tolist() == ["own"] * 3
 
 
 def test_rows_without_ids_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:

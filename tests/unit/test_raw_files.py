@@ -8,6 +8,7 @@ from item_files import COMMIT, KINDS, Row, load, write
 
 from uphill.datasets import hub
 from uphill.datasets.items import build_items
+from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
 from uphill.raw_files import parse_json
 from uphill.schemas import ITEMS
@@ -60,7 +61,7 @@ def test_every_text_stays_as_it_is_written(kind: str, tmp_path: Path) -> None:
     assert found["answer_text"].tolist() == TEXTS
     assert found["reasoning"].tolist() == TEXTS
     assert found["item_id"].tolist() == [f"x{text}" for text in TEXTS]
-    ITEMS.to_arrow(build_items(found, "mine", 1, 0), "mine")
+    ITEMS.to_arrow(build_items(found, "mine", Pools(hardness=1), 0), "mine")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -76,6 +76,31 @@ def test_warnings_name_what_is_undefined_dropped_and_small() -> None:
     assert found["Fewer than 50 test items"] == ["Table population: 1 of 2 rows."]
 
 
+def test_texts_without_an_answer_are_told_once_for_each_condition() -> None:
+    every = rows(test_on="all", parse_rate=0.9, ended_rate=0.96)
+    hard = rows(test_on="hard", parse_rate=0.8, ended_rate=0.9)
+    well = rows(test_on="all", parse_rate=0.99, ended_rate=1.0).assign(train_on="hard")
+    scored = rows(test_on="all", parse_rate=NAN, ended_rate=NAN).assign(method="probe")
+    table = pd.concat([every, hard, well, scored])
+    found = {caution.title: caution.cases for caution in cautions({"population": table, "accuracy_by_hardness": hard})}
+    assert found == {
+        "Texts that gave no answer": [
+            "icl with m on d by v, easy data: 10.0 % of the texts; 4.0 % were cut off.",
+        ]
+    }
+
+
+def test_shares_of_texts_are_shown_where_there_are_texts() -> None:
+    table = pd.DataFrame({"parsed_accuracy": [0.75, NAN], "parse_rate": [0.5, NAN], "ended_rate": [1.0, NAN]})
+    assert shown(table).columns.tolist() == [
+        "accuracy where an answer was found",
+        "answers found",
+        "texts not cut off",
+    ]
+    assert shown(table)["answers found"].tolist() == ["50.0 %", ""]
+    assert shown(table.assign(parsed_accuracy=NAN, parse_rate=NAN, ended_rate=NAN)).empty
+
+
 def test_comparisons_are_counted_where_they_are_tests() -> None:
     """Of noise_p, a probability that is no test, nothing is said."""
     table = pd.DataFrame({"gain_p": [0.01, NAN, 0.5], "gain_p_adjusted": [0.02, NAN, 0.5], "noise_p": [0.1] * 3})

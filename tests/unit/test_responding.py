@@ -203,7 +203,7 @@ def test_tables_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert read.item_ids == items["item_id"].tolist()
     assert read.logprob.shape == read.exists.shape == (8, int(read.exists.sum(1).max()))
     assert read.states.shape == (*read.exists.shape, 2 * WIDTH)
-    assert read.states.dtype == np.float32
+    assert read.states.dtype == np.float16
     written = columns(tables).set_index(["item_id", "choice_idx"])
     for row, item_id in enumerate(read.item_ids):
         for place in range(read.exists.shape[1]):
@@ -330,6 +330,30 @@ def test_shards_of_both_widths_are_read_as_one(tmp_path: Path) -> None:
     assert read.states.dtype == np.float32
     expected = np.concatenate([np.stack(columns([table])["state"]) for table in tables])
     np.testing.assert_array_equal(read.states[read.exists], expected)
+
+
+def test_a_pass_that_keeps_no_states_scores_the_same(tmp_path: Path) -> None:
+    items, path = item_table(6), tmp_path / "shard.parquet"
+    (with_states,) = respond(tiny(), asked(items), None, 1, parts_in(tmp_path / "a"))
+    (without,) = respond(tiny(), asked(items), None, 1, parts_in(tmp_path / "b"), states=False)
+    assert without.equals(with_states.drop_columns("state"))
+    write_arrow(without, path, RESPONSES, {"made": "here"})
+    assert ResponseTable.read([path], states=False).states.shape[-1] == 0
+    with pytest.raises(
+        UphillError, match=r"shard\.parquet: keeps no hidden states, expected some of a pass that a probe"
+    ):
+        ResponseTable.read([path])
+
+
+def test_shards_of_two_models_are_no_table(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{width}.parquet" for width in (4, 5)]
+    for path, width in zip(paths, (4, 5), strict=True):
+        (table,) = respond(tiny(), asked(item_table(3)), None, 1, parts_in(tmp_path / path.stem), states=False)
+        ids = pa.array([f"{path.stem} {item}" for item in table["item_id"].to_pylist()])
+        states = pa.FixedSizeListArray.from_arrays(pa.array(np.ones(len(table) * width, dtype=np.float16)), width)
+        write_arrow(table.set_column(0, "item_id", ids).append_column("state", states), path, RESPONSES, {"id": "one"})
+    with pytest.raises(UphillError, match=r"5\.parquet: states of 5 numbers, expected 4 as in .*4\.parquet"):
+        ResponseTable.read(paths)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])

@@ -83,7 +83,7 @@ def test_published_constants() -> None:
         ("strategyqa", "num_steps"): (2, 4),
         ("gsm8k", "num_steps"): (4, 7),
     }
-    pools = {name: dataset.hardness_pool for name, dataset in config.datasets.items()}
+    pools = {name: dataset.pools.hardness for name, dataset in config.datasets.items()}
     assert pools == {"ai2_arc": 1000, "ai2_arc_all": 0, "mmlu_stem5": 0, "strategyqa": 0, "gsm8k": 1000}
     assert (config.splits.boots, config.splits.n_train, config.splits.min_test) == (5, 160, 50)
     assert {name: config.n_train(name) for name in config.methods} == {

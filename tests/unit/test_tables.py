@@ -1,5 +1,6 @@
-"""Tables against sums done by hand: on a small table of predictions, every cell can be counted."""
+"""Tables against sums done by hand: on a small table of grades, every cell can be counted."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import pytest
 
 from uphill import provenance
 from uphill.errors import UphillError
-from uphill.schemas import NAMES, PREDICTIONS, csv_table, write
+from uphill.schemas import GRADES, NAMES, csv_table, write
 from uphill.tables import REDUCTIONS, Inputs
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
 from uphill.tables.correlations import correlation_rows
-from uphill.tables.predictions import correctness, read_predictions, write_table
+from uphill.tables.predictions import correctness, read_grades, write_table
 
 ITEMS = [f"i{number:02d}" for number in range(40)]
 STUDY = Study({"d": "zero_shot"}, draws=400, level=0.95, seed=0)
@@ -29,7 +30,7 @@ def hardness() -> pd.DataFrame:
 
 
 def condition(method: str, train_on: str, boots: list[list[bool]], **columns: Any) -> pd.DataFrame:
-    """Predictions of one condition: for each boot, whether each item was right."""
+    """Grades of one condition: for each boot, whether each item was right."""
     made = {"method": method, "model": "m", "dataset": "d", "experiment": "e", "variable": "v", "train_dataset": "d"}
     made |= {
         "train_on": train_on,
@@ -43,7 +44,16 @@ def condition(method: str, train_on: str, boots: list[list[bool]], **columns: An
     parts = [
         pd.DataFrame({"item_id": ITEMS, "correct": right}).assign(boot=boot, **made) for boot, right in enumerate(boots)
     ]
-    return pd.concat(parts).assign(p_gold=0.5, prediction="x", source="file")
+    own = {
+        "status": "ok",
+        "parsed": "x",
+        "p_gold": 0.5,
+        "f1": None,
+        "ended": None,
+        "grader": "choice",
+        "source": "file",
+    }
+    return pd.concat(parts).assign(**own)
 
 
 def first(right_easy: int, right_hard: int) -> list[bool]:
@@ -83,6 +93,27 @@ def test_accuracy_is_the_mean_over_boots_and_gains_are_paired() -> None:
     everything = row(table, method="probe", train_on="easy", test_on="all")
     assert everything["accuracy"] == pytest.approx((35 / 40 + 33 / 40) / 2)
     assert pd.isna(row(table, method="zero_shot", test_on="hard")["gain"])
+
+
+def test_written_answers_say_how_many_were_found_and_how_many_were_cut_off() -> None:
+    """Of forty texts an answer is found in thirty-six, twenty of them right; thirty-eight came to their end."""
+    texts = condition("icl", "easy", [first(10, 10)]).assign(ended=[True] * 38 + [False] * 2)
+    texts["status"] = ["ok"] * 18 + ["none"] * 2 + ["ok"] * 18 + ["truncated"] * 2
+    both = pd.concat([texts, condition("zero_shot", "none", [first(5, 5)])], ignore_index=True)
+    table = accuracy_rows(both, by_level(hardness()), STUDY)
+    found = row(table, method="icl", test_on="all")
+    rates = ["accuracy", "parsed_accuracy", "parse_rate", "ended_rate"]
+    assert found[rates].tolist() == pytest.approx([20 / 40, 20 / 36, 36 / 40, 38 / 40])
+    assert row(table, method="icl", test_on="hard")[rates].tolist() == pytest.approx([10 / 20, 10 / 18, 0.9, 0.9])
+    # Of scores one is always the highest.
+    assert table.loc[table["method"] == "zero_shot", rates[1:]].isna().all(axis=None)
+
+
+def test_no_answer_at_all_is_no_accuracy_of_those_found() -> None:
+    texts = condition("icl", "easy", [first(0, 0)]).assign(ended=False, status="truncated")
+    table = accuracy_rows(texts, by_level(hardness()), STUDY)
+    assert table["parsed_accuracy"].isna().all()
+    assert table[["accuracy", "parse_rate", "ended_rate"]].eq(0).all(axis=None)
 
 
 def test_a_cell_does_not_depend_on_the_others() -> None:
@@ -137,15 +168,15 @@ def test_correlations_are_over_the_experiment_pool() -> None:
     assert len(table) == 6
 
 
-def test_predictions_of_another_identity_are_refused(tmp_path: Path) -> None:
-    path = str(tmp_path / "predictions.parquet")
+def test_grades_of_another_identity_are_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "grades.parquet")
     frame = PREDICTED[PREDICTED["method"] == "icl"].drop(columns="source")
     both = pd.concat([frame, frame.assign(variable="w")])
     spec = {"settings": {"shares": {"e/v": {"id": "today"}, "e/w": {"id": "of no interest"}}}}
-    write(both[PREDICTIONS.schema.names], path, PREDICTIONS, spec)
-    assert len(read_predictions({path: {"e/v": "today"}})) == len(frame)
+    write(both[GRADES.schema.names], path, GRADES, spec)
+    assert len(read_grades({path: {"e/v": "today"}})) == len(frame)
     with pytest.raises(UphillError, match="'e/v' made by another config or by older code"):
-        read_predictions({path: {"e/v": "tomorrow"}})
+        read_grades({path: {"e/v": "tomorrow"}})
 
 
 def test_easy_and_hard_data_are_compared_on_the_same_items() -> None:
@@ -218,3 +249,43 @@ def test_names_that_look_like_numbers_are_read_back_as_text(tmp_path: Path) -> N
     values = csv_table(b"model,test_on\n7,1.500000\n7,2.000000\n", "accuracy_by_hardness")
     assert values["test_on"].tolist() == [1.5, 2.0]
     assert values["model"].tolist() == ["7", "7"]
+
+
+@pytest.mark.parametrize(("train_dataset", "expected"), [("d", 3 / 20), ("elsewhere", 0.0)])
+def test_what_was_trained_on_is_told_where_it_may_be_tested(train_dataset: str, expected: float) -> None:
+    """Eight of ten drawn items are trained on: of the hard ones four in the first boot and two in the second."""
+    drawn = [[*ITEMS[:4], *ITEMS[20:24], *ITEMS[24:26]], [*ITEMS[:6], *ITEMS[20:22], *ITEMS[30:32]]]
+    trained = pd.concat(
+        pd.DataFrame({"item_id": items, "rank": range(10), "boot": boot}) for boot, items in enumerate(drawn)
+    ).assign(dataset="d", variable="v", train_on="easy")
+    other = trained.assign(train_on="hard", item_id=ITEMS[-1])
+    study = dataclasses.replace(STUDY, trained=pd.concat([trained, other]))
+    predicted = pd.concat(
+        [
+            condition("zero_shot", "none", [first(5, 5)]),
+            condition("probe", "easy", [first(20, 15), first(20, 13)], train_dataset=train_dataset),
+        ]
+    )
+    table = accuracy_rows(predicted, by_level(hardness()), study)
+    assert table.columns.tolist()[-2:] == ["seen", "source"]
+    assert row(table, method="probe", test_on="hard")["seen"] == pytest.approx(expected)
+    assert row(table, method="zero_shot", test_on="hard")["seen"] == 0
+    without = accuracy_rows(predicted, by_level(hardness()), STUDY)
+    pd.testing.assert_frame_equal(without, table.drop(columns="seen"))
+
+
+def test_what_was_trained_on_is_told_by_every_variable_too() -> None:
+    """Items drawn at random are read beside the values of each variable."""
+    predicted = pd.concat(
+        [
+            condition("zero_shot", "none", [first(5, 5)], variable="all"),
+            condition("probe", "all", [first(20, 15)], variable="all"),
+        ]
+    )
+    trained = pd.DataFrame({"item_id": ITEMS[:8], "rank": range(8), "boot": 0, "train_on": "all"})
+    study = dataclasses.replace(STUDY, trained=trained.assign(dataset="d", variable="all"))
+    tested = pd.DataFrame({"item_id": ITEMS, "dataset": "d", "variable": "all", "level": "all", "value": np.nan})
+    inputs = Inputs(predicted, tested, hardness(), study, {}, [], {})
+    table = REDUCTIONS["all_to_all_by_hardness"](inputs)
+    assert row(table, method="probe", test_on=1.0)["seen"] == pytest.approx(8 / 20)
+    assert row(table, method="probe", test_on=2.0)["seen"] == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from engine_models import VOCABULARY, tiny, token_ids
+from engine_models import VOCABULARY, texts, tiny, token_ids
 from test_generation import LONGEST, WARM, drawn, first_line, gemma2, make_talkative, names, plain, prompts
 from transformers import GenerationConfig
 
@@ -109,7 +109,7 @@ def test_nothing_of_a_checkpoints_generation_config_counts(
     said = copy.deepcopy(llama.model.generation_config)
     setattr(said, name, CHECKPOINTS[name])
     monkeypatch.setattr(llama.model, "generation_config", said)
-    assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == right
+    assert texts(generate(llama, asked, LONGEST, 3, rule=first_line)) == right
     assert llama.model.generation_config is said
 
 
@@ -122,7 +122,7 @@ def test_all_of_it_together_counts_on_no_way(way: str, llama: Loaded, monkeypatc
     for name, value in CHECKPOINTS.items():
         setattr(said, name, value)
     monkeypatch.setattr(llama.model, "generation_config", said)
-    assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == right
+    assert texts(generate(llama, asked, LONGEST, 3, rule=first_line)) == right
 
 
 def test_transformers_merges_nothing_of_a_checkpoint(llama: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_transformers_merges_nothing_of_a_checkpoint(llama: Loaded, monkeypatch:
         return found
 
     monkeypatch.setattr(type(llama.model), "_prepare_generation_config", noted)
-    assert list(generate(llama, prompts(0, count=2), LONGEST, 3, rule=first_line))
+    assert texts(generate(llama, prompts(0, count=2), LONGEST, 3, rule=first_line))
     assert merged
     assert not [name for config in merged for name, value in vars(config).items() if value == "from the checkpoint"]
 
@@ -168,7 +168,7 @@ def test_ends_of_text_are_the_same_on_every_way(
     monkeypatch.setattr(llama.model.config, "eos_token_id", listed)
     asked = prompts(0, count=6)
     wanted = [looped(llama, prompt, {VOCABULARY[end] for end in ends}) for prompt in asked]
-    found = [text.split() for text in generate(llama, asked, LONGEST, 4, rule=lambda _: None)]
+    found = [text.split() for text in texts(generate(llama, asked, LONGEST, 4, rule=lambda _: None))]
     assert found == wanted
     assert len({len(words) for words in wanted}) > 1
 
@@ -191,7 +191,7 @@ def test_draws_are_the_same_on_every_way(way: str, llama: Loaded, monkeypatch: p
     settle(monkeypatch, way)
     asked = prompts(0, count=5)
     found = generate(llama, asked, LONGEST, 4, rule=first_line, sampling=WARM, item_ids=names(asked))
-    assert list(found) == [drawn(llama, prompt, answer) for prompt in asked for answer in range(WARM.n)]
+    assert texts(found) == [drawn(llama, prompt, answer) for prompt in asked for answer in range(WARM.n)]
 
 
 def off(error: float) -> Any:
@@ -269,7 +269,7 @@ def test_each_way_that_is_wrong_is_left_for_the_next(
     asked = prompts(0)
     expected = [plain(llama, prompt) for prompt in asked]
     for _ in range(2):
-        assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
+        assert texts(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
     lines = [record.message for record in caplog.records if record.name == ways.__name__]
     # Once for each, though two calls took them.
     assert [line.partition(":")[0] for line in lines] == [f"decoding by {FIRST[way]}" for way in bad]
@@ -285,7 +285,7 @@ def test_a_way_that_fails_amid_a_job_is_left(
 ) -> None:
     asked = prompts(0)
     expected = [plain(llama, prompt) for prompt in asked]
-    assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
+    assert texts(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
     decode = ways.decode
 
     def failing(*arguments: Any) -> Iterator[Any]:
@@ -295,7 +295,7 @@ def test_a_way_that_fails_amid_a_job_is_left(
             yield row
 
     monkeypatch.setattr(ways, "decode", failing)
-    assert list(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
+    assert texts(generate(llama, asked, LONGEST, 3, rule=first_line)) == expected
     (line,) = [record.message for record in caplog.records if record.name == ways.__name__]
     assert line.startswith(f"decoding by a shared prefix: it fails: {type(error).__name__}: ")
     assert "\n" not in line
@@ -307,7 +307,7 @@ def test_a_model_that_no_way_can_run_is_refused_in_one_line(llama: Loaded, monke
 
     monkeypatch.setattr(llama.model, "forward", broken)
     with pytest.raises(UphillError, match=r"cannot run the model: RuntimeError: no kernel for this here$"):
-        list(generate(llama, prompts(0), LONGEST, 3))
+        texts(generate(llama, prompts(0), LONGEST, 3))
 
 
 def test_a_check_holds_for_jobs_that_ask_for_no_more(llama: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,11 @@ def predictions(methods: str, experiment: str = "", dataset: str = "") -> set[st
     }
 
 
+def graded(answered: Iterable[str]) -> set[str]:
+    """The jobs that grade some predictions."""
+    return {f"Grades of {job}" for job in answered}
+
+
 def _up_to_tables() -> Graph:
     graph: Graph = {}
     for dataset, names in MEASURES.items():
@@ -105,7 +110,9 @@ def _up_to_tables() -> Graph:
             read = {questions(name.split()[0]) for name in drawn} | set(map(splits, drawn))
             if method in READS_RESPONSES:
                 read |= {responses(name.split()[0]) for name in drawn}
-            graph.setdefault(f"{method} with demo on {dataset}", set()).update(read)
+            job = f"{method} with demo on {dataset}"
+            graph.setdefault(job, set()).update(read)
+            graph[f"Grades of {job}"] = {job, questions(dataset)}
     return graph
 
 
@@ -115,7 +122,7 @@ def graph(folder: Path) -> Graph:
     for table, experiment in TABLES.items():
         rows = [row for row in ROWS if row[0] == experiment]
         found[f"Table {table}"] = {
-            *(job for _, dataset, methods, _ in rows for job in predictions(methods, experiment, dataset)),
+            *(job for _, dataset, methods, _ in rows for job in graded(predictions(methods, experiment, dataset))),
             *(splits(drawn[0]) for _, _, _, drawn in rows),  # of the tested dataset
             *([hardness("dial")] if table == "all_to_all_by_hardness" else []),
         }

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from uphill.schemas import HARDNESS, ITEMS, PREDICTIONS, SPLITS, made_by, read
+from uphill.schemas import GRADES, HARDNESS, ITEMS, PREDICTIONS, SPLITS, made_by, read
 
 MC = ("dial", "road")
 
@@ -109,24 +109,32 @@ def test_a_row_can_be_traced_to_items_prompts_and_versions(demo, tables: dict[st
         train_on="easy",
         train_dataset="dial",
     )
-    predictions = read(demo.folder / found["source"], PREDICTIONS)
+    grades = read(demo.folder / found["source"], GRADES)
+    answers = demo.folder / "results/predictions/icl/demo/dial.parquet"
+    predictions = read(answers, PREDICTIONS)
     items = read(demo.folder / "results/items/dial.parquet", ITEMS).set_index("item_id")
     splits = read(demo.folder / "results/splits/dial/num_steps.parquet", SPLITS)
     hardness = read(demo.folder / "results/hardness/dial.parquet", HARDNESS)
     hard = set(hardness[(hardness["variable"] == "num_steps") & (hardness["level"] == "hard")]["item_id"])
-    own = predictions[
-        (predictions["experiment"] == "population")
-        & (predictions["variable"] == "num_steps")
-        & (predictions["train_on"] == "easy")
-        & (predictions["train_dataset"] == "dial")
-        & predictions["item_id"].isin(hard)
+    own = grades[
+        (grades["experiment"] == "population")
+        & (grades["variable"] == "num_steps")
+        & (grades["train_on"] == "easy")
+        & (grades["train_dataset"] == "dial")
+        & grades["item_id"].isin(hard)
     ]
     assert own.groupby("boot")["correct"].mean().mean() == pytest.approx(found["accuracy"], abs=1e-6)
     assert (items.loc[sorted(set(own["item_id"])), "num_steps"] >= 6).all()
     trained = splits[(splits["role"] == "train") & (splits["train_on"] == "easy") & (splits["boot"] == 0)]
     assert (items.loc[trained["item_id"], "num_steps"] <= 2).all()
-    made = made_by(demo.folder / found["source"])
-    share = made["settings"]["shares"]["population/num_steps"]
+    # Rows are those of the predictions, whose best choice is the one that is right or wrong.
+    best = [items.loc[row.item_id, "choices"][row.scores.argmax()] for row in predictions.loc[own.index].itertuples()]
+    assert own["parsed"].tolist() == best
+    assert (own["correct"] == (items.loc[own["item_id"], "answer_text"].to_numpy() == best)).all()
+    made, answered = made_by(demo.folder / found["source"]), made_by(answers)
+    share = answered["settings"]["shares"]["population/num_steps"]
+    graded = made["settings"]["shares"]["population/num_steps"]
+    assert graded["upstream"]["predictions/icl/demo/dial.parquet"] == {"population/num_steps": share["id"]}
     assert share["settings"]["datasets"]["dial"]["prompt"]["template"] == "0040"
     assert set(made["versions"][f"population/{found['variable']}"]) >= {"torch", "transformers", "uphill"}
     provenance = json.loads((demo.folder / "results/tables/population.provenance.json").read_text())

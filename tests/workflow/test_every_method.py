@@ -14,7 +14,7 @@ def small(raw: dict[str, Any]) -> None:
     del raw["datasets"]["road"]
     for dataset in raw["datasets"].values():
         dataset["source"]["n_items"] = 200
-        dataset |= {"hardness_pool": 20, "n_test": 15, "max_new_tokens": 12}
+        dataset |= {"pools": {"hardness": 20}, "n_test": 15, "max_new_tokens": 12}
     raw["hardness"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
     for method in raw["methods"].values():
         for sizes in ("k", "n_train"):

@@ -1,4 +1,4 @@
-"""The README's worked examples, run as written: a dataset, a model, a measure and a method, and nothing else edited."""
+"""The README's worked examples, run as written: dataset, model, measure, method and grader, and nothing else edited."""
 
 import json
 import random
@@ -38,8 +38,9 @@ def test_readme_examples_run_as_written(checkout: Checkout) -> None:
     blocks = BLOCK.findall((checkout.folder / "README.md").read_text())
     entries = [yaml.safe_load(body) for _, where, body in blocks if where == "config:"]
     modules = {where: body for kind, where, body in blocks if kind == "python"}
-    assert [next(iter(entry)) for entry in entries] == ["datasets", "models", "hardness", "methods"]
-    assert list(modules) == ["src/uphill/hardness/digits.py", "src/uphill/methods/nearest.py"]
+    assert [next(iter(entry)) for entry in entries] == ["datasets", "models", "hardness", "methods", "datasets"]
+    rooms = ["hardness/digits", "methods/nearest", "grading/last_word"]
+    assert list(modules) == [f"src/uphill/{room}.py" for room in rooms]
     for path, body in modules.items():
         assert not (checkout.folder / path).exists()
         (checkout.folder / path).write_text(body)
@@ -51,11 +52,13 @@ def test_readme_examples_run_as_written(checkout: Checkout) -> None:
         shrink(raw)
         for entry in entries:
             for group, added in entry.items():
-                raw[group] |= added
+                for name, keys in added.items():
+                    raw[group][name] = raw[group].get(name, {}) | keys
         raw["hardness"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
         raw["splits"] |= {"n_train": 20, "min_test": 6}
         raw["test_models"] = ["mine"]
-        methods = ["zero_shot", "nearest"]
+        raw["methods"]["written"] = {"kind": "icl", "k": 0, "cot": True}
+        methods = ["zero_shot", "nearest", "written"]
         raw["population"] = [{"dataset": "exam", "variable": "grade", "methods": methods}]
 
     config = checkout.configure(study)
@@ -63,7 +66,13 @@ def test_readme_examples_run_as_written(checkout: Checkout) -> None:
     run = checkout.snakemake(*targets, "--configfile", config)
     assert run.status == 0, run.output[-4000:]
     table = pd.read_csv(checkout.folder / "results/tables/population.csv")
-    assert set(table["method"]) == {"zero_shot", "nearest"}
+    assert set(table["method"]) == {"zero_shot", "nearest", "written"}
+    for method, grader in {"nearest": "choice", "written": "last_word"}.items():
+        grades = pd.read_parquet(checkout.folder / f"results/grades/{method}/mine/exam.parquet")
+        assert set(grades["grader"]) == {grader}
+    texts = pd.read_parquet(checkout.folder / "results/predictions/written/mine/exam.parquet")["text"]
+    assert grades["parsed"].tolist() == [text.split()[-1].strip(".") if text else "" for text in texts]
+    assert table["parse_rate"].notna().tolist() == table["method"].eq("written").tolist()
     assert set(table["dataset"]) == {"exam"}
     assert set(table["model"]) == {"mine"}
     hardness = pd.read_parquet(checkout.folder / "results/hardness/exam.parquet")

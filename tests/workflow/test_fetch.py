@@ -31,7 +31,7 @@ def from_hub(raw: dict[str, Any]) -> None:
             | {"metadata": ["grade"]},
             "prompt": "0040",
             "human": ["grade"],
-            "hardness_pool": 10,
+            "pools": {"hardness": 10},
         }
     }
     raw["population"] = [{"dataset": "quiz", "variable": "grade", "methods": ["zero_shot"]}]

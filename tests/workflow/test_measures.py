@@ -17,7 +17,7 @@ def study(raw: dict[str, Any]) -> None:
     shrink(raw)
     raw["datasets"] = {"road_written": written}
     written["source"]["n_items"] = 60
-    written |= {"hardness_pool": 10, "n_test": 12, "unsupervised": "zero_shot_cot"}
+    written |= {"pools": {"hardness": 10}, "n_test": 12, "unsupervised": "zero_shot_cot"}
     raw["models"]["other"] = {"path": "resources/demo-model", "dtype": "bfloat16"}
     raw["hardness_models"] = ["demo", "other"]
     raw["hardness"] = {

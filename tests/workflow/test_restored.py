@@ -18,6 +18,7 @@ FILES = {
     "Zero-shot pass of demo over dial": "results/responses/demo/dial/shard-3-of-4.parquet",
     "Splits of dial by num_steps": "results/splits/dial/num_steps.parquet",
     "probe with demo on dial": "results/predictions/probe/demo/dial.parquet",
+    "Grades of probe with demo on dial": "results/grades/probe/demo/dial.parquet",
 }
 
 
@@ -38,7 +39,8 @@ def restored(finished: Checkout) -> Checkout:
     return finished
 
 
-PROBE = {"probe with demo on dial", "Table population", "Table sgr"}
+BOTH = {"Table population", "Table sgr"}
+PROBE = {"probe with demo on dial", "Grades of probe with demo on dial", *BOTH}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ PROBE = {"probe with demo on dial", "Table population", "Table sgr"}
     [
         (study, set(), None),
         (changed("methods", "probe", "n_train", 6), PROBE, "methods.probe.n_train: 8 -> 6"),
-        (changed("statistics", "draws", 300), PROBE - {"probe with demo on dial"}, "statistics.draws: 200 -> 300"),
+        (changed("statistics", "draws", 300), BOTH, "statistics.draws: 200 -> 300"),
     ],
 )
 def test_what_differs_is_made_again_and_is_then_of_today(

@@ -78,14 +78,14 @@ def test_a_new_variable_is_all_that_is_made_of_a_file_that_is_there(finished: Ch
     path = finished.folder / "results/predictions/probe/demo/dial.parquet"
     before = pd.read_parquet(path)
     # Marked, to be known again: a share that is kept is not computed anew.
-    marked = before.assign(prediction="kept")
+    marked = before.assign(prompt="kept")
     write(marked, path, PREDICTIONS, made_by(path))
     run = finished.snakemake(TABLES[0], "--configfile", finished.configure(more))
     assert run.status == 0, run.output[-3000:]
     after = pd.read_parquet(path)
     assert set(after["variable"]) == {"num_steps", "answer_num_chars"}
-    assert set(after.loc[after["variable"] == "num_steps", "prediction"]) == {"kept"}
-    assert "kept" not in set(after.loc[after["variable"] == "answer_num_chars", "prediction"])
+    assert set(after.loc[after["variable"] == "num_steps", "prompt"]) == {"kept"}
+    assert "kept" not in set(after.loc[after["variable"] == "answer_num_chars", "prompt"])
     assert set(made_by(path)["versions"]) == {"population/num_steps", "population/answer_num_chars"}
     levels = after[after["variable"] == "answer_num_chars"]["train_on"]
     assert set(levels) == {"bin_01", "bin_02", "bin_03"}

@@ -24,6 +24,7 @@ from demo_graph import (
     WIDE,
     Graph,
     correlations,
+    graded,
     graph,
     hardness,
     measure,
@@ -156,6 +157,11 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "in-context learning": (append("src/uphill/methods/icl.py"), predictions(ICL)),
     "no supervision": (append("src/uphill/methods/zero_shot.py"), predictions("zero_shot")),
     "cells": (append("src/uphill/methods/task.py"), predictions(METHODS)),
+    "a grader": (append("src/uphill/grading/stated.py"), graded(predictions("icl_cot zero_shot_cot"))),
+    "the grader of scores": (append("src/uphill/grading/choice.py"),
+        graded(predictions("icl zero_shot probe lora"))),
+    "the grading of files": (append("src/uphill/grading/stage.py"), graded(predictions(METHODS))),
+    "a grader that is not used": (append("src/uphill/grading/letter.py"), set()),
     "the statistics": (append("src/uphill/stats/recovery.py"), EVERY_TABLE | each(correlations) | {WIDE}),
     "correlations": (append("src/uphill/tables/correlations.py"), each(correlations)),
     "captions": (append("src/uphill/report/captions.py"), {"Report"}),
@@ -165,10 +171,14 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a rule's parameter": (replace("rules/splits.smk", "params:\n", "params:\n        more=1,\n"), EVERY_SPLIT),
     # Keys of the config.
     "seed": (config("seed: 0", "seed: 1"), each(questions)),
-    "a pool": (config("hardness_pool: 600", "hardness_pool: 590"), {questions("dial")}),
+    "a pool": (config("pools: {hardness: 600}", "pools: {hardness: 590}"), {questions("dial")}),
     "a prompt": (config('seed: 12}\n    prompt: "0040"', 'seed: 12}\n    prompt: "0306"'),
         {responses("road")} | OF_ROAD),
     "length of answers": (config("max_new_tokens: 64", "max_new_tokens: 32"), predictions(ICL, dataset="road_written")),
+    "a dataset's grader": (config("max_new_tokens: 64", "max_new_tokens: 64\n    grader: {kind: number}"),
+        graded(predictions(ICL, dataset="road_written"))),
+    "a dataset's grader of scores": (config('cot_prompt: "0305"',
+        'cot_prompt: "0305"\n    grader: {kind: choice, norm: chars}'), graded(predictions(METHODS, dataset="dial"))),
     "a cut": (config("hard_min: 6", "hard_min: 5"), {hardness("dial")} | BY_STEPS),
     "a measure's setting": (config("boots: 5}", "boots: 4}"), measured("mdl_probe by demo")),
     "n_train": (config("splits: {boots: 3, n_train: 160", "splits: {boots: 3, n_train: 170"),
@@ -180,6 +190,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "how answers are tokenized": (append("config/config.yaml", "\nanswers: apart\n"), OF_MODEL),
     "a limit of prompts": (append("config/config.yaml", "\nmax_prompt_tokens: 900\n"), OF_MODEL),
     "fresh test items": (config("splits: {boots: 3,", "splits: {fresh_test: true, boots: 3,"), EVERY_SPLIT),
+    "folds": (config("splits: {boots: 3,", "splits: {folds: 3, boots: 3,"), EVERY_SPLIT),
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
     "draws of correlations": (config("correlation_draws: 1000", "correlation_draws: 900"), each(correlations)),
     "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), predictions("probe", "learning_curves")),
@@ -197,6 +208,8 @@ CAUSES = {
     "the probe": ["code uphill.methods.probe: edited"],
     "a setting of LoRA": ["methods.lora.lr: 0.002 -> 0.003"],
     "a prompt": ["datasets.road.prompt: 0040 -> 0306"],
+    "a grader": ["code uphill.grading.stated: edited"],
+    "a dataset's grader of scores": ["datasets.dial.grader.norm: none -> chars"],
     "draws": ["statistics.draws: 10000 -> 9000"],
     "a limit of prompts": ["max_prompt_tokens: None -> 900"],
     "another row": [
@@ -238,6 +251,7 @@ BY_RULE = {
     "splits": "n_train",
     "predictions_from_responses": "the probe",
     "predictions_on_model": "a setting of LoRA",
+    "grade": "a grader",
     "table": "draws",
     "correlations": "draws of correlations",
     "wide": "the statistics",
@@ -422,7 +436,7 @@ def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
 
     def study(raw: dict) -> None:  # type: ignore[type-arg]
         raw["datasets"]["mine"] = {"source": {"kind": "file", "path": "mine.jsonl"}, "prompt": "0040",
-                                   "human": ["grade"], "hardness_pool": 20}  # fmt: skip
+                                   "human": ["grade"], "pools": {"hardness": 20}}  # fmt: skip
         raw["population"].append({"dataset": "mine", "variable": "grade", "methods": ["zero_shot"]})
 
     named = ("results/items/mine.parquet", "results/items/dial.parquet", "--configfile", checkout.configure(study))
@@ -434,17 +448,25 @@ def test_a_file_of_items_reruns_its_dataset(checkout: Checkout) -> None:
     assert checkout.snakemake("--dry-run", *named).jobs == ["Questions of mine"]
 
 
+def test_an_edited_grader_loads_no_model(demo_copy: Checkout) -> None:
+    append("src/uphill/grading/stated.py")(demo_copy.folder)
+    before = (demo_copy.folder / "results/tables/population.csv").read_bytes()
+    run = demo_copy.snakemake("results/tables/population.csv")
+    assert run.status == 0, run.output[-3000:]
+    again = graded(predictions("icl_cot zero_shot_cot"))
+    assert set(run.jobs) == {*again, "Table population"}
+    assert (demo_copy.folder / "results/tables/population.csv").read_bytes() == before
+
+
 def test_tables_refuse_predictions_of_another_config(demo_copy: Checkout) -> None:
-    """As after a rerun that stopped half-way: old predictions, new config, and somebody who asks for the table only."""
+    """As after a rerun that stopped half-way: old grades, new config, and somebody who asks for the table only."""
     replace("config/config.yaml", "lr: 0.002", "lr: 0.003")(demo_copy.folder)
-    predictions = "results/predictions/lora/demo/dial.parquet"
+    grades = "results/grades/lora/demo/dial.parquet"
     arguments = ("results/tables/population.csv", "--allowed-rules", "table")
     before = (demo_copy.folder / "results/tables/population.csv").read_bytes()
     run = demo_copy.snakemake(*arguments)
     assert run.status != 0
-    wrong = (
-        f"made by another config or by older code; to have it made again: rm {predictions}, then run the workflow again"
-    )
-    assert run.errors == [f"error: {predictions}: 'population/num_steps' {wrong}"]
+    wrong = f"made by another config or by older code; to have it made again: rm {grades}, then run the workflow again"
+    assert run.errors == [f"error: {grades}: 'population/num_steps' {wrong}"]
     assert before  # what Snakemake removes before a run can be made again; a wrong table can not be unread
     assert not (demo_copy.folder / "results/tables/population.csv").exists()

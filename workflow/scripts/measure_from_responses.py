@@ -4,10 +4,12 @@ from uphill import cache
 from uphill.hardness.data import Responded
 from uphill.hardness.job import data_of, run_measure
 from uphill.job import start
+from uphill.registry import load, reads_states
 from uphill.responses import ResponseTable
 
 with start(snakemake) as job:
     if not cache.fetch(job):
-        responses = ResponseTable.read(job.input.responses, job.upstream(job.input.responses[0]))
+        states = reads_states(load("uphill.hardness", job.settings["kind"], "measure"))
+        responses = ResponseTable.read(job.input.responses, job.upstream(job.input.responses[0]), states)
         run_measure(job, Responded(**vars(data_of(job)), responses=responses))
         cache.store(job)

@@ -12,7 +12,7 @@ with start(snakemake) as job, job.parts(RESPONSES) as parts:
         settings = job.settings
         prompts = ask(job.read("questions", ITEMS).set_index("item_id"), **settings["asked"])
         loaded = open_model(job, settings["model"])
-        shards = respond(loaded, prompts, settings["layers"], settings["shards"], parts)
+        shards = respond(loaded, prompts, settings["layers"], settings["shards"], parts, settings["states"])
         for path, table in zip(job.output, shards, strict=True):
             write_arrow(table, path, RESPONSES, job.made_by)
         cache.store(job)

@@ -1,6 +1,6 @@
 """Any dataset of the Hugging Face hub, its columns named in the config."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from pydantic import BaseModel, Field, field_validator
@@ -9,6 +9,9 @@ from uphill.datasets.columns import Columns, item, text_at, way_told
 from uphill.datasets.items import ITEM_COLUMNS
 from uphill.datasets.sources import BadRow, Fields, Part, RawRow, by_number, collect, get, hub_rows
 from uphill.snapshots import pinned
+
+SPLIT = "split"
+"""Metadata that every row has: which of the repository's splits it is of."""
 
 
 class Place(BaseModel):
@@ -19,7 +22,9 @@ class Place(BaseModel):
     config: str | None = Field(None, description="Its config; null if it has one only.")
     splits: list[str] = Field(min_length=1, description="Splits to take rows from.")
     item_id: str | None = Field(None, description="Column with a unique id; null: split and row number, from 0.")
-    metadata: list[str] = Field([], description="Columns to keep, such as a grade of difficulty.")
+    metadata: list[str] = Field(
+        [], description="Columns to keep, such as a grade of difficulty; `split` always can be."
+    )
     strict: bool = Field(True, description="Stop at a bad row; false drops bad rows, counts and logs them.")
 
     @field_validator("revision")
@@ -56,7 +61,7 @@ def load(settings: Settings) -> pd.DataFrame:
     way = way_told(rows, settings, where)
 
     def made(fields: Fields) -> Fields:
-        return item(fields, settings, way) | {name: get(fields["row"], name) for name in settings.metadata}
+        return item(fields, settings, way) | {name: _kept(fields, name) for name in settings.metadata}
 
     return collect(rows, made, where, settings.strict)
 
@@ -64,8 +69,14 @@ def load(settings: Settings) -> pd.DataFrame:
 def _rows(settings: Settings) -> Iterator[RawRow]:
     for split in settings.splits:
         name_of = by_number(split) if settings.item_id is None else lambda row, _: _id(row, settings)
-        part = Part(name_of, lambda row: {"row": _with_id(row, settings)})
+        part = Part(name_of, lambda row: {"row": _with_id(row, settings)}, {SPLIT: split})
         yield from hub_rows(settings.hub_id, settings.config, split, settings.revision, part, written=True)
+
+
+def _kept(fields: Fields, name: str) -> object:
+    """A row's metadata; of a split that it says nothing of, the one that it was read from."""
+    row = fields["row"]
+    return fields[SPLIT] if name == SPLIT and isinstance(row, Mapping) and SPLIT not in row else get(row, name)
 
 
 def _with_id(row: object, settings: Settings) -> object:

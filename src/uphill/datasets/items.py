@@ -8,9 +8,9 @@ import pandas as pd
 
 from uphill import registry
 from uphill.cells import is_blank
-from uphill.datasets.pools import pool_rows
+from uphill.datasets.pools import Pools, with_pools
 from uphill.errors import UphillError
-from uphill.schemas import EXPERIMENT_POOL, HARDNESS_POOL, ITEMS
+from uphill.schemas import ITEMS
 
 ROW_COLUMNS = ("item_id", "question", "choices", "answer_idx", "answer_text", "reasoning")
 ITEM_COLUMNS = (*ROW_COLUMNS, "pool")
@@ -66,33 +66,29 @@ def check_rows(rows: pd.DataFrame, where: str) -> None:
             raise UphillError(f"{where}: row {number} (item_id {item_id!r}): {problem}")
 
 
-def build_items(
-    rows: pd.DataFrame, name: str, hardness_pool: int | Mapping[str, Any], seed: int, where: str | None = None
-) -> pd.DataFrame:
-    """The item table of a dataset: checked rows, sorted by id, each in the hardness pool or the experiment pool.
+def build_items(rows: pd.DataFrame, name: str, pools: Pools, seed: int, where: str | None = None) -> pd.DataFrame:
+    """The item table of a dataset: checked rows, sorted by id, each in one pool.
 
     Args:
         rows: what a source module's `load` returned.
         name: the dataset's name, part of the key that draws the pools.
-        hardness_pool: how many items are set aside to train hardness models on (spec: Hase et al. 2024, section 3.2),
-            or `ids`, a file that names them.
+        pools: what is set aside, such as items that hardness models train on (spec: Hase et al. 2024, section 3.2).
         seed: the run's seed.
         where: how error messages name the source; `name` unless given.
 
     Raises:
-        UphillError: a bad row, an id that no item has, or fewer items than `hardness_pool` leaves room for.
+        UphillError: a bad row, or pools that cannot be made of these items.
     """
     where = where or f"dataset {name!r}"
     check_rows(rows, where)
-    # Sorting first makes the table independent of the order of the source's rows.
-    items = rows.sort_values("item_id", kind="stable").reset_index(drop=True)
+    # Sorting first makes the table independent of the order of the source's rows, which the index keeps.
+    items = rows.reset_index(drop=True).sort_values("item_id", kind="stable")
+    items = with_pools(items, name, pools, seed, where).reset_index(drop=True)
     items["answer_idx"] = items["answer_idx"].astype("Int64")
     has_choices = items["choices"].map(len) > 0
     items.loc[has_choices, "answer_text"] = [
         row.choices[row.answer_idx] for row in items[has_choices].itertuples(index=False)
     ]
-    items["pool"] = EXPERIMENT_POOL
-    items.loc[pool_rows(items, name, hardness_pool, seed, where), "pool"] = HARDNESS_POOL
     metadata = [column for column in items.columns if column not in ITEMS.schema.names]
     return items[[*ITEMS.schema.names, *metadata]]
 
@@ -101,7 +97,7 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
     """The item table of a dataset from its source.
 
     Args:
-        settings: `kind`, the source module; `source`, its settings; `dataset`, `hardness_pool` and `seed`.
+        settings: `kind`, the source module; `source`, its settings; `dataset`, `pools` and `seed`.
 
     Raises:
         UphillError: as `build_items`, or the source cannot be read.
@@ -109,4 +105,6 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
     source, entry = registry.load("uphill.datasets", settings["kind"], "load"), settings["source"]
     where = next((str(entry[key]) for key in ("path", "folder", "hub_id") if entry.get(key)), None)
     rows = source.load(registry.settings_of(source, entry))
-    return build_items(rows, settings["dataset"], settings["hardness_pool"], settings["seed"], where)
+    # As JSON has it: a path is a text there.
+    pools = registry.strict(Pools, settings["pools"])
+    return build_items(rows, settings["dataset"], pools, settings["seed"], where)

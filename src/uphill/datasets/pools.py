@@ -1,14 +1,95 @@
-"""The hardness pool: items that are drawn, or named in a file."""
+"""Pools of a dataset's items: who hardness models, supervisors and experiments train on, and what is tested alone."""
 
-from collections.abc import Mapping
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from uphill.cells import NoText, as_text, is_null
 from uphill.errors import UphillError
+from uphill.names import distinct
 from uphill.randomness import keyed_rng
+from uphill.schemas import EXPERIMENT_POOL, HARDNESS_POOL, SUPERVISOR_POOL, TEST_POOL
+
+log = logging.getLogger(__name__)
+
+MOST_NAMED = 8
+"""Values of a column that a message names."""
+
+
+class PoolFile(BaseModel):
+    """Items that are named, such as those that a published study set aside."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ids: Path = Field(description="A text file with one item_id a line.")
+
+    @model_validator(mode="after")
+    def _is_there(self) -> Self:
+        pool_ids(self.ids)
+        return self
+
+
+class Holds(BaseModel):
+    """Items whose column holds one of some values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+    column: str = Field(description="A column of the dataset's metadata.")
+    values: Annotated[
+        list[bool | Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | str], AfterValidator(distinct)
+    ] = Field(alias="is", min_length=1, description="What it holds of these items.")
+
+
+Count = Annotated[int, Field(ge=0, le=1_000_000), Tag("[count]")]
+Share = Annotated[float, Field(gt=0, lt=1), Tag("[share]")]
+
+
+def _number(value: Any) -> str:
+    """Which of two ways to say a size is meant; the brackets keep it out of messages."""
+    return "[share]" if isinstance(value, float) else "[count]"
+
+
+def _size(value: Any) -> str:
+    """Which of three."""
+    return "[file]" if isinstance(value, Mapping | PoolFile) else _number(value)
+
+
+class Pools(BaseModel):
+    """Which items are set aside, and for what. All others are the experiment pool."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    hardness: Annotated[Count | Share | Annotated[PoolFile, Tag("[file]")], Discriminator(_size)] = Field(
+        1000,
+        description="Items to train hardness models on: how many, or a share of all that is not tested, or "
+        "`{ids: FILE}`, one id a line.",
+    )
+    supervisor: Annotated[Count | Share, Discriminator(_number)] = Field(
+        0, description="Items to train supervisors on: how many, or a share of what is neither hardness nor test."
+    )
+    test: Holds | None = Field(
+        None,
+        description="Items that are tested and never trained on, such as `{column: split, is: [test]}`; experiments "
+        "then test these alone. null: what they do not train on.",
+    )
+    drawn: Literal["keyed", "published"] = Field(
+        "keyed", description="How supervisor items are drawn: by the seed, or the first in the source's order."
+    )
+    question_id: str | None = Field(
+        None, description="A column: of items that share its value one is kept, a tested one before others."
+    )
+
+    @property
+    def hardness_size(self) -> float:
+        """How many items train hardness models, or their share."""
+        return len(pool_ids(self.hardness.ids)) if isinstance(self.hardness, PoolFile) else self.hardness
 
 
 def pool_ids(path: Path) -> list[str]:
@@ -31,35 +112,117 @@ def pool_ids(path: Path) -> list[str]:
     return ids
 
 
-def pool_rows(items: pd.DataFrame, name: str, pool: int | Mapping[str, Any], seed: int, where: str) -> list[int]:
-    """Rows of the hardness pool.
+def items_of(size: float, count: int) -> int:
+    """How many of `count` items a size is, a number of them or a share, which is rounded down."""
+    # A share is the number that was written: .29 of 100 are 29, and in binary a little less.
+    return size if isinstance(size, int) else math.floor(Fraction(repr(size)) * count)
+
+
+def with_pools(items: pd.DataFrame, name: str, pools: Pools, seed: int, where: str) -> pd.DataFrame:
+    """Items with the column `pool`, without those that ask a question again. No item is in two pools.
 
     Args:
-        items: the item table, sorted by id.
-        name: the dataset's name, part of the key that draws the pool.
-        pool: how many items, or `ids`, the file that names them.
+        items: N rows with item_id and metadata, sorted by id, whose index is their place in the source.
+        name: the dataset's name, part of the key of what is drawn.
+        pools: what is set aside.
         seed: the run's seed.
         where: how error messages name the items.
 
     Raises:
-        UphillError: there are too few items, or none of a name.
+        UphillError: a column, a value or an id that no item has, an item in two pools, or none left for experiments.
     """
-    size = pool if isinstance(pool, int) else 0
-    if not isinstance(pool, int):
-        path = Path(pool["ids"])
-        try:
-            named = pool_ids(path)
-        except ValueError as error:
-            raise UphillError(str(error)) from None
-        place = {item: row for row, item in enumerate(items["item_id"])}
-        unknown = [one for one in named if one not in place]
-        if unknown:
-            more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-            raise UphillError(f"{path}: {unknown[0]!r} is no item of {where}{more}, expected ids of its items")
-        size = len(named)
-    if size >= len(items):
-        raise UphillError(f"{where}: {len(items)} items, expected more than hardness_pool ({size})")
-    if not isinstance(pool, int):
-        return [place[one] for one in named]
-    drawn: list[int] = keyed_rng("pool", name, seed).permutation(len(items))[:size].astype(np.int64).tolist()
+    tested = _holds(items, pools.test, where)
+    if pools.question_id is not None:
+        first = _first(items, pools.question_id, tested, where)
+        items, tested = items[first], tested[first]
+    pool = pd.Series(EXPERIMENT_POOL, index=items.index).mask(tested, TEST_POOL)
+    hardness = _hardness(items, tested, name, pools, seed, where)
+    pool.loc[list(hardness)] = HARDNESS_POOL
+    rest = pool.index[pool == EXPERIMENT_POOL]
+    size = _sized("supervisor", pools.supervisor, len(rest), where)
+    sizes = {"test": int(tested.sum()), "hardness": len(hardness), "supervisor": size}
+    if sum(sizes.values()) >= len(items):
+        said = " + ".join(f"pools.{one} ({count})" for one, count in sizes.items() if count)
+        raise UphillError(f"{where}: {len(items)} items, expected more than {said}")
+    rng = keyed_rng("supervisor", name, seed)
+    order = rest.sort_values() if pools.drawn == "published" else rest[rng.permutation(len(rest))]
+    pool.loc[order[:size]] = SUPERVISOR_POOL
+    return items.assign(pool=pool)
+
+
+def _sized(name: str, size: float, count: int, where: str) -> int:
+    found = items_of(size, count)
+    if size and not found:
+        raise UphillError(f"{where}: pools.{name} is {size:g} of {count} items, which is none; expected at least one")
+    return found
+
+
+def _hardness(items: pd.DataFrame, tested: pd.Series, name: str, pools: Pools, seed: int, where: str) -> Sequence[int]:
+    """Index of the items that train hardness models."""
+    if isinstance(pools.hardness, PoolFile):
+        return _named(items, tested, pools.hardness.ids, where)
+    rest = items.index[~tested]
+    size = _sized("hardness", pools.hardness, len(rest), where)
+    drawn: list[int] = rest[keyed_rng("pool", name, seed).permutation(len(rest))[:size]].astype(np.int64).tolist()
     return drawn
+
+
+def _named(items: pd.DataFrame, tested: pd.Series, path: Path, where: str) -> list[int]:
+    """Index of the items that a file names."""
+    try:
+        ids = pool_ids(path)
+    except ValueError as error:
+        raise UphillError(str(error)) from None
+    place = dict(zip(items["item_id"], items.index, strict=True))
+    unknown = [one for one in ids if one not in place]
+    if unknown:
+        more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+        raise UphillError(f"{path}: {unknown[0]!r} is no item of {where}{more}, expected ids of its items")
+    both = [one for one in ids if tested[place[one]]]
+    if both:
+        more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
+        raise UphillError(f"{path}: {both[0]!r} is of the test pool of {where}{more}, expected items of one pool each")
+    return [place[one] for one in ids]
+
+
+def _holds(items: pd.DataFrame, test: Holds | None, where: str) -> pd.Series:
+    """[N] bool: whether an item is of the test pool."""
+    if test is None:
+        return pd.Series(False, index=items.index)
+    found = _column(items, test.column, "pools.test.column", where)
+    known = list(dict.fromkeys(found.dropna()))
+    for value in test.values:
+        if as_text(value) not in known:
+            said = ", ".join(map(repr, known[:MOST_NAMED])) + (", ..." if len(known) > MOST_NAMED else "")
+            raise UphillError(
+                f"{where}: pools.test.is: no item has {as_text(value)!r} in column {test.column!r}, expected one of "
+                f"{said}"
+            )
+    return found.isin({as_text(value) for value in test.values})
+
+
+def _first(items: pd.DataFrame, column: str, tested: pd.Series, where: str) -> pd.Series:
+    """[N] bool: whether an item is the first with its question: a tested one, else the first by id."""
+    asked = _column(items, column, "pools.question_id", where)
+    if asked.isna().any():
+        item = items.loc[asked.isna(), "item_id"].iloc[0]
+        raise UphillError(f"{where}: item {item!r} has no {column!r}, expected the id of its question")
+    again = asked.loc[(~tested).sort_values(kind="stable").index].duplicated()
+    dropped = int(again.sum())
+    log.log(
+        logging.WARNING if dropped else logging.INFO,
+        "%s: dropped %d of %d items, whose %s another has",
+        *(where, dropped, len(items), column),
+    )
+    return ~again.reindex(items.index)
+
+
+def _column(items: pd.DataFrame, column: str, key: str, where: str) -> pd.Series:
+    """A column's values as texts, null where there is none."""
+    if column not in items:
+        raise UphillError(f"{where}: {key} is {column!r}, expected one of its columns: {', '.join(items.columns)}")
+    try:
+        found = [None if is_null(value) else as_text(value) for value in items[column]]
+    except NoText as error:
+        raise UphillError(f"{where}: {key}: a value of {column!r} {error}, expected texts or numbers") from None
+    return pd.Series(found, index=items.index, dtype=object)

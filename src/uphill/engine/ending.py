@@ -28,6 +28,21 @@ def ends_of_text(loaded: Loaded) -> list[int]:
     return sorted({token for token in listed if type(token) is int and token >= 0})
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a model wrote.
+
+    Attributes:
+        text: up to where the answer is over, without white space around it.
+        n_tokens: tokens that were generated, one that ended it included.
+        ended: whether it came to its end; False where `max_new_tokens` cut it off.
+    """
+
+    text: str
+    n_tokens: int
+    ended: bool
+
+
 @dataclass
 class Ending:
     """When to stop: at the model's end of text, where the text says so, or after `max_new_tokens`."""
@@ -46,11 +61,12 @@ class Ending:
             return True
         return self._may_end(tokens[-1]) and self.rule(self._decoded(tokens)) is not None
 
-    def text(self, tokens: Sequence[int]) -> str:
-        """The answer, without what came behind its end or white space around it."""
+    def answer(self, tokens: Sequence[int]) -> Answer:
+        """The answer, without what came behind its end."""
         stop = next((place for place, token in enumerate(tokens) if token in self.stops), None)
         text = self._decoded(tokens[:stop])
-        return text[: self.rule(text)].strip()
+        end = self.rule(text)
+        return Answer(text[:end].strip(), len(tokens), stop is not None or end is not None)
 
     def _decoded(self, tokens: Sequence[int]) -> str:
         return str(self.loaded.tokenizer.decode(list(tokens), skip_special_tokens=True))

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from uphill import spending
 from uphill.engine.agreement import cannot_run, one_line
 from uphill.engine.decoding import Row, chosen_by
-from uphill.engine.ending import Ending, Rule
+from uphill.engine.ending import Answer, Ending, Rule
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import shared_prefix
 from uphill.engine.sampling import GREEDY, Sampling
@@ -41,7 +41,7 @@ def generate(
     rule: Rule = answer_end,
     sampling: Sampling = GREEDY,
     item_ids: Sequence[str] | None = None,
-) -> Iterator[str]:
+) -> Iterator[Answer]:
     """Answer every prompt, in order, each `sampling.n` times.
 
     Args:
@@ -71,7 +71,7 @@ def generate(
     # The longest first: what does not fit shows at once, and no long row is left over at the end.
     order = sorted(range(len(heads)), key=lambda item: -len(heads[item]))
     waiting = [(item, answer) for item in order for answer in range(sampling.n)]
-    answers: dict[tuple[int, int], str] = {}
+    answers: dict[tuple[int, int], Answer] = {}
     with _Progress(len(waiting), desc) as progress:
         while waiting:
             # Made anew, generators too, for those that ran out of memory half-way.
@@ -81,7 +81,7 @@ def generate(
             ]
             try:
                 for row in ways.run(rows, batch, ending, chosen_by(sampling)):
-                    answers[row.item, row.answer] = ending.text(row.tokens)
+                    answers[row.item, row.answer] = ending.answer(row.tokens)
                     progress.add(len(row.tokens))
                     spending.count("generated", len(row.tokens))
             except torch.OutOfMemoryError:

@@ -5,10 +5,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
 from uphill.checkpoints import CONFIG
@@ -139,6 +140,27 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
     plain = entry["quantization"] in (None, "none")
     compile_from = COMPILE_FROM if plain else None
     return Loaded(model, tokenizer, device, pack_tokens, "blocks", compile_from=compile_from, chat=variables, **asked)
+
+
+def load_tokenizer(entry: Mapping[str, Any]) -> Loaded:
+    """As `load`, of the tokenizer and the config alone: prompts can be put, and nothing computed.
+
+    Raises:
+        UphillError: the folder or the hub has no such model, or no chat template though `chat` asks for one.
+    """
+    where = _place(entry)
+    if entry.get("path") is not None:
+        vet(_folder(entry), entry)
+    common = {"revision": entry.get("revision"), "trust_remote_code": entry["trust_remote_code"]}
+    tokenizer, variables = _tokenizer(where, common), chat.chat_variables(entry.get("chat", False))
+    if variables is not None:
+        chat.check(tokenizer, variables, where)
+    try:
+        config = AutoConfig.from_pretrained(where, **common)
+    except Exception as error:  # a wrong file, a library that is missing
+        raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
+    asked = {key: entry[key] for key in ("answers", "bos", "max_prompt_tokens") if key in entry}
+    return Loaded(SimpleNamespace(config=config), tokenizer, torch.device("cpu"), 1, chat=variables, **asked)
 
 
 def _place(entry: Mapping[str, Any]) -> str:

@@ -63,7 +63,7 @@ def opening(loaded: Loaded) -> list[int]:
 def encode_prompts(loaded: Loaded, texts: Sequence[str]) -> list[list[int]]:
     """Token ids of whole prompts: behind the model's opening, or as a user's turn to a chat model."""
     start = opening(loaded)
-    return [start + ids for ids in encode(loaded, [_turn(loaded, text) for text in texts])]
+    return [start + ids for ids in encode(loaded, [turn(loaded, text) for text in texts])]
 
 
 def encode_items(loaded: Loaded, prompts: Sequence[Prompt]) -> tuple[list[list[int]], list[list[list[int]]]]:
@@ -108,7 +108,7 @@ def _joined(loaded: Loaded, prompts: Sequence[Prompt]) -> Iterator[Item]:
     start = opening(loaded)
     texts, ends = [], []
     for prompt in prompts:
-        before = _turn(loaded, prompt.text)
+        before = turn(loaded, prompt.text)
         # A template's turn ends where it ends; otherwise white space at the end of a prompt is the answer's.
         ends.append(len(before) if loaded.chat is not None else len(before.rstrip()) or len(before))
         between = [separator(before, choice) if loaded.chat is None else "" for choice in prompt.choices]
@@ -125,7 +125,8 @@ def _joined(loaded: Loaded, prompts: Sequence[Prompt]) -> Iterator[Item]:
         yield wholes[0][:shared], [Answer(whole[shared:], first - shared) for whole, first in pairs]
 
 
-def _turn(loaded: Loaded, text: str) -> str:
+def turn(loaded: Loaded, text: str) -> str:
+    """A prompt as it is put: as it is, or as a user's turn to a chat model."""
     return text if loaded.chat is None else user_turn(loaded.tokenizer, text, loaded.chat)
 
 

@@ -1,4 +1,7 @@
-"""The likeliest of an item's choices, by their scores: accuracy, and accuracy normalised by length, from one pass."""
+"""The likeliest of an item's choices, by their scores: accuracy, and accuracy normalised by length, from one pass.
+
+Scores that are no sums over tokens (of a probe, calibrated, or averaged over prompts) have no length to normalise by.
+"""
 
 from typing import Literal
 
@@ -12,7 +15,9 @@ class Settings(GraderSettings):
     """Settings of `choice`."""
 
     norm: Literal["none", "chars", "tokens"] = Field(
-        "none", description="Compare summed log-probabilities, or their means per character (acc_norm) or per token."
+        "none",
+        description="Compare summed log-probabilities, or their means per character (acc_norm) or per token. Other "
+        "scores (of a probe, calibrated, averaged over prompts) are compared as they are.",
     )
 
 
@@ -27,6 +32,8 @@ def grade(settings: Settings, item: Item, output: Output) -> Grade:
     scores = np.asarray(output.scores, dtype=np.float64)
     if len(scores) != len(item.choices):
         raise ValueError(f"{len(scores)} scores for {len(item.choices)} choices, expected one each")
+    if np.isnan(scores).any() or np.isinf(scores.max()):
+        raise ValueError(f"the scores are {scores.tolist()}, expected numbers, one of them finite")
     scores = scores / _lengths(settings.norm, item, output)
     best = int(scores.argmax())
     shares = np.exp(scores - scores.max())
@@ -37,10 +44,9 @@ def grade(settings: Settings, item: Item, output: Output) -> Grade:
 
 def _lengths(norm: str, item: Item, output: Output) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     """[C] what each score is divided by."""
-    if norm == "chars":
-        return np.array([max(1, len(choice)) for choice in item.choices], dtype=np.float64)
-    if norm == "tokens":
-        if len(output.n_tokens) != len(item.choices):
-            raise ValueError("lengths in tokens are missing, expected one a choice")
-        return np.array(output.n_tokens, dtype=np.float64)
-    return np.ones(len(item.choices))
+    if norm == "none" or not len(output.n_tokens):
+        return np.ones(len(item.choices))
+    if len(output.n_tokens) != len(item.choices):
+        raise ValueError(f"lengths of {len(output.n_tokens)} of {len(item.choices)} choices, expected one each")
+    lengths = output.n_tokens if norm == "tokens" else [len(choice) for choice in item.choices]
+    return np.maximum(1, np.array(lengths, dtype=np.float64))

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from uphill import registry
 from uphill.grading.thinking import after_thinking
 
 Status = Literal["ok", "none", "ambiguous", "truncated", "timeout"]
@@ -34,7 +35,7 @@ class Output:
 
     Attributes:
         scores: [C] summed log-probabilities (nats) of the choices; None for a text.
-        n_tokens: [C] tokens of each choice; of a text its own length alone.
+        n_tokens: [C] tokens of each choice, none where scores are no sums over tokens; of a text, its own alone.
         ended: whether the text came to its end; False where the token limit cut it off.
     """
 
@@ -75,6 +76,15 @@ class TextSettings(GraderSettings):
         False,
         description="The model always thinks first, in a block that its chat template opens.",
     )
+
+
+OF_SCORES, OF_TEXTS = "choice", "stated"
+"""Graders where a dataset names none."""
+
+
+def reads_texts(grader: str) -> bool:
+    """Whether a grader is for texts, not for scores of choices."""
+    return issubclass(registry.load("uphill.grading", grader, "grade").Settings, TextSettings)
 
 
 class Grader(Protocol):

@@ -21,13 +21,13 @@ class Graded:
     Attributes:
         human: columns that hold a human grade.
         generative: whether answers are written rather than chosen.
-        hardness_pool: how many items are set aside to train hardness models on.
+        hardness_pool: how many items are set aside to train hardness models on, or which share of them.
     """
 
     name: str
     human: Sequence[str]
     generative: bool
-    hardness_pool: int
+    hardness_pool: float
 
 
 @dataclass(frozen=True)

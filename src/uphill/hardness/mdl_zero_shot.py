@@ -10,6 +10,7 @@ from uphill.hardness.description_length import described, names, to_bits
 
 RUNS_MODEL = False
 READS_RESPONSES = True
+READS_STATES = False
 
 
 class Settings(BaseModel):

@@ -6,6 +6,7 @@ With k = 0 and `cot` it is the unsupervised baseline of a generative dataset. (H
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
-from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
+from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, written
 from uphill.prompts import PromptFormat, assemble
-from uphill.responses import log_sum_exp
+from uphill.responses import ResponseTable, log_sum_exp
+
+if TYPE_CHECKING:
+    from uphill.engine.tokens import Prompt
 
 RUNS_MODEL = True
 READS_RESPONSES = False
@@ -70,10 +74,26 @@ def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
     for cell in cells:
         items = task.test_items(cell)
         templates: Sequence[str | None] = settings.prompts or [None]
-        asked = [_prompts(task, settings, cell, items, template) for template in templates]
+        forms = [_prompts(task, settings, cell, items, template) for template in templates]
         # Of several forms the longest leaves out most.
-        dropped = np.max([missing for _, missing in asked], axis=0)
-        yield cell, answer(task, cell, items, [prompts for prompts, _ in asked]).assign(dropped=dropped)
+        dropped = np.max([missing for _, missing in forms], axis=0)
+        yield cell, answer(task, cell, items, [prompts for prompts, _ in forms]).assign(dropped=dropped)
+
+
+def asked(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":
+    """What some items of a cell are asked, in each form; without choices where the answer is generated."""
+    templates: Sequence[str | None] = settings.prompts or [None]
+    forms = [_prompts(task, settings, cell, items, template)[0] for template in templates]
+    return [_with_choices(items.assign(choices=[[]] * len(items)) if settings.cot else items, form) for form in forms]
+
+
+def _with_choices(items: pd.DataFrame, prompts: list[str]) -> "list[Prompt]":
+    from uphill.engine.tokens import Prompt
+
+    return [
+        Prompt(str(item), prompt, list(choices))
+        for item, prompt, choices in zip(items.index, prompts, items["choices"], strict=True)
+    ]
 
 
 def _prompts(
@@ -84,21 +104,21 @@ def _prompts(
     if settings.k:
         shown = _format(task.source(cell), settings, template)
         examples = [shown.example(question_of(row)) for row in task.train_items(cell).to_dict("records")]
-    asked = _format(task.target, settings, template)
-    queries = [asked.query(question_of(row)) for row in items.to_dict("records")]
+    put = _format(task.target, settings, template)
+    queries = [put.query(question_of(row)) for row in items.to_dict("records")]
     held = [len(examples)] * len(queries)
     if settings.drop_examples:
         from uphill.engine.fitting import examples_that_fit
 
         room = task.target.max_new_tokens if settings.cot else list(items["choices"])
-        held = examples_that_fit(task.open_model(), examples, queries, room, asked.instruction)
+        held = examples_that_fit(task.open_model(), examples, queries, room, put.instruction)
     kept = [examples[:count] for count in held]
-    prompts = [assemble(shown, query, asked.instruction) for shown, query in zip(kept, queries, strict=True)]
+    prompts = [assemble(shown, query, put.instruction) for shown, query in zip(kept, queries, strict=True)]
     if task.max_prompt_tokens is not None:
         from uphill.engine.fitting import answer_rooms, limited
 
         rooms = answer_rooms(task.open_model(), items)
-        prompts, held = limited(task.open_model(), kept, queries, rooms, asked.instruction)
+        prompts, held = limited(task.open_model(), kept, queries, rooms, put.instruction)
     return prompts, [len(examples) - count for count in held]
 
 
@@ -107,20 +127,19 @@ def _format(source: Source, settings: Settings, template: str | None) -> PromptF
 
 
 def _scored(task: Task, cell: Cell, items: pd.DataFrame, forms: list[list[str]], settings: Settings) -> pd.DataFrame:
-    scores = averaged([_scores(task, cell, items, prompts) for prompts in forms])
-    return chosen(items, calibrated_scores(scores) if settings.calibrate else scores)
+    tables = [_scores(task, cell, items, prompts) for prompts in forms]
+    scores = averaged([table.logprob for table in tables])
+    if settings.calibrate:
+        return chosen(items, calibrated_scores(scores))
+    return chosen(items, scores, tables[0].n_tokens if len(tables) == 1 else None)
 
 
-def _scores(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> NDArray[np.float64]:
-    """[N, M] scores of the choices of N items behind their prompts."""
+def _scores(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> ResponseTable:
+    """Scores of the choices of N items behind their prompts."""
     from uphill.engine.scoring import score
-    from uphill.engine.tokens import Prompt
 
-    asked = [
-        Prompt(str(item), prompt, list(choices))
-        for item, prompt, choices in zip(items.index, prompts, items["choices"], strict=True)
-    ]
-    return rectangle([scored.logprob for scored in score(task.open_model(), asked, desc=cell.name)])
+    shown = _with_choices(items, prompts)
+    return ResponseTable.of(list(score(task.open_model(), shown, desc=cell.name)))
 
 
 def averaged(scores: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -141,5 +160,5 @@ def _generated(task: Task, cell: Cell, items: pd.DataFrame, forms: list[list[str
     [prompts] = forms
     loaded, ids = task.open_model(), [str(item) for item in items.index]
     rule, limit = task.target.prompt_format(settings.cot).answer_end, task.target.max_new_tokens
-    texts = generate(loaded, prompts, limit, settings.batch, desc=cell.name, rule=rule, item_ids=ids)
-    return written(items, texts)
+    answers = generate(loaded, prompts, limit, settings.batch, desc=cell.name, rule=rule, item_ids=ids)
+    return written(items, answers)

@@ -1,42 +1,37 @@
 """A prediction job: from files to a task for each share, through the method, to one file of predictions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from uphill import registry
-from uphill.errors import UphillError
 from uphill.job import Job
 from uphill.methods.task import Source, Task, run
-from uphill.noting import NOTES, note
-from uphill.schemas import ITEMS, PREDICTIONS, SPLITS, made_by, read, read_arrow, write_arrow
+from uphill.noting import note
+from uphill.schemas import ITEMS, PREDICTIONS, SPLITS, read, write_arrow
+from uphill.shares import Share, Shares
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
 
-Share = Mapping[str, Any]
-"""The spec of what the job predicts for one experiment and variable."""
-
 
 def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
     """Bring the job's output up to date: make what is missing of each share, keep the rest as it is."""
-    before = _Before.read(job.output[0])
+    before = Shares.before(job.output[0], PREDICTIONS)
     tables, made_with = [], {}
     versions = cache(lambda: job.versions(job.input))
     with ExitStack() as unfinished:
         for name, share in job.settings["shares"].items():
-            table = before.rows(name, share)
+            table = before.rows(name, share["id"])
             if table is None:
                 parts = unfinished.enter_context(job.parts(PREDICTIONS, share["id"]))
                 method = registry.load("uphill.methods", share["settings"]["kind"], "predict")
                 recipe = registry.settings_of(method, share["settings"]["settings"])
-                table = run(_task(job, share, recipe, open_model), method, recipe, parts)
+                table = run(task_of(job, share, recipe, open_model), method, recipe, parts)
                 made_with[name] = versions()
             else:
                 made_with[name] = before.versions[name]
@@ -47,39 +42,13 @@ def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
         )
 
 
-class _Before:
-    """What the output held before: the rows of each share, what made them, and with which versions."""
-
-    def __init__(self, table: pa.Table | None, made: Mapping[str, Any]) -> None:
-        self._table = table
-        self._shares = made.get("settings", {}).get("shares", {})
-        self.versions: Mapping[str, Any] = made.get("versions", {})
-        self.notes: list[str] = made.get(NOTES, [])
-
-    @classmethod
-    def read(cls, path: str) -> "_Before":
-        if not Path(path).is_file():
-            return cls(None, {})
-        try:
-            return cls(read_arrow(path, PREDICTIONS), made_by(path))
-        except UphillError:
-            # Damaged, or of an older layout: made again.
-            return cls(None, {})
-
-    def rows(self, name: str, share: Share) -> pa.Table | None:
-        """A share's rows, if what made them is what would make them today."""
-        if self._table is None or self._shares.get(name, {}).get("id") != share["id"]:
-            return None
-        same = [pc.equal(self._table[column], share["settings"][column]) for column in ("experiment", "variable")]
-        return self._table.filter(pc.and_(*same)).replace_schema_metadata(None)
-
-
 def no_model() -> "Loaded":
     """For methods that say they load none."""
     raise AssertionError("this method declares RUNS_MODEL = False")
 
 
-def _task(job: Job, share: Share, recipe: object, open_model: "Callable[[], Loaded]") -> Task:
+def task_of(job: Job, share: Share, recipe: object, open_model: "Callable[[], Loaded]") -> Task:
+    """The task of one share of a job's predictions, from the files that the job reads."""
     settings = share["settings"]
     sources = {name: _source(job, share, name) for name in settings["datasets"]}
     target = next(iter(sources.values()))
@@ -120,6 +89,7 @@ def _source(job: Job, share: Share, name: str) -> Source:
         shards=shards,
         forms=asked["forms"],
         passed=job.upstream(shards[0]) if shards else None,
+        states=registry.reads_states(registry.load("uphill.methods", share["settings"]["kind"], "predict")),
     )
 
 

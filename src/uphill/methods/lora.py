@@ -4,6 +4,7 @@ Fitted to the choices, by a softmax over their summed log-probabilities, and sco
 reasoning and answer as one text, and its answers generated.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,7 +12,8 @@ from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.errors import UphillError
-from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, rectangle, written
+from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, written
+from uphill.responses import ResponseTable
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
@@ -65,6 +67,15 @@ def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
         yield cell, frame
 
 
+def asked(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":  # noqa: ARG001 - the interface
+    """What some items of a cell are asked once an adapter is fitted; without choices where the answer is generated."""
+    from uphill.engine.fitting import answer_rooms, limited_prompts
+
+    loaded = task.open_model()
+    prompts = limited_prompts(loaded, _prompts(task.target, items, settings.cot), answer_rooms(loaded, items))
+    return [[replace(prompt, choices=[]) for prompt in prompts] if settings.cot else prompts]
+
+
 def _check_reasoning(dataset: str, items: pd.DataFrame) -> None:
     bare = items.index[items["reasoning"] == ""]
     if len(bare):
@@ -90,7 +101,8 @@ def _answered(loaded: "Loaded", target: Source, items: pd.DataFrame, settings: S
 
     prompts = limited_prompts(loaded, _prompts(target, items, settings.cot), answer_rooms(loaded, items))
     if not settings.cot:
-        return chosen(items, rectangle([found.logprob for found in score(loaded, prompts, desc=desc)]))
+        found = ResponseTable.of(list(score(loaded, prompts, desc=desc)))
+        return chosen(items, found.logprob, found.n_tokens)
     texts, ids = [prompt.text for prompt in prompts], [prompt.item_id for prompt in prompts]
     rule = target.prompt_format(settings.cot).answer_end
     return written(items, generate(loaded, texts, target.max_new_tokens, settings.batch, desc, rule=rule, item_ids=ids))

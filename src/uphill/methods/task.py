@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from uphill.errors import UphillError
-from uphill.grading.stated import extract_answer, same_answer
 from uphill.level_names import extremes
 from uphill.methods.noise import noised
 from uphill.parts import Parts
 from uphill.prompts import Form, PromptFormat, Question
-from uphill.responses import ResponseTable, log_sum_exp
+from uphill.responses import ResponseTable
 from uphill.schemas import PREDICTIONS, UNSUPERVISED
 
 if TYPE_CHECKING:
+    from uphill.engine.ending import Answer
     from uphill.engine.loading import Loaded
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Source:
         splits: the splits of the task's variable, or of its bands.
         prompt: how it asks for an answer at once; `cot_prompt` for reasoning first.
         shards: files of the model's zero-shot responses, where the method reads them; `passed`, the identity of that
-            pass.
+            pass; `states`, whether the method reads hidden states.
         forms: other forms that the method asks in, by template id.
     """
 
@@ -73,6 +73,7 @@ class Source:
     shards: Sequence[Path | str] = ()
     forms: Mapping[str, Form] = field(default_factory=dict)
     passed: str | None = None
+    states: bool = True
 
     def prompt_format(self, cot: bool) -> PromptFormat:
         """How this dataset's questions are put."""
@@ -92,13 +93,13 @@ class Source:
     @cached_property
     def responses(self) -> ResponseTable:
         """The model's zero-shot responses."""
-        return _read_responses(tuple(self.shards), self.passed)
+        return _read_responses(tuple(self.shards), self.passed, self.states)
 
 
 @cache
-def _read_responses(shards: tuple[Path | str, ...], identity: str | None) -> ResponseTable:
+def _read_responses(shards: tuple[Path | str, ...], identity: str | None, states: bool) -> ResponseTable:
     """Read once for all variables of a job: states of a large model are gigabytes."""
-    return ResponseTable.read(shards, identity)
+    return ResponseTable.read(shards, identity, states)
 
 
 @dataclass(frozen=True)
@@ -180,44 +181,37 @@ def question_of(row: Mapping[str, Any]) -> Question:
     return Question(row["question"], list(row["choices"]), row["answer_text"], row["reasoning"])
 
 
-def rectangle(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Scores of N items with up to M choices as [N, M], -inf where an item has fewer choices."""
-    filled = np.full((len(scores), max(map(len, scores))), -np.inf)
-    for row, values in enumerate(scores):
-        filled[row, : len(values)] = values
-    return filled
-
-
-def chosen(items: pd.DataFrame, logprob: NDArray[np.float64]) -> pd.DataFrame:
-    """Predictions of multiple-choice items from scores of their choices.
+def chosen(items: pd.DataFrame, scores: NDArray[np.float64], n_tokens: NDArray[np.int64] | None = None) -> pd.DataFrame:
+    """Predictions of multiple-choice items: scores of their choices, of which a grader takes one.
 
     Args:
         items: N items, indexed by item_id.
-        logprob: [N, M] unnormalised log-probability of each choice, -inf where there is none.
+        scores: [N, M] unnormalised log-probability (nats) of each choice; what there is no choice for is left out.
+        n_tokens: [N, M] tokens that a choice's score is the sum over; None for scores that are no such sums.
     """
-    gold = items["answer_idx"].to_numpy(dtype=np.int64)
-    best = logprob.argmax(-1)
-    own = logprob[np.arange(len(gold)), gold]
+    counts = items["choices"].map(len).tolist()
+    lengths = np.zeros((len(items), 0), dtype=np.int64) if n_tokens is None else n_tokens
     return pd.DataFrame(
         {
             "item_id": items.index,
-            "correct": best == gold,
-            "p_gold": np.exp(own - log_sum_exp(logprob)),
-            "prediction": [choices[index] for choices, index in zip(items["choices"], best, strict=True)],
+            "scores": [row[:count] for row, count in zip(scores, counts, strict=True)],
+            "text": None,
+            "n_tokens": [row[:count] for row, count in zip(lengths, counts, strict=True)],
+            "ended": None,
         }
     )
 
 
-def written(items: pd.DataFrame, texts: Iterable[str]) -> pd.DataFrame:
-    """Predictions of N items, indexed by item_id, from the text that the model wrote for each."""
-    answers = [extract_answer(text) for text in texts]
+def written(items: pd.DataFrame, answers: "Iterable[Answer]") -> pd.DataFrame:
+    """Predictions of N items, indexed by item_id: the text that the model wrote for each."""
+    found = list(answers)
     return pd.DataFrame(
         {
             "item_id": items.index,
-            "correct": [same_answer(answer, gold) for answer, gold in zip(answers, items["answer_text"], strict=True)],
-            # A generated answer has no probability of the gold one beside it.
-            "p_gold": np.nan,
-            "prediction": answers,
+            "scores": None,
+            "text": [answer.text for answer in found],
+            "n_tokens": [[answer.n_tokens] for answer in found],
+            "ended": [answer.ended for answer in found],
         }
     )
 

@@ -1,4 +1,4 @@
-"""No supervision: the choice that the model itself likes best. Reads the zero-shot pass; runs no model.
+"""No supervision: what the model itself thinks of the choices. Reads the zero-shot pass; runs no model.
 
 The study's Unsupervised baseline (Hase et al. 2024, section 4).
 """
@@ -10,6 +10,7 @@ from uphill.methods.task import Cell, Predicted, Task, chosen
 
 RUNS_MODEL = False
 READS_RESPONSES = True
+READS_STATES = False
 
 
 class Settings(BaseModel):
@@ -31,9 +32,10 @@ def cells(task: Task, settings: Settings) -> list[Cell]:  # noqa: ARG001 - the i
 
 
 def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
-    """The best choice of each test item, from the stored scores."""
+    """The stored scores of each test item's choices."""
     for cell in cells:
         items = task.test_items(cell)
         responses = task.target.responses
-        scores = responses.logprob[responses.rows(list(items.index))]
-        yield cell, chosen(items, calibrated_scores(scores) if settings.calibrate else scores)
+        rows = responses.rows(list(items.index))
+        scores, n_tokens = responses.logprob[rows], responses.n_tokens[rows]
+        yield cell, chosen(items, calibrated_scores(scores)) if settings.calibrate else chosen(items, scores, n_tokens)

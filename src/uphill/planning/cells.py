@@ -44,7 +44,7 @@ def _of_row(config: Config, row: Row, method: str, model: str) -> Iterator[Cells
         return
     reserved = _trained(config, row, row.dataset) * (row.n_train or config.splits.n_train)
     for source in row.sources:
-        count = _trained(config, row, source) * (row.boots or config.splits.boots) * len(row.noise)
+        count = _trained(config, row, source) * (row.boots or config.splits.draws) * len(row.noise)
         for size in row.sizes.get(method) or (n_train,):
             yield Cells(method, model, row.dataset, source, count, size, reserved, share)
 

@@ -1,14 +1,16 @@
 """How long a dataset's texts are: measured where they lie on this machine, else as the published files were."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from uphill.datasets import make_items
+from uphill.datasets.pools import items_of
 from uphill.errors import UphillError
 from uphill.prompts import Question
-from uphill.schemas import EXPERIMENT_POOL, ITEMS, read
+from uphill.schemas import EXPERIMENT_POOL, ITEMS, TEST_POOL, read
 from uphill.workflow import Study
 
 CHARS_PER_TOKEN = 3.3
@@ -20,7 +22,7 @@ class Lengths:
     """Mean lengths of a dataset's texts, in characters, and how many items it has.
 
     Attributes:
-        items: of the experiment pool; `pool` of the hardness pool.
+        items: of the experiment pool; `pool` of those of hardness models and supervisors; `tested` of the test pool.
         choices: how many an item has; 0 where answers are written.
     """
 
@@ -31,6 +33,12 @@ class Lengths:
     choice: float
     answer: float
     reasoning: float
+    tested: int = 0
+
+    @property
+    def all(self) -> int:
+        """All items, of every pool."""
+        return self.items + self.pool + self.tested
 
     @property
     def question_of(self) -> Question:
@@ -63,9 +71,11 @@ def lengths(study: Study, dataset: str) -> Lengths:
     [path] = job.files
     if Path(path).is_file():
         return measured(read(path, ITEMS))
-    if entry.source["kind"] in PUBLISHED:
+    if entry.source["kind"] in PUBLISHED and entry.pools.test is None and entry.pools.question_id is None:
         known = PUBLISHED[entry.source["kind"]]
-        return Lengths(**{**vars(known), "items": known.items - entry.pool_size, "pool": entry.pool_size})
+        hardness = items_of(entry.pools.hardness_size, known.items)
+        pool = hardness + items_of(entry.pools.supervisor, known.items - hardness)
+        return dataclasses.replace(known, items=known.items - pool, pool=pool)
     if getattr(study.config.source_settings(dataset), "remote", False):
         raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {path}; make it")
     return measured(make_items(job.settings))
@@ -75,10 +85,11 @@ def measured(items: pd.DataFrame) -> Lengths:
     """The lengths of an item table."""
     count = items["choices"].map(len)
     characters = items["choices"].map(lambda choices: sum(map(len, choices)))
-    experiment = int((items["pool"] == EXPERIMENT_POOL).sum())
+    experiment, tested = (int((items["pool"] == pool).sum()) for pool in (EXPERIMENT_POOL, TEST_POOL))
     return Lengths(
         items=experiment,
-        pool=len(items) - experiment,
+        pool=len(items) - experiment - tested,
+        tested=tested,
         question=float(items["question"].str.len().mean()),
         choices=float(count.mean()),
         choice=float(characters.sum() / max(1, count.sum())),

@@ -7,6 +7,7 @@ from typing import Any
 
 from uphill import hardware
 from uphill.planning.study import read_study
+from uphill.workflow.jobs import Job
 from uphill.workflow.paths import log_path
 
 RESOURCES = ("gpu", "gpu_model", "mem_mb", "runtime", "pack_tokens")
@@ -29,15 +30,20 @@ class Files(list[str]):
 def mock(rule: str, wildcards: Mapping[str, str], config: str) -> SimpleNamespace:
     """See `uphill.job.mock`."""
     job = read_study(Path(config)).job(rule, wildcards)
-    needs, log = hardware.read("config/hardware.yaml"), Path(log_path(job.record))
-    log.parent.mkdir(parents=True, exist_ok=True)
+    Path(log_path(job.record)).parent.mkdir(parents=True, exist_ok=True)
+    return given(job)
+
+
+def given(job: Job) -> SimpleNamespace:
+    """What Snakemake would give a job's script."""
+    needs = hardware.read("config/hardware.yaml")
     return SimpleNamespace(
-        rule=rule,
+        rule=job.rule,
         input=Files(job.inputs, alone=False),
         output=Files(job.outputs, alone=True),
-        wildcards=SimpleNamespace(**wildcards),
+        wildcards=SimpleNamespace(**job.wildcards),
         params=SimpleNamespace(spec=job.spec, get=lambda name, other=None: {"spec": job.spec}.get(name, other)),
         resources=SimpleNamespace(**{name: needs.asked(job.model, name, attempt=1) for name in RESOURCES}),
         threads=needs.of(job.model).threads,
-        log=[str(log)],
+        log=[log_path(job.record)],
     )

@@ -103,7 +103,7 @@ def cell_work(config: Config, cells: Cells, lengths: dict[str, Lengths]) -> Work
 def measure_work(config: Config, measure: str, dataset: str, lengths: Lengths) -> Work | None:
     """Tokens of a hardness measure that loads a model; None for one that this does not know."""
     settings = config.measure_settings(measure)
-    asked, items = Asked.of(config, dataset, lengths), lengths.items + lengths.pool
+    asked, items = Asked.of(config, dataset, lengths), lengths.all
     if isinstance(settings, mdl_lora.Settings):
         choices = max(1, round(lengths.choices))
         trained = sum(passes(settings, size, choices) for size in settings.sizes)
@@ -114,18 +114,20 @@ def measure_work(config: Config, measure: str, dataset: str, lengths: Lengths) -
 
 def responses_work(config: Config, dataset: str, lengths: Lengths) -> Work:
     """Tokens of the zero-shot pass."""
-    return Work(read=(lengths.items + lengths.pool) * Asked.of(config, dataset, lengths).scored)
+    return Work(read=lengths.all * Asked.of(config, dataset, lengths).scored)
 
 
 def _tested(config: Config, cells: Cells, lengths: Lengths) -> float:
     """Items that each cell is tested on."""
-    most = config.datasets[cells.dataset].n_test or config.splits.n_test
-    if most and config.splits.fresh_test and not cells.n_train:
+    splits, most = config.splits, config.datasets[cells.dataset].n_test or config.splits.n_test
+    there = lengths.tested or lengths.items
+    if most and (splits.fresh_test or splits.folds) and not cells.n_train:
         # Without supervision, those of every boot.
-        most = min(lengths.items, most * config.splits.boots)
+        most = min(there, most * splits.draws)
     if most is None:
-        trained = cells.n_train if config.splits.own_test else cells.reserved
-        most = max(0, lengths.items - (trained if cells.n_train else 0))
+        trained = cells.n_train if splits.own_test else cells.reserved
+        kept = not cells.n_train or lengths.tested or splits.train_on_test
+        most = there if kept else there // splits.folds if splits.folds else max(0, there - trained)
     return most * cells.share
 
 

@@ -22,7 +22,8 @@ TITLES: Mapping[str, str] = {
 _INTERVAL = "In brackets, a bootstrap interval over test items and boots."
 TABLES: Mapping[str, str] = {
     "population": f"One row per training condition and test level. {_INTERVAL} The gain is over no supervision, paired "
-    "on the same items; the generalization gap is accuracy on hard items less that on items of the level trained on.",
+    "on the same items; the generalization gap is accuracy on hard items less that on items of the level trained on. "
+    "Of written answers it is said in how many texts one was found; a text without one counts as wrong.",
     "sgr": "(Easy - Unsupervised) / (Hard - Unsupervised), all on hard test items: 1 where easy data serves as well as "
     "hard data, 0 where it serves no better than none, undefined where hard data itself does not help.",
     "comparisons": "Accuracies on hard test items and their paired differences: what easy and hard data add to no "

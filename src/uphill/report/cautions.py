@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from uphill.report.cells import ADJUSTED, TITLES
+from uphill.schemas import BY_VALUE, UNSUPERVISED
 
 WHY = {
     "undefined": "accuracy after training on hard data cannot be told from accuracy without supervision",
     "negative gap": "training on hard data is worse than no supervision, so there is no gap to recover",
 }
+MOST_READ = 0.95
+"""Where no answer is found in more texts than this leaves, the page says so."""
+CONDITION = ["model", "dataset", "variable", "method", "train_on", "n_train"]
 SMALL_TEST = 50
 """Fewer test items than this make an interval too wide to lean on; the page says so."""
 
@@ -43,6 +48,12 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
             list(dict.fromkeys(case for name in tables for case in _dropped(tables[name]))),
         ),
         Caution(
+            "Texts that gave no answer",
+            "No answer was found in them, and they count as wrong: the accuracy is that of how the model writes, too. "
+            "Where many were cut off, a larger max_new_tokens may help; else another grader of the dataset.",
+            list(dict.fromkeys(case for name in tables if name not in BY_VALUE for case in _unread(tables[name]))),
+        ),
+        Caution(
             f"Fewer than {SMALL_TEST} test items",
             "Intervals of these rows are too wide to lean on.",
             list(_few(tables)),
@@ -73,10 +84,23 @@ def _undefined(sgr: pd.DataFrame) -> Iterator[str]:
 def _dropped(table: pd.DataFrame) -> Iterator[str]:
     if "dropped" not in table:
         return
-    same = ["model", "dataset", "variable", "method", "train_on", "n_train"]
-    for row in table[table["dropped"] > 0].drop_duplicates(same).to_dict("records"):
-        what = f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}, {row['train_on']} data"
-        yield f"{what}: {row['dropped']:.1f} of {row['n_train']} examples left out on average."
+    for row in table[table["dropped"] > 0].drop_duplicates(CONDITION).to_dict("records"):
+        yield f"{_condition(row)}: {row['dropped']:.1f} of {row['n_train']} examples left out on average."
+
+
+def _condition(row: Mapping[Any, Any]) -> str:
+    data = "no" if row["train_on"] == UNSUPERVISED else row["train_on"]
+    return f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}, {data} data"
+
+
+def _unread(table: pd.DataFrame) -> Iterator[str]:
+    if "parse_rate" not in table:
+        return
+    # Of each condition the first row, which is that of all its test items.
+    first = table.drop_duplicates(CONDITION)
+    for row in first[first["parse_rate"] < MOST_READ].to_dict("records"):
+        unread, cut = (100 * (1 - row[name]) for name in ("parse_rate", "ended_rate"))
+        yield f"{_condition(row)}: {unread:.1f} % of the texts; {cut:.1f} % were cut off."
 
 
 def _few(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:

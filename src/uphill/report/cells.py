@@ -21,6 +21,9 @@ TITLES: Mapping[str, str] = {
     "hard_easy": "hard - easy",
     "easy_unsupervised": "easy - unsupervised",
     "gap": "generalization gap",
+    "parsed_accuracy": "accuracy where an answer was found",
+    "parse_rate": "answers found",
+    "ended_rate": "texts not cut off",
 }
 PLAIN_BOUNDS = ("accuracy", "difference", "rho")
 """Values whose bounds are called `low` and `high`."""
@@ -28,6 +31,8 @@ NUMBERS = frozenset({"sgr", "rho"})
 """Values with an interval that are no share of anything; the others are shown as percent."""
 PERCENTS = frozenset({"a", "b", "easy", "hard", "unsupervised"})
 SHARES = frozenset({"noise_p", "easy_noise_p"})
+OF_TEXTS = frozenset({"parsed_accuracy", "parse_rate", "ended_rate"})
+"""Shares that tables of scores alone have none of."""
 HIDDEN = frozenset({"source", "dropped"})
 ADJUSTED = "_adjusted"
 SEVERAL = 3
@@ -42,10 +47,12 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     for name in table.columns:
         if name in used or name in HIDDEN or (name in SHARES and not table[name].any()):
             continue
+        if name in OF_TEXTS and table[name].isna().all():
+            continue
         heading = TITLES.get(name, name.replace("_", " "))
         if name in bounds:
             found[heading] = [_estimate(name, row, bounds[name]) for row in table.to_dict("records")]
-        elif name in PERCENTS or name in SHARES:
+        elif name in PERCENTS or name in SHARES or name in OF_TEXTS:
             found[heading] = [percent(value) for value in table[name]]
         elif name == "p":
             found[heading] = [_p_value(name, row) for row in table.to_dict("records")]

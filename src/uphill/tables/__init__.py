@@ -1,7 +1,7 @@
-"""Reductions of predictions to tidy CSV tables: one row a cell, every row traceable to its predictions."""
+"""Reductions of graded predictions to tidy CSV tables: one row a cell, every row traceable to its grades."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from uphill.level_names import trained_on_hardest
 from uphill.schemas import made_by
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
-from uphill.tables.predictions import read_hardness, read_predictions, read_tested, write_table
+from uphill.tables.predictions import read_grades, read_hardness, read_tested, read_trained, write_table
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Inputs:
     """What a table is made from.
 
     Attributes:
-        predictions: rows of the predictions contract, with `source`.
+        predictions: rows of the grades contract, with `source`.
         tested: rows dataset, variable, item_id, level, value of every test item.
         hardness: rows of the hardness tables, with `dataset`; None unless the table reads them.
         hard_noise: by model, dataset, variable and method, how many times the noise of easy data hard data has.
@@ -41,15 +41,21 @@ def write(job: Job) -> None:
     """Make one table, and beside it the record of what it was made from.
 
     Raises:
-        UphillError: a file of predictions was made by another config or other code.
+        UphillError: a file of grades was made by another config or other code.
     """
-    settings, shares = job.settings, {path: job.upstream(path) for path in job.input.predictions}
-    hardness = job.expected(job.input.hardness)
+    settings, shares = job.settings, {path: job.upstream(path) for path in job.input.grades}
+    hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
     inputs = Inputs(
-        predictions=read_predictions(shares),
-        tested=read_tested(job.expected(job.input.splits)),
+        predictions=read_grades(shares),
+        tested=read_tested(splits),
         hardness=read_hardness(hardness) if hardness else None,
-        study=Study(settings["unsupervised"], settings["draws"], settings["level"], settings["seed"]),
+        study=Study(
+            settings["unsupervised"],
+            settings["draws"],
+            settings["level"],
+            settings["seed"],
+            trained=read_trained(splits) if settings["seen"] else None,
+        ),
         hard_noise={tuple(names): factor for *names, factor in settings["hard_noise"]},
         rungs=settings["rungs"],
         pairs=settings["pairs"],
@@ -75,8 +81,13 @@ def _by_every_variable(inputs: Inputs) -> pd.DataFrame:
     """Predictions that no variable was cut for, grouped by the values of each."""
     assert inputs.hardness is not None, "the plan names its hardness tables"
     tested = inputs.hardness.merge(inputs.tested[["dataset", "item_id"]].drop_duplicates())
+    trained = inputs.study.trained
     parts = [
-        accuracy_rows(own.assign(variable=variable), by_value(rows), inputs.study)
+        accuracy_rows(
+            own.assign(variable=variable),
+            by_value(rows),
+            replace(inputs.study, trained=None if trained is None else trained.assign(variable=variable)),
+        )
         for (dataset, variable), rows in tested.groupby(["dataset", "variable"], sort=True)
         if len(own := inputs.predictions[inputs.predictions["dataset"] == dataset])
     ]

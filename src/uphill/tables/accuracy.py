@@ -22,12 +22,15 @@ class Study:
         unsupervised: by dataset, the method whose accuracy is Unsupervised.
         draws, level: of the bootstrap.
         seed: the run's seed.
+        trained: rows dataset, variable, train_on, boot, item_id, rank of every training item, where one may be tested
+            too; None where none is.
     """
 
     unsupervised: Mapping[str, str]
     draws: int
     level: float
     seed: int
+    trained: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> Ite
     """Cut predictions into panels.
 
     Args:
-        predictions: rows of the predictions contract, with `source`.
+        predictions: rows of the grades contract, with `source`.
         groups: rows dataset, variable, item_id, test_on: which items make up each group of test items.
         study: names each dataset's unsupervised method.
     """
@@ -112,8 +115,10 @@ def accuracy_rows(
 
     Columns: those of `CONDITION`, test_on, boots, n_test, dropped (examples that a prompt lacks on average, since the
     model's window did not hold them), accuracy, low, high (percentile interval over items and boots), gain, gain_low,
-    gain_high, gain_p (accuracy - Unsupervised on the same items, paired), gap, gap_low, gap_high, gap_p and source. The
-    gap, on hard items, is the accuracy there less that on test items of the level that was trained on.
+    gain_high, gain_p (accuracy - Unsupervised on the same items, paired), gap, gap_low, gap_high, gap_p, those of
+    `reading` and source. The gap, on hard items, is the accuracy there less that on test items of the level that was
+    trained on. Where items may be trained on and tested, `seen` before the source is the share of a condition's test
+    items that it was trained on, the mean over boots.
 
     Args:
         predictions, groups, study: as for `panels`.
@@ -121,7 +126,8 @@ def accuracy_rows(
     """
     levels: dict[Any, pd.DataFrame] = dict(list(groups.groupby(["dataset", "variable", "test_on"], observed=True)))
     found = [row for panel in panels(predictions, groups, study) for row in _rows(panel, levels, study)]
-    table = pd.DataFrame(found, columns=COLUMNS)
+    seen = [] if study.trained is None else ["seen"]
+    table = pd.DataFrame(found, columns=[*COLUMNS[:-1], *seen, COLUMNS[-1]])
     # The sort is stable: within a condition, rows stay in the order of their test groups, from easy to hard.
     order = dict.fromkeys([*(level for level in in_order(table["train_on"]) if level not in rungs), *rungs])
     table["train_on"] = pd.Categorical(table["train_on"], list(order))
@@ -131,7 +137,8 @@ def accuracy_rows(
 
 COLUMNS: Sequence[str] = [
     *(*CONDITION, "test_on", "boots", "n_test", "dropped", "accuracy", "low", "high"),
-    *("gain", "gain_low", "gain_high", "gain_p", "gap", "gap_low", "gap_high", "gap_p", "source"),
+    *("gain", "gain_low", "gain_high", "gain_p", "gap", "gap_low", "gap_high", "gap_p"),
+    *("parsed_accuracy", "parse_rate", "ended_rate", "source"),
 ]
 
 
@@ -154,8 +161,41 @@ def _rows(panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Study) -> Ite
             "high": cell.accuracy.high,
             **(estimates(gain=cell.gain) if cell.gain else {}),
             **_gap(panel, condition, levels, study),
+            **reading(rows),
+            "seen": _seen(rows, condition, study),
             "source": rows["source"].iloc[0],
         }
+
+
+def reading(rows: pd.DataFrame) -> dict[str, float]:
+    """How texts were read, over all boots; nothing of scores, of which one is always the highest.
+
+    Columns: parsed_accuracy, the share of right answers among those that were found; parse_rate, the share of texts in
+    which one was found; ended_rate, the share of texts that the token limit did not cut off.
+
+    Args:
+        rows: of the grades contract, of one condition: texts all, or scores all.
+    """
+    if rows["ended"].isna().all():
+        return {}
+    parsed = rows["status"] == "ok"
+    return {
+        "parsed_accuracy": float(rows.loc[parsed, "correct"].mean()),
+        "parse_rate": float(parsed.mean()),
+        "ended_rate": float(rows["ended"].astype(float).mean()),
+    }
+
+
+def _seen(rows: pd.DataFrame, condition: Mapping[str, Any], study: Study) -> float:
+    """The share of a condition's test items that it was trained on, the mean over boots."""
+    trained = study.trained
+    if trained is None or condition["train_dataset"] != condition["dataset"]:
+        return 0.0
+    for column in ("dataset", "variable", "train_on"):
+        trained = trained[trained[column] == condition[column]]
+    own = trained.loc[trained["rank"] < condition["n_train"], ["boot", "item_id"]]
+    tested = rows[["boot", "item_id"]].merge(own, how="left", indicator="known")
+    return float(tested["known"].eq("both").groupby(tested["boot"]).mean().mean())
 
 
 def _name(condition: Mapping[str, Any]) -> str:

@@ -71,7 +71,7 @@ def quantization_rows(predictions: pd.DataFrame, pairs: Mapping[str, Mapping[str
     """Accuracy of each model and of its quantized self on the same items after the same training, and the difference.
 
     Args:
-        predictions: rows of the predictions contract, with `source`.
+        predictions: rows of the grades contract, with `source`.
         pairs: by dataset, the quantized model of each full one.
         study: draws, coverage and seed.
     """

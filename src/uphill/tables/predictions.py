@@ -1,4 +1,4 @@
-"""Reading predictions for a table: only those that today's config and code would make."""
+"""Reading graded predictions for a table: only those that today's config and code would make."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uphill.errors import damaged
-from uphill.schemas import HARDNESS, PREDICTIONS, SPLITS, made_by, read, written_whole
+from uphill.schemas import GRADES, HARDNESS, SPLITS, made_by, read, written_whole
 from uphill.stats import adjusted
 
 NOT_A_TEST = ("noise_p", "easy_noise_p")
@@ -16,8 +16,8 @@ CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "n
 """Columns that together name a training condition; its boots are columns of one matrix."""
 
 
-def read_predictions(paths: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """All predictions of a table, with the file each row is from in the column `source`.
+def read_grades(paths: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """All graded predictions of a table, with the file each row is from in the column `source`.
 
     Args:
         paths: files, each with the identity that it must record of some shares (experiment/variable); others are left
@@ -32,7 +32,7 @@ def read_predictions(paths: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
         for share, identity in shares.items():
             if recorded.get(share, {}).get("id") != identity:
                 raise damaged(path, f"{share!r} made by another config or by older code")
-        frame = read(path, PREDICTIONS)
+        frame = read(path, GRADES)
         own = frame["experiment"] + "/" + frame["variable"]
         frames.append(frame[own.isin(set(shares))].assign(source=path))
     return pd.concat(frames, ignore_index=True)
@@ -44,11 +44,20 @@ def read_tested(paths: Mapping[str, str]) -> pd.DataFrame:
     Args:
         paths: files, each with the identity that it must have.
     """
+    return _of_splits(paths, "test", ["item_id", "level", "value"])
+
+
+def read_trained(paths: Mapping[str, str]) -> pd.DataFrame:
+    """Training items of some files of splits: dataset, variable, train_on, boot, item_id, rank."""
+    return _of_splits(paths, "train", ["train_on", "boot", "item_id", "rank"])
+
+
+def _of_splits(paths: Mapping[str, str], role: str, columns: list[str]) -> pd.DataFrame:
     frames = []
     for path, identity in paths.items():
         splits, variable = read(path, SPLITS, identity), made_by(path)["settings"]["variable"]
-        tested = splits.loc[splits["role"] == "test", ["item_id", "level", "value"]].drop_duplicates()
-        frames.append(tested.assign(dataset=Path(path).parent.name, variable=variable))
+        own = splits.loc[splits["role"] == role, columns].drop_duplicates()
+        frames.append(own.assign(dataset=Path(path).parent.name, variable=variable))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -37,6 +37,7 @@ class Job:
         reads: by name of the rule's input, the jobs that make it.
         code: modules that its script loads by name, and other files that it reads.
         model: that it loads, whose entry of the hardware file it asks for.
+        holds: names of inputs whose files it has in memory whole, and asks for memory by.
         from_config: by setting, the key of the config that it is from; "" is for settings that have no entry.
         part: the name of what it makes of the file, where that has parts with an identity of their own.
         parts: jobs of those parts, of which this one is the whole.
@@ -52,6 +53,7 @@ class Job:
     reads: Mapping[str, Sequence["Job"]] = field(default_factory=dict)
     code: Sequence[str] = ()
     model: str | None = None
+    holds: Sequence[str] = ()
     from_config: Mapping[str, str] = field(default_factory=dict)
     part: str = ""
     parts: Sequence["Job"] = ()
@@ -70,6 +72,11 @@ class Job:
     def made(self) -> Sequence[str]:
         """The outputs that others read."""
         return next(iter(self.outputs.values()))
+
+    @property
+    def held(self) -> list[str]:
+        """Files that it has in memory whole."""
+        return [path for name in self.holds for path in self.inputs[name]]
 
     @property
     def upstream(self) -> list["Job"]:

@@ -31,6 +31,11 @@ def predictions_path(method: str, model: str, dataset: str) -> str:
     return f"{RESULTS}/predictions/{method}/{model}/{dataset}.parquet"
 
 
+def grades_path(method: str, model: str, dataset: str) -> str:
+    """The grades of one file of predictions."""
+    return f"{RESULTS}/grades/{method}/{model}/{dataset}.parquet"
+
+
 def table_path(table: str) -> str:
     """A table of an experiment."""
     return f"{RESULTS}/tables/{table}.csv"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from uphill import parquet
 from uphill.places import record_of
 from uphill.provenance import beside
 from uphill.schemas import METADATA_KEY
@@ -34,7 +34,7 @@ def _read(path: Path) -> Spec | None:
     """No more is read than what says it: whether the rest is whole, its reader looks at."""
     try:
         if path.suffix == ".parquet":
-            said = json.loads((pq.read_schema(path).metadata or {})[METADATA_KEY])
+            said = json.loads((parquet.schema(path).metadata or {})[METADATA_KEY])
         else:
             said = json.loads(path.read_text())["spec"]
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):

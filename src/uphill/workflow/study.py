@@ -11,7 +11,18 @@ from uphill.errors import UphillError
 from uphill.experiments import Row
 from uphill.workflow.jobs import Job, Spec, once
 
-STAGES = ("items", "responses", "measures", "hardness", "splits", "predictions", "tables", "figures", "report")
+STAGES = (
+    "items",
+    "responses",
+    "measures",
+    "hardness",
+    "splits",
+    "predictions",
+    "grades",
+    "tables",
+    "figures",
+    "report",
+)
 """Modules of uphill/workflow/stages, each after those that it reads from."""
 
 

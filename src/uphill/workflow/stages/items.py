@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from uphill.config import PoolFile
+from uphill.datasets.pools import PoolFile
 from uphill.identity import file_digest
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import items_path
@@ -21,13 +21,13 @@ def items(study: Study, dataset: str) -> Job:
 
     def decide() -> Settings:
         source = study.config.source_settings(dataset)
-        files, pool = [file_digest(str(path)) for path in getattr(source, "files", [])], entry.hardness_pool
+        files, named = [file_digest(str(path)) for path in getattr(source, "files", [])], entry.pools.hardness
         return {
             "dataset": dataset,
             "source": plain(source),
-            "hardness_pool": plain(pool) if isinstance(pool, PoolFile) else pool,
+            "pools": plain(entry.pools),
             "seed": study.config.seed,
-            **({"pool_content": file_digest(str(pool.ids))} if isinstance(pool, PoolFile) else {}),
+            **({"pool_content": file_digest(str(named.ids))} if isinstance(named, PoolFile) else {}),
             **({"content": files} if files else {}),
             "kind": kind,
         }
@@ -44,7 +44,7 @@ def items(study: Study, dataset: str) -> Job:
         from_config={
             "source": f"datasets.{dataset}.source",
             "content": f"datasets.{dataset}.source",
-            "hardness_pool": f"datasets.{dataset}.hardness_pool",
-            "pool_content": f"datasets.{dataset}.hardness_pool.ids",
+            "pools": f"datasets.{dataset}.pools",
+            "pool_content": f"datasets.{dataset}.pools.hardness.ids",
         },
     )

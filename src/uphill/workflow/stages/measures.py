@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from uphill.identity import file_digest
+from uphill.registry import reads_states
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import measure_path
 from uphill.workflow.stages.items import items
@@ -66,6 +67,7 @@ def measure(study: Study, dataset: str, name: str, model: str | None = None) -> 
         reads={"questions": [items(study, dataset)], **read},
         code=[f"uphill.hardness.{kind}"],
         model=model if runs == ON_MODEL else None,
+        holds=["responses"] if read and reads_states(study.config.measure_module(name)) else [],
         from_config={
             "settings": f"hardness.{name}",
             "content": f"hardness.{name}",

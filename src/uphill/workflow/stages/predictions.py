@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from uphill.experiments import Row
+from uphill.registry import reads_states
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import predictions_path
 from uphill.workflow.stages.items import items
@@ -82,16 +83,17 @@ def _share(study: Study, method: str, model: str, row: Row) -> Job:
 
 
 def _job(study: Study, method: str, model: str, dataset: str, **own: Any) -> Job:
-    runs_model = study.config.method_module(method).RUNS_MODEL
+    module = study.config.method_module(method)
     return Job(
-        rule=ON_MODEL if runs_model else FROM_RESPONSES,
+        rule=ON_MODEL if module.RUNS_MODEL else FROM_RESPONSES,
         wildcards={"method": method, "model": model, "dataset": dataset},
         title=f"{method} with {model} on {dataset}",
         named=f"methods.{method} with models.{model} on datasets.{dataset}",
         record=f"predictions/{method}/{model}/{dataset}",
         outputs={"predictions": [predictions_path(method, model, dataset)]},
         code=[f"uphill.methods.{study.config.methods[method]['kind']}"],
-        model=model if runs_model else None,
+        model=model if module.RUNS_MODEL else None,
+        holds=["responses"] if reads_states(module) else [],
         from_config={
             "settings": f"methods.{method}",
             **keys_of(model),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from uphill.identity import folder_digest
+from uphill.registry import reads_states
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import shard_paths
 from uphill.workflow.stages.items import items
@@ -20,13 +21,14 @@ def jobs(study: Study) -> Iterator[Job]:
 
 @once
 def responses(study: Study, model: str, dataset: str) -> Job:
-    """Log-probabilities of choices, and hidden states."""
+    """Log-probabilities of choices, and hidden states where a method or measure reads them."""
 
     def decide() -> Settings:
         return {
             "model": model_identity(study, model),
             "asked": asked(study, model, dataset, zero_shot=True),
             **plain(study.config.responses),
+            "states": (model, dataset) in _probed(study),
         }
 
     return Job(
@@ -41,6 +43,27 @@ def responses(study: Study, model: str, dataset: str) -> Job:
         model=model,
         from_config={**keys_of(model), "asked": f"datasets.{dataset}", "": "responses"},
     )
+
+
+@once
+def _probed(study: Study) -> set[tuple[str, str]]:
+    """(model, dataset) of passes whose hidden states are read."""
+    config = study.config
+    methods = {
+        (model, dataset)
+        for row in study.rows()
+        for method in row.methods
+        if reads_states(config.method_module(method))
+        for model in row.models
+        for dataset in row.involved
+    }
+    return methods | {
+        (model, dataset)
+        for dataset in study.datasets
+        for measure in config.measures(dataset)
+        if reads_states(config.measure_module(measure))
+        for model in config.hardness_models
+    }
 
 
 @once

@@ -65,7 +65,7 @@ def _sizes(study: Study, row: Row, dataset: str) -> SplitSettings:
     general, bands = study.config.splits, row.bands.get(dataset)
     n_test = study.config.datasets[dataset].n_test or general.n_test
     return SplitSettings(
-        boots=row.boots or general.boots,
+        boots=row.boots or general.draws,
         n_train=row.n_train or general.n_train,
         n_test=n_test,
         min_test=1 if bands else general.min_test,
@@ -73,6 +73,8 @@ def _sizes(study: Study, row: Row, dataset: str) -> SplitSettings:
         own_test=general.own_test,
         fresh_test=general.fresh_test and n_test is not None,
         fixed_noise=general.fixed_noise,
+        folds=general.folds is not None,
+        train_on_test=general.train_on_test,
         train_on=_listed(row.train_on if dataset == row.dataset else row.rungs_of(dataset)),
         test_on=[] if bands and dataset != row.dataset else _listed(row.test_on),
     )

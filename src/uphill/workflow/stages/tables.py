@@ -8,9 +8,9 @@ from uphill.provenance import beside
 from uphill.tables.layouts import LAYOUTS, TIDY
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, wide_path
+from uphill.workflow.stages.grades import shares
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.items import items
-from uphill.workflow.stages.predictions import shares
 from uphill.workflow.stages.splits import splits
 from uphill.workflow.study import Study
 
@@ -47,7 +47,7 @@ def experiment_of(name: str) -> str:
 
 @once
 def table(study: Study, name: str) -> Job:
-    """One table of an experiment; of each file of predictions it depends on its own shares only."""
+    """One table of an experiment; of each file of grades it depends on its own shares only."""
     rows = study.rows(experiment_of(name))
 
     def decide() -> Settings:
@@ -57,12 +57,13 @@ def table(study: Study, name: str) -> Job:
             **_intervals(study, study.config.statistics.draws),
             "hard_noise": _hard_noise(rows) if name == NOISY_LABELS else [],
             "rungs": list(rows[0].train_on or ()) if rows[0].bands else [],
+            "seen": study.config.splits.train_on_test,
             "pairs": _pairs(study) if name == QUANTIZATION else {},
         }
 
     made = table_path(name)
     read = {
-        "predictions": [
+        "grades": [
             shares(study, method, model, row.dataset)[row.share]
             for row in rows
             for model in row.models
@@ -80,7 +81,7 @@ def table(study: Study, name: str) -> Job:
         outputs={"table": [made], PROVENANCE: [beside(made)]},
         decide=decide,
         reads={key: list(dict.fromkeys(jobs)) for key, jobs in read.items()},
-        from_config={"": "statistics"},
+        from_config={"seen": "splits.train_on_test", "": "statistics"},
     )
 
 

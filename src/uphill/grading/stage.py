@@ -1,0 +1,101 @@
+"""A grading job: one file of predictions, each raw output graded against its item."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+
+from uphill import registry
+from uphill.errors import UphillError, damaged
+from uphill.grading.grade import Grade, Item, Output
+from uphill.identity import together, versions
+from uphill.job import Job
+from uphill.noting import note
+from uphill.schemas import CONDITION, GRADES, ITEMS, PREDICTIONS, made_by, read_arrow, write_arrow
+from uphill.shares import Shares
+
+KEPT = (*CONDITION, "item_id", "ended")
+"""Columns that grades have from predictions."""
+ROWS = 10_000
+"""Rows that are objects at a time: as such they take many times their memory."""
+
+
+def run_job(job: Job) -> None:
+    """Bring the job's output up to date: grade what is new or was graded otherwise, keep the rest as it is.
+
+    Raises:
+        UphillError: predictions or items are not those of today, or the grader cannot read an item.
+    """
+    [predicted], [questions] = job.input.predictions, job.input.questions
+    before, answers = Shares.before(job.output[0], GRADES), Shares.read(predicted, PREDICTIONS)
+    of_today = job.upstream(predicted)
+    made_of, tables, made_with = made_by(questions).get("versions", {}), [], {}
+    for name, share in job.settings["shares"].items():
+        graded = before.rows(name, share["id"])
+        if graded is None:
+            rows = answers.rows(name, of_today[name])
+            if rows is None:
+                raise damaged(predicted, f"{name!r} made by another config or by older code")
+            graded = grades(rows, _items(questions, job.upstream(questions)), share["settings"])
+            made_with[name] = together(versions(), made_of, answers.versions.get(name, {}))
+        else:
+            made_with[name] = before.versions[name]
+            note(*before.notes)
+        tables.append(graded)
+    write_arrow(pa.concat_tables(tables), job.output[0], GRADES, {**job.spec, "versions": made_with, **job.notes})
+
+
+def grades(predictions: pa.Table, items: Mapping[str, Item], settings: Mapping[str, Any]) -> pa.Table:
+    """A grade for each row of some predictions.
+
+    Args:
+        predictions: rows of the predictions contract.
+        items: by id.
+        settings: `grader`, a module of this room, and `settings`, its own.
+
+    Raises:
+        UphillError: the grader cannot read an item or an output.
+    """
+    grade = grader(settings)
+    batches = predictions.select(["item_id", "scores", "text", "n_tokens", "ended"]).to_batches(max_chunksize=ROWS)
+    found = [_graded(grade, items[row["item_id"]], row, settings) for batch in batches for row in batch.to_pylist()]
+    columns = {
+        name: [getattr(each, name) for each in found] for name in ("status", "parsed", "correct", "p_gold", "f1")
+    }
+    columns["grader"] = [settings["grader"]] * len(found)
+    own = {name: pa.array(values, GRADES.schema.field(name).type) for name, values in columns.items()}
+    kept = {name: predictions[name] for name in KEPT}
+    return pa.table([{**kept, **own}[name] for name in GRADES.schema.names], schema=GRADES.schema)
+
+
+def grader(settings: Mapping[str, Any]) -> Callable[[Item, Output], Grade]:
+    """The grader that is named, with its settings."""
+    module = registry.load("uphill.grading", settings["grader"], "grade")
+    own = registry.settings_of(module, settings["settings"])
+    return lambda item, output: module.grade(own, item, output)
+
+
+def _graded(
+    grade: Callable[[Item, Output], Grade], asked: Item, row: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Grade:
+    # Scores have no end; a text has one.
+    output = Output(row["text"], row["scores"], row["n_tokens"], ended=row["ended"] is not False)
+    try:
+        return grade(asked, output)
+    except ValueError as error:
+        raise UphillError(
+            f"datasets.{settings['dataset']}.grader: {settings['grader']} of item {row['item_id']!r}: {error}"
+        ) from error
+
+
+@cache
+def _items(path: str, identity: str) -> dict[str, Item]:
+    """The items of a file, by id, as graders see them."""
+    return {row["item_id"]: item(row) for row in read_arrow(path, ITEMS, identity).to_pylist()}
+
+
+def item(row: Mapping[str, Any]) -> Item:
+    """A row of the item table as graders see it."""
+    metadata = {name: value for name, value in row.items() if name not in ITEMS.schema.names}
+    return Item(row["question"], row["choices"], row["answer_idx"], row["answer_text"], metadata)

@@ -1,0 +1,125 @@
+"""Whether levels are large enough to train on and to test on."""
+
+from collections.abc import Collection, Iterator
+
+import pandas as pd
+
+from uphill.errors import UphillError
+from uphill.level_names import in_order, is_level
+from uphill.schemas import LEVELS
+from uphill.splits.folds import Members, folds_of, trainable
+from uphill.splits.settings import SplitSettings
+
+TRAIN, TEST, BOTH = "train on", "test", "train on and test; other cuts may give some"
+
+
+def members(levels: pd.Series) -> dict[str, list[str]]:
+    """The items of each level, by id."""
+    return {str(level): sorted(own.index) for level, own in levels.groupby(levels.astype(str))}
+
+
+def check_sizes(
+    levels: pd.Series, dataset: str, variable: str, settings: SplitSettings, tested: pd.Series | None = None
+) -> None:
+    """Whether each level is large enough to train on and still test on.
+
+    Args:
+        levels: of the items of the experiment pool, by item_id.
+        dataset: the dataset's name.
+        variable: what its levels are cut by.
+        settings: what is asked of them.
+        tested: levels of the items of the test pool, if there is one.
+
+    Raises:
+        UphillError: one is not, and the message counts all of them; or a level that is asked for has no item, or easy
+            or hard has none where every level is.
+    """
+    where, pools = f"dataset {dataset!r}, variable {variable!r}", members(levels)
+    if tested is not None:
+        _check_two_pools(pools, members(tested), where, settings)
+        return
+    for level, use in _asked_for(pools, settings):
+        if level not in pools:
+            raise UphillError(f"{where}: no item of level {level!r} to {use}; all levels: {_counted(pools)}")
+    for level, share in zip(sorted(pools), settings.shares(len(pools)), strict=True):
+        _check_share(level, share, pools, where, settings)
+        if not settings.folds:
+            _check_level(level, share, pools, where, settings)
+    if settings.folds:
+        _check_folds(pools, dataset, where, settings)
+
+
+def _check_level(level: str, share: int, pools: Members, where: str, settings: SplitSettings) -> None:
+    """A level whose items are trained on or tested."""
+    tested = max(settings.min_test, share) if settings.tests(level) else 0
+    trained = settings.n_train * settings.trains(level)
+    needed = max(trained, tested) if settings.train_on_test else trained + tested
+    if len(pools[level]) < needed:
+        said = f"n_train {trained} {'and' if settings.train_on_test else '+'} {tested} to test on"
+        raise _too_small(where, level, len(pools[level]), needed, said, pools)
+
+
+def _check_folds(pools: Members, dataset: str, where: str, settings: SplitSettings) -> None:
+    """Each fold tests its share of each level, and leaves enough to train on."""
+    folds = folds_of(pools, dataset, settings.boots, settings.seed)
+    left = [trainable(pools, fold) for fold in folds]
+    for level, share in zip(sorted(pools), settings.shares(len(pools)), strict=True):
+        tested = max(settings.min_test, max(share, 1) * settings.boots) if settings.tests(level) else 0
+        if len(pools[level]) < tested:
+            said = f"to test, {max(share, 1)} or more in each of {settings.boots} folds"
+            raise _too_small(where, level, len(pools[level]), tested, said, pools)
+        fewest = min(len(boot[level]) for boot in left)
+        if settings.trains(level) and fewest < settings.n_train:
+            raise UphillError(
+                f"{where}: level {level!r} has {len(pools[level])} items, of which {fewest} are left beside a fold, "
+                f"expected at least n_train {settings.n_train}; all levels: {_counted(pools)}"
+            )
+
+
+def _check_two_pools(pools: Members, tested: Members, where: str, settings: SplitSettings) -> None:
+    """Levels of the experiment pool to train on, and of the test pool to test on."""
+    asked = list(_asked_for(pools, settings))
+    for level in sorted({*pools, *tested, *(level for level, _ in asked)}):
+        named = any(level == one and use != TEST for one, use in asked)
+        needed = settings.n_train if settings.trains(level) and (level in {*pools, *tested} or named) else 0
+        if len(pools.get(level, ())) < needed:
+            counts = f"{_counted(pools)} of the experiment pool"
+            raise _too_small(where, level, len(pools.get(level, ())), needed, "n_train", counts)
+    for level, share in zip(sorted(tested), settings.shares(len(tested)), strict=True):
+        _check_share(level, share, tested, where, settings)
+    shares = dict(zip(sorted(tested), settings.shares(len(tested)), strict=True))
+    levels = settings.test_on if settings.test_on is not None else sorted({*pools, *tested})
+    for level in levels:
+        needed, found = max(settings.min_test, shares.get(level, 0), 1), len(tested.get(level, ()))
+        if found < needed:
+            counts = f"{_counted(tested)} of the test pool"
+            raise _too_small(where, level, found, needed, "to test on", counts)
+
+
+def _check_share(level: str, share: int, pools: Members, where: str, settings: SplitSettings) -> None:
+    if settings.n_test is not None and settings.tests(level) and not share:
+        raise UphillError(
+            f"{where}: n_test {settings.n_test} leaves no item of level {level!r} to test, expected at least one for "
+            f"each of {len(pools)} levels"
+        )
+
+
+def _too_small(where: str, level: str, size: int, needed: int, said: str, pools: Members | str) -> UphillError:
+    counts = pools if isinstance(pools, str) else _counted(pools)
+    return UphillError(
+        f"{where}: level {level!r} has {size} items, expected at least {needed} ({said}); all levels: {counts}"
+    )
+
+
+def _counted(pools: Members) -> str:
+    return ", ".join(f"{len(pools[name])} {name}" for name in in_order(pools)) or "none"
+
+
+def _asked_for(pools: Collection[str], settings: SplitSettings) -> Iterator[tuple[str, str]]:
+    """(level, what for) of the levels that must have items: those that are named, else the ends of what was cut."""
+    yield from ((level, TEST) for level in settings.test_on or ())
+    if all(map(is_level, pools)):
+        # Rungs, in contrast, may be of another dataset, which is trained on and this one tested.
+        yield from ((level, TRAIN) for level in settings.train_on or ())
+    if settings.train_on is None and set(pools) <= set(LEVELS):
+        yield from ((level, BOTH) for level in (LEVELS[0], LEVELS[-1]))

@@ -1,0 +1,68 @@
+"""Grades: a job for each file of predictions, of the same shares."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from uphill.experiments import Row
+from uphill.workflow.jobs import Job, Settings, once, plain
+from uphill.workflow.paths import grades_path
+from uphill.workflow.stages import predictions
+from uphill.workflow.stages.items import items
+from uphill.workflow.study import Study
+
+
+def jobs(study: Study) -> Iterator[Job]:
+    """One a job of predictions."""
+    yield from (grades(study, **job.wildcards) for job in predictions.jobs(study))
+
+
+@once
+def shares(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
+    """The parts of a job's file, by name: each grades one of the predictions, and is kept where that stays."""
+    rows = predictions.rows(study, method, model, dataset)
+    return {row.share: _share(study, method, model, row) for row in rows}
+
+
+@once
+def grades(study: Study, method: str, model: str, dataset: str) -> Job:
+    """The job that brings all shares of a file up to date."""
+    own = shares(study, method, model, dataset)
+    return _job(
+        *(study, method, model, dataset),
+        answers=list(predictions.shares(study, method, model, dataset).values()),
+        decide=lambda: {"shares": {name: share.spec for name, share in own.items()}},
+        parts=list(own.values()),
+    )
+
+
+def _share(study: Study, method: str, model: str, row: Row) -> Job:
+    grader, own = study.config.grader(row.dataset, method)
+
+    def decide() -> Settings:
+        return {
+            "grader": grader,
+            "settings": plain(own),
+            "dataset": row.dataset,
+            "experiment": row.experiment,
+            "variable": row.variable,
+        }
+
+    answers = predictions.shares(study, method, model, row.dataset)[row.share]
+    return _job(study, method, model, row.dataset, answers=[answers], decide=decide, part=row.share)
+
+
+def _job(study: Study, method: str, model: str, dataset: str, answers: list[Job], **own: Any) -> Job:
+    named = f"datasets.{dataset}.grader"
+    grader, _ = study.config.grader(dataset, method)
+    return Job(
+        rule="grade",
+        wildcards={"method": method, "model": model, "dataset": dataset},
+        title=f"Grades of {method} with {model} on {dataset}",
+        named=f"the grades of methods.{method} with models.{model} on datasets.{dataset}",
+        record=f"grades/{method}/{model}/{dataset}",
+        outputs={"grades": [grades_path(method, model, dataset)]},
+        reads={"predictions": answers, "questions": [items(study, dataset)]},
+        code=[f"uphill.grading.{grader}"],
+        from_config={"grader": f"{named}.kind", "settings": named},
+        **own,
+    )

@@ -19,8 +19,9 @@ from uphill.workflow.study import Study
 
 
 def recorded(job: Job) -> list[Spec | None]:
-    """What made each file of a job that is there; None where that is not on record, or damaged."""
-    return [_read(path) for path in dict.fromkeys(_tellers(job))]
+    """What made each file of a job that is there, None where no record says; a damaged output is for its readers."""
+    said = {path: _read(path) for path in _tellers(job)}
+    return [spec for path, spec in said.items() if spec is not None or str(path) not in job.files]
 
 
 def _tellers(job: Job) -> Iterator[Path]:

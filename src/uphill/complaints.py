@@ -10,8 +10,6 @@ from pydantic import BaseModel, ValidationError
 from uphill.errors import expected
 
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
-RENAMED = {"hardness_pool": "pools.hardness"}
-"""Old keys, and what says the same today."""
 MOST_SHOWN = 80
 """Characters of a value in a message."""
 
@@ -41,9 +39,6 @@ def first_problem(error: ValidationError, model: type[BaseModel], prefix: str = 
     key = prefix + ".".join(_part(part) for part in first["loc"] if not str(part).startswith("["))
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
-        renamed = RENAMED.get(str(first["loc"][-1]))
-        if renamed:
-            return f"{key}: unknown key, which is now called {renamed}{more}"
         return f"{key}: unknown key{guess(str(first['loc'][-1]), _known_keys(model, first['loc'][:-1]))}{more}"
     if first["type"] == "missing":
         return f"{key}: missing, expected a value{more}"

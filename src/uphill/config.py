@@ -57,7 +57,24 @@ class Dataset(Entry):
         [], description="Columns that hold a human (or true) grade of difficulty."
     )
     cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
-    pools: Pools = Field(Pools.model_construct(), description="Items that are set aside.", validate_default=True)
+    pools: Pools = Field(
+        Pools.model_construct(),
+        description="Items that are set aside; `hardness_pool: 600` is short for `pools: {hardness: 600}`.",
+        validate_default=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, raw: Any) -> Any:
+        """`hardness_pool: 600` says what `pools: {hardness: 600}` does."""
+        if not isinstance(raw, Mapping) or "hardness_pool" not in raw:
+            return raw
+        pools = raw.get("pools") or {}
+        if not isinstance(pools, Mapping) or "hardness" in pools:
+            raise ValueError("hardness_pool and pools are given, expected pools.hardness alone")
+        rest = {key: value for key, value in raw.items() if key not in ("hardness_pool", "pools")}
+        return {**rest, "pools": {**pools, "hardness": raw["hardness_pool"]}}
+
     n_test: int | None = Field(None, ge=3, le=1_000_000, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
     grader: dict[str, Any] | None = Field(

@@ -71,7 +71,7 @@ wildcard_constraints:
 
 
 def inputs(rule):
-    """The files that a job of a rule reads, by the names of its inputs: the study's list of jobs has them."""
+    """The files that a job reads, which the study's list of jobs has by the names of a rule's inputs."""
     return unpack(lambda wildcards: STUDY.inputs(rule, wildcards))
 
 

@@ -39,7 +39,12 @@ def from_hub(raw: dict[str, Any]) -> None:
 
 def questions(count: int) -> list[dict[str, Any]]:
     return [
-        {"question": f"What is {i} + 1?", "choices": [str(i), str(i + 1)], "answer": 1, "grade": i % 9}
+        {
+            "question": f"What is {i} + 1?",
+            "choices": [str(i + 1), str(i)][:: 1 - i % 2 * 2],
+            "answer": i % 2,
+            "grade": i % 9,
+        }
         for i in range(count)
     ]
 

@@ -64,7 +64,7 @@ def study(raw: dict[str, Any]) -> None:
             "zero_shot_cot_prompt": "5305" if generative else None,
             "human": [variable],
             "cuts": {variable: {"easy_max": easy_max, "hard_min": hard_min}},
-            "pools": {"hardness": 1000} if name in ("ai2_arc", "gsm8k") else 0,
+            "pools": {"hardness": 1000 if name in ("ai2_arc", "gsm8k") else 0},
             "unsupervised": "zero_shot_cot" if generative else "zero_shot",
             "max_new_tokens": 4,
         }

@@ -125,7 +125,7 @@ def test_a_model_with_code_is_refused_unless_it_is_trusted_and_that_is_said(
     config = json.loads((model / "config.json").read_text())
     config |= {"model_type": "theirs", "auto_map": {"AutoConfig": "theirs.Theirs"}}
     (model / "config.json").write_text(json.dumps(config))
-    (model / "theirs.py").write_text(f"open({str(touched)!r}, 'w')\n")
+    (model / "theirs.py").write_text(f"open({str(touched)!r}, 'w').close()\n")
     with pytest.raises(UphillError, match=r"cannot be loaded: .*trust_remote_code"):
         load(ENTRY | {"path": str(model)}, 512)
     assert not touched.exists()

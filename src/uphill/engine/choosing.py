@@ -203,7 +203,7 @@ def _on_copy(asked: _Asked, way: Way) -> str | None:
     copy = _copy(asked.loaded)
     if copy is None:
         return None
-    letters = min(LETTERS, vocabulary(copy.model) - 3)
+    letters = max(1, min(LETTERS, vocabulary(copy.model) - 3))
     for found in (_made_up(asked.loaded), stretched(asked.sample(ITEMS), asked.shape)):
         wrong = _apart(copy, way, respelt(found, letters), asked)
         if wrong:
@@ -325,7 +325,8 @@ def _changes_with_length(asked: _Asked) -> str | None:
 
 def _by_length(loaded: Loaded, whole: int) -> str | None:
     """The same text read to its end, to its half, and so on: each end must be told the same way in all that read it."""
-    ids = torch.tensor(np.random.default_rng(0).integers(3, 3 + LETTERS, whole), device=loaded.device)
+    last = min(3 + LETTERS, vocabulary(loaded.model))
+    ids = torch.tensor(np.random.default_rng(0).integers(min(3, last - 1), last, whole), device=loaded.device)
     lengths = sorted({whole >> halved for halved in range(whole.bit_length()) if whole >> halved >= min(8, whole)})
     ends: dict[int, torch.Tensor] = {}
     off = 0.0

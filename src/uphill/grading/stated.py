@@ -8,7 +8,7 @@ import re
 
 from uphill.grading.cleaning import boxed, plain
 from uphill.grading.grade import Grade, Item, Output, TextSettings, answer_part, unread
-from uphill.grading.numerals import number, numbers, shown
+from uphill.grading.numerals import number, numbers
 from uphill.prompts.extraction import ANSWER_MARK, answer_end
 
 NO_ANSWER = ""
@@ -55,12 +55,6 @@ def same_answer(prediction: str, gold: str) -> bool:
         found = numbers(prediction)
         return bool(found) and found[-1] == expected
     return _words(prediction) == _words(gold)
-
-
-def parsed_number(prediction: str) -> str:
-    """The last number of a stated answer in its shortest form; the answer itself where it has none."""
-    found = numbers(prediction)
-    return shown(found[-1]) if found else prediction
 
 
 def _words(answer: str) -> str:

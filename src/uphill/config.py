@@ -31,6 +31,7 @@ from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
 from uphill.names import Name, Names, distinct
 from uphill.prompts import Answers, Form, Templates, shipped
+from uphill.renamed_keys import outdated
 from uphill.schemas import ALL
 from uphill.secrets import keys_with_tokens
 from uphill.snapshots import HUB_ID, pinned
@@ -59,21 +60,9 @@ class Dataset(Entry):
     cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
     pools: Pools = Field(
         Pools.model_construct(),
-        description="Items that are set aside; `hardness_pool: 600` is short for `pools: {hardness: 600}`.",
+        description="Items that are set aside: to measure hardness on, to teach a teacher, to test.",
         validate_default=True,
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, raw: Any) -> Any:
-        """`hardness_pool: 600` says what `pools: {hardness: 600}` does."""
-        if not isinstance(raw, Mapping) or "hardness_pool" not in raw:
-            return raw
-        pools = raw.get("pools") or {}
-        if not isinstance(pools, Mapping) or "hardness" in pools:
-            raise ValueError("hardness_pool and pools are given, expected pools.hardness alone")
-        rest = {key: value for key, value in raw.items() if key not in ("hardness_pool", "pools")}
-        return {**rest, "pools": {**pools, "hardness": raw["hardness_pool"]}}
 
     n_test: int | None = Field(None, ge=3, le=1_000_000, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
@@ -472,6 +461,8 @@ def check(raw: Mapping[str, Any], where: str = "config") -> Config:
         UphillError: one line with `where`, the key, the value and what was expected.
     """
     for complaint in plain(raw):
+        raise UphillError(f"{where}: {complaint}")
+    for complaint in outdated(raw):
         raise UphillError(f"{where}: {complaint}")
     for key in keys_with_tokens(raw):
         raise UphillError(f"{where}: {key} holds an access token, expected none: reports show the config; set HF_TOKEN")

@@ -107,7 +107,7 @@ BAD = [
     (at("datasets.dial.pools.hardness", {"file": "a"}), "datasets.dial.pools.hardness.ids: missing"),
     (
         at("datasets.dial.hardness_pool", 600),
-        "datasets.dial: hardness_pool and pools are given, expected pools.hardness alone",
+        "datasets.dial.hardness_pool: has another name now, expected datasets.dial.pools.hardness",
     ),
     (at("datasets.dial.pools.hardness", 1.0), "datasets.dial.pools.hardness: is 1.0, expected less than 1"),
     (at("datasets.dial.pools.hardness", 600.0), "datasets.dial.pools.hardness: is 600.0, expected less than 1"),
@@ -286,10 +286,3 @@ def test_needs_grow_with_attempts() -> None:
 
 def test_schema_and_documentation_are_those_of_the_model() -> None:
     write_docs(ROOT / "config", check=True)
-
-
-def test_the_short_form_of_the_hardness_pool_says_the_same() -> None:
-    long, short = default(), default()
-    pools = short["datasets"]["dial"].pop("pools")
-    short["datasets"]["dial"]["hardness_pool"] = pools["hardness"]
-    assert check(short).datasets["dial"] == check(long).datasets["dial"]

@@ -26,7 +26,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from uphill.stats import bootstrap_accuracy, bootstrap_panel, difference
+from uphill.stats.paired import bootstrap_accuracy, difference
+from uphill.stats.panel import bootstrap_panel
 
 Matrix = npt.NDArray[np.float64]
 DRAWS = 10_000

@@ -52,8 +52,8 @@ from uphill.engine.prefix_attention import shared_prefix_attention
 from uphill.engine.sampling import GREEDY, Sampling
 from uphill.engine.scoring import read_prefix
 from uphill.engine.tokens import encode_prompts
-from uphill.prompts import Question, assemble, published
 from uphill.prompts.extraction import answer_end
+from uphill.prompts.templates import Question, assemble, published
 
 Config: TypeAlias = LlamaConfig | GPTNeoXConfig
 

@@ -33,7 +33,7 @@ from lm_eval.models.huggingface import HFLM
 from uphill.engine.loading import load
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt, encode_items
-from uphill.prompts import Question, assemble, published
+from uphill.prompts.templates import Question, assemble, published
 
 FORM = published("0040")
 

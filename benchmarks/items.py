@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerF
 
 from uphill.engine.loading import Loaded
 from uphill.engine.tokens import Prompt
-from uphill.prompts import Question, assemble, published
+from uphill.prompts.templates import Question, assemble, published
 
 VOCABULARY = 8000
 SHAPES: dict[str, dict[str, Any]] = {

@@ -36,7 +36,7 @@ from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt, encode_items
-from uphill.prompts import Question, published
+from uphill.prompts.templates import Question, published
 from uphill.randomness import Key, keyed_torch_seed
 
 DEMO = "resources/demo-model"

@@ -5,31 +5,26 @@ import re
 import sys
 
 try:
-    from uphill import config as uphill_config
-    from uphill import (
-        digests,
-        fetching,
-        hardware,
-        launch,
-        preflight,
-        why,
-    )
+    from uphill.config import hardware
+    from uphill.config.study import check, plain_yaml
     from uphill.errors import UphillError
-    from uphill.places import RESULTS
-    from uphill.provenance import beside
-    from uphill.stopping import GO_ON
-    from uphill.workflow import Study, check_claims, paths
+    from uphill.identity import contents
+    from uphill.running.places import RESULTS
+    from uphill.running.provenance import beside
+    from uphill.running.stopping import GO_ON
+    from uphill.why import codes
+    from uphill.workflow import fetching, launch, paths, preflight
+    from uphill.workflow.claims import check_claims
+    from uphill.workflow.study import Study
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; run `make install`, then .venv/bin/snakemake")
 
 CONDA = "../envs/conda.yaml"
 
 try:
-    uphill_config.plain_yaml(map(os.path.relpath, workflow.configfiles))
+    plain_yaml(map(os.path.relpath, workflow.configfiles))
     STUDY = Study(
-        uphill_config.check(
-            config, where=", ".join(map(os.path.relpath, workflow.configfiles))
-        )
+        check(config, where=", ".join(map(os.path.relpath, workflow.configfiles)))
     )
     HARDWARE = hardware.read("config/hardware.yaml")
     # Not again in each job's own process.
@@ -47,8 +42,8 @@ def begin():
     """Not for a dry run: what a run needs, writes down and says before its first job."""
     try:
         launch.begin(STUDY, jobs_are_here=workflow.local_exec)
-        why.record(STUDY)
-        digests.keep()
+        codes.record(STUDY)
+        contents.keep()
     except UphillError as error:
         sys.exit(f"error: {error}")
 

@@ -52,6 +52,7 @@ rule predictions_on_model:
         mem_mb=on_model("mem_mb"),
         runtime=on_model("runtime"),
         pack_tokens=on_model("pack_tokens"),
+        batch=on_model("batch"),
     params:
         spec=spec("predictions_on_model"),
     message:

@@ -10,16 +10,19 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from uphill import hardware
-from uphill.config_docs import write_docs
+from uphill.config import hardware
+from uphill.config.docs import write_docs
 from uphill.errors import UphillError
-from uphill.level_names import hardest
-from uphill.places import RESULTS
-from uphill.planning import check_profiles, estimate, read_study, show_cost
-from uphill.provenance import read_table
-from uphill.schemas import UNSUPERVISED
-from uphill.why import explain, summary
-from uphill.why import show as show_why
+from uphill.planning.cost import estimate
+from uphill.planning.show import show_cost
+from uphill.planning.study import check_profiles, read_study
+from uphill.running.places import RESULTS
+from uphill.running.provenance import read_table
+from uphill.schemas.level_names import hardest
+from uphill.schemas.names import UNSUPERVISED
+from uphill.why.explaining import explain
+from uphill.why.records import summary
+from uphill.why.show import show as show_why
 from uphill.workflow.paths import REPORT, table_path
 
 HARDWARE = "config/hardware.yaml"

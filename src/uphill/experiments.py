@@ -9,8 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from uphill.names import Name, Names, distinct
-from uphill.schemas import ALL
+from uphill.schemas.names import ALL
+from uphill.schemas.spelling import Name, Names, distinct
 
 POPULATION, ALL_TO_ALL, LEARNING_CURVES = "population", "all_to_all", "learning_curves"
 NOISY_LABELS, QUANTIZATION = "noisy_labels", "quantization"

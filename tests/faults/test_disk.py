@@ -11,7 +11,7 @@ import pytest
 from conftest import IGNORED, ROOT, Checkout, study
 from runs import documented
 
-from uphill.schemas import is_leaving
+from uphill.schemas.files import is_leaving
 
 HOOK = """
 import atexit, json, os, sys

@@ -13,7 +13,7 @@ import pytest
 from conftest import TABLES, Checkout, shrink, study
 from runs import Watched, documented, results
 
-from uphill.stopping import GO_ON
+from uphill.running.stopping import GO_ON
 
 SPLITS = "results/splits/dial/num_steps.parquet"
 """Three jobs that load no model."""

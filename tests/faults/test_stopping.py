@@ -7,8 +7,8 @@ import pytest
 from conftest import Checkout, study
 from runs import Watched, documented, results
 
-from uphill.schemas import is_leaving
-from uphill.stopping import GO_ON
+from uphill.running.stopping import GO_ON
+from uphill.schemas.files import is_leaving
 
 ICL = "results/predictions/icl/demo/dial.parquet"
 

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from uphill.datasets import ai2_arc, build_items, gsm8k, mmlu_stem5, strategyqa
+from uphill.datasets import ai2_arc, gsm8k, mmlu_stem5, strategyqa
+from uphill.datasets.items import build_items
 from uphill.datasets.pools import Pools
 from uphill.grading.stated import extract_answer, same_answer
-from uphill.schemas import ITEMS
+from uphill.schemas.items import ITEMS
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared" / "data"))

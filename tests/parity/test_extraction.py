@@ -13,9 +13,9 @@ import pytest
 
 from uphill.datasets import gsm8k
 from uphill.grading.stated import extract_answer, same_answer
-from uphill.prompts import Question
-from uphill.prompts import published as published_form
 from uphill.prompts.extraction import ANSWER_MARK, answer_end
+from uphill.prompts.templates import Question
+from uphill.prompts.templates import published as published_form
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared" / "data")) / "gsm8k"

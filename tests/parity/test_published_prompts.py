@@ -15,7 +15,8 @@ import pytest
 
 from uphill.datasets import ai2_arc, gsm8k, strategyqa
 from uphill.methods.task import question_of
-from uphill.prompts import PromptFormat, Question, published, shipped
+from uphill.prompts.forms import shipped
+from uphill.prompts.templates import PromptFormat, Question, published
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared" / "data"))

@@ -27,7 +27,7 @@ from uphill.engine.loading import Loaded, load
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt
 from uphill.methods.task import question_of
-from uphill.prompts import published
+from uphill.prompts.templates import published
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "resources" / "demo-model"

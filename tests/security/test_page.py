@@ -14,7 +14,7 @@ import yaml
 from conftest import ROOT, shrink
 from jinja2 import Environment, meta
 
-from uphill.config import check
+from uphill.config.study import check
 from uphill.errors import UphillError
 from uphill.report.page import POLICY, TEMPLATE, filled
 

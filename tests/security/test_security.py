@@ -14,13 +14,14 @@ import yaml
 from conftest import ROOT, Checkout, Run, shrink
 
 from uphill import __main__ as main
-from uphill import hardware, launch
-from uphill.config import Model, check
+from uphill.config import hardware
+from uphill.config.study import Model, check
 from uphill.engine.loading import load
 from uphill.errors import UphillError
 from uphill.planning.study import read_study
-from uphill.secrets import Formatter, hide
-from uphill.workflow import Study
+from uphill.running.secrets import Formatter, hide
+from uphill.workflow import launch
+from uphill.workflow.study import Study
 
 TOKEN = "hf_" + "aBcD1234" * 4
 SOURCES = sorted(path for room in ("src", "workflow", "benchmarks") for path in (ROOT / room).rglob("*.py"))

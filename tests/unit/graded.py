@@ -6,7 +6,7 @@ import pandas as pd
 
 from uphill.grading.grade import OF_SCORES, OF_TEXTS
 from uphill.grading.stage import grades, item
-from uphill.schemas import PREDICTIONS
+from uphill.schemas.predictions import PREDICTIONS
 
 MADE = {
     **dict.fromkeys(

@@ -11,16 +11,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from uphill import running
 from uphill.errors import UphillError
-from uphill.parquet import is_whole
-from uphill.schemas import is_leaving, written_whole
-from uphill.stopping import Stopped, stoppable
+from uphill.running import processes
+from uphill.running.stopping import Stopped, stoppable
+from uphill.schemas.files import is_leaving, written_whole
+from uphill.schemas.parquet import is_whole
 
 WORKER = """
 import sys
 from pathlib import Path
-from uphill.running import announce
+from uphill.running.processes import announce
 assert announce("some work", Path(sys.argv[1]))
 print("at work", flush=True)
 sys.stdin.read()
@@ -39,53 +39,53 @@ def worker(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_another_process_is_seen_for_as_long_as_it_lives(worker: subprocess.Popen[str], tmp_path: Path) -> None:
-    [seen] = running.others(tmp_path)
+    [seen] = processes.others(tmp_path)
     assert seen.startswith(f"process {worker.pid} on ")
     assert seen.endswith(": some work")
-    assert running.others(tmp_path) == [seen], "looking must not take the lock away"
+    assert processes.others(tmp_path) == [seen], "looking must not take the lock away"
     worker.kill()
     worker.wait()
-    assert running.others(tmp_path) == []
-    assert list((tmp_path / running.AT_WORK).iterdir()) == []
+    assert processes.others(tmp_path) == []
+    assert list((tmp_path / processes.AT_WORK).iterdir()) == []
 
 
 def test_a_process_that_ends_well_leaves_nothing(worker: subprocess.Popen[str], tmp_path: Path) -> None:
     worker.communicate("")
     assert worker.returncode == 0
-    assert list((tmp_path / running.AT_WORK).iterdir()) == []
+    assert list((tmp_path / processes.AT_WORK).iterdir()) == []
 
 
 def test_who_only_looks_clears_nothing_away(worker: subprocess.Popen[str], tmp_path: Path) -> None:
     worker.kill()
     worker.wait()
-    assert running.others(tmp_path, clear=False) == []
-    assert len(list((tmp_path / running.AT_WORK).iterdir())) == 1
+    assert processes.others(tmp_path, clear=False) == []
+    assert len(list((tmp_path / processes.AT_WORK).iterdir())) == 1
     (tmp_path / "locks").mkdir()
     (tmp_path / "locks/0.input.lock").touch()
-    assert running.locks(tmp_path) == running.locks(tmp_path) == [tmp_path / "locks/0.input.lock"]
+    assert processes.locks(tmp_path) == processes.locks(tmp_path) == [tmp_path / "locks/0.input.lock"]
 
 
 def test_a_process_is_not_its_own_other(tmp_path: Path) -> None:
-    assert running.announce("this test", tmp_path)
-    assert running.others(tmp_path) == []
-    assert len(list((tmp_path / running.AT_WORK).iterdir())) == 1
+    assert processes.announce("this test", tmp_path)
+    assert processes.others(tmp_path) == []
+    assert len(list((tmp_path / processes.AT_WORK).iterdir())) == 1
 
 
 def test_where_nothing_can_be_locked_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(stream: object, how: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(running.fcntl, "flock", refuse)
-    assert not running.announce("this test", tmp_path)
-    assert list((tmp_path / running.AT_WORK).iterdir()) == []
+    monkeypatch.setattr(processes.fcntl, "flock", refuse)
+    assert not processes.announce("this test", tmp_path)
+    assert list((tmp_path / processes.AT_WORK).iterdir()) == []
 
 
 def test_unlocking_removes_locks_alone(tmp_path: Path) -> None:
     (tmp_path / "locks").mkdir()
     for name in ("0.input.lock", "0.output.lock", "other"):
         (tmp_path / "locks" / name).touch()
-    assert running.unlock(tmp_path)
-    assert not running.unlock(tmp_path)
+    assert processes.unlock(tmp_path)
+    assert not processes.unlock(tmp_path)
     assert [path.name for path in (tmp_path / "locks").iterdir()] == ["other"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from uphill import cache
+from uphill.running import cache
 
 
 class Job(SimpleNamespace):

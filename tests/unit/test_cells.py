@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from item_files import load, questions, write
 
-from uphill.cells import NoText, Number, as_number, as_text, column, written_numbers
+from uphill.datasets.cells import NoText, Number, as_number, as_text, column, written_numbers
 from uphill.datasets.items import build_items
 from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
 from uphill.hardness import human, irt
 from uphill.hardness.answer_matrix import read_matrix
 from uphill.hardness.data import Graded, HardnessData
-from uphill.schemas import ITEMS
+from uphill.schemas.items import ITEMS
 
 ARROW: list[tuple[pa.Array, list[str]]] = [
     (pa.array([7, None, 12345678901234567]), ["7", "12345678901234567"]),

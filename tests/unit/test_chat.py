@@ -27,7 +27,7 @@ from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt, encode, encode_items, encode_prompts
 from uphill.errors import UphillError
 from uphill.hardness.text_logprob import _negated
-from uphill.prompts import Question, assemble, published
+from uphill.prompts.templates import Question, assemble, published
 
 DEMO = Path(__file__).parents[2] / "resources" / "demo-model"
 # In the demo model's words; BOS is the template's own. A system's turn, as many templates have it by default.

@@ -19,7 +19,6 @@ import transformers as T
 from engine_models import VOCABULARY, WORDS, naive_scores, word_tokenizer, words
 from transformers import AutoModelForCausalLM
 
-from uphill import noting
 from uphill.engine import choosing
 from uphill.engine.loading import Loaded
 from uphill.engine.scoring import score
@@ -27,6 +26,7 @@ from uphill.engine.sizes import depth
 from uphill.engine.structure import NoCopyError
 from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
+from uphill.running import noting
 
 _IDS: dict[str, Any] = {
     "vocab_size": len(VOCABULARY),

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from uphill import hardware
-from uphill.config import check
-from uphill.config_docs import write_docs
+from uphill.config import hardware
+from uphill.config.docs import write_docs
+from uphill.config.study import check
 from uphill.errors import UphillError
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +108,10 @@ BAD = [
     (
         at("datasets.dial.hardness_pool", 600),
         "datasets.dial.hardness_pool: has another name now, expected datasets.dial.pools.hardness",
+    ),
+    (
+        at("methods.icl.batch", 8),
+        "methods.icl.batch: has another name now, expected models.MODEL.batch of config/hardware.yaml",
     ),
     (at("datasets.dial.pools.hardness", 1.0), "datasets.dial.pools.hardness: is 1.0, expected less than 1"),
     (at("datasets.dial.pools.hardness", 600.0), "datasets.dial.pools.hardness: is 600.0, expected less than 1"),

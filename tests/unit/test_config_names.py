@@ -11,16 +11,16 @@ from pydantic import BaseModel
 from test_config import Raw, at, default
 
 from uphill import registry
-from uphill.config import Config, check
-from uphill.config_docs import ROOMS
+from uphill.config.docs import ROOMS
+from uphill.config.hardware import Hardware
+from uphill.config.study import Config, check
 from uphill.errors import UphillError
 from uphill.experiments import NOT_LADDERS
-from uphill.hardware import Hardware
 from uphill.tables.layouts import LAYOUTS, TIDY
-from uphill.workflow import Study
 from uphill.workflow.claims import check_claims, claims
 from uphill.workflow.stages.figures import DRAWINGS, HARDNESS
 from uphill.workflow.stages.tables import TABLES
+from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
 
@@ -290,7 +290,6 @@ def test_no_whole_number_is_without_bound(model: type[BaseModel]) -> None:
         ("statistics.draws", 1_000_000),
         ("responses.shards", 1000),
         ("methods.icl.k", 1000),
-        ("methods.icl.batch", 4096),
         ("methods.probe.epochs", 100_000),
         ("methods.lora.n_train", 100_000),
         ("hardness.mdl_probe.boots", 1000),

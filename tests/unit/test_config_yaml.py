@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from uphill import hardware
-from uphill.config import check, plain_yaml
+from uphill.config import hardware
+from uphill.config.study import check, plain_yaml
+from uphill.config.yaml_files import read_map, read_yaml
 from uphill.errors import UphillError
-from uphill.planning import check_profiles, read_study
-from uphill.yaml_files import read_map, read_yaml
+from uphill.planning.study import check_profiles, read_study
 
 ROOT = Path(__file__).parents[2]
 PLAIN = "expected plain YAML, no expressions for Snakemake to evaluate"

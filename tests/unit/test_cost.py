@@ -10,19 +10,22 @@ import pytest
 import yaml
 from rich.console import Console
 
-from uphill import __main__, hardware
-from uphill.config import check
-from uphill.datasets import make_items
+from uphill import __main__
+from uphill.config import hardware
+from uphill.config.study import check
+from uphill.datasets.items import make_items
 from uphill.errors import UphillError
 from uphill.methods.task import question_of
-from uphill.planning import estimate, rates, show_cost
+from uphill.planning import rates
 from uphill.planning.cells import Cells, cells_of, n_levels
-from uphill.planning.cost import Cost
+from uphill.planning.cost import Cost, estimate
 from uphill.planning.lengths import CHARS_PER_TOKEN, PUBLISHED, Lengths, lengths, measured
+from uphill.planning.show import show_cost
 from uphill.planning.work import Asked, Work, cell_work, passes
-from uphill.prompts import PromptFormat, assemble, shipped
-from uphill.workflow import Study
+from uphill.prompts.forms import shipped
+from uphill.prompts.templates import PromptFormat, assemble
 from uphill.workflow.stages.items import items
+from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared/data"))
@@ -132,7 +135,8 @@ def test_lengths_are_those_of_the_published_files(kind: str) -> None:
 
 
 def test_lengths_come_from_the_item_table_once_it_is_made(tmp_path: Path) -> None:
-    from uphill.schemas import ITEMS, write
+    from uphill.schemas.files import write
+    from uphill.schemas.items import ITEMS
 
     study = Study(check(demo()))
     before, job = lengths(study, "dial"), items(study, "dial")

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from uphill.datasets import world
 from uphill.demo_model import __main__ as recipe_program
 from uphill.demo_model import card, evaluate, text, tokenizer, train
-from uphill.prompts import assemble
+from uphill.prompts.templates import assemble
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "demo-model"
 SETTINGS = train.TrainSettings(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from uphill import digests
-from uphill.digests import KEPT, content, forget, keep
+from uphill.identity import contents
+from uphill.identity.contents import KEPT, content, forget, keep
 
 WEEK = 7 * 24 * 3600
 
@@ -19,8 +19,8 @@ WEEK = 7 * 24 * 3600
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(digests, "WORTH", 10)
-    monkeypatch.setattr(digests, "SETTLED_NS", 0)
+    monkeypatch.setattr(contents, "WORTH", 10)
+    monkeypatch.setattr(contents, "SETTLED_NS", 0)
     forget()
 
 
@@ -34,7 +34,7 @@ class Reads:
             self.count += 1
             return plain(*arguments)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(digests.hashlib, "file_digest", counted)  # type: ignore[attr-defined]
+        monkeypatch.setattr(contents.hashlib, "file_digest", counted)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -137,10 +137,10 @@ def test_a_change_is_seen_whatever_the_clock_says(change: Callable[[Path], None]
 def test_what_a_coarse_or_wrong_clock_may_hide_is_not_kept(
     age: float, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(digests, "SETTLED_NS", 2 * 10**9)
+    monkeypatch.setattr(contents, "SETTLED_NS", 2 * 10**9)
     path = large()
     now = path.stat().st_ctime_ns + int(age * 1e9)
-    monkeypatch.setattr(digests.time, "time_ns", lambda: now)  # type: ignore[attr-defined]
+    monkeypatch.setattr(contents.time, "time_ns", lambda: now)  # type: ignore[attr-defined]
     assert content(path) == content(path) == truth(path)
     assert reads.count == 2
     keep()
@@ -148,11 +148,11 @@ def test_what_a_coarse_or_wrong_clock_may_hide_is_not_kept(
 
 
 def test_a_settled_file_is_kept_though_its_date_lies_ahead(reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "SETTLED_NS", 2 * 10**9)
+    monkeypatch.setattr(contents, "SETTLED_NS", 2 * 10**9)
     path = large()
     os.utime(path, (time.time() + WEEK, time.time() + WEEK))
     later = time.time_ns() + 10 * 10**9
-    monkeypatch.setattr(digests.time, "time_ns", lambda: later)  # type: ignore[attr-defined]
+    monkeypatch.setattr(contents.time, "time_ns", lambda: later)  # type: ignore[attr-defined]
     assert content(path) == content(path)
     assert reads.count == 1
 
@@ -225,6 +225,6 @@ def test_processes_that_write_at_once_leave_a_whole_file() -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
     kept = json.loads(KEPT.read_text())
-    assert kept["check"] == digests._check(kept["files"])
+    assert kept["check"] == contents._check(kept["files"])
     assert all(entry["sha256"] == truth(Path(name)) for name, entry in kept["files"].items())
     assert not list(KEPT.parent.glob(".*"))

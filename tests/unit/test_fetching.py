@@ -3,8 +3,8 @@
 import yaml
 from conftest import ROOT
 
-from uphill.config import Config, check
-from uphill.fetching import repositories
+from uphill.config.study import Config, check
+from uphill.workflow.fetching import repositories
 
 A, B = "a" * 40, "b" * 40
 

@@ -11,7 +11,7 @@ import yaml
 from matplotlib.colors import to_rgb
 
 from uphill import registry
-from uphill.config import check
+from uphill.config.study import check
 from uphill.figures import (
     accuracy_by_hardness,
     by_model,
@@ -27,8 +27,8 @@ from uphill.figures import (
 from uphill.figures.inputs import arranged, only_baselines
 from uphill.figures.style import COLOURS, SERIES, grid, name, save, styled
 from uphill.report import captions
-from uphill.workflow import Study
 from uphill.workflow.stages.figures import DRAWINGS
+from uphill.workflow.study import Study
 
 LEVELS = ("easy", "medium", "hard")
 

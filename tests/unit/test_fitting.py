@@ -18,7 +18,7 @@ from uphill.engine.fitting import Room, answer_rooms, examples_that_fit, limited
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
-from uphill.prompts import assemble
+from uphill.prompts.templates import assemble
 
 # Tokens beside the words: BOS, and two line breaks between any two parts.
 BOS, BREAK = 1, 2

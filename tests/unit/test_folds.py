@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uphill.errors import UphillError
-from uphill.schemas import SPLITS
-from uphill.splits import SplitSettings, check_sizes, draw_splits
+from uphill.schemas.splits import SPLITS
+from uphill.splits.draw import draw_splits
 from uphill.splits.folds import folds_of
+from uphill.splits.settings import SplitSettings
+from uphill.splits.sizes import check_sizes
 
 SIZES = st.integers(20, 45)
 

@@ -10,15 +10,18 @@ import pytest
 import yaml
 from graded import MADE, graded
 
-from uphill.config import Config, check
+from uphill.config.study import Config, check
 from uphill.engine.ending import Answer
 from uphill.errors import UphillError
 from uphill.grading.stage import run_job
-from uphill.job import Job
 from uphill.methods.task import chosen, written
-from uphill.schemas import GRADES, ITEMS, PREDICTIONS, made_by, read, write
-from uphill.workflow import Study
+from uphill.running.job import Job
+from uphill.schemas.files import made_by, read, write
+from uphill.schemas.grades import GRADES
+from uphill.schemas.items import ITEMS
+from uphill.schemas.predictions import PREDICTIONS
 from uphill.workflow.stages.grades import grades, shares
+from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
 QUESTIONS = pd.DataFrame(

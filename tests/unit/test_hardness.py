@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
 from uphill.hardness import human, mdl_lora, mdl_probe, mdl_zero_shot, surface
 from uphill.hardness.data import Graded, HardnessData, Responded, long_form
 from uphill.hardness.description_length import code_length
 from uphill.hardness.levels import Cuts, add_levels, cut, mean_over_models
-from uphill.responses import ResponseTable
 
 
 def items(count: int = 40) -> pd.DataFrame:

@@ -12,14 +12,14 @@ from uphill.engine.adapters import Adapters
 from uphill.engine.asking import ask
 from uphill.engine.loading import Loaded
 from uphill.engine.lora_recipe import LoraRecipe
+from uphill.engine.passes import softmax
 from uphill.engine.scoring import score
 from uphill.hardness import mdl_lora, text_logprob
 from uphill.hardness.data import Graded, OnModel
 from uphill.hardness.description_length import fit_key, training_items
-from uphill.parts import Parts
-from uphill.prompts import shipped
-from uphill.responses import softmax
-from uphill.schemas import MEASURE
+from uphill.prompts.forms import shipped
+from uphill.running.parts import Parts
+from uphill.schemas.measures import MEASURE
 
 SHORT, REASONED = shipped().form("0306"), shipped().form("0305")
 QUICK = {"r": 2, "dropout": 0, "lr": 0.02, "epochs": 2, "batch_items": 4}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from uphill import hardware
+from uphill.config import hardware
 from uphill.errors import UphillError
 
 TEXT = """

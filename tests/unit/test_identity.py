@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 import yaml
 
-from uphill import digests, identity
-from uphill.config import check
+from uphill.config.study import check
 from uphill.errors import UphillError
-from uphill.identity import code_contents, digest, file_digest, folder_digest, imported_modules
-from uphill.workflow import Study
+from uphill.identity import code, contents
+from uphill.identity.code import code_contents, imported_modules
+from uphill.identity.files import file_digest, folder_digest
+from uphill.identity.specs import digest
 from uphill.workflow.jobs import Job
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.responses import model_identity, responses
+from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
 
@@ -253,7 +255,7 @@ def test_a_module_is_tracked_through_any_number_of_imports(tmp_path: Path) -> No
     script = tmp_path / "script.py"
     script.write_text("from uphill.methods.job import run_job\n")
     modules = imported_modules(script, also=("uphill.methods.probe",))
-    assert {"uphill.methods.job", "uphill.engine.probes", "uphill.randomness", "uphill.schemas"} <= set(modules)
+    assert {"uphill.methods.job", "uphill.engine.probes", "uphill.randomness", "uphill.schemas.items"} <= set(modules)
     assert not {"uphill.engine.loading", "uphill.engine.adapters", "uphill.methods.icl", "uphill.tables"} & set(modules)
 
 
@@ -261,15 +263,15 @@ def test_code_digest_is_of_content_not_of_dates(monkeypatch: pytest.MonkeyPatch,
     package = tmp_path / "src"
     package.mkdir()
     for module in imported_modules("workflow/scripts/items.py"):
-        source = identity._module_file(module)
-        target = package / source.relative_to(identity.SOURCE)
+        source = code._module_file(module)
+        target = package / source.relative_to(code.SOURCE)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
     before = code_contents("workflow/scripts/items.py")
-    monkeypatch.setattr(identity, "SOURCE", package)
+    monkeypatch.setattr(code, "SOURCE", package)
     code_contents.cache_clear()
     assert code_contents("workflow/scripts/items.py") == before  # other dates, other folder, same content
-    edited = package / "schemas.py"
+    edited = package / "schemas/items.py"
     edited.write_text(edited.read_text() + "\n# a comment\n")
     code_contents.cache_clear()
     assert code_contents("workflow/scripts/items.py") == before
@@ -282,7 +284,7 @@ def test_code_digest_is_of_content_not_of_dates(monkeypatch: pytest.MonkeyPatch,
 def of_folder(folder: Path, code: bool = False) -> str:
     """A model folder's identity as a new process finds it."""
     folder_digest.cache_clear()
-    digests.forget()
+    contents.forget()
     return folder_digest(str(folder), code)
 
 
@@ -384,7 +386,7 @@ def test_a_source_file_is_known_by_content(tmp_path: Path) -> None:
     entry = {"source": source, "prompt": "0040", "pools": {"hardness": 1}}
     before = items(plan(datasets__mine=entry), "mine").id
     path.write_text("{ }")
-    identity.file_digest.cache_clear()
+    file_digest.cache_clear()
     assert items(plan(datasets__mine=entry), "mine").id != before
 
 

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uphill.datasets import build_items, file
+from uphill.datasets import file
+from uphill.datasets.items import build_items
 from uphill.datasets.pools import PoolFile, Pools
 from uphill.errors import UphillError
-from uphill.schemas import HARDNESS_POOL, ITEMS
+from uphill.schemas.items import ITEMS
+from uphill.schemas.names import HARDNESS_POOL
 
 Row = dict[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from uphill import launch
 from uphill.errors import UphillError
+from uphill.workflow import launch
 
 CUT, WHOLE, PART = (f"results/{name}.parquet" for name in ("items/cut", "items/whole", "hardness/measures/dial/cut"))
 LOCK, LEAVING = ".snakemake/locks/0.input.lock", f"results/tables/.sgr.{'0' * 32}.csv"

@@ -19,10 +19,11 @@ from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
 from uphill.methods import icl, lora
 from uphill.methods.task import Source, Task, run
-from uphill.parts import Parts
-from uphill.prompts import shipped
-from uphill.schemas import PREDICTIONS
-from uphill.splits import SplitSettings, draw_splits
+from uphill.prompts.forms import shipped
+from uphill.running.parts import Parts
+from uphill.schemas.predictions import PREDICTIONS
+from uphill.splits.draw import draw_splits
+from uphill.splits.settings import SplitSettings
 
 LEVELS = ["easy"] * 40 + ["hard"] * 40
 # The last word of a question decides on the answer; the model's words for prompts stand in the place of others.

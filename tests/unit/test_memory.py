@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from uphill.hardware import Hardware
-from uphill.schemas import RESPONSES, write_arrow
+from uphill.config.hardware import Hardware
+from uphill.schemas.files import write_arrow
+from uphill.schemas.responses import RESPONSES
 
 ITEMS, CHOICES, WIDTH = 3000, 4, 8192
 STATES = ITEMS * CHOICES * WIDTH * 2
@@ -21,7 +22,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 {imports}
-from uphill.responses import ResponseTable
+from uphill.engine.passes import ResponseTable
 
 def most():
     # Not ru_maxrss, which a process inherits from the one that starts it.

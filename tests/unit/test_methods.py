@@ -16,16 +16,17 @@ from graded import graded
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
 from uphill.methods import ccs, icl, probe, random_probe, zero_shot
 from uphill.methods.noise import noised
 from uphill.methods.task import Cell, Predicted, Source, Task, chosen, run
-from uphill.parts import Parts
-from uphill.prompts import shipped
+from uphill.prompts.forms import shipped
 from uphill.randomness import keyed_rng
-from uphill.responses import ResponseTable
-from uphill.schemas import PREDICTIONS
-from uphill.splits import SplitSettings, draw_splits
+from uphill.running.parts import Parts
+from uphill.schemas.predictions import PREDICTIONS
+from uphill.splits.draw import draw_splits
+from uphill.splits.settings import SplitSettings
 
 LEVELS = ["easy"] * 30 + ["hard"] * 30
 

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from uphill import noting
-from uphill.job import Job
-from uphill.noting import NOTES, note, noted
-from uphill.parts import Parts
-from uphill.provenance import write as write_provenance
 from uphill.report.cautions import cautions
-from uphill.schemas import MEASURE, made_by, write
+from uphill.running import noting
+from uphill.running.job import Job
+from uphill.running.noting import NOTES, note, noted
+from uphill.running.parts import Parts
+from uphill.running.provenance import write as write_provenance
+from uphill.schemas.files import made_by, write
+from uphill.schemas.measures import MEASURE
 
 FRAME = pd.DataFrame({"item_id": ["a"], "variable": ["v"], "value": [1.0], "kind": ["model"]})
 

@@ -12,24 +12,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from uphill import parquet
+from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
-from uphill.parts import Parts
-from uphill.responses import ResponseTable
-from uphill.schemas import (
-    GRADES,
-    HARDNESS,
-    ITEMS,
-    MEASURE,
-    PREDICTIONS,
-    RESPONSES,
-    SPLITS,
-    Contract,
-    made_by,
-    read,
-    read_arrow,
-    write_arrow,
-)
+from uphill.running.parts import Parts
+from uphill.schemas import parquet
+from uphill.schemas.contract import Contract
+from uphill.schemas.files import made_by, read, read_arrow, write_arrow
+from uphill.schemas.grades import GRADES
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.items import ITEMS
+from uphill.schemas.measures import MEASURE
+from uphill.schemas.predictions import PREDICTIONS
+from uphill.schemas.responses import RESPONSES
+from uphill.schemas.splits import SPLITS
 
 ROOT = Path(__file__).parents[2]
 FLIPS = 40

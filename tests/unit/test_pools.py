@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uphill.datasets import build_items
+from uphill.datasets.items import build_items
 from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
 from uphill.hardness.levels import Cuts, add_levels
 from uphill.registry import strict
-from uphill.schemas import ITEMS
-from uphill.splits import SplitSettings, draw_splits, experiment_levels, levels_tested
+from uphill.schemas.items import ITEMS
+from uphill.splits.draw import draw_splits
+from uphill.splits.levels import experiment_levels, levels_tested
+from uphill.splits.settings import SplitSettings
 
 TESTED = {"column": "split", "is": ["test"]}
 

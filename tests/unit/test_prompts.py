@@ -7,8 +7,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from uphill.prompts import PromptFormat, Question, Templates, assemble, published, shipped, zero_shot_form
 from uphill.prompts.extraction import answer_end
+from uphill.prompts.forms import Templates, shipped
+from uphill.prompts.templates import PromptFormat, Question, assemble, published, zero_shot_form
 
 ITEM = Question("What is red?", ["a rose", "the sea"], "a rose", "Roses are red.")
 SHORT, REASONED = shipped().form("0306"), shipped().form("0305")

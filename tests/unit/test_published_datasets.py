@@ -18,10 +18,11 @@ import pytest
 from pydantic import ValidationError
 
 from uphill import registry
-from uphill.datasets import ai2_arc, build_items, check_rows, gsm8k, hub, mmlu_stem5, strategyqa
+from uphill.datasets import ai2_arc, gsm8k, hub, mmlu_stem5, strategyqa
+from uphill.datasets.items import build_items, check_rows
 from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
-from uphill.schemas import ITEMS
+from uphill.schemas.items import ITEMS
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 Files = dict[str, Any]

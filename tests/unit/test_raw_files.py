@@ -9,9 +9,9 @@ from item_files import COMMIT, KINDS, Row, load, write
 from uphill.datasets import hub
 from uphill.datasets.items import build_items
 from uphill.datasets.pools import Pools
+from uphill.datasets.raw_files import parse_json
 from uphill.errors import UphillError
-from uphill.raw_files import parse_json
-from uphill.schemas import ITEMS
+from uphill.schemas.items import ITEMS
 
 TEXTS = [
     *("007", "0", "-0", "12345678901234567", "123456789012345678901234567890", "5", "5.5", "0.10", "1e5", "1E5", "+5"),

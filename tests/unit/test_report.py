@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from jinja2 import Environment, PackageLoader, StrictUndefined, meta, select_autoescape
 
-from uphill.identity import together
-from uphill.job import Job
+from uphill.identity.specs import together
 from uphill.report import made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
-from uphill.schemas import MEASURE, write
+from uphill.running.job import Job
+from uphill.schemas.files import write
+from uphill.schemas.measures import MEASURE
 
 NAN = float("nan")
 
@@ -153,7 +154,7 @@ def test_a_job_records_the_versions_of_all_that_it_reads(tmp_path: Path, monkeyp
     plain, shares = str(tmp_path / "plain.parquet"), str(tmp_path / "shares.parquet")
     write(rows, plain, MEASURE, {"id": "x", "versions": OLD})
     write(rows, shares, MEASURE, {"id": "x", "versions": {"e/v": OLD, "e/w": NEW}})
-    monkeypatch.setattr("uphill.job.versions", lambda: NEW)
+    monkeypatch.setattr("uphill.running.job.versions", lambda: NEW)
     params: Any = type("Params", (dict,), {"spec": {"id": "x", "settings": {}, "upstream": {}}})()
     files = {"output": [], "wildcards": None, "resources": None, "threads": 1, "params": params}
     for read, torch in (([], "2.9.0"), ([plain], "2.8.0, 2.9.0"), ([shares, "table.csv"], "2.8.0, 2.9.0")):

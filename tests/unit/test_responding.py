@@ -14,18 +14,19 @@ import pytest
 import torch
 from engine_models import BLOCKS, WIDTH, WINDOW, assert_same_states, naive_scores, tiny, words
 
-from uphill import noting
 from uphill.engine.asking import ask
 from uphill.engine.hidden import default_layers, narrowest
 from uphill.engine.loading import Loaded
+from uphill.engine.passes import ResponseTable, log_sum_exp, softmax
 from uphill.engine.responding import respond
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
-from uphill.parts import Parts
-from uphill.prompts import shipped
-from uphill.responses import ResponseTable, log_sum_exp, softmax
-from uphill.schemas import RESPONSES, write_arrow
+from uphill.prompts.forms import shipped
+from uphill.running import noting
+from uphill.running.parts import Parts
+from uphill.schemas.files import write_arrow
+from uphill.schemas.responses import RESPONSES
 
 # As in test_scoring: float32 rounding of scores.
 NATS = 1e-4

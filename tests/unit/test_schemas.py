@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from uphill.errors import UphillError
-from uphill.schemas import HARDNESS, MEASURE, made_by, read, write, written_whole
+from uphill.schemas.files import made_by, read, write, written_whole
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.measures import MEASURE
 
 ROWS = pd.DataFrame({"item_id": ["a", "b"], "variable": ["v", "v"], "value": [1.0, 2.0], "kind": ["human", "human"]})
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from uphill import __main__, tables
-from uphill.config import check
-from uphill.datasets import make_items
+from uphill import __main__
+from uphill.config.study import check
+from uphill.datasets.items import make_items
 from uphill.engine import loading, scoring
 from uphill.engine.loading import load_tokenizer
 from uphill.engine.tokens import encode_prompts
@@ -22,19 +22,27 @@ from uphill.errors import UphillError
 from uphill.hardness import human
 from uphill.hardness.data import HardnessData
 from uphill.hardness.levels import add_levels
-from uphill.job import Job
 from uphill.methods import icl
 from uphill.methods.job import task_of
 from uphill.methods.task import Cell
 from uphill.planning.mocking import given
-from uphill.schemas import GRADES, HARDNESS, ITEMS, PREDICTIONS, SPLITS, write
+from uphill.running.job import Job
+from uphill.schemas.files import write
+from uphill.schemas.grades import GRADES
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.items import ITEMS
+from uphill.schemas.predictions import PREDICTIONS
+from uphill.schemas.splits import SPLITS
 from uphill.showing.cells import cell_lines
 from uphill.showing.items import item_lines
 from uphill.showing.prompts import Wanted, prompt_lines
-from uphill.splits import SplitSettings, draw_splits, experiment_levels
-from uphill.workflow import Study
+from uphill.splits.draw import draw_splits
+from uphill.splits.levels import experiment_levels
+from uphill.splits.settings import SplitSettings
+from uphill.tables.table import write as write_table
 from uphill.workflow.stages.predictions import shares
 from uphill.workflow.stages.responses import model_identity
+from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
 NAMES = {"method": "icl", "model": "demo", "dataset": "dial"}
@@ -237,7 +245,7 @@ def tabled(made: Study) -> pd.DataFrame:
             write(answers[contract.schema.names], one.files[0], contract, spec)
         if name == "icl":
             found = answers
-    tables.write(Job(given(made.job("table", {"table": "population"}))))
+    write_table(Job(given(made.job("table", {"table": "population"}))))
     return found
 
 

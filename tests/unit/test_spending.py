@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from uphill import spending
 from uphill.report.spent import spent
+from uphill.running import spending
 
 
 def test_a_log_is_heard_as_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,7 +13,7 @@ def test_a_log_is_heard_as_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
     spending.count("read", 30)
     spending.count("read", 12)
     spending.count("generated", 5)
-    log = f"2026-01-01 INFO uphill.job: {spending.said()}\n"
+    log = f"2026-01-01 INFO uphill.running.job: {spending.said()}\n"
     found = spending.heard("first line\n" + log)
     assert found is not None
     assert found["tokens"] == {"read": 42, "generated": 5}
@@ -32,7 +32,7 @@ def test_hours_are_summed_by_stage_and_tokens_over_logs(tmp_path: Path) -> None:
         path = tmp_path / f"benchmarks/{name}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{header}{seconds}\t0:00:01\t{memory}\t1\t1\t1\t0\t0\t0\t0.5\n")
-    line = 'INFO uphill.job: spent {"tokens": {"read": %d}, "cpu": "C", "cores": 2, "gpus": %s}\n'
+    line = 'INFO uphill.running.job: spent {"tokens": {"read": %d}, "cpu": "C", "cores": 2, "gpus": %s}\n'
     for name, tokens, gpus in (("a", 5, '["G", "G"]'), ("b/c", 7, "[]")):
         path = tmp_path / f"logs/{name}.log"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.errors import UphillError
-from uphill.schemas import SPLITS
-from uphill.splits import SplitSettings, check_sizes, draw_splits, experiment_levels
+from uphill.schemas.splits import SPLITS
+from uphill.splits.draw import draw_splits
+from uphill.splits.levels import experiment_levels
+from uphill.splits.settings import SplitSettings
+from uphill.splits.sizes import check_sizes
 
 SIZES = st.integers(30, 60)
 

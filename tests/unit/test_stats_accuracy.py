@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from uphill.stats import accuracy, bootstrap, bootstrap_accuracy, difference, paired_bootstrap
+from uphill.stats import bootstrap
+from uphill.stats.paired import accuracy, bootstrap_accuracy, difference, paired_bootstrap
 
 Matrix = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uphill.stats import adjusted
+from uphill.stats.comparisons import adjusted
 
 VALUES = st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), max_size=20)
 

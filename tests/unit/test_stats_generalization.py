@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uphill.stats import accuracy, bootstrap, difference, generalization_gap
+from uphill.stats import bootstrap
+from uphill.stats.generalization import generalization_gap
+from uphill.stats.paired import accuracy, difference
 
 Matrix = npt.NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)

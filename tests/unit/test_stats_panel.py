@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uphill.stats import PanelCell, accuracy, bootstrap, bootstrap_accuracy, bootstrap_panel, difference
+from uphill.stats import bootstrap
+from uphill.stats.paired import accuracy, bootstrap_accuracy, difference
+from uphill.stats.panel import PanelCell, bootstrap_panel
 
 Matrix = npt.NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)

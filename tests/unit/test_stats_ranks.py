@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import ConstantInputWarning, spearmanr
 
-from uphill.stats import bootstrap, spearman, spearman_intervals, spearman_matrix
+from uphill.stats import bootstrap
+from uphill.stats.ranks import spearman, spearman_intervals, spearman_matrix
 
 Matrix = npt.NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)

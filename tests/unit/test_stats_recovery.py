@@ -10,13 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uphill.stats import (
-    accuracy,
-    bootstrap_accuracy,
+from uphill.stats.paired import accuracy, bootstrap_accuracy, difference, paired_bootstrap
+from uphill.stats.recovery import (
     compare_supervision,
-    difference,
     gap_recovered,
-    paired_bootstrap,
     performance_gap_recovered,
     supervision_gap_recovered,
 )

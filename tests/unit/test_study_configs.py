@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from uphill import hardware
-from uphill.config import Config, Model, check
+from uphill.config import hardware
+from uphill.config.study import Config, Model, check
 from uphill.engine.lora_recipe import LoraRecipe
-from uphill.planning import estimate
-from uphill.workflow import Study
+from uphill.planning.cost import estimate
+from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
 STUDIES = ("paper", "modern")

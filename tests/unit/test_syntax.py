@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from uphill.syntax import bare
+from uphill.identity.syntax import bare
 
 SOURCE = '''
 """What it is for."""

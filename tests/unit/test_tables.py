@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from uphill import provenance
 from uphill.errors import UphillError
-from uphill.schemas import GRADES, NAMES, csv_table, write
-from uphill.tables import REDUCTIONS, Inputs
+from uphill.running import provenance
+from uphill.schemas.files import write
+from uphill.schemas.grades import GRADES
+from uphill.schemas.tables import NAMES, csv_table
 from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
 from uphill.tables.correlations import correlation_rows
 from uphill.tables.predictions import correctness, read_grades, write_table
+from uphill.tables.table import REDUCTIONS, Inputs
 
 ITEMS = [f"i{number:02d}" for number in range(40)]
 STUDY = Study({"d": "zero_shot"}, draws=400, level=0.95, seed=0)

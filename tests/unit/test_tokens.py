@@ -26,7 +26,7 @@ from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt, encode, encode_items, encode_prompts, opening
 from uphill.errors import UphillError
 from uphill.hardness.text_logprob import _negated
-from uphill.prompts import assemble
+from uphill.prompts.templates import assemble
 
 # Sums of some tens of nats in float32, by other kernels in another order; a wrong token is off by whole nats.
 NATS = 1e-4

@@ -11,12 +11,12 @@ from engine_models import VOCABULARY, texts, tiny, token_ids
 from test_generation import LONGEST, WARM, drawn, first_line, gemma2, make_talkative, names, plain, prompts
 from transformers import GenerationConfig
 
-from uphill import noting
 from uphill.engine import rehearsal, ways
 from uphill.engine.checks import Shape
 from uphill.engine.generation import generate
 from uphill.engine.loading import Loaded
 from uphill.errors import UphillError
+from uphill.running import noting
 
 CHECKPOINTS: dict[str, Any] = {
     "no_repeat_ngram_size": 1,

@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.errors import UphillError
-from uphill.stats import Difference, Interval, compare_supervision
+from uphill.stats.bootstrap import Interval
+from uphill.stats.paired import Difference
+from uphill.stats.recovery import compare_supervision
 from uphill.tables.layouts import ACCURACY, GAIN, LAYOUTS, estimates, supervision_estimates
 from uphill.tables.wide import DASH, to_latex, wide, write_wide
 

@@ -7,7 +7,7 @@ table that each shows, are taken from the list of jobs.
 from collections.abc import Iterable
 from pathlib import Path
 
-from uphill.planning import read_study
+from uphill.planning.study import read_study
 
 Graph = dict[str, set[str]]
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from conftest import ROOT, Checkout, shrink
 
-from uphill import preflight
-from uphill.config import check
+from uphill.config.study import check
 from uphill.errors import UphillError
-from uphill.workflow import Study
+from uphill.workflow import preflight
+from uphill.workflow.study import Study
 
 Raw = dict[str, Any]
 

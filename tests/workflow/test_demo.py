@@ -7,7 +7,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from uphill.schemas import GRADES, HARDNESS, ITEMS, PREDICTIONS, SPLITS, made_by, read
+from uphill.schemas.files import made_by, read
+from uphill.schemas.grades import GRADES
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.items import ITEMS
+from uphill.schemas.predictions import PREDICTIONS
+from uphill.schemas.splits import SPLITS
 
 MC = ("dial", "road")
 

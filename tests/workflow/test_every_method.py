@@ -6,7 +6,8 @@ import pandas as pd
 import yaml
 from conftest import Checkout
 
-from uphill.schemas import PREDICTIONS, read
+from uphill.schemas.files import read
+from uphill.schemas.predictions import PREDICTIONS
 
 
 def small(raw: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ import pytest
 from conftest import ROOT, Checkout, shrink
 from hub import serving
 
-from uphill.schemas import RESPONSES, read
+from uphill.schemas.files import read
+from uphill.schemas.responses import RESPONSES
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
@@ -115,7 +116,7 @@ def _also_fetch_another_commit(repositories: dict[str, Path], monkeypatch: pytes
     (quiz / "main/test.jsonl").write_text(json.dumps(questions(1)[0] | {"question": "What is new?"}))
     with serving(repositories, OTHER, TOKEN) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        script = f"from uphill.snapshots import fetch; fetch('dataset', 'uphill/quiz', '{OTHER}')"
+        script = f"from uphill.running.hub import fetch; fetch('dataset', 'uphill/quiz', '{OTHER}')"
         subprocess.run([sys.executable, "-c", script], check=True)
 
 

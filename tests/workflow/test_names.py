@@ -6,10 +6,10 @@ import pytest
 import yaml
 from conftest import Checkout, shrink
 
-from uphill.config import check
-from uphill.provenance import read_table
-from uphill.workflow import Study
+from uphill.config.study import check
+from uphill.running.provenance import read_table
 from uphill.workflow.claims import claims
+from uphill.workflow.study import Study
 
 
 def strange(raw: dict[str, Any]) -> None:

@@ -10,10 +10,12 @@ import pytest
 import yaml
 from conftest import ROOT, Checkout
 
-from uphill import job as jobs
-from uphill.config import check
-from uphill.schemas import ITEMS, MEASURE, made_by, read
-from uphill.workflow import Study
+from uphill.config.study import check
+from uphill.running import job as jobs
+from uphill.schemas.files import made_by, read
+from uphill.schemas.items import ITEMS
+from uphill.schemas.measures import MEASURE
+from uphill.workflow.study import Study
 
 STUDIES = ("config", "demo-all", "paper", "modern")
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from conftest import TABLES, Checkout, study
 
-from uphill import parquet
-from uphill.provenance import read_table
-from uphill.schemas import METADATA_KEY, made_by
+from uphill.running.provenance import read_table
+from uphill.schemas import parquet
+from uphill.schemas.files import METADATA_KEY, made_by
 
 FILES = {
     "Questions of dial": "results/items/dial.parquet",

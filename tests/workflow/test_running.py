@@ -13,7 +13,8 @@ import pandas as pd
 import yaml
 from conftest import TABLES, Checkout, study
 
-from uphill.schemas import PREDICTIONS, made_by, write
+from uphill.schemas.files import made_by, write
+from uphill.schemas.predictions import PREDICTIONS
 
 ICL = "results/predictions/icl/demo/dial.parquet"
 

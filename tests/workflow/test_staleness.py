@@ -35,8 +35,8 @@ from demo_graph import (
     stale,
 )
 
-from uphill import identity
-from uphill.planning import read_study
+from uphill.identity import code, files
+from uphill.planning.study import read_study
 from uphill.workflow.jobs import Job, code_digest
 
 Edit = Callable[[Path], None]
@@ -126,11 +126,13 @@ ROW = "\n  - {dataset: road, variable: question_num_words, methods: [zero_shot]}
 EDITS: dict[str, tuple[Edit, set[str]]] = {
     # What is no change of what a job reads.
     "nothing": (touch(), set()),
-    "dates": (touch("workflow/scripts/items.py", "src/uphill/schemas.py", "results/items/dial.parquet",
+    "dates": (touch("workflow/scripts/items.py", "src/uphill/schemas/items.py", "results/items/dial.parquet",
         f"{MODEL}/model.safetensors"), set()),
     "a branch and back": (switch_branches_and_back, set()),
     "a document": (append("README.md"), set()),
-    "a comment in a contract": (append("src/uphill/schemas.py", "\n# edited\n"), set()),
+    "a comment in a contract": (append("src/uphill/schemas/items.py", "\n# edited\n"), set()),
+    "what hides tokens": (append("src/uphill/running/secrets.py"), set()),
+    "what writes files": (append("src/uphill/schemas/files.py"), set()),
     "a comment in a script": (append("workflow/scripts/splits.py", "\n# edited\n"), set()),
     "the model's card": (append(f"{MODEL}/README.md"), set()),
     "hardware": (replace("config/hardware.yaml", "mem_mb: 1800", "mem_mb: 1900"), set()),
@@ -162,7 +164,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
         graded(predictions("icl zero_shot probe lora"))),
     "the grading of files": (append("src/uphill/grading/stage.py"), graded(predictions(METHODS))),
     "a grader that is not used": (append("src/uphill/grading/letter.py"), set()),
-    "the statistics": (append("src/uphill/stats/recovery.py"), EVERY_TABLE | each(correlations) | {WIDE}),
+    "the statistics": (append("src/uphill/stats/recovery.py"), EVERY_TABLE | {WIDE}),
     "correlations": (append("src/uphill/tables/correlations.py"), each(correlations)),
     "captions": (append("src/uphill/report/captions.py"), {"Report"}),
     "the report's page": (append("src/uphill/report/report.html.j2"), {"Report"}),
@@ -308,11 +310,11 @@ def _alike(path: Path, original: Path) -> bool:
 
 def jobs_of(folder: Path) -> list[Job]:
     """The jobs of a folder's study, with identities by that folder's files and code, whatever was asked before."""
-    for asked in (identity.code_contents, identity.file_digest, identity.folder_digest, code_digest):
+    for asked in (code.code_contents, files.file_digest, files.folder_digest, code_digest):
         asked.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(identity, "SOURCE", folder / "src/uphill")
+        patch.setattr(code, "SOURCE", folder / "src/uphill")
         study = read_study(Path(CONFIG))
         study.check()
         return study.jobs

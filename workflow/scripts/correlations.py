@@ -1,8 +1,10 @@
 """Rank correlations between the hardness variables of one dataset."""
 
-from uphill import provenance
-from uphill.job import start
-from uphill.schemas import HARDNESS, ITEMS, made_by
+from uphill.running import provenance
+from uphill.running.job import start
+from uphill.schemas.files import made_by
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.items import ITEMS
 from uphill.tables.correlations import correlation_rows
 from uphill.tables.predictions import write_table
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from uphill.demo_model.__main__ import make
-from uphill.job import start
+from uphill.running.job import start
 
 with start(snakemake) as job:
     make(Path(job.output[0]).parent)

@@ -2,8 +2,8 @@
 
 from huggingface_hub import constants
 
-from uphill.fetching import fetch_all
-from uphill.job import start
+from uphill.running.job import start
+from uphill.workflow.fetching import fetch_all
 
 with start(snakemake) as job:
     fetch_all(job.settings["repositories"])

@@ -1,9 +1,10 @@
 """One figure, as PDF and PNG, from its table."""
 
-from uphill import provenance, registry
+from uphill import registry
 from uphill.figures.inputs import arranged, only_baselines, read_drawn
 from uphill.figures.style import save, styled
-from uphill.job import start
+from uphill.running import provenance
+from uphill.running.job import start
 
 with start(snakemake) as job, styled():
     settings = job.settings

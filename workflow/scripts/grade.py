@@ -1,7 +1,7 @@
 """Grades of one file of predictions: no model, no GPU."""
 
 from uphill.grading.stage import run_job
-from uphill.job import start
+from uphill.running.job import start
 
 with start(snakemake) as job:
     run_job(job)

@@ -1,8 +1,10 @@
 """All measures of one dataset in one table, each value with its level."""
 
 from uphill.hardness.levels import levelled
-from uphill.job import start
-from uphill.schemas import HARDNESS, ITEMS, write
+from uphill.running.job import start
+from uphill.schemas.files import write
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.items import ITEMS
 
 with start(snakemake) as job:
     measures = job.expected(job.input.measures)

@@ -1,11 +1,11 @@
 """One hardness measure of one dataset, from one model's zero-shot responses."""
 
-from uphill import cache
+from uphill.engine.passes import ResponseTable
 from uphill.hardness.data import Responded
 from uphill.hardness.job import data_of, run_measure
-from uphill.job import start
 from uphill.registry import load, reads_states
-from uphill.responses import ResponseTable
+from uphill.running import cache
+from uphill.running.job import start
 
 with start(snakemake) as job:
     if not cache.fetch(job):

@@ -2,12 +2,12 @@
 
 import functools
 
-from uphill import cache
 from uphill.engine.opening import open_model
 from uphill.hardness.data import OnModel
 from uphill.hardness.job import data_of, run_measure
-from uphill.job import start
-from uphill.schemas import MEASURE
+from uphill.running import cache
+from uphill.running.job import start
+from uphill.schemas.measures import MEASURE
 
 with start(snakemake) as job, job.parts(MEASURE) as parts:
     if not job.is_done and not cache.fetch(job):

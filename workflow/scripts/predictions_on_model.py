@@ -3,8 +3,8 @@
 import functools
 
 from uphill.engine.opening import open_model
-from uphill.job import start
 from uphill.methods.job import run_job
+from uphill.running.job import start
 
 with start(snakemake) as job:
     model = next(iter(job.settings["shares"].values()))["settings"]["model"]

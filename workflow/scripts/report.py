@@ -1,7 +1,7 @@
 """The whole study on one self-contained page."""
 
-from uphill.job import start
-from uphill.report import render
+from uphill.report.page import render
+from uphill.running.job import start
 
 with start(snakemake) as job:
     render(job)

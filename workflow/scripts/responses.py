@@ -1,11 +1,13 @@
 """The zero-shot pass of one model over one dataset: choice scores and hidden states."""
 
-from uphill import cache
 from uphill.engine.asking import ask
 from uphill.engine.opening import open_model
 from uphill.engine.responding import respond
-from uphill.job import start
-from uphill.schemas import ITEMS, RESPONSES, write_arrow
+from uphill.running import cache
+from uphill.running.job import start
+from uphill.schemas.files import write_arrow
+from uphill.schemas.items import ITEMS
+from uphill.schemas.responses import RESPONSES
 
 with start(snakemake) as job, job.parts(RESPONSES) as parts:
     if not job.is_done and not cache.fetch(job):

@@ -1,9 +1,13 @@
 """Training and test items of one dataset, cut by one variable or into bands."""
 
 from uphill.hardness.levels import levelled
-from uphill.job import start
-from uphill.schemas import ITEMS, SPLITS, write
-from uphill.splits import SplitSettings, draw_splits, experiment_levels, levels_tested
+from uphill.running.job import start
+from uphill.schemas.files import write
+from uphill.schemas.items import ITEMS
+from uphill.schemas.splits import SPLITS
+from uphill.splits.draw import draw_splits
+from uphill.splits.levels import experiment_levels, levels_tested
+from uphill.splits.settings import SplitSettings
 
 with start(snakemake) as job:
     settings, items = job.settings, job.read("questions", ITEMS)

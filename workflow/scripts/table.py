@@ -1,7 +1,7 @@
 """One table: predictions reduced to accuracies, gains and gaps recovered, with intervals."""
 
-from uphill import tables
-from uphill.job import start
+from uphill.running.job import start
+from uphill.tables.table import write
 
 with start(snakemake) as job:
-    tables.write(job)
+    write(job)

@@ -5,7 +5,3 @@ frame with the columns item_id, question, choices, answer_idx, answer_text, reas
 Settings may say `files` (local files that are read), `generative` (answers are written) and `remote` (rows come over
 the network, so nothing can be known of them before the items job has run).
 """
-
-from uphill.datasets.items import build_items, check_rows, make_items
-
-__all__ = ["build_items", "check_rows", "make_items"]

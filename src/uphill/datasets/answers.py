@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from uphill.cells import NoText, as_text
+from uphill.datasets.cells import NoText, as_text
 from uphill.datasets.sources import shown
 from uphill.errors import UphillError
 

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from uphill.cells import NoText, Number, as_text, is_blank, is_null
 from uphill.datasets.answers import LETTERS, READINGS, AnswerIs, Asked, Told, problem, told
+from uphill.datasets.cells import NoText, Number, as_text, is_blank, is_null
+from uphill.datasets.raw_files import parse_json
 from uphill.datasets.sources import BadRow, Fields, RawRow, get, shown
 from uphill.errors import UphillError
-from uphill.raw_files import parse_json
 
 NATURAL = tuple(
     [*map(str, labels)] for labels in (LETTERS, LETTERS.lower(), range(len(LETTERS)), range(1, len(LETTERS) + 1))

@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from uphill.cells import written_numbers
+from uphill.datasets.cells import written_numbers
 from uphill.datasets.columns import Columns, item, text_at, way_told
 from uphill.datasets.items import ITEM_COLUMNS
+from uphill.datasets.raw_files import DELIMITERS, Records, listed, read_records
 from uphill.datasets.sources import BadRow, Fields, Part, RawRow, collect
 from uphill.errors import UphillError
-from uphill.raw_files import DELIMITERS, Records, listed, read_records
 
 
 class Place(BaseModel):

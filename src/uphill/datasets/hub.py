@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, field_validator
 from uphill.datasets.columns import Columns, item, text_at, way_told
 from uphill.datasets.items import ITEM_COLUMNS
 from uphill.datasets.sources import BadRow, Fields, Part, RawRow, by_number, collect, get, hub_rows
-from uphill.snapshots import pinned
+from uphill.running.hub import pinned
 
 SPLIT = "split"
 """Metadata that every row has: which of the repository's splits it is of."""

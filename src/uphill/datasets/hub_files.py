@@ -6,8 +6,8 @@
 from pathlib import Path
 from typing import Any
 
+from uphill.datasets.raw_files import named_cells, parse_json, read_text
 from uphill.errors import UphillError
-from uphill.raw_files import named_cells, parse_json, read_text
 
 TEXT_FILES = ("csv", "json")
 """Builders of `datasets` whose files hold text."""

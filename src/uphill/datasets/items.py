@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from uphill import registry
-from uphill.cells import is_blank
+from uphill.datasets.cells import is_blank
 from uphill.datasets.pools import Pools, with_pools
 from uphill.errors import UphillError
-from uphill.schemas import ITEMS
+from uphill.schemas.items import ITEMS
 
 ROW_COLUMNS = ("item_id", "question", "choices", "answer_idx", "answer_text", "reasoning")
 ITEM_COLUMNS = (*ROW_COLUMNS, "pool")

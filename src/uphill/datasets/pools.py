@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from uphill.cells import NoText, as_text, is_null
+from uphill.datasets.cells import NoText, as_text, is_null
 from uphill.errors import UphillError
-from uphill.names import distinct
 from uphill.randomness import keyed_rng
-from uphill.schemas import EXPERIMENT_POOL, HARDNESS_POOL, SUPERVISOR_POOL, TEST_POOL
+from uphill.schemas.names import EXPERIMENT_POOL, HARDNESS_POOL, SUPERVISOR_POOL, TEST_POOL
+from uphill.schemas.spelling import distinct
 
 log = logging.getLogger(__name__)
 

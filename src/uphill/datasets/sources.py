@@ -15,12 +15,12 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from uphill.cells import column
+from uphill.datasets.cells import column
 from uphill.datasets.items import ROW_COLUMNS
 from uphill.datasets.items import problems as row_problems
+from uphill.datasets.raw_files import listed, read_cells, read_text
 from uphill.errors import UphillError
-from uphill.raw_files import listed, read_cells, read_text
-from uphill.snapshots import pinned
+from uphill.running.hub import pinned
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +232,7 @@ def hub_rows(
     from datasets import load_dataset  # type: ignore[import-untyped]  # not needed to read the config
 
     from uphill.datasets.hub_files import TEXT_FILES, as_written  # likewise
-    from uphill.snapshots import fetched, offline
+    from uphill.running.hub import fetched, offline
 
     where = "/".join([hub_id, *([config] if config else []), split])
     folder = fetched("dataset", hub_id, revision) if revision and offline() else None

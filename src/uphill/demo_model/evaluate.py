@@ -19,7 +19,7 @@ from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerFast
 from uphill.datasets.world import DOMAINS, MAX_STEPS, Settings, load
 from uphill.demo_model.text import FORMATS, FormatName
 from uphill.grading.stated import extract_answer, same_answer
-from uphill.prompts import Question, assemble
+from uphill.prompts.templates import Question, assemble
 
 EASY_STEPS, HARD_STEPS = (1, 2), (6, 7, 8)
 SHOTS = 8

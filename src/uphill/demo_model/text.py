@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from uphill.datasets.world import DOMAINS, MAX_STEPS, Domain, GradedQuestion, draw
-from uphill.prompts import PromptFormat, Question, published
+from uphill.prompts.templates import PromptFormat, Question, published
 
 Kind = Literal["careful", "careless", "marked"]
 FormatName = Literal["multiple_choice", "short_answer", "reasoning"]

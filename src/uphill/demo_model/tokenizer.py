@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from uphill.datasets.world import DOMAINS, RING
 from uphill.demo_model.text import FORMATS, MARKS
-from uphill.prompts import Question
+from uphill.prompts.templates import Question
 
 BOS, EOS, PAD, UNK = SPECIAL_TOKENS = ("<s>", "</s>", "<pad>", "<unk>")
 TOKEN = r"\n|\d+|[A-Za-z]+|[^\w\s]"

@@ -10,7 +10,6 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from tqdm import tqdm
 
-from uphill import spending
 from uphill.engine.loading import Loaded
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import MicroBatch, schedule
@@ -20,6 +19,7 @@ from uphill.engine.token_dropout import TokenDropout, packed_seeds, padded_seeds
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
 from uphill.randomness import Key, keyed_torch_seed
+from uphill.running import spending
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 
 from uphill.engine.tokens import Prompt
-from uphill.prompts import Form, Question, zero_shot_form
+from uphill.prompts.forms import Form
+from uphill.prompts.templates import Question, zero_shot_form
 
 
 def ask(items: pd.DataFrame, prompt: Form, cot_prompt: Form | None) -> list[Prompt]:

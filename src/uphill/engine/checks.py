@@ -18,9 +18,10 @@ from typing import Any
 import torch
 
 from uphill.errors import UphillError
-from uphill.identity import digest, file_digest, versions
-from uphill.running import STATE
-from uphill.schemas import written_whole
+from uphill.identity.files import file_digest
+from uphill.identity.specs import digest, versions
+from uphill.running.processes import STATE
+from uphill.schemas.files import written_whole
 
 FOLDER = STATE / "checks"
 log = logging.getLogger(__name__)

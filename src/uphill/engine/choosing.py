@@ -27,7 +27,7 @@ from uphill.engine.sampled import Heads, Sample, Tails, longest, respelt, sample
 from uphill.engine.sizes import depth, vocabulary
 from uphill.engine.structure import NoCopyError, cut_down
 from uphill.errors import UphillError
-from uphill.noting import note
+from uphill.running.noting import note
 
 log = logging.getLogger(__name__)
 SLOWER: dict[str, Attention] = {"blocks": "joined", "joined": "dense"}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from uphill.engine.loading import Loaded
 from uphill.engine.tokens import Prompt, encode, encode_prompts, encoded
-from uphill.prompts import assemble
+from uphill.prompts.templates import assemble
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ from typing import Self
 import torch
 from tqdm import tqdm
 
-from uphill import spending
 from uphill.engine.agreement import cannot_run, one_line
 from uphill.engine.decoding import Row, chosen_by
 from uphill.engine.ending import Answer, Ending, Rule
@@ -26,6 +25,7 @@ from uphill.engine.ways import Ways
 from uphill.engine.ways import agreed as _agreed  # noqa: F401 - what is set by hand, where it is looked for
 from uphill.errors import UphillError
 from uphill.prompts.extraction import answer_end
+from uphill.running import spending
 
 log = logging.getLogger(__name__)
 

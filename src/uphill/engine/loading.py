@@ -12,7 +12,6 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
-from uphill.checkpoints import CONFIG
 from uphill.engine import chat, weights
 from uphill.engine.attention import Attention
 from uphill.engine.checks import Checks
@@ -20,8 +19,9 @@ from uphill.engine.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.engine.sizes import text_config
 from uphill.engine.vetting import vet
 from uphill.errors import UphillError
+from uphill.identity.checkpoints import CONFIG
 from uphill.prompts.forms import Answers
-from uphill.snapshots import fetch, fetched, offline
+from uphill.running.hub import fetch, fetched, offline
 
 log = logging.getLogger(__name__)
 Bos = Literal["auto", "always", "never"]
@@ -54,6 +54,7 @@ class Loaded:
         answers: whether prompt and answer are tokenized as one text or apart.
         bos: whether plain texts open with BOS; auto is what the tokenizer itself does.
         max_prompt_tokens: published limit that prompts are cut to; None leaves them whole.
+        batch: answers that are generated side by side (hardware, not identity).
     """
 
     model: Any
@@ -71,6 +72,7 @@ class Loaded:
     answers: Answers = field(default="joined")
     bos: Bos = field(default="auto")
     max_prompt_tokens: int | None = field(default=None)
+    batch: int = field(default=64)
 
     @property
     def window(self) -> int:
@@ -86,7 +88,7 @@ class Loaded:
         return int(getattr(text_config(self.model), "sliding_window", None) or 2**31)
 
 
-def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
+def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0, batch: int = 64) -> Loaded:
     """Load a model's weights (safetensors only) and tokenizer.
 
     Args:
@@ -94,6 +96,7 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
             answers, bos and max_prompt_tokens where they are not the defaults.
         pack_tokens: token budget of a packed sequence on this machine.
         gpus: GPUs that the job asked for; with 0, or on a machine without any, the model runs on the CPU.
+        batch: answers that are generated side by side on this machine.
 
     Raises:
         UphillError: the folder or the hub has no such model, it has no chat template though `chat` asks for one, or
@@ -134,7 +137,7 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0) -> Loaded:
         model.set_attn_implementation("eager")
     model.eval()
     device = model.get_input_embeddings().weight.device
-    asked = {key: entry[key] for key in ("answers", "bos", "max_prompt_tokens") if key in entry}
+    asked = {"batch": batch, **{key: entry[key] for key in ("answers", "bos", "max_prompt_tokens") if key in entry}}
     if device.type != "cuda":
         return Loaded(model, tokenizer, device, pack_tokens, chat=variables, **asked)
     plain = entry["quantization"] in (None, "none")
@@ -159,7 +162,7 @@ def load_tokenizer(entry: Mapping[str, Any]) -> Loaded:
         config = AutoConfig.from_pretrained(where, **common)
     except Exception as error:  # a wrong file, a library that is missing
         raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
-    asked = {key: entry[key] for key in ("answers", "bos", "max_prompt_tokens") if key in entry}
+    asked = {"batch": batch, **{key: entry[key] for key in ("answers", "bos", "max_prompt_tokens") if key in entry}}
     return Loaded(SimpleNamespace(config=config), tokenizer, torch.device("cpu"), 1, chat=variables, **asked)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from uphill.engine.loading import Loaded, load
-from uphill.job import Job
+from uphill.running.job import Job
 
 
 def open_model(job: Job, entry: Mapping[str, Any]) -> Loaded:
@@ -14,6 +14,6 @@ def open_model(job: Job, entry: Mapping[str, Any]) -> Loaded:
         job: the job.
         entry: the model's config entry, with the identity of its weights.
     """
-    loaded = load(entry, job.resources.pack_tokens, job.resources.gpu)
+    loaded = load(entry, job.resources.pack_tokens, job.resources.gpu, job.resources.get("batch", 1))
     loaded.checks.remember(loaded.model, dict(entry))
     return loaded

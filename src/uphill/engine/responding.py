@@ -14,8 +14,8 @@ from uphill.engine.scoring import Scores, ready, score
 from uphill.engine.sizes import depth
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
-from uphill.noting import note
-from uphill.parts import Parts
+from uphill.running.noting import note
+from uphill.running.parts import Parts
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 from transformers import DynamicCache
 
-from uphill import spending
 from uphill.engine.agreement import cannot_run
 from uphill.engine.alone import alone
 from uphill.engine.attention import compiled
@@ -32,6 +31,7 @@ from uphill.engine.padded import Result, padded, padded_logprobs
 from uphill.engine.sampled import Heads, Tails
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
+from uphill.running import spending
 
 __all__ = [
     "Scores",

@@ -16,7 +16,7 @@ from uphill.engine.chat import user_turn
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import Answer, common, unscored
 from uphill.errors import UphillError
-from uphill.prompts import separator
+from uphill.prompts.templates import separator
 
 AT_ONCE = 256
 """Texts that are tokenized in one batch: what the tokenizer says of their characters is large."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from uphill.checkpoints import CONFIG, TOKENIZER_CONFIG, deciding_files, read_json, weight_files
 from uphill.errors import UphillError
+from uphill.identity.checkpoints import CONFIG, TOKENIZER_CONFIG, deciding_files, read_json, weight_files
 
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers", "num_decoder_layers")
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")

@@ -24,7 +24,7 @@ from uphill.engine.plain_decoding import by_generate, by_whole_passes
 from uphill.engine.rehearsal import Way
 from uphill.engine.sizes import text_config
 from uphill.engine.structure import NoCopyError, cut_down
-from uphill.noting import note
+from uphill.running.noting import note
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from uphill.checkpoints import CONFIG, index_of, weight_files
 from uphill.errors import UphillError
+from uphill.identity.checkpoints import CONFIG, index_of, weight_files
 
 log = logging.getLogger(__name__)
 SHOWN = 3

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from uphill.figures.marks import GREY, line, line_entry, whisker
 from uphill.figures.style import finish, name, panels, percent_axis, series_looks
-from uphill.level_names import from_easiest
-from uphill.schemas import ALL, UNSUPERVISED
+from uphill.schemas.level_names import from_easiest
+from uphill.schemas.names import ALL, UNSUPERVISED
 
 WIDE = 0.8
 """Of the space between two values, the part that bars fill."""

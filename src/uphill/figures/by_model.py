@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from uphill.figures.marks import bar, level_entry, top
 from uphill.figures.style import finish, level_colours, panels, percent_axis, title, wrapped
-from uphill.level_names import extremes, hardest
-from uphill.schemas import UNSUPERVISED
+from uphill.schemas.level_names import extremes, hardest
+from uphill.schemas.names import UNSUPERVISED
 
 GAP = 0.8
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from uphill.provenance import read_table
-from uphill.schemas import HARDNESS, UNSUPERVISED, read
+from uphill.running.provenance import read_table
+from uphill.schemas.files import read
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.names import UNSUPERVISED
 
 
 def read_drawn(paths: Mapping[str, str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from uphill.figures.marks import GREY, bar, top
 from uphill.figures.style import finish, grid, name, percent_axis
-from uphill.schemas import UNSUPERVISED
+from uphill.schemas.names import UNSUPERVISED
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -8,8 +8,8 @@ from matplotlib.ticker import NullLocator
 
 from uphill.figures.marks import baseline, baseline_entry, line, line_entry
 from uphill.figures.style import finish, grid, level_looks, name, percent_axis, title
-from uphill.level_names import extremes
-from uphill.schemas import UNSUPERVISED
+from uphill.schemas.level_names import extremes
+from uphill.schemas.names import UNSUPERVISED
 
 HARD_COST = 2.0
 """The label of a hard item costs as much as that of so many easy ones (Hase et al. 2024, section 5.3)."""

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from uphill.figures.style import COLOURS, name
-from uphill.schemas import UNSUPERVISED
+from uphill.schemas.names import UNSUPERVISED
 
 OTHER_DATA = "////"
 BASELINE = {"color": "#666666", "linestyle": "--", "linewidth": 1.0}

@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 
 from uphill.figures.marks import baseline, baseline_entry, line, line_entry
 from uphill.figures.style import finish, level_looks, name, panels, percent_axis, title
-from uphill.level_names import extremes
-from uphill.schemas import UNSUPERVISED
+from uphill.schemas.level_names import extremes
+from uphill.schemas.names import UNSUPERVISED
 
 
 def draw(table: pd.DataFrame) -> Figure:

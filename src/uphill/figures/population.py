@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 
 from uphill.figures.marks import OTHER_DATA, bar, level_entry, top
 from uphill.figures.style import finish, level_colours, name, panels, percent_axis, title, wrapped
-from uphill.level_names import hardest
-from uphill.schemas import ALL, UNSUPERVISED
+from uphill.schemas.level_names import hardest
+from uphill.schemas.names import ALL, UNSUPERVISED
 
 GAP = 0.8
 """Space between the bars of two methods, in bars."""

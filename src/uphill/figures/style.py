@@ -11,8 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from uphill.level_names import BIN, in_order
-from uphill.schemas import ALL, UNSUPERVISED, written_whole
+from uphill.schemas.files import written_whole
+from uphill.schemas.level_names import BIN, in_order
+from uphill.schemas.names import ALL, UNSUPERVISED
 
 # Okabe and Ito's palette.
 COLOURS = {UNSUPERVISED: "#999999", "easy": "#0072B2", "medium": "#E69F00", "hard": "#D55E00"}

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from uphill.figures.marks import baseline, baseline_entry, line_entry, whisker
 from uphill.figures.style import finish, name, panels, percent_axis, series_looks, title
-from uphill.level_names import hardest, in_order
-from uphill.schemas import UNSUPERVISED
+from uphill.schemas.level_names import hardest, in_order
+from uphill.schemas.names import UNSUPERVISED
 
 APART = 0.09
 """Space between the points of two methods, in levels."""

@@ -9,11 +9,14 @@ import pyarrow as pa
 from uphill import registry
 from uphill.errors import UphillError, damaged
 from uphill.grading.grade import Grade, Item, Output
-from uphill.identity import together, versions
-from uphill.job import Job
-from uphill.noting import note
-from uphill.schemas import CONDITION, GRADES, ITEMS, PREDICTIONS, made_by, read_arrow, write_arrow
-from uphill.shares import Shares
+from uphill.identity.specs import together, versions
+from uphill.running.job import Job
+from uphill.running.noting import note
+from uphill.running.slices import Shares
+from uphill.schemas.files import made_by, read_arrow, write_arrow
+from uphill.schemas.grades import GRADES
+from uphill.schemas.items import ITEMS
+from uphill.schemas.predictions import CONDITION, PREDICTIONS
 
 KEPT = (*CONDITION, "item_id", "ended")
 """Columns that grades have from predictions."""

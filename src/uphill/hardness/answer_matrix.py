@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from uphill import parquet
-from uphill.cells import NoText, as_text
+from uphill.datasets.cells import NoText, as_text
+from uphill.datasets.raw_files import read_csv
 from uphill.errors import UphillError
 from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers
-from uphill.raw_files import read_csv
+from uphill.schemas import parquet
 
 WORDS = {"1": RIGHT, "1.0": RIGHT, "true": RIGHT, "0": WRONG, "0.0": WRONG, "false": WRONG}
 EMPTY = {"", "nan", "na", "none"}

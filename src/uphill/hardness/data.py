@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from uphill.parts import Parts
-from uphill.responses import ResponseTable
+from uphill.engine.passes import ResponseTable
+from uphill.running.parts import Parts
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
-    from uphill.prompts import Form
+    from uphill.prompts.forms import Form
 
 
 @dataclass(frozen=True)

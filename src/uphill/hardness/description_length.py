@@ -21,9 +21,9 @@ from pydantic import AfterValidator, Field
 
 from uphill.errors import UphillError
 from uphill.hardness.data import Graded, HardnessData, long_form
-from uphill.names import distinct
 from uphill.randomness import Key, keyed_rng
-from uphill.schemas import HARDNESS_POOL
+from uphill.schemas.names import HARDNESS_POOL
+from uphill.schemas.spelling import distinct
 
 Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100_000)]], AfterValidator(distinct)]
 """Numbers of training items, none twice."""

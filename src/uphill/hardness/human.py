@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from uphill.cells import as_number
+from uphill.datasets.cells import as_number
 from uphill.errors import UphillError
 from uphill.hardness.data import Graded, HardnessData, long_form
 

@@ -2,8 +2,10 @@
 
 from uphill import registry
 from uphill.hardness.data import Graded, HardnessData
-from uphill.job import Job
-from uphill.schemas import ITEMS, MEASURE, write
+from uphill.running.job import Job
+from uphill.schemas.files import write
+from uphill.schemas.items import ITEMS
+from uphill.schemas.measures import MEASURE
 
 
 def data_of(job: Job) -> HardnessData:

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from uphill.level_names import bin_name
-from uphill.schemas import EXPERIMENT_POOL, HARDNESS, LEVELS, MEASURE, read
+from uphill.schemas.files import read
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.level_names import bin_name
+from uphill.schemas.measures import MEASURE
+from uphill.schemas.names import EXPERIMENT_POOL, LEVELS
 
 
 class Cuts(BaseModel):

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
+from uphill.engine.passes import ResponseTable
 from uphill.hardness.data import Graded, OnModel
 from uphill.hardness.description_length import Sizes, code_length, described, fit_key, names, trainable, training_items
-from uphill.responses import ResponseTable
-from uphill.schemas import HARDNESS_POOL, MEASURE
+from uphill.schemas.measures import MEASURE
+from uphill.schemas.names import HARDNESS_POOL
 
 RUNS_MODEL = True
 READS_RESPONSES = False

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from uphill.hardness.data import Graded, Responded
 from uphill.hardness.description_length import Sizes, code_length, described, fit_key, names, trainable, training_items
-from uphill.schemas import HARDNESS_POOL
+from uphill.schemas.names import HARDNESS_POOL
 
 RUNS_MODEL = False
 READS_RESPONSES = True

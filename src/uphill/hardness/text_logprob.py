@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from uphill.hardness.data import Graded, OnModel
-from uphill.schemas import MEASURE
+from uphill.schemas.measures import MEASURE
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded

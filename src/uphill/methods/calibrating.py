@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from uphill.responses import softmax
+from uphill.engine.passes import softmax
 
 CALIBRATE = Field(
     False,

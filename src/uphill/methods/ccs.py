@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from uphill.engine.ccs_recipe import CcsRecipe
+from uphill.engine.passes import ResponseTable
 from uphill.methods.task import Cell, Predicted, Task, chosen
-from uphill.responses import ResponseTable
 
 RUNS_MODEL = False
 READS_RESPONSES = True

@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from uphill.engine.passes import ResponseTable, log_sum_exp
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
 from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, written
-from uphill.prompts import PromptFormat, assemble
-from uphill.responses import ResponseTable, log_sum_exp
+from uphill.prompts.templates import PromptFormat, assemble
 
 if TYPE_CHECKING:
     from uphill.engine.tokens import Prompt
@@ -39,7 +39,6 @@ class Settings(BaseModel):
     drop_examples: bool = Field(
         False, description="Leave out last examples that a model's window cannot hold; else such a prompt is an error."
     )
-    batch: int = Field(64, ge=1, le=4096, description="Prompts continued side by side when the answer is generated.")
 
     @field_validator("prompts", "calibrate")
     @classmethod
@@ -160,5 +159,5 @@ def _generated(task: Task, cell: Cell, items: pd.DataFrame, forms: list[list[str
     [prompts] = forms
     loaded, ids = task.open_model(), [str(item) for item in items.index]
     rule, limit = task.target.prompt_format(settings.cot).answer_end, task.target.max_new_tokens
-    answers = generate(loaded, prompts, limit, settings.batch, desc=cell.name, rule=rule, item_ids=ids)
+    answers = generate(loaded, prompts, limit, loaded.batch, desc=cell.name, rule=rule, item_ids=ids)
     return written(items, answers)

@@ -9,11 +9,14 @@ import pandas as pd
 import pyarrow as pa
 
 from uphill import registry
-from uphill.job import Job
 from uphill.methods.task import Source, Task, run
-from uphill.noting import note
-from uphill.schemas import ITEMS, PREDICTIONS, SPLITS, read, write_arrow
-from uphill.shares import Share, Shares
+from uphill.running.job import Job
+from uphill.running.noting import note
+from uphill.running.slices import Share, Shares
+from uphill.schemas.files import read, write_arrow
+from uphill.schemas.items import ITEMS
+from uphill.schemas.predictions import PREDICTIONS
+from uphill.schemas.splits import SPLITS
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded

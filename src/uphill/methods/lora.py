@@ -11,9 +11,9 @@ import pandas as pd
 from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
+from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
 from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, written
-from uphill.responses import ResponseTable
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
@@ -28,7 +28,6 @@ class Settings(LoraRecipe):
 
     n_train: int = Field(160, ge=1, le=100_000, description="Training items.")
     cot: bool = Field(False, description="Trains on reasoning and answer, and the answer is generated.")
-    batch: int = Field(64, ge=1, le=4096, description="Prompts continued side by side when the answer is generated.")
 
 
 def misfit(settings: Settings, generative: bool) -> str | None:
@@ -105,4 +104,4 @@ def _answered(loaded: "Loaded", target: Source, items: pd.DataFrame, settings: S
         return chosen(items, found.logprob, found.n_tokens)
     texts, ids = [prompt.text for prompt in prompts], [prompt.item_id for prompt in prompts]
     rule = target.prompt_format(settings.cot).answer_end
-    return written(items, generate(loaded, texts, target.max_new_tokens, settings.batch, desc, rule=rule, item_ids=ids))
+    return written(items, generate(loaded, texts, target.max_new_tokens, loaded.batch, desc, rule=rule, item_ids=ids))

@@ -14,13 +14,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
-from uphill.level_names import extremes
 from uphill.methods.noise import noised
-from uphill.parts import Parts
-from uphill.prompts import Form, PromptFormat, Question
-from uphill.responses import ResponseTable
-from uphill.schemas import PREDICTIONS, UNSUPERVISED
+from uphill.prompts.forms import Form
+from uphill.prompts.templates import PromptFormat, Question
+from uphill.running.parts import Parts
+from uphill.schemas.level_names import extremes
+from uphill.schemas.names import UNSUPERVISED
+from uphill.schemas.predictions import PREDICTIONS
 
 if TYPE_CHECKING:
     from uphill.engine.ending import Answer

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from uphill.config import ALL_VARIABLE, Config
+from uphill.config.study import ALL_VARIABLE, Config
 from uphill.experiments import Row
-from uphill.workflow import Study
 from uphill.workflow.stages.predictions import rows
+from uphill.workflow.study import Study
 
 
 @dataclass(frozen=True)

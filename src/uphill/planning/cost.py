@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from uphill.hardware import Hardware
+from uphill.config.hardware import Hardware
 from uphill.planning.cells import cells_of
 from uphill.planning.lengths import Lengths, lengths
 from uphill.planning.rates import hours
 from uphill.planning.work import Work, cell_work, measure_work, responses_work
-from uphill.workflow import Study
 from uphill.workflow.jobs import Job
+from uphill.workflow.study import Study
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from uphill.datasets import make_items
+from uphill.datasets.items import make_items
 from uphill.datasets.pools import items_of
 from uphill.errors import UphillError
-from uphill.prompts import Question
-from uphill.schemas import EXPERIMENT_POOL, ITEMS, TEST_POOL, read
-from uphill.workflow import Study
+from uphill.prompts.templates import Question
+from uphill.schemas.files import read
+from uphill.schemas.items import ITEMS
+from uphill.schemas.names import EXPERIMENT_POOL, TEST_POOL
+from uphill.workflow.study import Study
 
 CHARS_PER_TOKEN = 3.3
 """English prose has about 4 to a token of a large model, sums and formulas 2.5 to 3."""

@@ -5,12 +5,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from uphill import hardware
+from uphill.config import hardware
 from uphill.planning.study import read_study
 from uphill.workflow.jobs import Job
 from uphill.workflow.paths import log_path
 
-RESOURCES = ("gpu", "gpu_model", "mem_mb", "runtime", "pack_tokens")
+RESOURCES = ("gpu", "gpu_model", "mem_mb", "runtime", "pack_tokens", "batch")
+
+
+class Resources(dict[str, Any]):
+    """What a job asks for, by name and as attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
 
 
 class Files(list[str]):
@@ -28,7 +35,7 @@ class Files(list[str]):
 
 
 def mock(rule: str, wildcards: Mapping[str, str], config: str) -> SimpleNamespace:
-    """See `uphill.job.mock`."""
+    """See `uphill.running.job.mock`."""
     job = read_study(Path(config)).job(rule, wildcards)
     Path(log_path(job.record)).parent.mkdir(parents=True, exist_ok=True)
     return given(job)
@@ -43,7 +50,7 @@ def given(job: Job) -> SimpleNamespace:
         output=Files(job.outputs, alone=True),
         wildcards=SimpleNamespace(**job.wildcards),
         params=SimpleNamespace(spec=job.spec, get=lambda name, other=None: {"spec": job.spec}.get(name, other)),
-        resources=SimpleNamespace(**{name: needs.asked(job.model, name, attempt=1) for name in RESOURCES}),
+        resources=Resources({name: needs.asked(job.model, name, attempt=1) for name in RESOURCES}),
         threads=needs.of(job.model).threads,
         log=[log_path(job.record)],
     )

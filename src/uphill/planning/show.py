@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from uphill.hardware import Hardware
+from uphill.config.hardware import Hardware
 from uphill.planning.cost import Cost, Load
 from uphill.planning.lengths import CHARS_PER_TOKEN
 from uphill.planning.work import Work

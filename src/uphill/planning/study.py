@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from uphill.config import check
+from uphill.config.study import check
+from uphill.config.yaml_files import read_map
 from uphill.errors import UphillError
-from uphill.workflow import Study, check_claims
-from uphill.yaml_files import read_map
+from uphill.workflow.claims import check_claims
+from uphill.workflow.study import Study
 
 
 def read_study(path: Path) -> Study:

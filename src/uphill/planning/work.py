@@ -7,13 +7,13 @@ as its schedule says, and is then asked zero-shot questions.
 from dataclasses import dataclass
 from typing import Self
 
-from uphill.config import Config
+from uphill.config.study import Config
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
 from uphill.hardness import mdl_lora, text_logprob
 from uphill.planning.cells import Cells
 from uphill.planning.lengths import Lengths, tokens
-from uphill.prompts import PromptFormat, zero_shot_form
+from uphill.prompts.templates import PromptFormat, zero_shot_form
 
 
 @dataclass(frozen=True)

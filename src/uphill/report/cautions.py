@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from uphill.report.cells import ADJUSTED, TITLES
-from uphill.schemas import BY_VALUE, UNSUPERVISED
+from uphill.schemas.names import UNSUPERVISED
+from uphill.schemas.tables import BY_VALUE
 
 WHY = {
     "undefined": "accuracy after training on hard data cannot be told from accuracy without supervision",

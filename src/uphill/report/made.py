@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from uphill.identity import SEVERAL
+from uphill.identity.specs import SEVERAL
 from uphill.report.cautions import Caution
 
 Versions = Mapping[str, str]

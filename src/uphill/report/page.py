@@ -15,15 +15,17 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from uphill.errors import damaged
-from uphill.job import Job
-from uphill.level_names import from_easiest, hardest, in_order
-from uphill.noting import NOTES
-from uphill.provenance import checked, read_table, sha256
 from uphill.report import captions, made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
 from uphill.report.spent import spent
-from uphill.schemas import HARDNESS, ITEMS, made_by, read, written_whole
+from uphill.running.job import Job
+from uphill.running.noting import NOTES
+from uphill.running.provenance import checked, read_table, sha256
+from uphill.schemas.files import made_by, read, written_whole
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.items import ITEMS
+from uphill.schemas.level_names import from_easiest, hardest, in_order
 
 TEMPLATE = "report.html.j2"
 POLICY = "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; form-action 'none'"

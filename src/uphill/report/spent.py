@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from uphill import spending
+from uphill.running import spending
 
 log = logging.getLogger(__name__)
 BENCHMARKS, LOGS = "benchmarks", "logs"

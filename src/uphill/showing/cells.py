@@ -5,11 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from uphill import provenance
-from uphill.complaints import guess
+from uphill.config.complaints import guess
 from uphill.errors import UphillError
-from uphill.places import within
-from uphill.schemas import SPLITS, UNSUPERVISED, made_by, read
+from uphill.running import provenance
+from uphill.running.places import within
+from uphill.schemas.files import made_by, read
+from uphill.schemas.names import UNSUPERVISED
+from uphill.schemas.splits import SPLITS
 from uphill.tables.predictions import CONDITION, read_grades
 from uphill.workflow.paths import predictions_path, splits_path, table_path
 

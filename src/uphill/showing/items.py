@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from uphill.complaints import guess
-from uphill.datasets import make_items
+from uphill.config.complaints import guess
+from uphill.datasets.items import make_items
 from uphill.errors import UphillError
-from uphill.schemas import HARDNESS, ITEMS, made_by, read
-from uphill.workflow import Study
+from uphill.schemas.files import made_by, read
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.items import ITEMS
 from uphill.workflow.jobs import Job
+from uphill.workflow.study import Study
 
 
 def items_of(study: Study, dataset: str) -> pd.DataFrame:

@@ -14,15 +14,15 @@ from uphill.engine.packing import unscored
 from uphill.engine.tokens import Prompt, encode_items, encode_prompts, turn
 from uphill.errors import UphillError
 from uphill.experiments import Row
-from uphill.job import Job
 from uphill.methods.job import task_of
 from uphill.methods.task import Cell
 from uphill.planning.mocking import given
-from uphill.schemas import UNSUPERVISED
+from uphill.running.job import Job
+from uphill.schemas.names import UNSUPERVISED
 from uphill.showing.items import item_of, items_of
-from uphill.workflow import Study
 from uphill.workflow.stages.predictions import rows, shares
 from uphill.workflow.stages.responses import model_identity, responses
+from uphill.workflow.study import Study
 
 OPENS = "what is read"
 LONGEST = 20

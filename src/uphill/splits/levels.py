@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from uphill.errors import UphillError
-from uphill.schemas import ALL, EXPERIMENT_POOL, TEST_POOL
+from uphill.schemas.names import ALL, EXPERIMENT_POOL, TEST_POOL
 
 Bands = Mapping[str, Mapping[str, Any]]
 """By name, a variable with a level of it, or with `min` and `max`."""

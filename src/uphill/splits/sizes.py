@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 import pandas as pd
 
 from uphill.errors import UphillError
-from uphill.level_names import in_order, is_level
-from uphill.schemas import LEVELS
+from uphill.schemas.level_names import in_order, is_level
+from uphill.schemas.names import LEVELS
 from uphill.splits.folds import Members, folds_of, trainable
 from uphill.splits.settings import SplitSettings
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from uphill.level_names import extremes, in_order
 from uphill.randomness import Key, keyed_rng
-from uphill.schemas import ALL, UNSUPERVISED
-from uphill.stats import bootstrap_panel, generalization_gap
+from uphill.schemas.level_names import extremes, in_order
+from uphill.schemas.names import ALL, UNSUPERVISED
+from uphill.stats.generalization import generalization_gap
+from uphill.stats.panel import bootstrap_panel
 from uphill.tables.layouts import estimates
 from uphill.tables.predictions import CONDITION, correctness
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from uphill.level_names import extremes, hardest
 from uphill.randomness import Key, keyed_rng
-from uphill.stats import SGR, Difference, Interval, bootstrap_panel, compare_supervision
+from uphill.schemas.level_names import extremes, hardest
+from uphill.stats.bootstrap import Interval
+from uphill.stats.paired import Difference
+from uphill.stats.panel import bootstrap_panel
+from uphill.stats.recovery import SGR, compare_supervision
 from uphill.tables.accuracy import Panel, Study, panels
 from uphill.tables.layouts import estimates, supervision_estimates
 from uphill.tables.predictions import CONDITION, correctness

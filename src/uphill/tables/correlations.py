@@ -5,8 +5,8 @@ import itertools
 import pandas as pd
 
 from uphill.randomness import keyed_rng
-from uphill.schemas import EXPERIMENT_POOL
-from uphill.stats import spearman_intervals
+from uphill.schemas.names import EXPERIMENT_POOL
+from uphill.stats.ranks import spearman_intervals
 
 
 def correlation_rows(hardness: pd.DataFrame, items: pd.DataFrame, draws: int, level: float, seed: int) -> pd.DataFrame:

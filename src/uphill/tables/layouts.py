@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from uphill.level_names import BIN, PANEL, extremes, from_easiest, hardest, in_order
-from uphill.schemas import ALL, LEVELS, UNSUPERVISED
-from uphill.stats import Difference, Interval, Supervision
+from uphill.schemas.level_names import BIN, PANEL, extremes, from_easiest, hardest, in_order
+from uphill.schemas.names import ALL, LEVELS, UNSUPERVISED
+from uphill.stats.bootstrap import Interval
+from uphill.stats.paired import Difference
+from uphill.stats.recovery import Supervision
 from uphill.tables.wide import Estimate, Layout, Part
 
 TRAINING = ("method", "n_train", "train_dataset")

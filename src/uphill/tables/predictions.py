@@ -8,8 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uphill.errors import damaged
-from uphill.schemas import GRADES, HARDNESS, SPLITS, made_by, read, written_whole
-from uphill.stats import adjusted
+from uphill.schemas.files import made_by, read, written_whole
+from uphill.schemas.grades import GRADES
+from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.splits import SPLITS
+from uphill.stats.comparisons import adjusted
 
 NOT_A_TEST = ("noise_p", "easy_noise_p")
 CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "noise_p", "train_dataset", "train_on"]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from uphill import provenance
-from uphill.job import Job
+from uphill.running import provenance
+from uphill.running.job import Job
 from uphill.tables.layouts import LAYOUTS
 from uphill.tables.wide import wide, write_wide
 

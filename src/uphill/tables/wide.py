@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from uphill.errors import UphillError
-from uphill.schemas import written_whole
+from uphill.schemas.files import written_whole
 
 DASH = "–"
 """A cell that was not run."""

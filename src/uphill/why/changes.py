@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from uphill.places import RESULTS
+from uphill.running.places import RESULTS
 from uphill.why.codes import recorded
 from uphill.workflow.jobs import Job, Spec, code_of, identities
 

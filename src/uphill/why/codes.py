@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from uphill.schemas import written_whole
-from uphill.workflow import Study
+from uphill.schemas.files import written_whole
 from uphill.workflow.jobs import code_of
+from uphill.workflow.study import Study
 
 FOLDER = ".snakemake/uphill/code"
 """Not among the results: a failed start leaves none of those."""

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from uphill.parquet import is_whole
+from uphill.schemas.parquet import is_whole
 from uphill.why.changes import changes, older_upstream
 from uphill.why.records import edited_inputs, interrupted, was_made
-from uphill.workflow import Study
 from uphill.workflow.jobs import Job
 from uphill.workflow.records import recorded
+from uphill.workflow.study import Study
 
 UPDATED = "updated input files"
 

@@ -2,8 +2,3 @@
 
 The rules ask this package for paths, specs and resources, so all of it can be tested without running a workflow.
 """
-
-from uphill.workflow.claims import check_claims
-from uphill.workflow.study import Study
-
-__all__ = ["Study", "check_claims"]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
-from uphill.identity import code_contents, digest, spec
-from uphill.places import within
+from uphill.identity.code import code_contents
+from uphill.identity.specs import digest, spec
+from uphill.running.places import within
 
 if TYPE_CHECKING:
     from uphill.workflow.study import Study

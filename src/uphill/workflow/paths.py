@@ -1,6 +1,6 @@
 """The name of each file of a study; the rules give it patterns for names, and so get the pattern of the file."""
 
-from uphill.places import RESULTS
+from uphill.running.places import RESULTS
 
 REPORT = f"{RESULTS}/report.html"
 CORRELATIONS = "correlations_"

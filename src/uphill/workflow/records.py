@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from uphill import parquet
-from uphill.places import record_of
-from uphill.provenance import beside
-from uphill.schemas import METADATA_KEY
+from uphill.running.places import record_of
+from uphill.running.provenance import beside
+from uphill.schemas import parquet
+from uphill.schemas.files import METADATA_KEY
 from uphill.workflow.jobs import PROVENANCE, Job, Spec
 from uphill.workflow.study import Study
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
-from uphill.config import Config
+from uphill.config.study import Config
 from uphill.errors import UphillError
 from uphill.experiments import Row
 from uphill.workflow.jobs import Job, Spec, once

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION
-from uphill.provenance import beside
-from uphill.schemas import ALL, UNSUPERVISED
+from uphill.running.provenance import beside
+from uphill.schemas.names import ALL, UNSUPERVISED
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, figure_path
 from uphill.workflow.stages.hardness import hardness

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from uphill.datasets.pools import PoolFile
-from uphill.identity import file_digest
+from uphill.identity.files import file_digest
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import items_path
 from uphill.workflow.study import Study

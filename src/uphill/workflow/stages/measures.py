@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from uphill.identity import file_digest
+from uphill.identity.files import file_digest
 from uphill.registry import reads_states
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import measure_path

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from uphill.identity import folder_digest
+from uphill.identity.files import folder_digest
 from uphill.registry import reads_states
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import shard_paths

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from uphill.config import ALL_VARIABLE
+from uphill.config.study import ALL_VARIABLE
 from uphill.experiments import Row
-from uphill.splits import SplitSettings
+from uphill.splits.settings import SplitSettings
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import splits_path
 from uphill.workflow.stages.items import items

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from uphill.experiments import ALL_TO_ALL, NOISY_LABELS, POPULATION, QUANTIZATION, Row
-from uphill.provenance import beside
+from uphill.running.provenance import beside
 from uphill.tables.layouts import LAYOUTS, TIDY
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, wide_path

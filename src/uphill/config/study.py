@@ -13,7 +13,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from uphill import registry
-from uphill.complaints import first_problem, guess
+from uphill.config.checks import check_parts, check_settings
+from uphill.config.complaints import first_problem, guess
+from uphill.config.renamed_keys import outdated
+from uphill.config.yaml_files import plain, read_map, read_yaml
 from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
 from uphill.experiments import (
@@ -29,14 +32,11 @@ from uphill.experiments import (
 from uphill.grading.grade import OF_SCORES, OF_TEXTS, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.levels import Cuts
-from uphill.names import Name, Names, distinct
-from uphill.prompts import Answers, Form, Templates, shipped
-from uphill.renamed_keys import outdated
-from uphill.schemas import ALL
-from uphill.secrets import keys_with_tokens
-from uphill.snapshots import HUB_ID, pinned
-from uphill.study_checks import check_parts, check_settings
-from uphill.yaml_files import plain, read_map, read_yaml
+from uphill.prompts.forms import Answers, Form, Templates, shipped
+from uphill.running.hub import HUB_ID, pinned
+from uphill.running.secrets import keys_with_tokens
+from uphill.schemas.names import ALL
+from uphill.schemas.spelling import Name, Names, distinct
 
 ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""

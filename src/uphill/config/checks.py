@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from uphill import registry
-from uphill.complaints import first_problem, guess
+from uphill.config.complaints import first_problem, guess
 from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION, Row, named
 from uphill.grading.grade import reads_texts
-from uphill.level_names import bin_name
-from uphill.names import alike, means_something, twice
-from uphill.schemas import ALL, LEVELS
+from uphill.schemas.level_names import bin_name
+from uphill.schemas.names import ALL, LEVELS
+from uphill.schemas.spelling import alike, means_something, twice
 
 if TYPE_CHECKING:
-    from uphill.config import Config
+    from uphill.config.study import Config
 
 BLOCKS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 """What models' own configs call the number of their blocks."""

@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from uphill.errors import UphillError, damaged
-from uphill.schemas import csv_table, written_whole
+from uphill.schemas.files import written_whole
+from uphill.schemas.tables import csv_table
 
 SUFFIX = ".provenance.json"
 Record = Mapping[str, Any]

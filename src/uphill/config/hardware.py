@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from uphill.complaints import first_problem, shown
+from uphill.config.complaints import first_problem, shown
+from uphill.config.yaml_files import plain, read_yaml
 from uphill.errors import UphillError
-from uphill.names import Name
 from uphill.registry import strict
-from uphill.yaml_files import plain, read_yaml
+from uphill.schemas.spelling import Name
 
 GROWING = ("mem_mb", "runtime")
 
@@ -28,6 +28,9 @@ class Needs(BaseModel):
     runtime: int = Field(30, ge=1, le=525_600, description="Minutes of the first attempt.")
     pack_tokens: int = Field(
         512, ge=1, le=10_000_000, description="Tokens of a packed sequence; halved when memory runs out."
+    )
+    batch: int = Field(
+        64, ge=1, le=4096, description="Answers that are generated side by side; halved when memory runs out."
     )
     threads: int = Field(1, ge=1, le=1024, description="CPU threads.")
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from uphill.identity import PACKAGE, digest, versions
-from uphill.job import Job
-from uphill.schemas import written_whole
+from uphill.identity.specs import PACKAGE, digest, versions
+from uphill.running.job import Job
+from uphill.schemas.files import written_whole
 
 VARIABLE = "UPHILL_CACHE"
 MANIFEST = "manifest.json"

@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from uphill import parquet
-from uphill.cells import Number
+from uphill.datasets.cells import Number
 from uphill.errors import UphillError
+from uphill.schemas import parquet
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 KINDS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")

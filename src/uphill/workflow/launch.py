@@ -6,14 +6,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from uphill import running
 from uphill.errors import UphillError
-from uphill.parquet import is_whole
-from uphill.places import RESULTS
-from uphill.schemas import is_leaving
-from uphill.stopping import stop_run_on_signal
-from uphill.workflow import Study
+from uphill.running import processes
+from uphill.running.places import RESULTS
+from uphill.running.stopping import stop_run_on_signal
+from uphill.schemas.files import is_leaving
+from uphill.schemas.parquet import is_whole
 from uphill.workflow.records import of_another_day
+from uphill.workflow.study import Study
 
 AGAIN = "run the same command again"
 
@@ -55,7 +55,7 @@ def watch(workflow: Any, study: Study) -> None:
 def look(study: Study) -> list[str]:
     """Say what a run would find and do, and leave all of it as it is; the damaged files."""
     others = _say_who_else(clear=False)
-    if not others and running.locks():
+    if not others and processes.locks():
         _note("a run that was killed left its lock, which the next run removes; what it finished is kept")
     found = _damaged(study)
     for path in found:
@@ -68,10 +68,10 @@ def prepare(study: Study) -> None:
 
     A damaged file is set aside, so that it is made again.
     """
-    known = running.announce(shlex.join(["snakemake", *sys.argv[1:]]))
+    known = processes.announce(shlex.join(["snakemake", *sys.argv[1:]]))
     others = _say_who_else(clear=True)
     if known and not others:
-        if running.unlock():
+        if processes.unlock():
             _note("a run that was killed left its lock, which is removed; what it finished is kept")
         for path in Path(RESULTS).rglob(".*"):
             if is_leaving(path):
@@ -82,7 +82,7 @@ def prepare(study: Study) -> None:
 
 
 def _say_who_else(clear: bool) -> list[str]:
-    others = running.others(clear=clear)
+    others = processes.others(clear=clear)
     for other in others:
         _note(f"also at work in this folder is {other}; wait for it or end it, rather than unlock")
     return others

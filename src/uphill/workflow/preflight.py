@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from uphill.datasets import make_items
+from uphill.datasets.items import make_items
 from uphill.errors import UphillError
 from uphill.hardness.data import HardnessData
 from uphill.hardness.levels import add_levels
-from uphill.schemas import HARDNESS, made_by
-from uphill.splits import SplitSettings, check_sizes, experiment_levels, levels_tested
-from uphill.workflow import Study
+from uphill.schemas.files import made_by
+from uphill.schemas.hardness import HARDNESS
+from uphill.splits.levels import experiment_levels, levels_tested
+from uphill.splits.settings import SplitSettings
+from uphill.splits.sizes import check_sizes
 from uphill.workflow.jobs import Job
 from uphill.workflow.stages import measures
+from uphill.workflow.study import Study
 
 
 def check(study: Study) -> None:

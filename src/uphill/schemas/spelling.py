@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from uphill.schemas import ALL, LEVELS, UNSUPERVISED
+from uphill.schemas.names import ALL, LEVELS, UNSUPERVISED
 
 MOST_LETTERS = 80
 """So that a name of files that is made of three of them is still one (255 bytes)."""

@@ -13,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from uphill.errors import UphillError
-from uphill.noting import NOTES, note, noted
-from uphill.schemas import METADATA_KEY, Contract, read_arrow, write_arrow
+from uphill.running.noting import NOTES, note, noted
+from uphill.schemas.contract import Contract
+from uphill.schemas.files import METADATA_KEY, read_arrow, write_arrow
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from uphill import parquet
 from uphill.errors import UphillError, damaged
-from uphill.schemas import RESPONSES, read_arrow
+from uphill.schemas import parquet
+from uphill.schemas.files import read_arrow
+from uphill.schemas.responses import RESPONSES
 
 BATCH = 2**19
 """Numbers of hidden states that are read at a time."""

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from uphill import registry
-from uphill.config import Config
+from uphill.config.hardware import Hardware
+from uphill.config.study import Config
 from uphill.errors import UphillError
-from uphill.hardware import Hardware
 
 ROOMS = (
     ("uphill.datasets", "load", "Sources of datasets", "datasets.NAME.source", "kind"),

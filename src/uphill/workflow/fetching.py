@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from uphill.config import Config
-from uphill.snapshots import fetch
+from uphill.config.study import Config
+from uphill.running.hub import fetch
 
 log = logging.getLogger(__name__)
 

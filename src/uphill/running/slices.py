@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from uphill.errors import UphillError
-from uphill.noting import NOTES
-from uphill.schemas import Contract, made_by, read_arrow
+from uphill.running.noting import NOTES
+from uphill.schemas.contract import Contract
+from uphill.schemas.files import made_by, read_arrow
 
 Share = Mapping[str, Any]
 """The spec of what a job makes for one experiment and variable."""

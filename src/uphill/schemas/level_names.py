@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from uphill.schemas import ALL, LEVELS, UNSUPERVISED
+from uphill.schemas.names import ALL, LEVELS, UNSUPERVISED
 
 BIN = "bin_"
 PANEL = ["dataset", "variable"]

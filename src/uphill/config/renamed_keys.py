@@ -5,6 +5,7 @@ from typing import Any
 
 RENAMED: Mapping[str, str] = {
     "datasets.*.hardness_pool": "datasets.*.pools.hardness",
+    "methods.*.batch": "models.MODEL.batch of config/hardware.yaml, since it decides no number",
 }
 """The key that is now meant, by the key that was; `*` is any name, the same one in both."""
 

@@ -12,17 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from uphill import spending
 from uphill.errors import UphillError
-from uphill.identity import together, versions
-from uphill.noting import NOTES, noted
-from uphill.parts import Parts
-from uphill.places import RESULTS, record_of, within
-from uphill.provenance import SUFFIX
-from uphill.running import announce
-from uphill.schemas import Contract, made_by, read, written_whole
-from uphill.secrets import Formatter, hide
-from uphill.stopping import Stopped, stoppable
+from uphill.identity.specs import together, versions
+from uphill.running import spending
+from uphill.running.noting import NOTES, noted
+from uphill.running.parts import Parts
+from uphill.running.places import RESULTS, record_of, within
+from uphill.running.processes import announce
+from uphill.running.provenance import SUFFIX
+from uphill.running.secrets import Formatter, hide
+from uphill.running.stopping import Stopped, stoppable
+from uphill.schemas.contract import Contract
+from uphill.schemas.files import made_by, read, written_whole
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,1 @@
+"""The config of a study: its keys, what they may say, and what a machine has to run it on."""

@@ -1,0 +1,7 @@
+"""Names that the contracts' columns hold: pools, levels, and what was trained on."""
+
+HARDNESS_POOL, SUPERVISOR_POOL, EXPERIMENT_POOL, TEST_POOL = "hardness", "supervisor", "experiment", "test"
+LEVELS = ("easy", "medium", "hard")
+ALL = "all"
+UNSUPERVISED = "none"
+"""`train_on` of a cell that saw no training item."""

@@ -1,0 +1,29 @@
+"""Columns of result tables that hold names, and the one reader of our CSV."""
+
+import io
+
+import pandas as pd
+
+NAMES = (
+    *("dataset", "train_dataset", "model", "quantized_model", "method", "variable", "variable_a", "variable_b"),
+    *("train_on", "test_on", "supervision", "status", "source"),
+)
+"""Columns of tables that hold names, which are texts: of a model called 007, 1e3 or NA too."""
+BY_VALUE = ("accuracy_by_hardness", "all_to_all_by_hardness")
+"""Tables whose `test_on` is no level but a hardness value."""
+
+
+def csv_table(content: bytes, table: str) -> pd.DataFrame:
+    """A CSV of ours: names as they were written, and an empty cell of another column as a missing number.
+
+    Args:
+        content: of the file.
+        table: its name.
+
+    Raises:
+        ValueError: it is no CSV; pandas' own errors are kinds of it.
+    """
+    names = [name for name in NAMES if name != "test_on" or table not in BY_VALUE]
+    missing = {column: [""] for column in pd.read_csv(io.BytesIO(content), nrows=0).columns if column not in names}
+    types = dict.fromkeys(names, str)
+    return pd.read_csv(io.BytesIO(content), dtype=types, keep_default_na=False, na_values=missing)

@@ -44,7 +44,7 @@ from transformers import (
 
 from uphill.datasets.world import Settings, load
 from uphill.engine import loading
-from uphill.engine.decoding import Decoder, Row, chosen_by, decode
+from uphill.engine.decoding import Continuation, Decoder, chosen_by, decode
 from uphill.engine.ending import Ending
 from uphill.engine.generation import generate, shared_start
 from uphill.engine.launching import recorder
@@ -260,7 +260,9 @@ def decoder_of(loaded: loading.Loaded, heads: Sequence[list[int]], longest: int,
     record = recorder(loaded.model) if recorded else None
     decoder = Decoder(loaded, read_prefix(loaded, heads[0][:start]), start, len(heads), width, record)
     with shared_prefix_attention(loaded.model):
-        decoder.add([Row(number, 0, "", head, GREEDY.generator("", number)) for number, head in enumerate(heads)])
+        decoder.add(
+            [Continuation(number, 0, "", head, GREEDY.generator("", number)) for number, head in enumerate(heads)]
+        )
     return decoder
 
 
@@ -308,7 +310,8 @@ def check_tokens(name: str, config: Config, device: str) -> bool:
 
     def found(sampling: Sampling, recorded: bool) -> list[list[int]]:
         rows = [
-            Row(number, 0, str(number), head, sampling.generator(str(number), 0)) for number, head in enumerate(heads)
+            Continuation(number, 0, str(number), head, sampling.generator(str(number), 0))
+            for number, head in enumerate(heads)
         ]
         ending = Ending(loaded, lambda _: None, longest)
         for _ in decode(loaded, rows, prefix, start, count, ending, chosen_by(sampling), record if recorded else None):

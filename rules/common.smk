@@ -62,7 +62,7 @@ wildcard_constraints:
     dataset=values("dataset"),
     model=values("model"),
     measure=values("measure"),
-    draw=values("draw"),
+    split=values("split"),
 
 
 def inputs(rule):

@@ -1,7 +1,7 @@
 """Training and testing: one job a (method, model, dataset), all its variables, train levels and boots on one model load.
 
 Needs, of the tested dataset and of those trained on: questions=results/items/{dataset}.parquet, splits=results/splits/
-{dataset}/{draw}.parquet, and responses=results/responses/{model}/{dataset}/shard-*.parquet or the model itself.
+{dataset}/{split}.parquet, and responses=results/responses/{model}/{dataset}/shard-*.parquet or the model itself.
 Makes: results/predictions/{method}/{model}/{dataset}.parquet, a row a (variable, cell, test item). The file that is there
 is brought up to date: what its config and code have not changed for, by variable, is not made again.
 """

@@ -2,7 +2,7 @@
 
 Needs: questions=results/items/{dataset}.parquet, and measures=results/hardness/measures/{dataset}/**.parquet that it is
 cut by.
-Makes: results/splits/{dataset}/{draw}.parquet, a row a (train level, boot, item) with its role and rank. A draw is named
+Makes: results/splits/{dataset}/{split}.parquet, a row a (train level, boot, item) with its role and rank. A draw is named
 after its variable, and after its experiment where that has sizes or levels of its own.
 """
 
@@ -11,11 +11,11 @@ rule splits:
     input:
         inputs("splits"),
     output:
-        paths.splits_path("{dataset}", "{draw}"),
+        paths.splits_path("{dataset}", "{split}"),
     log:
-        paths.log_path("splits/{dataset}/{draw}"),
+        paths.log_path("splits/{dataset}/{split}"),
     benchmark:
-        paths.benchmark_path("splits/{dataset}/{draw}")
+        paths.benchmark_path("splits/{dataset}/{split}")
     conda:
         CONDA
     resources:
@@ -24,6 +24,6 @@ rule splits:
     params:
         spec=spec("splits"),
     message:
-        "Splits of {wildcards.dataset} by {wildcards.draw}"
+        "Splits of {wildcards.dataset} by {wildcards.split}"
     script:
         "../workflow/scripts/splits.py"

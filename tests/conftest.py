@@ -124,7 +124,7 @@ def shrink(raw: dict[str, Any]) -> None:
     raw["datasets"] = {"dial": raw["datasets"]["dial"]}
     raw["datasets"]["dial"]["source"]["n_items"] = 160
     raw["datasets"]["dial"]["pools"] = {"hardness": 30}
-    raw["hardness"]["mdl_probe"] |= {"sizes": [5, 20], "boots": 1}
+    raw["measures"]["mdl_probe"] |= {"sizes": [5, 20], "boots": 1}
     raw["methods"] = {"zero_shot": {"kind": "zero_shot"}, "probe": {"kind": "probe", "n_train": 8}}
     raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 18, "min_test": 4}
     raw["statistics"] = {"draws": 200, "correlation_draws": 100}

@@ -59,12 +59,12 @@ class Row:
     bands: Mapping[str, Mapping[str, Band]] = field(default_factory=dict)
 
     @property
-    def share(self) -> str:
+    def slice(self) -> str:
         """The row's name within the predictions of a method, model and dataset."""
         return f"{self.experiment}/{self.variable}"
 
     @property
-    def draw(self) -> str:
+    def split(self) -> str:
         """The name of the row's splits: the variable, where they are the study's own."""
         own = self.experiment in (POPULATION, ALL_TO_ALL) or self.experiment == self.variable
         return self.variable if own else f"{self.variable}.{self.experiment}"

@@ -44,7 +44,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
     def change(raw: dict[str, Any]) -> None:
         study(raw)
-        raw["hardness"]["text_logprob"] = {"measure": "text_logprob"}
+        raw["measures"]["text_logprob"] = {"kind": "text_logprob"}
 
     run = checkout.snakemake("--configfile", checkout.configure(change, "study.yaml"))
     assert run.status == 0, run.output[-4000:]

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from uphill.datasets import ai2_arc, gsm8k, strategyqa
-from uphill.methods.task import question_of
+from uphill.methods.context import question_of
 from uphill.prompts.forms import shipped
 from uphill.prompts.templates import PromptFormat, Question, published
 

@@ -26,7 +26,7 @@ from uphill.datasets import ai2_arc
 from uphill.engine.loading import Loaded, load
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt
-from uphill.methods.task import question_of
+from uphill.methods.context import question_of
 from uphill.prompts.templates import published
 
 ROOT = Path(__file__).parents[2]

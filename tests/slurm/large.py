@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from uphill.methods import icl
+from uphill.methods.context import Cell, Context, Predicted
 from uphill.methods.icl import READS_RESPONSES, RUNS_MODEL, Settings, cells, misfit
-from uphill.methods.task import Cell, Predicted, Task
 
 __all__ = ["READS_RESPONSES", "RUNS_MODEL", "Settings", "cells", "misfit", "predict"]
 
@@ -17,11 +17,11 @@ PATIENCE_S = 60
 TOO_MUCH = 2 * 1024**3
 
 
-def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:
     been_here = Path("been-large")
     if "SLURM_JOB_ID" in os.environ and not been_here.exists():
         been_here.touch()
         held = b"\1" * TOO_MUCH
         time.sleep(PATIENCE_S)
         raise AssertionError(f"nobody minded that this job held {len(held)} bytes for {PATIENCE_S} s")
-    yield from icl.predict(task, settings, cells)
+    yield from icl.predict(context, settings, cells)

@@ -43,9 +43,9 @@ def configure(checkout: Checkout) -> str:
     def change(raw: dict[str, Any]) -> None:
         shrink(raw)
         raw["models"]["brief"] = raw["models"]["demo"]
-        raw["hardness"] = {
-            "human": raw["hardness"]["human"],
-            "late": {"measure": "late"},
+        raw["measures"] = {
+            "human": raw["measures"]["human"],
+            "late": {"kind": "late"},
         }
         raw["hardness_models"] = ["brief"]
         raw["methods"] |= {"icl": {"kind": "icl", "k": 4}, "large": {"kind": "large", "k": 2}}

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from uphill.engine import choosing, scoring
 from uphill.engine.agreement import disagreement, made_up_items
 from uphill.engine.loading import Loaded
-from uphill.engine.packing import Branched, Layout, lay_out, shared_prefix
+from uphill.engine.packing import Branched, Pack, lay_out, shared_prefix
 from uphill.engine.structure import NoCopyError
 from uphill.errors import UphillError
 
-Break = Callable[[Layout, list[slice], list[list[slice]]], dict[str, NDArray[np.int64]]]
+Break = Callable[[Pack, list[slice], list[list[slice]]], dict[str, NDArray[np.int64]]]
 
 
 def in_dtype(kind: str, dtype: torch.dtype, **changes: Any) -> Loaded:
@@ -27,12 +27,12 @@ def in_dtype(kind: str, dtype: torch.dtype, **changes: Any) -> Loaded:
     return dataclasses.replace(loaded, model=copy.deepcopy(loaded.model).to(dtype))
 
 
-def late_start(layout: Layout, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
+def late_start(layout: Pack, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
     """Everything stands one position further from the prefix."""
     return {"position_ids": layout.position_ids + 1}
 
 
-def late_choices(layout: Layout, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
+def late_choices(layout: Pack, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
     """Choices stand one position further from their questions."""
     position_ids = layout.position_ids.copy()
     for spot in [spot for spots in choices for spot in spots]:
@@ -40,9 +40,7 @@ def late_choices(layout: Layout, questions: list[slice], choices: list[list[slic
     return {"position_ids": position_ids}
 
 
-def choices_in_a_row(
-    layout: Layout, questions: list[slice], choices: list[list[slice]]
-) -> dict[str, NDArray[np.int64]]:
+def choices_in_a_row(layout: Pack, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
     """Each choice goes on where the one before ended."""
     position_ids = layout.position_ids.copy()
     for question, spots in zip(questions, choices, strict=True):
@@ -51,7 +49,7 @@ def choices_in_a_row(
     return {"position_ids": position_ids}
 
 
-def seen_choices(layout: Layout, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
+def seen_choices(layout: Pack, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
     """Choices see the choices before them."""
     until = layout.until.copy()
     for spots in choices:
@@ -59,7 +57,7 @@ def seen_choices(layout: Layout, questions: list[slice], choices: list[list[slic
     return {"until": until}
 
 
-def seen_questions(layout: Layout, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
+def seen_questions(layout: Pack, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
     """Items see the questions before them."""
     until = layout.until.copy()
     for question in questions:
@@ -67,9 +65,7 @@ def seen_questions(layout: Layout, questions: list[slice], choices: list[list[sl
     return {"until": until}
 
 
-def hidden_questions(
-    layout: Layout, questions: list[slice], choices: list[list[slice]]
-) -> dict[str, NDArray[np.int64]]:
+def hidden_questions(layout: Pack, questions: list[slice], choices: list[list[slice]]) -> dict[str, NDArray[np.int64]]:
     """Choices don't see their question."""
     until = layout.until.copy()
     for question in questions:
@@ -87,10 +83,10 @@ BREAKS: list[Break] = [
 ]
 
 
-def broken(wrong: Break) -> Callable[..., Layout]:
+def broken(wrong: Break) -> Callable[..., Pack]:
     """`lay_out` with one thing wrong."""
 
-    def lay_out_wrong(items: list[Branched], start: int, ends: bool = True) -> Layout:
+    def lay_out_wrong(items: list[Branched], start: int, ends: bool = True) -> Pack:
         layout = lay_out(items, start, ends=ends)
         questions, choices, row = [], [], 0
         for item in items:

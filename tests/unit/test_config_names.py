@@ -100,7 +100,7 @@ BAD = [
     (at(f"{NOISY}.noise", [0.1, 0.1]), f"{NOISY}: 0.1 is given twice"),
     (at(f"{NOISY}.noise", [0, 0.0]), f"{NOISY}: 0.0 is given twice"),
     (at(f"{NOISY}.hard_factor", 0), f"{NOISY}.hard_factor: is 0"),
-    (at("hardness.mdl_probe.sizes", [5, 5]), "hardness.mdl_probe.sizes: 5 is given twice"),
+    (at("measures.mdl_probe.sizes", [5, 5]), "measures.mdl_probe.sizes: 5 is given twice"),
     (
         together(at("datasets.road.cuts.num_steps", {"bins": 3}), at("ladders", {})),
         "population.0.train_from: 'num_steps' of dataset 'road' is cut into bin_01, bin_02, bin_03, expected the",
@@ -138,19 +138,19 @@ BAD = [
     # Names that some file systems do not tell apart, or that are two variables'.
     (renamed("datasets", "dial", "Dial"), "datasets.Dial: datasets.dial differs in case only"),
     (renamed("models", "demo", "DEMO"), "models.DEMO: models.demo differs in case only"),
-    (renamed("hardness", "surface", "Surface"), "hardness.Surface: hardness.surface differs in case only"),
+    (renamed("measures", "surface", "Surface"), "measures.Surface: measures.surface differs in case only"),
     (renamed("methods", "icl", "Icl"), "methods.Icl: methods.icl differs in case only"),
-    (renamed("hardness", "surface", "again"), "'question_num_words' is given by two measures or columns (hard"),
-    (renamed("hardness", "mdl_probe", "mdl_probe_bits"), "the variable 'mdl_probe_bits' is given by two measures"),
+    (renamed("measures", "surface", "again"), "'question_num_words' is given by two measures or columns (meas"),
+    (renamed("measures", "mdl_probe", "mdl_probe_bits"), "the variable 'mdl_probe_bits' is given by two measures"),
     (at("datasets.dial.human", ["num_steps", "num_steps"]), "datasets.dial.human: 'num_steps' is given twice"),
     (at("datasets.dial.human", ["num_steps", "Num_Steps"]), "the variable 'Num_Steps' is given by two measures or col"),
     (at("datasets.dial.human", ["num_steps", "question_num_words"]), "'question_num_words' is given by two measures"),
-    (at("datasets.dial.human", ["num_steps", "all"]), "the variable 'all' (hardness.human) is called like"),
+    (at("datasets.dial.human", ["num_steps", "all"]), "the variable 'all' (measures.human) is called like"),
     (
         at("datasets.dial.human", ["num_steps", "num_steps.learning_curves"]),
-        "the variable 'num_steps.learning_curves' (hardness.human) is called like something else in tables or files",
+        "the variable 'num_steps.learning_curves' (measures.human) is called like something else in tables or files",
     ),
-    (renamed("hardness", "mdl_probe", "human.parquet"), "the file of hardness.human of datasets.dial, and a folder of"),
+    (renamed("measures", "mdl_probe", "human.parquet"), "the file of measures.human of datasets.dial, and a folder of"),
     # Names of files.
     *(
         (renamed("datasets", "dial", name), "datasets.")
@@ -292,7 +292,7 @@ def test_no_whole_number_is_without_bound(model: type[BaseModel]) -> None:
         ("methods.icl.k", 1000),
         ("methods.probe.epochs", 100_000),
         ("methods.lora.n_train", 100_000),
-        ("hardness.mdl_probe.boots", 1000),
+        ("measures.mdl_probe.boots", 1000),
         ("datasets.dial.max_new_tokens", 32_768),
         ("datasets.dial.pools.hardness", 1_000_000),
         ("datasets.dial.source.n_items", 1_000_000),

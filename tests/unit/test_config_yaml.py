@@ -222,7 +222,7 @@ CYCLE["a"] = CYCLE
         ({True: 1}, "True: the key is True, expected a name"),
         ({"ladders": CYCLE}, "too deep or too large"),
         ({"seed": float("nan")}, "seed: is nan, expected a finite number"),
-        ({"statistics": {"level": float("inf")}}, "statistics.level: is inf, expected a finite number"),
+        ({"statistics": {"coverage": float("inf")}}, "statistics.coverage: is inf, expected a finite number"),
         (
             {"seed": __import__("datetime").date(2024, 1, 2)},
             "seed: is datetime.date(2024, 1, 2), a date, expected text",

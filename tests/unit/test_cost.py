@@ -15,7 +15,7 @@ from uphill.config import hardware
 from uphill.config.study import check
 from uphill.datasets.items import make_items
 from uphill.errors import UphillError
-from uphill.methods.task import question_of
+from uphill.methods.context import question_of
 from uphill.planning import rates
 from uphill.planning.cells import Cells, cells_of, n_levels
 from uphill.planning.cost import Cost, estimate
@@ -75,7 +75,7 @@ def rows(dataset: str, variables: list[str]) -> list[dict[str, Any]]:
 def test_tokens_of_the_published_grid(dataset: str, variables: list[str], millions: float) -> None:
     """Reckoned independently for the grid of one 70b model, read once and without LoRA's own training (spec, 9.7)."""
     raw = published() | {"population": rows(dataset, variables)}
-    raw["hardness"] = {name: raw["hardness"][name] for name in ("human", "surface")}
+    raw["measures"] = {name: raw["measures"][name] for name in ("human", "surface")}
     read = sum(load.work.read for load in cost_of(raw).loads)
     assert read / 1e6 == pytest.approx(millions, rel=0.35)
 
@@ -194,7 +194,7 @@ def test_a_test_pool_is_counted_apart() -> None:
 def counted(study: Study) -> set[tuple[str, str, str, int, int, float]]:
     jobs = [job for job in study.jobs if job.stage == "predictions"]
     cells = [cells for job in jobs for cells in cells_of(study, **job.wildcards)]
-    return {(c.method, c.model, c.source, c.count, c.n_train, round(c.share, 2)) for c in cells}
+    return {(c.method, c.model, c.source, c.count, c.n_train, round(c.slice, 2)) for c in cells}
 
 
 def test_cells_of_every_experiment() -> None:

@@ -14,13 +14,13 @@ from uphill.config.study import Config, check
 from uphill.engine.ending import Answer
 from uphill.errors import UphillError
 from uphill.grading.stage import run_job
-from uphill.methods.task import chosen, written
-from uphill.running.job import Job
+from uphill.methods.context import chosen, written
+from uphill.running.job import Running
 from uphill.schemas.files import made_by, read, write
 from uphill.schemas.grades import GRADES
 from uphill.schemas.items import ITEMS
 from uphill.schemas.predictions import PREDICTIONS
-from uphill.workflow.stages.grades import grades, shares
+from uphill.workflow.stages.grades import grades, slices
 from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -112,7 +112,7 @@ class Files:
             name: {"id": made, "settings": {"experiment": "e", "variable": name[2:]}} for name, made in self.ids.items()
         }
         versions = {name: {"torch": "2.0"} for name in self.ids}
-        spec = {"id": "p", "settings": {"shares": recorded}, "versions": versions}
+        spec = {"id": "p", "settings": {"slices": recorded}, "versions": versions}
         write(both[PREDICTIONS.schema.names], self.predictions, PREDICTIONS, spec)
 
     def grade(self, grader: dict[str, str], expected: dict[str, str] | None = None) -> pd.DataFrame:
@@ -128,11 +128,11 @@ class Files:
         }
         upstream = {"predictions/x/x/x.parquet": expected or self.ids, "items/x.parquet": "items"}
         params: Any = type(
-            "Params", (dict,), {"spec": {"id": "g", "settings": {"shares": shares}, "upstream": upstream}}
+            "Params", (dict,), {"spec": {"id": "g", "settings": {"slices": shares}, "upstream": upstream}}
         )()
         given: Any = type("Inputs", (list,), {"predictions": [self.predictions], "questions": [self.items]})
         run_job(
-            Job(
+            Running(
                 SimpleNamespace(
                     input=given([self.predictions, self.items]),
                     output=[self.made],
@@ -213,12 +213,12 @@ def test_another_grader_changes_grades_and_no_prediction(monkeypatch: pytest.Mon
     assert {title for title in changed if title.startswith("Grades")} == {"Grades of icl_cot with demo on dial"}
     assert not [title for title in changed if " with demo on " in title and not title.startswith("Grades")]
     assert "Table population" in changed
-    # A share knows its own predictions, and no others of their file.
-    own = shares(after, "icl", "demo", "dial")
+    # A slice knows its own predictions, and no others of their file.
+    own = slices(after, "icl", "demo", "dial")
     read = {part: job.spec["upstream"]["predictions/icl/demo/dial.parquet"] for part, job in own.items()}
     assert all(list(known) == [part] for part, known in read.items())
     assert len(own) > 2
     whole = grades(after, "icl", "demo", "dial").spec
-    assert {part: share["id"] for part, share in whole["settings"]["shares"].items()} == {
+    assert {part: share["id"] for part, share in whole["settings"]["slices"].items()} == {
         part: job.id for part, job in own.items()
     }

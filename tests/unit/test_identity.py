@@ -52,7 +52,7 @@ def ids(study: Study) -> dict[str, str]:
         if job.rule in ("items", "responses", "hardness"):
             found[f"{job.rule}/{names['dataset']}"] = job.id
         elif job.rule == "splits":
-            found[f"splits/{names['dataset']}/{names['draw']}"] = job.id
+            found[f"splits/{names['dataset']}/{names['split']}"] = job.id
         elif job.rule == "table":
             found[names["table"]] = job.id
     return found
@@ -220,7 +220,7 @@ def test_fresh_test_items_reach_splits_and_no_response() -> None:
 
 def test_fresh_test_items_are_no_matter_where_all_that_is_left_is_tested() -> None:
     def of(dataset: str) -> dict[str, str]:
-        return {"dataset": dataset, "draw": "num_steps"}
+        return {"dataset": dataset, "split": "num_steps"}
 
     def splits(**changes: Any) -> list[str]:
         study = plan(splits__n_test=None, datasets__road__n_test=30, **changes)
@@ -397,7 +397,7 @@ def test_hidden_states_are_kept_where_something_reads_them() -> None:
         raw = yaml.safe_load((ROOT / "config/config.yaml").read_text())
         for experiment in ("all_to_all", "learning_curves", "noisy_labels", "quantization"):
             raw[experiment] = []
-        raw["ladders"], raw["hardness"] = {}, {name: raw["hardness"][name] for name in measures}
+        raw["ladders"], raw["measures"] = {}, {name: raw["measures"][name] for name in measures}
         raw["population"] = [
             {"dataset": "dial", "variable": "num_steps", "methods": [*methods]},
             {"dataset": "road", "variable": "num_steps", "methods": ["zero_shot"]},

@@ -11,6 +11,7 @@ from engine_models import VOCABULARY, tiny, words
 from graded import graded
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
+from uphill.splits.split import draw_splits
 
 from uphill.engine import fitting
 from uphill.engine.fitting import Room
@@ -18,11 +19,10 @@ from uphill.engine.loading import Loaded
 from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
 from uphill.methods import icl, lora
-from uphill.methods.task import Source, Task, run
+from uphill.methods.context import Context, Source, run
 from uphill.prompts.forms import shipped
 from uphill.running.parts import Parts
 from uphill.schemas.predictions import PREDICTIONS
-from uphill.splits.draw import draw_splits
 from uphill.splits.settings import SplitSettings
 
 LEVELS = ["easy"] * 40 + ["hard"] * 40
@@ -58,13 +58,13 @@ def items(chosen: bool) -> pd.DataFrame:
     )
 
 
-def task(chosen: bool) -> Task:
+def task(chosen: bool) -> Context:
     table = items(chosen)
     graded = pd.DataFrame({"level": LEVELS, "value": 0.0}, index=table.index)
     splits = draw_splits(graded, "toy", "v", SplitSettings(1, 30, None, 5, 0))
     source = Source("toy", table, splits, SHORT, REASONED, 12)
     columns = {"method": "lora", "experiment": "e", "model": "m", "k": None, "cot": True, "prompt": "0305"}
-    return Task(source, [source], "v", 0, speaking, columns)
+    return Context(source, [source], "v", 0, speaking, columns)
 
 
 def settings(**changes: Any) -> lora.Settings:

@@ -15,17 +15,17 @@ from engine_models import tiny
 from graded import graded
 from hypothesis import given
 from hypothesis import strategies as st
+from uphill.splits.split import draw_splits
 
 from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
 from uphill.methods import ccs, icl, probe, random_probe, zero_shot
+from uphill.methods.context import Cell, Context, Predicted, Source, chosen, run
 from uphill.methods.noise import noised
-from uphill.methods.task import Cell, Predicted, Source, Task, chosen, run
 from uphill.prompts.forms import shipped
 from uphill.randomness import keyed_rng
 from uphill.running.parts import Parts
 from uphill.schemas.predictions import PREDICTIONS
-from uphill.splits.draw import draw_splits
 from uphill.splits.settings import SplitSettings
 
 LEVELS = ["easy"] * 30 + ["hard"] * 30
@@ -64,14 +64,14 @@ def source(name: str) -> Source:
     return made
 
 
-def task(*train_from: str) -> Task:
+def task(*train_from: str) -> Context:
     target = source("a")
     sources = [target if name == "a" else source(name) for name in (train_from or ("a",))]
     columns = {"method": "x", "experiment": "e", "model": "m", "k": None, "cot": False, "prompt": "0040"}
-    return Task(target, sources, "v", 0, lambda: pytest.fail("no model is needed"), columns)
+    return Context(target, sources, "v", 0, lambda: pytest.fail("no model is needed"), columns)
 
 
-def judged(study: Task, predicted: Predicted) -> dict[Cell, pd.DataFrame]:
+def judged(study: Context, predicted: Predicted) -> dict[Cell, pd.DataFrame]:
     """Grades of each cell."""
     return {cell: graded(frame, study.target.items) for cell, frame in predicted}
 
@@ -133,7 +133,7 @@ def test_calibrated_zero_shot_asks_for_more_than_a_places_median() -> None:
     assert found["p_gold"]["a02"] == pytest.approx(0.5)
 
 
-def knowing_little(study: Task) -> Task:
+def knowing_little(study: Context) -> Context:
     """The model likes the right choice in three of four items, and has no opinion on a third choice."""
     for source in study.sources:
         gold = source.items["answer_idx"].to_numpy(dtype=int)
@@ -197,7 +197,7 @@ def test_a_cells_choices_do_not_depend_on_the_cells_beside_it() -> None:
     assert together[cell]["item_id"].tolist() == alone["item_id"].tolist()
 
 
-def in_words_of_the_model() -> Task:
+def in_words_of_the_model() -> Context:
     """The tiny model tells these choices apart, and forms of a prompt by their length."""
     study, loaded = task("a"), tiny()
     table = study.target.items
@@ -311,7 +311,7 @@ class Interrupted(RuntimeError):
 def counting(stop_after: int | None, made: list[str]) -> Any:
     """A method that says which cells it makes, and may be killed between two of them."""
 
-    def predict(study: Task, settings: None, cells: list[Cell]) -> Iterator[tuple[Cell, pd.DataFrame]]:
+    def predict(study: Context, settings: None, cells: list[Cell]) -> Iterator[tuple[Cell, pd.DataFrame]]:
         for cell in cells:
             if stop_after is not None and len(made) == stop_after:
                 raise Interrupted
@@ -356,7 +356,7 @@ def test_a_part_that_goes_before_the_end_is_an_error_and_not_a_shorter_table(tmp
     method = counting(None, [])
     make = method.predict
 
-    def predict(study: Task, settings: None, cells: list[Cell]) -> Iterator[tuple[Cell, pd.DataFrame]]:
+    def predict(study: Context, settings: None, cells: list[Cell]) -> Iterator[tuple[Cell, pd.DataFrame]]:
         yield from make(study, settings, cells)
         sorted(folder.iterdir())[1].unlink()  # as a second job that ends first would
 

@@ -9,7 +9,7 @@ import pytest
 
 from uphill.report.cautions import cautions
 from uphill.running import noting
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.running.noting import NOTES, note, noted
 from uphill.running.parts import Parts
 from uphill.running.provenance import write as write_provenance
@@ -26,10 +26,10 @@ def _fresh() -> Iterator[None]:
     noting.forget()
 
 
-def job(*inputs: Path) -> Job:
+def job(*inputs: Path) -> Running:
     spec = {"id": "today", "settings": {}}
     given = {"input": [str(path) for path in inputs], "output": [], "wildcards": None, "resources": None, "threads": 1}
-    return Job(SimpleNamespace(**given, params=SimpleNamespace(spec=spec, get=lambda name, other: other)))
+    return Running(SimpleNamespace(**given, params=SimpleNamespace(spec=spec, get=lambda name, other: other)))
 
 
 def test_lines_are_kept_once_and_in_order() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.engine.attention import visible
-from uphill.engine.packing import Answer, Branched, lay_out, plan, shared_prefix
+from uphill.engine.packing import Answer, Branched, lay_out, packs_of, shared_prefix
 
 TOKENS = st.integers(0, 9)
 TEXTS = st.lists(TOKENS, min_size=1, max_size=5)
@@ -116,7 +116,7 @@ def test_choices_branch_where_they_part(head: list[int], tails: list[Answer], pr
 
 @given(st.lists(st.integers(1, 30)), st.integers(1, 40))
 def test_plan_keeps_every_item_in_order_and_the_budget(sizes: list[int], budget: int) -> None:
-    packs = list(plan(sizes, budget))
+    packs = list(packs_of(sizes, budget))
     assert [index for pack in packs for index in pack] == list(range(len(sizes)))
     assert all(packs)
     for pack in packs:

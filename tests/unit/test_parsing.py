@@ -29,7 +29,7 @@ def test_reading_a_study_loads_no_library_of_jobs() -> None:
     code = [
         *imported,
         "import sys, yaml",
-        "study = Study(uphill_config.check(yaml.safe_load(open('config/config.yaml'))))",
+        "study = Study(check(yaml.safe_load(open('config/config.yaml'))))",
         "study.check()",
         "assert study.files",
         "print(*sys.modules)",

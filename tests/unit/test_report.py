@@ -12,7 +12,7 @@ from uphill.identity.specs import together
 from uphill.report import made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.schemas.files import write
 from uphill.schemas.measures import MEASURE
 
@@ -158,4 +158,4 @@ def test_a_job_records_the_versions_of_all_that_it_reads(tmp_path: Path, monkeyp
     params: Any = type("Params", (dict,), {"spec": {"id": "x", "settings": {}, "upstream": {}}})()
     files = {"output": [], "wildcards": None, "resources": None, "threads": 1, "params": params}
     for read, torch in (([], "2.9.0"), ([plain], "2.8.0, 2.9.0"), ([shares, "table.csv"], "2.8.0, 2.9.0")):
-        assert Job(SimpleNamespace(input=read, **files)).made_by["versions"]["torch"] == torch
+        assert Running(SimpleNamespace(input=read, **files)).made_by["versions"]["torch"] == torch

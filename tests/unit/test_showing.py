@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from typer.testing import CliRunner
+from uphill.splits.split import draw_splits
 
 from uphill import __main__
 from uphill.config.study import check
@@ -23,10 +24,10 @@ from uphill.hardness import human
 from uphill.hardness.data import HardnessData
 from uphill.hardness.levels import add_levels
 from uphill.methods import icl
-from uphill.methods.job import task_of
-from uphill.methods.task import Cell
+from uphill.methods.context import Cell
+from uphill.methods.job import context_of
 from uphill.planning.mocking import given
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.schemas.files import write
 from uphill.schemas.grades import GRADES
 from uphill.schemas.hardness import HARDNESS
@@ -36,11 +37,10 @@ from uphill.schemas.splits import SPLITS
 from uphill.showing.cells import cell_lines
 from uphill.showing.items import item_lines
 from uphill.showing.prompts import Wanted, prompt_lines
-from uphill.splits.draw import draw_splits
 from uphill.splits.levels import experiment_levels
 from uphill.splits.settings import SplitSettings
 from uphill.tables.table import write as write_table
-from uphill.workflow.stages.predictions import shares
+from uphill.workflow.stages.predictions import slices
 from uphill.workflow.stages.responses import model_identity
 from uphill.workflow.study import Study
 
@@ -53,7 +53,7 @@ def raw_study() -> dict[str, Any]:
     raw = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     raw["datasets"] = {"dial": raw["datasets"]["dial"]}
     raw["datasets"]["dial"]["source"]["n_items"], raw["datasets"]["dial"]["pools"] = 160, {"hardness": 20}
-    raw["hardness"] = {"human": {"measure": "human"}}
+    raw["measures"] = {"human": {"kind": "human"}}
     raw["methods"] = {
         "zero_shot": {"kind": "zero_shot"},
         "icl": {"kind": "icl", "k": 4},
@@ -88,9 +88,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
         hardness = add_levels(values, items.set_index("item_id"), study.config.datasets["dial"].cuts)
         job = study.job("hardness", {"dataset": "dial"})
         write(hardness[HARDNESS.schema.names], job.files[0], HARDNESS, job.spec)
-        job = study.job("splits", {"dataset": "dial", "draw": "num_steps"})
+        job = study.job("splits", {"dataset": "dial", "split": "num_steps"})
         graded = experiment_levels(items, hardness, "num_steps")
-        splits = draw_splits(graded, "dial", "num_steps", SplitSettings(**job.settings["draw"]))
+        splits = draw_splits(graded, "dial", "num_steps", SplitSettings(**job.settings["sizes"]))
         write(splits, job.files[0], SPLITS, job.spec)
         yield study
 
@@ -123,10 +123,10 @@ def test_the_prompt_that_is_shown_is_the_one_that_is_scored(made: Study, monkeyp
         ]
 
     monkeypatch.setattr(scoring, "score", score)
-    share, settings = shares(made, "icl", "demo", "dial")["population/num_steps"], made.config.method_settings("icl")
+    share, settings = slices(made, "icl", "demo", "dial")["population/num_steps"], made.config.method_settings("icl")
     loaded = load_tokenizer(model_identity(made, "demo"))
-    task = task_of(Job(given(made.job("predictions_on_model", NAMES))), share.spec, settings, lambda: loaded)
-    list(icl.predict(task, settings, [Cell("dial", "hard", 1, 4)]))  # type: ignore[arg-type]
+    context = context_of(Running(given(made.job("predictions_on_model", NAMES))), share.spec, settings, lambda: loaded)
+    list(icl.predict(context, settings, [Cell("dial", "hard", 1, 4)]))  # type: ignore[arg-type]
     assert len(scored) == 18
     for item_id in list(scored)[:3]:
         text = shown(made, item_id, train_on="hard", boot=1)
@@ -221,7 +221,7 @@ def test_a_prompt_of_splits_that_are_not_made_names_their_file(made: Study) -> N
 @pytest.fixture(scope="module")
 def tabled(made: Study) -> pd.DataFrame:
     """Answers of the few-shot cells, right on every third item, and the table of them; the answers."""
-    job = made.job("splits", {"dataset": "dial", "draw": "num_steps"})
+    job = made.job("splits", {"dataset": "dial", "split": "num_steps"})
     splits = pd.read_parquet(job.files[0])
     for name in ("zero_shot", "icl", "icl_cot", "lora", "probe"):
         predictions, grades = (
@@ -245,21 +245,21 @@ def tabled(made: Study) -> pd.DataFrame:
             write(answers[contract.schema.names], one.files[0], contract, spec)
         if name == "icl":
             found = answers
-    write_table(Job(given(made.job("table", {"table": "population"}))))
+    write_table(Running(given(made.job("table", {"table": "population"}))))
     return found
 
 
 def test_a_row_is_traced_to_its_answers_boots_and_model(made: Study, tabled: pd.DataFrame) -> None:
     wanted = {"method": "icl", "train_on": "easy", "test_on": "hard"}
     text = "\n".join(cell_lines("population", wanted))
-    splits = pd.read_parquet(made.job("splits", {"dataset": "dial", "draw": "num_steps"}).files[0])
+    splits = pd.read_parquet(made.job("splits", {"dataset": "dial", "split": "num_steps"}).files[0])
     hard = set(splits.loc[(splits["role"] == "test") & (splits["level"] == "hard"), "item_id"])
     for boot in (0, 1):
         own = tabled[(tabled["train_on"] == "easy") & (tabled["boot"] == boot) & tabled["item_id"].isin(hard)]
         assert f"boot {boot}: {own['correct'].sum()} of {len(own)} right" in text
         cell = (splits["role"] == "train") & (splits["train_on"] == "easy") & (splits["boot"] == boot)
         assert f"trained  {', '.join(splits[cell].sort_values('rank')['item_id'].head(4))}\n" in f"{text}\n"
-    assert f"population/num_steps, made by {shares(made, 'icl', 'demo', 'dial')['population/num_steps'].id}" in text
+    assert f"population/num_steps, made by {slices(made, 'icl', 'demo', 'dial')['population/num_steps'].id}" in text
     assert "path resources/demo-model" in text
     assert "seed       0" in text
 

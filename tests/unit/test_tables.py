@@ -13,14 +13,14 @@ from uphill.running import provenance
 from uphill.schemas.files import write
 from uphill.schemas.grades import GRADES
 from uphill.schemas.tables import NAMES, csv_table
-from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
+from uphill.tables.accuracy import Bootstrap, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
 from uphill.tables.correlations import correlation_rows
 from uphill.tables.predictions import correctness, read_grades, write_table
 from uphill.tables.table import REDUCTIONS, Inputs
 
 ITEMS = [f"i{number:02d}" for number in range(40)]
-STUDY = Study({"d": "zero_shot"}, draws=400, level=0.95, seed=0)
+STUDY = Bootstrap({"d": "zero_shot"}, draws=400, level=0.95, seed=0)
 
 
 def hardness() -> pd.DataFrame:
@@ -174,7 +174,7 @@ def test_grades_of_another_identity_are_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "grades.parquet")
     frame = PREDICTED[PREDICTED["method"] == "icl"].drop(columns="source")
     both = pd.concat([frame, frame.assign(variable="w")])
-    spec = {"settings": {"shares": {"e/v": {"id": "today"}, "e/w": {"id": "of no interest"}}}}
+    spec = {"settings": {"slices": {"e/v": {"id": "today"}, "e/w": {"id": "of no interest"}}}}
     write(both[GRADES.schema.names], path, GRADES, spec)
     assert len(read_grades({path: {"e/v": "today"}})) == len(frame)
     with pytest.raises(UphillError, match="'e/v' made by another config or by older code"):

@@ -137,8 +137,8 @@ def test_a_row_can_be_traced_to_items_prompts_and_versions(demo, tables: dict[st
     assert own["parsed"].tolist() == best
     assert (own["correct"] == (items.loc[own["item_id"], "answer_text"].to_numpy() == best)).all()
     made, answered = made_by(demo.folder / found["source"]), made_by(answers)
-    share = answered["settings"]["shares"]["population/num_steps"]
-    graded = made["settings"]["shares"]["population/num_steps"]
+    share = answered["settings"]["slices"]["population/num_steps"]
+    graded = made["settings"]["slices"]["population/num_steps"]
     assert graded["upstream"]["predictions/icl/demo/dial.parquet"] == {"population/num_steps": share["id"]}
     assert share["settings"]["datasets"]["dial"]["prompt"]["template"] == "0040"
     assert set(made["versions"][f"population/{found['variable']}"]) >= {"torch", "transformers", "uphill"}

@@ -16,7 +16,7 @@ def small(raw: dict[str, Any]) -> None:
     for dataset in raw["datasets"].values():
         dataset["source"]["n_items"] = 200
         dataset |= {"pools": {"hardness": 20}, "n_test": 15, "max_new_tokens": 12}
-    raw["hardness"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
+    raw["measures"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
     for method in raw["methods"].values():
         for sizes in ("k", "n_train"):
             if method.get(sizes):

@@ -54,7 +54,7 @@ def test_readme_examples_run_as_written(checkout: Checkout) -> None:
             for group, added in entry.items():
                 for name, keys in added.items():
                     raw[group][name] = raw[group].get(name, {}) | keys
-        raw["hardness"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
+        raw["measures"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
         raw["splits"] |= {"n_train": 20, "min_test": 6}
         raw["test_models"] = ["mine"]
         raw["methods"]["written"] = {"kind": "icl", "k": 0, "cot": True}

@@ -20,11 +20,11 @@ def study(raw: dict[str, Any]) -> None:
     written |= {"pools": {"hardness": 10}, "n_test": 12, "unsupervised": "zero_shot_cot"}
     raw["models"]["other"] = {"path": "resources/demo-model", "dtype": "bfloat16"}
     raw["hardness_models"] = ["demo", "other"]
-    raw["hardness"] = {
-        "human": {"measure": "human"},
-        "mdl_zero_shot": {"measure": "mdl_zero_shot"},
-        "mdl_lora": {"measure": "mdl_lora", "sizes": [4, 8], "boots": 1, "epochs": 1, "min_updates": 1, "r": 2},
-        "texts": {"measure": "text_logprob"},
+    raw["measures"] = {
+        "human": {"kind": "human"},
+        "mdl_zero_shot": {"kind": "mdl_zero_shot"},
+        "mdl_lora": {"kind": "mdl_lora", "sizes": [4, 8], "boots": 1, "epochs": 1, "min_updates": 1, "r": 2},
+        "texts": {"kind": "text_logprob"},
     }
     raw["methods"]["zero_shot_cot"] = {"kind": "icl", "k": 0, "cot": True}
     raw["methods"].pop("zero_shot")

@@ -45,7 +45,7 @@ def tiny_model(folder: Path) -> None:
 def study(raw: dict[str, Any]) -> None:
     shrink(raw)
     raw["models"] = {"demo": {"path": "tiny", "dtype": "float32"}}
-    raw["hardness"].pop("mdl_probe")
+    raw["measures"].pop("mdl_probe")
     raw["methods"] = {
         "zero_shot": {"kind": "zero_shot"},
         "probe": {"kind": "probe", "n_train": 8},

@@ -39,7 +39,7 @@ def test_a_second_checkout_runs_no_model(checkout: Checkout, tmp_path: Path, mon
 
     def changed(raw: dict[str, Any]) -> None:
         small(raw)
-        raw["hardness"]["mdl_probe"]["boots"] = 2
+        raw["measures"]["mdl_probe"]["boots"] = 2
 
     run = other.snakemake(HARDNESS, "--configfile", other.configure(changed))
     assert run.status == 0, run.output[-3000:]

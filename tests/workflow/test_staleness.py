@@ -95,7 +95,7 @@ def switch_branches_and_back(folder: Path) -> None:
 def sort_keys(folder: Path) -> None:
     """The same config with the keys of every dataset, method and measure in another order."""
     raw = yaml.safe_load((folder / CONFIG).read_text())
-    for group in ("datasets", "methods", "hardness"):
+    for group in ("datasets", "methods", "measures"):
         raw[group] = {name: dict(sorted(entry.items(), reverse=True)) for name, entry in raw[group].items()}
     (folder / CONFIG).write_text(yaml.safe_dump(dict(reversed(raw.items())), sort_keys=False))
 

@@ -13,6 +13,6 @@ with start(snakemake) as job:
     settings, items = job.settings, job.read("questions", ITEMS)
     hardness = levelled(job.expected(job.input.measures), items, settings["cuts"])
     cut = items, hardness, settings["variable"], settings["bands"]
-    graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["draw"])
+    graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["sizes"])
     drawn = draw_splits(graded, settings["dataset"], settings["variable"], sizes, tested)
     write(drawn, job.output[0], SPLITS, job.made_by)

@@ -69,7 +69,7 @@ def _cells_differ(config: "Config") -> None:
     seen: set[tuple[str, ...]] = set()
     for where, row in config.placed_rows():
         baseline = config.datasets[row.dataset].unsupervised
-        cells = {(row.share, row.dataset, method, model) for method in row.methods for model in row.models}
+        cells = {(row.slice, row.dataset, method, model) for method in row.methods for model in row.models}
         again = sorted(cell for cell in cells & seen if cell[2] != baseline)
         if again:
             _, dataset, method, model = again[0]
@@ -84,7 +84,7 @@ def _draws_agree(config: "Config") -> None:
     draws: dict[tuple[str, str], Row] = {}
     for where, row in config.placed_rows():
         for dataset in row.involved:
-            other = draws.setdefault((row.share, dataset), row)
+            other = draws.setdefault((row.slice, dataset), row)
             if (other.boots, other.n_train, other.train_on, other.test_on) != (
                 *(row.boots, row.n_train, row.train_on, row.test_on),
             ):
@@ -112,7 +112,7 @@ def _ladders_are_named(config: "Config") -> None:
 
 
 def _names_differ(config: "Config") -> None:
-    for group in ("datasets", "models", "hardness", "methods", "ladders"):
+    for group in ("datasets", "models", "measures", "methods", "ladders"):
         same = alike(getattr(config, group))
         if same:
             raise ValueError(
@@ -144,8 +144,8 @@ _OWN_SPLITS = (LEARNING_CURVES, NOISY_LABELS, QUANTIZATION)
 
 def _givers(config: "Config", dataset: str, variable: str) -> str:
     found = [
-        f"hardness.{measure}"
-        for measure, made in config.measures(dataset).items()
+        f"measures.{measure}"
+        for measure, made in config.measures_of(dataset).items()
         for one in made
         if one.casefold() == variable.casefold()
     ]

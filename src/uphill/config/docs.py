@@ -16,7 +16,7 @@ from uphill.errors import UphillError
 
 ROOMS = (
     ("uphill.datasets", "load", "Sources of datasets", "datasets.NAME.source", "kind"),
-    ("uphill.hardness", "measure", "Hardness measures", "hardness.NAME", "measure"),
+    ("uphill.hardness", "measure", "Hardness measures", "measures.NAME", "kind"),
     ("uphill.methods", "predict", "Methods", "methods.NAME", "kind"),
     ("uphill.grading", "grade", "Graders", "datasets.NAME.grader", "kind"),
 )

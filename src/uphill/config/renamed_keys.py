@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 RENAMED: Mapping[str, str] = {
+    "hardness": "measures",
+    "measures.*.measure": "measures.*.kind",
+    "statistics.level": "statistics.coverage",
     "datasets.*.hardness_pool": "datasets.*.pools.hardness",
     "methods.*.batch": "models.MODEL.batch of config/hardware.yaml, since it decides no number",
 }

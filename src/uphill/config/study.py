@@ -177,7 +177,7 @@ class Statistics(Entry):
 
     draws: int = Field(10_000, ge=100, le=1_000_000, description="Bootstrap draws.")
     correlation_draws: int = Field(1_000, ge=100, le=1_000_000, description="Bootstrap draws of a rank correlation.")
-    level: float = Field(0.95, gt=0, lt=1, description="Coverage of intervals.")
+    coverage: float = Field(0.95, gt=0, lt=1, description="Coverage of intervals.")
 
 
 class Responses(Entry):
@@ -215,7 +215,7 @@ class Config(Entry):
     )
     datasets: dict[Name, Dataset] = Field(min_length=1, description="Datasets by name.")
     models: dict[Name, Model] = Field(min_length=1, description="Models by name.")
-    hardness: dict[Name, dict[str, Any]] = Field(
+    measures: dict[Name, dict[str, Any]] = Field(
         description="Hardness measures by name: `measure` names a module of uphill/hardness; the rest are its settings."
     )
     hardness_models: Names = Field(min_length=1, description="Models whose MDL scores are averaged.")
@@ -236,7 +236,7 @@ class Config(Entry):
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
         for group, field, room, needs in (
-            ("hardness", "measure", "uphill.hardness", "measure"),
+            ("measures", "kind", "uphill.hardness", "measure"),
             ("methods", "kind", "uphill.methods", "predict"),
         ):
             for name, entry in getattr(self, group).items():
@@ -309,9 +309,9 @@ class Config(Entry):
                 yield f"{group}.{number}", name, models
         for name, dataset in self.datasets.items():
             yield f"datasets.{name}.unsupervised", dataset.unsupervised, methods
-        for name, entry in self.hardness.items():
+        for name, entry in self.measures.items():
             if "dataset" in entry:
-                yield f"hardness.{name}.dataset", entry["dataset"], datasets
+                yield f"measures.{name}.dataset", entry["dataset"], datasets
         for where, row in self.placed_rows():
             for used in row.involved:
                 yield f"{where}.dataset" if used == row.dataset else f"{where}.train_from", used, datasets
@@ -374,11 +374,11 @@ class Config(Entry):
 
     def measure_module(self, name: str) -> ModuleType:
         """The module that a hardness measure's entry names."""
-        return registry.load("uphill.hardness", self.hardness[name]["measure"], "measure")
+        return registry.load("uphill.hardness", self.measures[name]["kind"], "measure")
 
     def measure_settings(self, name: str) -> BaseModel:
         """A hardness measure's entry as its module's settings."""
-        return registry.settings_of(self.measure_module(name), _without(self.hardness[name], "measure"))
+        return registry.settings_of(self.measure_module(name), _without(self.measures[name], "kind"))
 
     def source_module(self, dataset: str) -> ModuleType:
         """The module that a dataset's source names."""
@@ -406,17 +406,17 @@ class Config(Entry):
         entry = self.datasets[dataset]
         return Graded(dataset, entry.human, self.generative(dataset), entry.pools.hardness_size)
 
-    def measures(self, dataset: str) -> dict[str, list[str]]:
+    def measures_of(self, dataset: str) -> dict[str, list[str]]:
         """The variables of each measure that applies to a dataset."""
         found = {
             name: list(self.measure_module(name).variables(name, self.measure_settings(name), self.graded(dataset)))
-            for name in self.hardness
+            for name in self.measures
         }
         return {name: variables for name, variables in found.items() if variables}
 
     def variables(self, dataset: str) -> list[str]:
         """Every hardness variable of a dataset."""
-        return [variable for variables in self.measures(dataset).values() for variable in variables]
+        return [variable for variables in self.measures_of(dataset).values() for variable in variables]
 
     def n_train(self, name: str) -> int:
         """How many training items a method uses in a cell; 0 for an unsupervised one."""

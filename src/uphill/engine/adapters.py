@@ -13,7 +13,7 @@ from tqdm import tqdm
 from uphill.engine.loading import Loaded
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import MicroBatch, schedule
-from uphill.engine.packing import Branched, lay_out, plan, shared_prefix
+from uphill.engine.packing import Branched, lay_out, packs_of, shared_prefix
 from uphill.engine.scoring import can_train, choice_logprobs, forward, padded_logprobs
 from uphill.engine.token_dropout import TokenDropout, packed_seeds, padded_seeds
 from uphill.engine.tokens import Prompt, encode_items
@@ -161,7 +161,7 @@ class Adapters:
         """Rows of a micro-batch that go through the model together; padded items go one by one."""
         sizes = [examples.items[row].n_tokens for row in batch.rows]
         budget = self._pack_tokens if examples.packed else 1
-        return [[batch.rows[place] for place in pack] for pack in plan(sizes, budget)]
+        return [[batch.rows[place] for place in pack] for pack in packs_of(sizes, budget)]
 
     def _back_off(self, examples: _Examples, step: list[MicroBatch]) -> None:
         """Find a way to spend less memory on a step than before."""

@@ -20,7 +20,7 @@ from transformers import DynamicCache
 
 from uphill.engine.launching import Record, Recorded, download, upload
 from uphill.engine.loading import Loaded
-from uphill.engine.packing import plan
+from uphill.engine.packing import packs_of
 from uphill.engine.prefix_attention import Slots, Step, shared_prefix_attention
 from uphill.engine.sampling import Sampling, next_tokens
 from uphill.errors import UphillError
@@ -33,7 +33,7 @@ GRAIN = 64
 
 
 @dataclass
-class Row:
+class Continuation:
     """One answer in the making.
 
     Attributes:
@@ -55,7 +55,7 @@ class Row:
     over: bool = False
 
 
-Choose = Callable[[Sequence[Row], torch.Tensor], torch.Tensor]
+Choose = Callable[[Sequence[Continuation], torch.Tensor], torch.Tensor]
 """The next token [R] of each row by its logits [R, V], below 0 where they are no numbers."""
 
 
@@ -73,7 +73,7 @@ class Ends(Protocol):
         """Whether the answer is over with the last of `tokens`."""
 
 
-def advance(rows: Sequence[Row], tokens: Sequence[int], ends: Ends) -> Iterator[Row]:
+def advance(rows: Sequence[Continuation], tokens: Sequence[int], ends: Ends) -> Iterator[Continuation]:
     """Give each row that is not over its next token; those that this ends.
 
     Raises:
@@ -107,7 +107,7 @@ class Decoder:
     ) -> None:
         self.loaded = loaded
         self.start = start
-        self.rows: list[Row] = []
+        self.rows: list[Continuation] = []
         self.recorded = None if record is None else Recorded(self._pass, record)
         self.slots = Slots(prefix, count, -(-width // GRAIN) * GRAIN if record else width)
         self._count = count
@@ -115,13 +115,13 @@ class Decoder:
         # What a step reads, always in the same place: each row's last token, and how many tokens it holds before that.
         self._last, self._held = torch.zeros(2, count, dtype=torch.long, device=loaded.device)
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, rows: Sequence[Continuation]) -> None:
         """Read rows' prompts, all but the last token; prompts over the device's token budget one after another."""
         sizes = [len(row.head) - self.start for row in rows]
-        for chosen in plan(sizes, self.loaded.pack_tokens):
+        for chosen in packs_of(sizes, self.loaded.pack_tokens):
             self._read([rows[index] for index in chosen])
 
-    def _read(self, rows: Sequence[Row]) -> None:
+    def _read(self, rows: Sequence[Continuation]) -> None:
         # Answers to one item stand side by side, and its prompt is read once.
         items = list({row.item: row for row in rows}.values())
         heads = [row.head[self.start : -1] for row in items]
@@ -181,14 +181,14 @@ class Decoder:
 
 def decode(
     loaded: Loaded,
-    rows: Sequence[Row],
+    rows: Sequence[Continuation],
     prefix: DynamicCache | None,
     start: int,
     count: int,
     ends: Ends,
     choose: Choose,
     record: Record | None,
-) -> Iterator[Row]:
+) -> Iterator[Continuation]:
     """Continue rows, at most `count` at a time, behind a shared prefix of `start` tokens; give out those that are over.
 
     With `record` steps are recorded (see `launching`).
@@ -200,7 +200,7 @@ def decode(
     width = max(len(row.head) for row in rows) - start + ends.max_new_tokens
     decoder = Decoder(loaded, prefix, start, count, width, record)
     waiting = deque(rows)
-    launched: deque[tuple[list[Row], Callable[[], list[Any]]]] = deque()
+    launched: deque[tuple[list[Continuation], Callable[[], list[Any]]]] = deque()
     ahead = 0 if record is None else 1
     with shared_prefix_attention(loaded.model):
         while waiting or decoder.rows:

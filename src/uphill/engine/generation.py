@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from uphill.engine.agreement import cannot_run, one_line
-from uphill.engine.decoding import Row, chosen_by
+from uphill.engine.decoding import Continuation, chosen_by
 from uphill.engine.ending import Answer, Ending, Rule
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import shared_prefix
@@ -76,7 +76,7 @@ def generate(
         while waiting:
             # Made anew, generators too, for those that ran out of memory half-way.
             rows = [
-                Row(item, answer, names[item], heads[item], sampling.generator(names[item], answer))
+                Continuation(item, answer, names[item], heads[item], sampling.generator(names[item], answer))
                 for item, answer in waiting
             ]
             try:

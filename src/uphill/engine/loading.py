@@ -162,7 +162,7 @@ def load_tokenizer(entry: Mapping[str, Any]) -> Loaded:
         config = AutoConfig.from_pretrained(where, **common)
     except Exception as error:  # a wrong file, a library that is missing
         raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
-    asked = {"batch": batch, **{key: entry[key] for key in ("answers", "bos", "max_prompt_tokens") if key in entry}}
+    asked = {key: entry[key] for key in ("answers", "bos", "max_prompt_tokens") if key in entry}
     return Loaded(SimpleNamespace(config=config), tokenizer, torch.device("cpu"), 1, chat=variables, **asked)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from uphill.engine.loading import Loaded, load
-from uphill.running.job import Job
+from uphill.running.job import Running
 
 
-def open_model(job: Job, entry: Mapping[str, Any]) -> Loaded:
+def open_model(job: Running, entry: Mapping[str, Any]) -> Loaded:
     """Load a model on what the job was given, and let it remember its checks.
 
     Args:

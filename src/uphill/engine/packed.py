@@ -9,7 +9,7 @@ from transformers import DynamicCache
 
 from uphill.engine.attention import BLOCK, attending, dense_mask, pack_mask
 from uphill.engine.loading import Loaded
-from uphill.engine.packing import Layout
+from uphill.engine.packing import Pack
 from uphill.engine.sizes import body, text_config, vocabulary
 
 LOGITS_AT_ONCE = 2**27
@@ -38,7 +38,7 @@ def forget(cache: DynamicCache | None, prefix: int) -> None:
         layer.keys, layer.values = layer.keys[..., :prefix, :], layer.values[..., :prefix, :]
 
 
-def forward(loaded: Loaded, layout: Layout, prefix: int, cache: DynamicCache | None) -> torch.Tensor:
+def forward(loaded: Loaded, layout: Pack, prefix: int, cache: DynamicCache | None) -> torch.Tensor:
     """Final hidden states [T, d] of a packed sequence behind a cached prefix."""
     if loaded.attention == "dense":
         ids, positions, until = on_device(loaded, layout.input_ids, layout.position_ids, layout.until)
@@ -78,7 +78,7 @@ def on_device(loaded: Loaded, *arrays: NDArray[np.int64]) -> tuple[torch.Tensor,
     return joined.split([len(array) for array in arrays])
 
 
-def choice_logprobs(loaded: Loaded, hidden: torch.Tensor, layout: Layout) -> torch.Tensor:
+def choice_logprobs(loaded: Loaded, hidden: torch.Tensor, layout: Pack) -> torch.Tensor:
     """[C] summed log-probability of each choice. Only rows that score an answer token meet the LM head."""
     rows, targets, owners = on_device(loaded, layout.score_rows, layout.score_targets, layout.score_choice)
     token = token_logprobs(loaded, hidden[rows.to(hidden.device)], targets)

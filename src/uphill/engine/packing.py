@@ -84,7 +84,7 @@ def cut(ids: list[int], place: int) -> tuple[list[int], list[int]]:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Pack:
     """One packed sequence of T tokens, S of whose rows score an answer token, for C choices in all.
 
     Attributes:
@@ -118,7 +118,7 @@ def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
     return common(prompts, min(map(len, prompts)) - 1)
 
 
-def plan(sizes: Sequence[int], budget: int) -> Iterator[list[int]]:
+def packs_of(sizes: Sequence[int], budget: int) -> Iterator[list[int]]:
     """Cut items, in order, into packs of at most `budget` tokens; an item over the budget gets a pack of its own."""
     pack: list[int] = []
     held = 0
@@ -132,7 +132,7 @@ def plan(sizes: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield pack
 
 
-def lay_out(items: Sequence[Branched], start: int, prefix: Sequence[int] = (), ends: bool = True) -> Layout:
+def lay_out(items: Sequence[Branched], start: int, prefix: Sequence[int] = (), ends: bool = True) -> Pack:
     """Lay items out in one sequence.
 
     Args:
@@ -164,9 +164,7 @@ def lay_out(items: Sequence[Branched], start: int, prefix: Sequence[int] = (), e
             lasts.append(places[asked + len(read) - 1])
         until[question : question + asked] = [len(ids) - 1] * asked
     until[: len(prefix)] = [len(ids) - 1] * len(prefix)
-    return Layout(
-        *(np.array(values, dtype=np.int64) for values in (ids, positions, until, rows, targets, owners, lasts))
-    )
+    return Pack(*(np.array(values, dtype=np.int64) for values in (ids, positions, until, rows, targets, owners, lasts)))
 
 
 def _append(ids: list[int], positions: list[int], tokens: Sequence[int], start: int) -> None:

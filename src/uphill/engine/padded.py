@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from uphill.engine.hidden import KeptLayers
 from uphill.engine.loading import Loaded
-from uphill.engine.packing import cut, plan, unscored
+from uphill.engine.packing import cut, packs_of, unscored
 from uphill.engine.sizes import logits_from
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]],
     """Each item's result, in order, by the model's own attention. `loaded.pack_tokens` halves when memory runs out."""
     sizes = [sum(len(head) + len(choice) for choice in choices) for head, choices in zip(heads, tails, strict=True)]
     # Sorted by length within some batches' worth of items, so that results come out as they are made.
-    for window in plan(sizes, SORTED_BATCHES * loaded.pack_tokens):
+    for window in packs_of(sizes, SORTED_BATCHES * loaded.pack_tokens):
         sequences = [
             cut([*heads[index], *tail], len(heads[index]) + unscored(tail)) for index in window for tail in tails[index]
         ]

@@ -19,12 +19,14 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from uphill.engine.decoding import Choose, Ends, Row, advance
+from uphill.engine.decoding import Choose, Continuation, Ends, advance
 from uphill.engine.loading import Loaded
 from uphill.engine.sizes import logits_from, text_config, vocabulary
 
 
-def by_generate(loaded: Loaded, rows: Sequence[Row], count: int, ends: Ends, choose: Choose) -> Iterator[Row]:
+def by_generate(
+    loaded: Loaded, rows: Sequence[Continuation], count: int, ends: Ends, choose: Choose
+) -> Iterator[Continuation]:
     """By transformers' `generate`, `count` rows at a time, padded on the left, every prompt read whole."""
     for first in range(0, len(rows), count):
         chosen = rows[first : first + count]
@@ -44,7 +46,13 @@ def by_generate(loaded: Loaded, rows: Sequence[Row], count: int, ends: Ends, cho
         yield from chosen
 
 
-def by_whole_passes(loaded: Loaded, rows: Sequence[Row], count: int, ends: Ends, choose: Choose) -> Iterator[Row]:  # noqa: ARG001 - a way's signature
+def by_whole_passes(
+    loaded: Loaded,
+    rows: Sequence[Continuation],
+    count: int,  # noqa: ARG001 - a way's signature
+    ends: Ends,
+    choose: Choose,
+) -> Iterator[Continuation]:
     """One row at a time, all of it read anew for each token: slow, and right for whatever gives logits."""
     for row in rows:
         while not row.over:
@@ -72,7 +80,7 @@ def _own_settings_left_out(model: Any) -> Iterator[None]:
 class _Choosing(LogitsProcessor):  # type: ignore[misc]
     """Makes transformers take the tokens that are chosen here."""
 
-    def __init__(self, rows: Sequence[Row], ends: Ends, choose: Choose) -> None:
+    def __init__(self, rows: Sequence[Continuation], ends: Ends, choose: Choose) -> None:
         self._rows, self._ends, self._choose = rows, ends, choose
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 - its interface
@@ -85,7 +93,7 @@ class _Choosing(LogitsProcessor):  # type: ignore[misc]
 class _Over(StoppingCriteria):  # type: ignore[misc]
     """Makes transformers stop once all rows are over."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Continuation]) -> None:
         self._rows = rows
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:  # noqa: ARG002 - its interface

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from uphill.engine.agreement import ROUNDINGS, _last_bits_at_random, cannot_run, least_nats, one_line
-from uphill.engine.decoding import Choose, Ends, Row
+from uphill.engine.decoding import Choose, Continuation, Ends
 from uphill.engine.launching import upload
 from uphill.engine.loading import Loaded
 from uphill.engine.plain_decoding import next_logits
@@ -20,7 +20,7 @@ from uphill.engine.plain_decoding import next_logits
 STEPS = 16
 """Tokens that are compared of each prompt; of a cut-down copy's so many of the longest answer, half at its end."""
 STRUCTURE_NATS = 1e-4
-Way = Callable[[Sequence[Row], int, Ends, Choose], Iterator[Row]]
+Way = Callable[[Sequence[Continuation], int, Ends, Choose], Iterator[Continuation]]
 """Continues rows, so many side by side; each comes out when it is over."""
 
 
@@ -98,7 +98,7 @@ class _Led:
     def reached(self, tokens: Sequence[int]) -> bool:
         return len(tokens) >= self.max_new_tokens
 
-    def choose(self, rows: Sequence[Row], logits: torch.Tensor) -> torch.Tensor:
+    def choose(self, rows: Sequence[Continuation], logits: torch.Tensor) -> torch.Tensor:
         return upload([self._next(row.item, values) for row, values in zip(rows, logits, strict=True)], logits.device)
 
     def _next(self, item: int, logits: torch.Tensor) -> int:
@@ -113,7 +113,7 @@ class _Led:
 def tried(way: Way, right: Rehearsed, count: int) -> torch.Tensor:
     """[N, steps, V] what a way finds likely, with at most `count` rows side by side."""
     led = _Led(right)
-    rows = [Row(item, 0, "", head, np.random.default_rng(0)) for item, head in enumerate(right.heads)]
+    rows = [Continuation(item, 0, "", head, np.random.default_rng(0)) for item, head in enumerate(right.heads)]
     rows.sort(key=lambda row: -len(row.head))
     list(way(rows, count, led, led.choose))
     return torch.stack([torch.stack(values) for values in led.found])

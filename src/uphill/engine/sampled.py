@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from uphill.engine.checks import Shape, rounded
-from uphill.engine.packing import Answer, common, plan, shared_prefix, unscored
+from uphill.engine.packing import Answer, common, packs_of, shared_prefix, unscored
 
 Heads = Sequence[Sequence[int]]
 Tails = Sequence[Sequence[Sequence[int]]]
@@ -42,14 +42,14 @@ def shape_of(heads: Heads, tails: Tails, budget: int, window: int, states: bool)
     """What a job with these items asks for."""
     prefix = shared_prefix(heads)
     sizes = _sizes(heads, tails, prefix)
-    pack = max(sum(sizes[item] for item in pack) for pack in plan(sizes, budget))
+    pack = max(sum(sizes[item] for item in pack) for pack in packs_of(sizes, budget))
     return Shape(min(rounded(longest(heads, tails)), window), rounded(pack), prefix, states)
 
 
 def sample(heads: Heads, tails: Tails, budget: int, count: int) -> Sample:
     """The largest pack of a job, its shortest and longest item at the end; these and `count` others are compared."""
     sizes, lengths = _sizes(heads, tails, shared_prefix(heads)), _lengths(heads, tails)
-    pack = max(plan(sizes, budget), key=lambda items: sum(sizes[item] for item in items))
+    pack = max(packs_of(sizes, budget), key=lambda items: sum(sizes[item] for item in items))
     ends = list(dict.fromkeys((int(np.argmin(lengths)), int(np.argmax(lengths)))))
     others, room = [item for item in pack if item not in ends], sum(sizes[item] for item in pack)
     while others and sum(sizes[item] for item in [*others, *ends]) > room:

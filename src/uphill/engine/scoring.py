@@ -26,7 +26,7 @@ from uphill.engine.choosing import ALONE, Way, choose, give_up
 from uphill.engine.hidden import KeptLayers, blocks_of, narrowest
 from uphill.engine.loading import Loaded
 from uphill.engine.packed import choice_logprobs, forget, forward, on_device, read_prefix
-from uphill.engine.packing import Branched, lay_out, plan, shared_prefix, unscored
+from uphill.engine.packing import Branched, lay_out, packs_of, shared_prefix, unscored
 from uphill.engine.padded import Result, padded, padded_logprobs
 from uphill.engine.sampled import Heads, Tails
 from uphill.engine.tokens import Prompt, encode_items
@@ -160,7 +160,7 @@ def _whole(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iter
     """Scores as training computes them."""
     prefix = shared_prefix(heads)
     items = [Branched.of(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
-    for pack in plan([item.n_tokens for item in items], loaded.pack_tokens):
+    for pack in packs_of([item.n_tokens for item in items], loaded.pack_tokens):
         layout = lay_out([items[index] for index in pack], start=0, prefix=heads[0][:prefix])
         scores = choice_logprobs(loaded, forward(loaded, layout, 0, None), layout)
         for index, own in zip(pack, scores.split([len(items[index].choices) for index in pack]), strict=True):
@@ -210,7 +210,7 @@ def _packed(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Ite
     before: _Pack | None = None
     while done < len(items):
         # Planned anew for each pack: the budget shrinks when the device turns out to hold less.
-        last = done + len(next(plan(sizes[done:], loaded.pack_tokens)))
+        last = done + len(next(packs_of(sizes[done:], loaded.pack_tokens)))
         pack = _if_it_fits(loaded, items[done:last], read[done:last], prefix, cache, kept)
         if pack is None:
             loaded.pack_tokens = sum(sizes[done:last]) // 2

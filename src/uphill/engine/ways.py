@@ -16,7 +16,7 @@ import numpy as np
 
 from uphill.engine import rehearsal
 from uphill.engine.checks import NOTHING, Shape, rounded
-from uphill.engine.decoding import Choose, Ends, Row, decode
+from uphill.engine.decoding import Choose, Continuation, Ends, decode
 from uphill.engine.launching import recorder
 from uphill.engine.loading import Loaded
 from uphill.engine.packed import read_prefix
@@ -65,7 +65,7 @@ class Ways:
         self._offered = tuple(way for way in WAYS if way != SHARED or agreed.get(loaded.model, True))
         self.name = self._first_right()
 
-    def run(self, rows: Sequence[Row], count: int, ends: Ends, choose: Choose) -> Iterator[Row]:
+    def run(self, rows: Sequence[Continuation], count: int, ends: Ends, choose: Choose) -> Iterator[Continuation]:
         """Continue rows by the way `name`."""
         record = recorder(self._loaded.model) if self.name == SHARED else None
         return _way(self._loaded, self.name, self._heads[0][: self._start], record)(rows, count, ends, choose)
@@ -187,17 +187,17 @@ def _way(loaded: Loaded, name: str, prefix: list[int], record: Any) -> Way:
 
 
 def _behind_prefix(
-    loaded: Loaded, prefix: list[int], record: Any, rows: Sequence[Row], count: int, ends: Ends, choose: Choose
-) -> Iterator[Row]:
+    loaded: Loaded, prefix: list[int], record: Any, rows: Sequence[Continuation], count: int, ends: Ends, choose: Choose
+) -> Iterator[Continuation]:
     cache = read_prefix(loaded, prefix)
     yield from decode(loaded, rows, cache, len(prefix), count, ends, choose, record)
 
 
 def _one_by_one(
     loaded: Loaded,
-    rows: Sequence[Row],
+    rows: Sequence[Continuation],
     count: int,  # noqa: ARG001 - a way's signature
     ends: Ends,
     choose: Choose,
-) -> Iterator[Row]:
+) -> Iterator[Continuation]:
     yield from by_generate(loaded, rows, 1, ends, choose)

@@ -10,9 +10,9 @@ from uphill import registry
 from uphill.errors import UphillError, damaged
 from uphill.grading.grade import Grade, Item, Output
 from uphill.identity.specs import together, versions
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.running.noting import note
-from uphill.running.slices import Shares
+from uphill.running.slices import Slices
 from uphill.schemas.files import made_by, read_arrow, write_arrow
 from uphill.schemas.grades import GRADES
 from uphill.schemas.items import ITEMS
@@ -24,23 +24,23 @@ ROWS = 10_000
 """Rows that are objects at a time: as such they take many times their memory."""
 
 
-def run_job(job: Job) -> None:
+def run_job(job: Running) -> None:
     """Bring the job's output up to date: grade what is new or was graded otherwise, keep the rest as it is.
 
     Raises:
         UphillError: predictions or items are not those of today, or the grader cannot read an item.
     """
     [predicted], [questions] = job.input.predictions, job.input.questions
-    before, answers = Shares.before(job.output[0], GRADES), Shares.read(predicted, PREDICTIONS)
+    before, answers = Slices.before(job.output[0], GRADES), Slices.read(predicted, PREDICTIONS)
     of_today = job.upstream(predicted)
     made_of, tables, made_with = made_by(questions).get("versions", {}), [], {}
-    for name, share in job.settings["shares"].items():
-        graded = before.rows(name, share["id"])
+    for name, slice in job.settings["slices"].items():
+        graded = before.rows(name, slice["id"])
         if graded is None:
             rows = answers.rows(name, of_today[name])
             if rows is None:
                 raise damaged(predicted, f"{name!r} made by another config or by older code")
-            graded = grades(rows, _items(questions, job.upstream(questions)), share["settings"])
+            graded = grades(rows, _items(questions, job.upstream(questions)), slice["settings"])
             made_with[name] = together(versions(), made_of, answers.versions.get(name, {}))
         else:
             made_with[name] = before.versions[name]

@@ -2,19 +2,19 @@
 
 from uphill import registry
 from uphill.hardness.data import Graded, HardnessData
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.schemas.files import write
 from uphill.schemas.items import ITEMS
 from uphill.schemas.measures import MEASURE
 
 
-def data_of(job: Job) -> HardnessData:
+def data_of(job: Running) -> HardnessData:
     """What every measure reads."""
     items = job.read("questions", ITEMS).set_index("item_id")
     return HardnessData(Graded(**job.settings["dataset"]), items, job.settings["seed"])
 
 
-def run_measure(job: Job, data: HardnessData) -> None:
+def run_measure(job: Running, data: HardnessData) -> None:
     """Measure the items and write the values to the job's output."""
     settings = job.settings
     measure = registry.load("uphill.hardness", settings["kind"], "measure")

@@ -6,8 +6,8 @@ A method module defines
     RUNS_MODEL            whether its jobs load the language model
     READS_RESPONSES       whether its jobs read the zero-shot responses
     misfit(settings, generative)        why it cannot be used on such a dataset, or None
-    cells(task, settings)               the cells to make
-    predict(task, settings, cells)      an iterator of (cell, raw predictions), made by `chosen` or `written`
-See `uphill.methods.task` for what these are. Modules import torch and transformers inside functions, since reading the
-config imports the module.
+    cells(context, settings)               the cells to make
+    predict(context, settings, cells)      an iterator of (cell, raw predictions), made by `chosen` or `written`
+See `uphill.methods.context` for what these are. Modules import torch and transformers inside functions, since reading
+the config imports the module.
 """

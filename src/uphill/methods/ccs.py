@@ -13,7 +13,7 @@ from pydantic import Field
 
 from uphill.engine.ccs_recipe import CcsRecipe
 from uphill.engine.passes import ResponseTable
-from uphill.methods.task import Cell, Predicted, Task, chosen
+from uphill.methods.context import Cell, Context, Predicted, chosen
 
 RUNS_MODEL = False
 READS_RESPONSES = True
@@ -38,31 +38,31 @@ def misfit(settings: Settings, generative: bool) -> str | None:  # noqa: ARG001 
     return "it needs choices" if generative else None
 
 
-def cells(task: Task, settings: Settings) -> list[Cell]:
+def cells(context: Context, settings: Settings) -> list[Cell]:
     """Every train source, level and boot, as for the supervised probe."""
-    return task.supervised_cells(settings.n_train)
+    return context.supervised_cells(settings.n_train)
 
 
-def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:
     """Fit the cells of each train source together, then choose for each cell's test items."""
-    return choices_of_probes(task, cells, settings, settings.sign)
+    return choices_of_probes(context, cells, settings, settings.sign)
 
 
-def choices_of_probes(task: Task, cells: list[Cell], recipe: CcsRecipe, sign: Sign) -> Predicted:
+def choices_of_probes(context: Context, cells: list[Cell], recipe: CcsRecipe, sign: Sign) -> Predicted:
     """Choices of each cell's test items by a probe that is fitted by `recipe` and turned by `sign`."""
     from uphill.engine.ccs import fit_ccs, log_shares
     from uphill.engine.probes import Features
 
-    asked = task.target.responses
-    for source in task.sources:
+    asked = context.target.responses
+    for source in context.sources:
         own = [cell for cell in cells if cell.train_dataset == source.name]
         if not own:
             continue
         shown = source.responses
-        rows = [shown.rows(list(task.train_items(cell).index)) for cell in own]
-        probes = fit_ccs(Features(shown.states, shown.exists), rows, [task.key(cell) for cell in own], recipe)
+        rows = [shown.rows(list(context.train_items(cell).index)) for cell in own]
+        probes = fit_ccs(Features(shown.states, shown.exists), rows, [context.key(cell) for cell in own], recipe)
         for fit, cell in enumerate(own):
-            training, items = task.train_items(cell), task.test_items(cell)
+            training, items = context.train_items(cell), context.test_items(cell)
             tested = asked.rows(list(items.index))
             way = _way(probes.logits(fit, shown.states[rows[fit]]), shown, rows[fit], training, recipe, sign)
             logits = way * probes.logits(fit, asked.states[tested])

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from uphill.engine.passes import ResponseTable, log_sum_exp
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
-from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, written
+from uphill.methods.context import Cell, Context, Predicted, Source, chosen, question_of, written
 from uphill.prompts.templates import PromptFormat, assemble
 
 if TYPE_CHECKING:
@@ -62,27 +62,27 @@ def misfit(settings: Settings, generative: bool) -> str | None:
     return "it needs choices, unless cot is on" if generative and not settings.cot else None
 
 
-def cells(task: Task, settings: Settings) -> list[Cell]:
+def cells(context: Context, settings: Settings) -> list[Cell]:
     """Every train source, level and boot; one cell when there are no examples."""
-    return task.supervised_cells(settings.k) if settings.k else task.unsupervised_cells()
+    return context.supervised_cells(settings.k) if settings.k else context.unsupervised_cells()
 
 
-def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:
     """Ask every test item of each cell behind the cell's examples."""
     answer = partial(_generated, settings=settings) if settings.cot else partial(_scored, settings=settings)
     for cell in cells:
-        items = task.test_items(cell)
+        items = context.test_items(cell)
         templates: Sequence[str | None] = settings.prompts or [None]
-        forms = [_prompts(task, settings, cell, items, template) for template in templates]
+        forms = [_prompts(context, settings, cell, items, template) for template in templates]
         # Of several forms the longest leaves out most.
         dropped = np.max([missing for _, missing in forms], axis=0)
-        yield cell, answer(task, cell, items, [prompts for prompts, _ in forms]).assign(dropped=dropped)
+        yield cell, answer(context, cell, items, [prompts for prompts, _ in forms]).assign(dropped=dropped)
 
 
-def asked(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":
+def asked(context: Context, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":
     """What some items of a cell are asked, in each form; without choices where the answer is generated."""
     templates: Sequence[str | None] = settings.prompts or [None]
-    forms = [_prompts(task, settings, cell, items, template)[0] for template in templates]
+    forms = [_prompts(context, settings, cell, items, template)[0] for template in templates]
     return [_with_choices(items.assign(choices=[[]] * len(items)) if settings.cot else items, form) for form in forms]
 
 
@@ -96,28 +96,28 @@ def _with_choices(items: pd.DataFrame, prompts: list[str]) -> "list[Prompt]":
 
 
 def _prompts(
-    task: Task, settings: Settings, cell: Cell, items: pd.DataFrame, template: str | None = None
+    context: Context, settings: Settings, cell: Cell, items: pd.DataFrame, template: str | None = None
 ) -> tuple[list[str], list[int]]:
     """The prompt of each item in one form, the dataset's own unless a template is named; how many examples it lacks."""
     examples: list[str] = []
     if settings.k:
-        shown = _format(task.source(cell), settings, template)
-        examples = [shown.example(question_of(row)) for row in task.train_items(cell).to_dict("records")]
-    put = _format(task.target, settings, template)
+        shown = _format(context.source(cell), settings, template)
+        examples = [shown.example(question_of(row)) for row in context.train_items(cell).to_dict("records")]
+    put = _format(context.target, settings, template)
     queries = [put.query(question_of(row)) for row in items.to_dict("records")]
     held = [len(examples)] * len(queries)
     if settings.drop_examples:
         from uphill.engine.fitting import examples_that_fit
 
-        room = task.target.max_new_tokens if settings.cot else list(items["choices"])
-        held = examples_that_fit(task.open_model(), examples, queries, room, put.instruction)
+        room = context.target.max_new_tokens if settings.cot else list(items["choices"])
+        held = examples_that_fit(context.open_model(), examples, queries, room, put.instruction)
     kept = [examples[:count] for count in held]
     prompts = [assemble(shown, query, put.instruction) for shown, query in zip(kept, queries, strict=True)]
-    if task.max_prompt_tokens is not None:
+    if context.max_prompt_tokens is not None:
         from uphill.engine.fitting import answer_rooms, limited
 
-        rooms = answer_rooms(task.open_model(), items)
-        prompts, held = limited(task.open_model(), kept, queries, rooms, put.instruction)
+        rooms = answer_rooms(context.open_model(), items)
+        prompts, held = limited(context.open_model(), kept, queries, rooms, put.instruction)
     return prompts, [len(examples) - count for count in held]
 
 
@@ -125,20 +125,22 @@ def _format(source: Source, settings: Settings, template: str | None) -> PromptF
     return PromptFormat(source.forms[template]) if template else source.prompt_format(settings.cot)
 
 
-def _scored(task: Task, cell: Cell, items: pd.DataFrame, forms: list[list[str]], settings: Settings) -> pd.DataFrame:
-    tables = [_scores(task, cell, items, prompts) for prompts in forms]
+def _scored(
+    context: Context, cell: Cell, items: pd.DataFrame, forms: list[list[str]], settings: Settings
+) -> pd.DataFrame:
+    tables = [_scores(context, cell, items, prompts) for prompts in forms]
     scores = averaged([table.logprob for table in tables])
     if settings.calibrate:
         return chosen(items, calibrated_scores(scores))
     return chosen(items, scores, tables[0].n_tokens if len(tables) == 1 else None)
 
 
-def _scores(task: Task, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> ResponseTable:
+def _scores(context: Context, cell: Cell, items: pd.DataFrame, prompts: list[str]) -> ResponseTable:
     """Scores of the choices of N items behind their prompts."""
     from uphill.engine.scoring import score
 
     shown = _with_choices(items, prompts)
-    return ResponseTable.of(list(score(task.open_model(), shown, desc=cell.name)))
+    return ResponseTable.of(list(score(context.open_model(), shown, desc=cell.name)))
 
 
 def averaged(scores: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -153,11 +155,13 @@ def averaged(scores: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.logaddexp.reduce(shares) - np.log(len(shares))
 
 
-def _generated(task: Task, cell: Cell, items: pd.DataFrame, forms: list[list[str]], settings: Settings) -> pd.DataFrame:
+def _generated(
+    context: Context, cell: Cell, items: pd.DataFrame, forms: list[list[str]], settings: Settings
+) -> pd.DataFrame:
     from uphill.engine.generation import generate
 
     [prompts] = forms
-    loaded, ids = task.open_model(), [str(item) for item in items.index]
-    rule, limit = task.target.prompt_format(settings.cot).answer_end, task.target.max_new_tokens
+    loaded, ids = context.open_model(), [str(item) for item in items.index]
+    rule, limit = context.target.prompt_format(settings.cot).answer_end, context.target.max_new_tokens
     answers = generate(loaded, prompts, limit, loaded.batch, desc=cell.name, rule=rule, item_ids=ids)
     return written(items, answers)

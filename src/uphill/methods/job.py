@@ -1,4 +1,4 @@
-"""A prediction job: from files to a task for each share, through the method, to one file of predictions."""
+"""A prediction job: from files to a task for each slice, through the method, to one file of predictions."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 
 from uphill import registry
-from uphill.methods.task import Source, Task, run
-from uphill.running.job import Job
+from uphill.methods.context import Context, Source, run
+from uphill.running.job import Running
 from uphill.running.noting import note
-from uphill.running.slices import Share, Shares
+from uphill.running.slices import Slice, Slices
 from uphill.schemas.files import read, write_arrow
 from uphill.schemas.items import ITEMS
 from uphill.schemas.predictions import PREDICTIONS
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
 
 
-def run_job(job: Job, open_model: "Callable[[], Loaded]") -> None:
-    """Bring the job's output up to date: make what is missing of each share, keep the rest as it is."""
-    before = Shares.before(job.output[0], PREDICTIONS)
+def run_job(job: Running, open_model: "Callable[[], Loaded]") -> None:
+    """Bring the job's output up to date: make what is missing of each slice, keep the rest as it is."""
+    before = Slices.before(job.output[0], PREDICTIONS)
     tables, made_with = [], {}
     versions = cache(lambda: job.versions(job.input))
     with ExitStack() as unfinished:
-        for name, share in job.settings["shares"].items():
-            table = before.rows(name, share["id"])
+        for name, slice in job.settings["slices"].items():
+            table = before.rows(name, slice["id"])
             if table is None:
-                parts = unfinished.enter_context(job.parts(PREDICTIONS, share["id"]))
-                method = registry.load("uphill.methods", share["settings"]["kind"], "predict")
-                recipe = registry.settings_of(method, share["settings"]["settings"])
-                table = run(task_of(job, share, recipe, open_model), method, recipe, parts)
+                parts = unfinished.enter_context(job.parts(PREDICTIONS, slice["id"]))
+                method = registry.load("uphill.methods", slice["settings"]["kind"], "predict")
+                recipe = registry.settings_of(method, slice["settings"]["settings"])
+                table = run(context_of(job, slice, recipe, open_model), method, recipe, parts)
                 made_with[name] = versions()
             else:
                 made_with[name] = before.versions[name]
@@ -50,10 +50,10 @@ def no_model() -> "Loaded":
     raise AssertionError("this method declares RUNS_MODEL = False")
 
 
-def task_of(job: Job, share: Share, recipe: object, open_model: "Callable[[], Loaded]") -> Task:
-    """The task of one share of a job's predictions, from the files that the job reads."""
-    settings = share["settings"]
-    sources = {name: _source(job, share, name) for name in settings["datasets"]}
+def context_of(job: Running, slice: Slice, recipe: object, open_model: "Callable[[], Loaded]") -> Context:
+    """The task of one slice of a job's predictions, from the files that the job reads."""
+    settings = slice["settings"]
+    sources = {name: _source(job, slice, name) for name in settings["datasets"]}
     target = next(iter(sources.values()))
     cot = bool(getattr(recipe, "cot", False))
     columns: dict[str, Any] = {
@@ -64,7 +64,7 @@ def task_of(job: Job, share: Share, recipe: object, open_model: "Callable[[], Lo
         "cot": cot,
         "prompt": "+".join(target.forms) or target.prompt_format(cot).template,
     }
-    return Task(
+    return Context(
         target=target,
         sources=[sources[name] for name in settings["sources"]],
         variable=settings["variable"],
@@ -78,10 +78,10 @@ def task_of(job: Job, share: Share, recipe: object, open_model: "Callable[[], Lo
     )
 
 
-def _source(job: Job, share: Share, name: str) -> Source:
-    asked, draw = share["settings"]["datasets"][name], share["settings"]["draw"]
+def _source(job: Running, slice: Slice, name: str) -> Source:
+    asked, split = slice["settings"]["datasets"][name], slice["settings"]["split"]
     shards = [path for path in job.input.get("responses", []) if f"/{name}/shard-" in path]
-    questions, splits = (_named(job, *end) for end in (("questions", name), ("splits", f"{name}/{draw}")))
+    questions, splits = (_named(job, *end) for end in (("questions", name), ("splits", f"{name}/{split}")))
     return Source(
         name=name,
         items=_items(questions, job.upstream(questions)),
@@ -92,16 +92,16 @@ def _source(job: Job, share: Share, name: str) -> Source:
         shards=shards,
         forms=asked["forms"],
         passed=job.upstream(shards[0]) if shards else None,
-        states=registry.reads_states(registry.load("uphill.methods", share["settings"]["kind"], "predict")),
+        states=registry.reads_states(registry.load("uphill.methods", slice["settings"]["kind"], "predict")),
     )
 
 
 @cache
 def _items(path: str, identity: str) -> pd.DataFrame:
-    """Read once for all shares."""
+    """Read once for all slices."""
     return read(path, ITEMS, identity).set_index("item_id")
 
 
-def _named(job: Job, kind: str, name: str) -> str:
-    """The file of an input that is called after a dataset, or after a dataset and its draw."""
+def _named(job: Running, kind: str, name: str) -> str:
+    """The file of an input that is called after a dataset, or after a dataset and its split."""
     return next(path for path in job.input.get(kind) if path.endswith(f"/{name}.parquet"))

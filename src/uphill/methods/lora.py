@@ -13,7 +13,7 @@ from pydantic import Field
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
-from uphill.methods.task import Cell, Predicted, Source, Task, chosen, question_of, written
+from uphill.methods.context import Cell, Context, Predicted, Source, chosen, question_of, written
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
@@ -35,12 +35,12 @@ def misfit(settings: Settings, generative: bool) -> str | None:
     return "it needs choices, unless cot is on" if generative and not settings.cot else None
 
 
-def cells(task: Task, settings: Settings) -> list[Cell]:
+def cells(context: Context, settings: Settings) -> list[Cell]:
     """Every train source, level and boot."""
-    return task.supervised_cells(settings.n_train)
+    return context.supervised_cells(settings.n_train)
 
 
-def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:
     """Fit an adapter for each cell, and ask its test items with it.
 
     Raises:
@@ -51,27 +51,27 @@ def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
 
     if not cells:
         return
-    base = task.open_model()
+    base = context.open_model()
     adapters = Adapters(base, settings)
     for cell in cells:
-        training, items = task.train_items(cell), task.test_items(cell)
+        training, items = context.train_items(cell), context.test_items(cell)
         if settings.cot:
-            _check_reasoning(task.source(cell).name, training)
+            _check_reasoning(context.source(cell).name, training)
         # With reasoning there is one text to learn, the first.
         gold = [0] * len(training) if settings.cot else training["answer_idx"].astype(int).tolist()
-        shown = _prompts(task.source(cell), training, settings.cot)
+        shown = _prompts(context.source(cell), training, settings.cot)
         shown = limited_prompts(base, shown, answer_rooms(base, training, reasoned=settings.cot))
-        with adapters.fitted(shown, gold, task.key(cell)) as loaded:
-            frame = _answered(loaded, task.target, items, settings, cell.name)
+        with adapters.fitted(shown, gold, context.key(cell)) as loaded:
+            frame = _answered(loaded, context.target, items, settings, cell.name)
         yield cell, frame
 
 
-def asked(task: Task, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":  # noqa: ARG001 - the interface
+def asked(context: Context, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":  # noqa: ARG001 - the interface
     """What some items of a cell are asked once an adapter is fitted; without choices where the answer is generated."""
     from uphill.engine.fitting import answer_rooms, limited_prompts
 
-    loaded = task.open_model()
-    prompts = limited_prompts(loaded, _prompts(task.target, items, settings.cot), answer_rooms(loaded, items))
+    loaded = context.open_model()
+    prompts = limited_prompts(loaded, _prompts(context.target, items, settings.cot), answer_rooms(loaded, items))
     return [[replace(prompt, choices=[]) for prompt in prompts] if settings.cot else prompts]
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from uphill.engine.ccs_recipe import CcsRecipe
 from uphill.methods.ccs import SIGN, Sign, choices_of_probes
-from uphill.methods.task import Cell, Predicted, Task
+from uphill.methods.context import Cell, Context, Predicted
 
 RUNS_MODEL = False
 READS_RESPONSES = True
@@ -30,11 +30,11 @@ def misfit(settings: Settings, generative: bool) -> str | None:  # noqa: ARG001 
     return "it needs choices" if generative else None
 
 
-def cells(task: Task, settings: Settings) -> list[Cell]:
+def cells(context: Context, settings: Settings) -> list[Cell]:
     """Every train source, level and boot, as for `ccs`."""
-    return task.supervised_cells(settings.n_train)
+    return context.supervised_cells(settings.n_train)
 
 
-def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:
     """The first start of each cell's search, as it is drawn."""
-    return choices_of_probes(task, cells, CcsRecipe(epochs=0, restarts=1), settings.sign)
+    return choices_of_probes(context, cells, CcsRecipe(epochs=0, restarts=1), settings.sign)

@@ -6,7 +6,7 @@ The study's Unsupervised baseline (Hase et al. 2024, section 4).
 from pydantic import BaseModel, ConfigDict
 
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
-from uphill.methods.task import Cell, Predicted, Task, chosen
+from uphill.methods.context import Cell, Context, Predicted, chosen
 
 RUNS_MODEL = False
 READS_RESPONSES = True
@@ -26,16 +26,16 @@ def misfit(settings: Settings, generative: bool) -> str | None:  # noqa: ARG001 
     return "it needs choices" if generative else None
 
 
-def cells(task: Task, settings: Settings) -> list[Cell]:  # noqa: ARG001 - the interface
+def cells(context: Context, settings: Settings) -> list[Cell]:  # noqa: ARG001 - the interface
     """The one cell without training items."""
-    return task.unsupervised_cells()
+    return context.unsupervised_cells()
 
 
-def predict(task: Task, settings: Settings, cells: list[Cell]) -> Predicted:
+def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:
     """The stored scores of each test item's choices."""
     for cell in cells:
-        items = task.test_items(cell)
-        responses = task.target.responses
+        items = context.test_items(cell)
+        responses = context.target.responses
         rows = responses.rows(list(items.index))
         scores, n_tokens = responses.logprob[rows], responses.n_tokens[rows]
         yield cell, chosen(items, calibrated_scores(scores)) if settings.calibrate else chosen(items, scores, n_tokens)

@@ -19,7 +19,7 @@ from uphill.report import captions, made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
 from uphill.report.spent import spent
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.running.noting import NOTES
 from uphill.running.provenance import checked, read_table, sha256
 from uphill.schemas.files import made_by, read, written_whole
@@ -32,7 +32,7 @@ POLICY = "default-src 'none'; style-src {style}; img-src data:; base-uri 'none';
 """What a browser may do with the page (Content Security Policy): no script, no handler, no request."""
 
 
-def render(job: Job) -> None:
+def render(job: Running) -> None:
     """Write the page from the job's inputs: item and hardness tables, tables, wide tables if any, and figures."""
     records = {Path(path).stem: checked(path, job.upstream(path))[1] for path in job.input.tables}
     tables = {Path(path).stem: read_table(path) for path in job.input.tables}
@@ -67,7 +67,7 @@ def filled(**values: Any) -> str:
     return template.render(policy=POLICY.format(style=f"'sha256-{digest}'"), **values)
 
 
-def _of_today(job: Job, path: str) -> bytes:
+def _of_today(job: Running, path: str) -> bytes:
     """A figure or wide table that was made from the very tables which are shown beside it.
 
     Raises:
@@ -80,7 +80,7 @@ def _of_today(job: Job, path: str) -> bytes:
     return content
 
 
-def _wide(job: Job, path: str) -> pd.DataFrame:
+def _wide(job: Running, path: str) -> pd.DataFrame:
     _of_today(job, path)
     return read_table(path)
 
@@ -95,7 +95,7 @@ def _study(config: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> dic
         "methods": list(population["method"].unique()),
         "boots": config["splits"]["boots"],
         "draws": config["statistics"]["draws"],
-        "level": config["statistics"]["level"],
+        "coverage": config["statistics"]["coverage"],
     }
 
 
@@ -156,7 +156,7 @@ def _grid(table: pd.DataFrame) -> dict[str, list[Any]]:
     return {"columns": list(table.columns), "cells": table.to_numpy().tolist()}
 
 
-def _figure(job: Job, path: str, ladders: Mapping[str, Any]) -> dict[str, str]:
+def _figure(job: Running, path: str, ladders: Mapping[str, Any]) -> dict[str, str]:
     name = Path(path).stem
     content = base64.b64encode(_of_today(job, path)).decode()
     return {"name": name, "caption": captions.FIGURES[captions.kind(name, ladders)], "content": content}

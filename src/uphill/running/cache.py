@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from uphill.identity.specs import PACKAGE, digest, versions
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.schemas.files import written_whole
 
 VARIABLE = "UPHILL_CACHE"
@@ -24,7 +24,7 @@ MANIFEST = "manifest.json"
 log = logging.getLogger(__name__)
 
 
-def fetch(job: Job) -> bool:
+def fetch(job: Running) -> bool:
     """Put a job's outputs in place if some checkout made them before; whether it did.
 
     A damaged entry counts as none.
@@ -56,7 +56,7 @@ def _take(kept: Path, path: str, expected: str) -> None:
             raise ValueError(f"{kept.name} is not what was stored")
 
 
-def store(job: Job) -> None:
+def store(job: Running) -> None:
     """Keep a job's outputs for other checkouts. A cache that cannot be written stops no job."""
     entry = _entry(job.spec)
     if entry is None:

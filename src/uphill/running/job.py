@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Job:
+class Running:
     """One Snakemake job, as its script sees it.
 
     Attributes:
@@ -99,7 +99,7 @@ class Job:
                 temporary.write_text(json.dumps({"spec": self.spec}, indent=1) + "\n")
 
     def parts(self, contract: Contract, identity: str | None = None) -> Parts:
-        """Finished parts of this job, by its identity or by that of a share of it."""
+        """Finished parts of this job, by its identity or by that of a slice of it."""
         return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract)
 
 
@@ -113,13 +113,13 @@ def mock(rule: str, /, config: str = "config/config.yaml", **wildcards: str) -> 
 
 
 def _flat(versions: Mapping[str, Any]) -> list[Mapping[str, str]]:
-    """Those of a file; of predictions, those of each share."""
+    """Those of a file; of predictions, those of each slice."""
     several = [each for each in versions.values() if isinstance(each, Mapping)]
     return several or [versions]
 
 
 @contextmanager
-def start(snakemake: Any) -> Iterator[Job]:
+def start(snakemake: Any) -> Iterator[Running]:
     """Run a script's work: log to the rule's log file, and end bad input with one line and exit status 1."""
     handler = logging.FileHandler(snakemake.log[0], mode="w")
     handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -129,7 +129,7 @@ def start(snakemake: Any) -> Iterator[Job]:
     announce(f"a job that makes {snakemake.output[0]}" if snakemake.output else f"the job {snakemake.rule}")
     try:
         with stoppable():
-            job = Job(snakemake)
+            job = Running(snakemake)
             yield job
             job.record()
             log.info("%s", spending.said())

@@ -38,8 +38,8 @@ def cell_lines(table: str, wanted: Mapping[str, str]) -> Iterator[str]:
     if missing:
         yield f"\nA row of several conditions (it has no {missing[0]!r}): see the table that shows each"
         return
-    shares = record["spec"]["upstream"][within(str(row["source"]))]
-    yield from _behind(row, shares, record["spec"])
+    slices = record["spec"]["upstream"][within(str(row["source"]))]
+    yield from _behind(row, slices, record["spec"])
 
 
 def _row(rows: pd.DataFrame, wanted: Mapping[str, str], path: str) -> dict[str, Any]:
@@ -59,20 +59,20 @@ def _row(rows: pd.DataFrame, wanted: Mapping[str, str], path: str) -> dict[str, 
     return {str(name): value for name, value in found.iloc[0].items()}
 
 
-def _behind(row: Mapping[str, Any], shares: Mapping[str, str], spec: Mapping[str, Any]) -> Iterator[str]:
+def _behind(row: Mapping[str, Any], slices: Mapping[str, str], spec: Mapping[str, Any]) -> Iterator[str]:
     source = str(row["source"])
     answers = predictions_path(str(row["method"]), str(row["model"]), str(row["dataset"]))
-    name = next(share for share in shares if share.split("/", 1)[1] == row["variable"] or len(shares) == 1)
-    graded, made = (made_by(path)["settings"]["shares"][name] for path in (source, answers))
+    name = next(slice for slice in slices if slice.split("/", 1)[1] == row["variable"] or len(slices) == 1)
+    graded, made = (made_by(path)["settings"]["slices"][name] for path in (source, answers))
     settings = made["settings"]
-    own = read_grades({source: {name: shares[name]}})
+    own = read_grades({source: {name: slices[name]}})
     for column in CONDITION:
         if column != "variable":
             own = own[own[column] == row[column]]
     model = {key: value for key, value in settings["model"].items() if value not in (None, False)}
-    path = splits_path(str(row["dataset"]), settings["draw"])
+    path = splits_path(str(row["dataset"]), settings["split"])
     yield f"\nanswers    {answers}, {name}, made by {made['id']}"
-    yield f"grades     {source}, made by {shares[name]}, by {graded['settings']['grader']}"
+    yield f"grades     {source}, made by {slices[name]}, by {graded['settings']['grader']}"
     yield f"model      {', '.join(f'{key} {value}' for key, value in model.items())}"
     yield f"method     {settings['kind']} {settings['settings']}"
     yield f"seed       {settings['seed']}"

@@ -14,13 +14,13 @@ from uphill.engine.packing import unscored
 from uphill.engine.tokens import Prompt, encode_items, encode_prompts, turn
 from uphill.errors import UphillError
 from uphill.experiments import Row
-from uphill.methods.job import task_of
-from uphill.methods.task import Cell
+from uphill.methods.context import Cell
+from uphill.methods.job import context_of
 from uphill.planning.mocking import given
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.schemas.names import UNSUPERVISED
 from uphill.showing.items import item_of, items_of
-from uphill.workflow.stages.predictions import rows, shares
+from uphill.workflow.stages.predictions import rows, slices
 from uphill.workflow.stages.responses import model_identity, responses
 from uphill.workflow.study import Study
 
@@ -75,18 +75,18 @@ def _of_cell(study: Study, dataset: str, item: pd.DataFrame, wanted: Wanted, loa
     if not hasattr(module, "asked"):
         raise UphillError(f"method {wanted.method!r} does not tell what it asks, expected a function `asked` of it")
     row = _row(study, dataset, wanted)
-    share = shares(study, wanted.method, wanted.model, dataset)[row.share]
+    slice = slices(study, wanted.method, wanted.model, dataset)[row.slice]
     names = {"method": wanted.method, "model": wanted.model, "dataset": dataset}
-    job = study.job(share.rule, names)
+    job = study.job(slice.rule, names)
     recipe: Any = study.config.method_settings(wanted.method)
-    task = task_of(Job(given(job)), share.spec, recipe, loaded)
-    cell = _cell(module.cells(task, recipe), wanted)
+    context = context_of(Running(given(job)), slice.spec, recipe, loaded)
+    cell = _cell(module.cells(context, recipe), wanted)
     trained = "on nothing" if cell.train_on == UNSUPERVISED else (
         f"on {cell.n_train} items of {cell.train_on} {cell.train_dataset}, boot {cell.boot}"
     )  # fmt: skip
     return (
         f"{wanted.method} with {wanted.model} on {dataset}, {row.experiment} by {row.variable}, trained {trained}",
-        module.asked(task, recipe, cell, item),
+        module.asked(context, recipe, cell, item),
     )
 
 
@@ -97,7 +97,7 @@ def _row(study: Study, dataset: str, wanted: Wanted) -> Row:
         row for row in there if wanted.variable in (None, row.variable) and wanted.experiment in (None, row.experiment)
     ]
     if not found:
-        known = ", ".join(row.share for row in there) or "none"
+        known = ", ".join(row.slice for row in there) or "none"
         raise UphillError(
             f"{wanted.method} with {wanted.model} on {dataset}: no such variable or experiment, expected one of {known}"
         )

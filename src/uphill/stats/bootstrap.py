@@ -11,7 +11,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 DRAWS = 10_000
-LEVEL = 0.95
+COVERAGE = 0.95
 
 # Numbers held at once by one chunk of draws: 2 MB as float64, which stays in a core's cache.
 CHUNK_CELLS = 2**18
@@ -30,12 +30,12 @@ class Interval:
     draws: int
 
 
-def check_settings(draws: int, level: float) -> None:
-    """Raise ValueError unless `draws` is at least 1 and `level` lies strictly between 0 and 1."""
+def check_settings(draws: int, coverage: float) -> None:
+    """Raise ValueError unless `draws` is at least 1 and `coverage` lies strictly between 0 and 1."""
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level must lie strictly between 0 and 1, got {level}")
+    if not 0.0 < coverage < 1.0:
+        raise ValueError(f"coverage must lie strictly between 0 and 1, got {coverage}")
 
 
 def resample_counts(rng: np.random.Generator, size: int, draws: int) -> FloatArray:
@@ -63,11 +63,11 @@ def chunked_counts(
         yield slice(start, stop), resample_counts(rng, size, stop - start)
 
 
-def percentile_interval(point: float, draws: FloatArray, level: float) -> Interval:
-    """The central `level` of the finite draws, by linear-interpolated quantiles."""
+def percentile_interval(point: float, draws: FloatArray, coverage: float) -> Interval:
+    """The central `coverage` of the finite draws, by linear-interpolated quantiles."""
     finite = draws[np.isfinite(draws)]
     if not finite.size:
         return Interval(point, float("nan"), float("nan"), 0)
-    tail = (1.0 - level) / 2.0
+    tail = (1.0 - coverage) / 2.0
     low, high = np.quantile(finite, [tail, 1.0 - tail])
     return Interval(point, float(low), float(high), int(finite.size))

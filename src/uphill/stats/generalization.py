@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from uphill.stats.bootstrap import DRAWS, LEVEL, FloatArray, check_settings, chunked_counts, resample_counts
+from uphill.stats.bootstrap import COVERAGE, DRAWS, FloatArray, check_settings, chunked_counts, resample_counts
 from uphill.stats.paired import Difference, accuracy, mean_of_means, summarised, tested_cells
 
 
 def generalization_gap(
-    target: npt.ArrayLike, own: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
+    target: npt.ArrayLike, own: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, coverage: float = COVERAGE
 ) -> Difference:
     """accuracy(target) - accuracy(own): below 0 where a condition does worse than on its training level's test items.
 
@@ -23,7 +23,7 @@ def generalization_gap(
 
     Source: Hase et al. 2024, section 8.4 of the specification (test_acc - test_acc_train_distr); the interval is ours.
     """
-    check_settings(draws, level)
+    check_settings(draws, coverage)
     point = accuracy(target) - accuracy(own)
     first, second = _checked(target, own)
     alive = (tested_cells(first) | tested_cells(second)).any(axis=0)
@@ -32,7 +32,7 @@ def generalization_gap(
     sums = _sums(first, second, rng, draws)
     right, tested = sums[:2], sums[2:]
     samples = [mean_of_means(*pair, boots) for pair in zip(right, tested, strict=True)]
-    return summarised(point, samples[0] - samples[1], level)
+    return summarised(point, samples[0] - samples[1], coverage)
 
 
 def _sums(first: FloatArray, second: FloatArray, rng: np.random.Generator, draws: int) -> list[FloatArray]:

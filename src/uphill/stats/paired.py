@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from uphill.stats.bootstrap import (
+    COVERAGE,
     DRAWS,
-    LEVEL,
     FloatArray,
     Interval,
     check_settings,
@@ -51,7 +51,7 @@ def accuracy(correct: npt.ArrayLike) -> float:
 
 
 def bootstrap_accuracy(
-    correct: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
+    correct: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, coverage: float = COVERAGE
 ) -> Interval:
     """Accuracy with a percentile interval from resampling items and boots, both with replacement.
 
@@ -59,9 +59,9 @@ def bootstrap_accuracy(
 
     Source: Hase et al. 2024, section 8.2 of the specification; each draw is `accuracy` of the resampled matrix.
     """
-    check_settings(draws, level)
+    check_settings(draws, coverage)
     sample = paired_bootstrap({"correct": correct}, rng, draws)["correct"]
-    return percentile_interval(accuracy(correct), sample, level)
+    return percentile_interval(accuracy(correct), sample, coverage)
 
 
 def paired_bootstrap(
@@ -78,7 +78,7 @@ def paired_bootstrap(
 
     Source: Hase et al. 2024, section 8.5 of the specification.
     """
-    check_settings(draws, LEVEL)
+    check_settings(draws, COVERAGE)
     matrices = checked_pairs(conditions)
     # Boots are drawn before any item: then the chunks of items do not move the generator's stream.
     boots = {name: resample_counts(rng, matrix.shape[1], draws) for name, matrix in matrices.items()}
@@ -110,7 +110,7 @@ def accuracy_draws(
 
 
 def difference(
-    a: npt.ArrayLike, b: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
+    a: npt.ArrayLike, b: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, coverage: float = COVERAGE
 ) -> Difference:
     """accuracy(b) - accuracy(a) on the same items, with interval and two-sided p-value.
 
@@ -119,14 +119,14 @@ def difference(
 
     Source: Hase et al. 2024, sections 8.3 and 8.5 of the specification.
     """
-    check_settings(draws, level)
+    check_settings(draws, coverage)
     samples = paired_bootstrap({"a": a, "b": b}, rng, draws)
-    return summarised(accuracy(b) - accuracy(a), samples["b"] - samples["a"], level)
+    return summarised(accuracy(b) - accuracy(a), samples["b"] - samples["a"], coverage)
 
 
-def summarised(point: float, sample: FloatArray, level: float) -> Difference:
+def summarised(point: float, sample: FloatArray, coverage: float) -> Difference:
     """A statistic that is 0 where nothing differs, with the interval and p-value that its draws give it."""
-    interval = percentile_interval(point, sample, level)
+    interval = percentile_interval(point, sample, coverage)
     p_value = centred_p_value(point, sample[np.isfinite(sample)])
     return Difference(interval.point, interval.low, interval.high, p_value, interval.draws)
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from uphill.stats.bootstrap import (
+    COVERAGE,
     DRAWS,
-    LEVEL,
     FloatArray,
     Interval,
     check_settings,
@@ -33,7 +33,7 @@ def bootstrap_panel(
     baseline: str | None,
     rng: np.random.Generator,
     draws: int = DRAWS,
-    level: float = LEVEL,
+    coverage: float = COVERAGE,
 ) -> dict[str, PanelCell]:
     """Accuracy of every condition with its interval, and its paired difference from `baseline`.
 
@@ -46,7 +46,7 @@ def bootstrap_panel(
 
     Source: Hase et al. 2024, sections 8.2, 8.3 and 8.5 of the specification.
     """
-    check_settings(draws, level)
+    check_settings(draws, coverage)
     if baseline is not None and baseline not in conditions:
         raise ValueError(f"baseline {baseline!r} is none of the conditions {list(conditions)}")
     matrices = checked_pairs(conditions)
@@ -58,8 +58,8 @@ def bootstrap_panel(
     for name, sample in samples.items():
         gain = None
         if baseline is not None and name != baseline:
-            gain = summarised(points[name] - points[baseline], sample - samples[baseline], level)
-        cells[name] = PanelCell(percentile_interval(points[name], sample, level), gain)
+            gain = summarised(points[name] - points[baseline], sample - samples[baseline], coverage)
+        cells[name] = PanelCell(percentile_interval(points[name], sample, coverage), gain)
     return cells
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from uphill.stats.bootstrap import (
+    COVERAGE,
     DRAWS,
-    LEVEL,
     FloatArray,
     Interval,
     check_settings,
@@ -35,7 +35,7 @@ class IntervalMatrix:
 
 
 def spearman(
-    x: npt.ArrayLike, y: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
+    x: npt.ArrayLike, y: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, coverage: float = COVERAGE
 ) -> Interval:
     """Spearman correlation of two variables over items, with a percentile interval from resampling items.
 
@@ -47,7 +47,7 @@ def spearman(
     first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(f"expected two 1-D arrays of the same items, got shapes {first.shape} and {second.shape}")
-    matrix = spearman_intervals(np.column_stack([first, second]), rng, draws, level)
+    matrix = spearman_intervals(np.column_stack([first, second]), rng, draws, coverage)
     point, low, high = (float(part[0, 1]) for part in (matrix.point, matrix.low, matrix.high))
     return Interval(point, low, high, int(matrix.draws[0, 1]))
 
@@ -67,7 +67,7 @@ def spearman_matrix(values: npt.ArrayLike) -> FloatArray:
 
 
 def spearman_intervals(
-    values: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
+    values: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, coverage: float = COVERAGE
 ) -> IntervalMatrix:
     """`spearman_matrix` with a percentile interval for every pair, all from the same resamples of the items.
 
@@ -76,20 +76,20 @@ def spearman_intervals(
 
     Source: Hase et al. 2024, section 8.7 of the specification (points); the intervals are ours.
     """
-    check_settings(draws, level)
+    check_settings(draws, coverage)
     matrix = _checked(values)
     variables = matrix.shape[1]
     groups = _pair_groups(matrix)
     sample = np.empty((draws, variables, variables))
     for chunk, counts in chunked_counts(rng, len(matrix), draws, copies=variables):
         sample[chunk] = _correlations(groups, counts, variables)
-    return _summarised(spearman_matrix(matrix), sample, level)
+    return _summarised(spearman_matrix(matrix), sample, coverage)
 
 
-def _summarised(point: FloatArray, sample: FloatArray, level: float) -> IntervalMatrix:
+def _summarised(point: FloatArray, sample: FloatArray, coverage: float) -> IntervalMatrix:
     low, high, used = np.empty_like(point), np.empty_like(point), np.empty(point.shape, dtype=np.intp)
     for u, v in zip(*np.triu_indices(len(point)), strict=True):
-        interval = percentile_interval(float(point[u, v]), sample[:, u, v], level)
+        interval = percentile_interval(float(point[u, v]), sample[:, u, v], coverage)
         low[u, v] = low[v, u] = interval.low
         high[u, v] = high[v, u] = interval.high
         used[u, v] = used[v, u] = interval.draws

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from uphill.stats.bootstrap import DRAWS, LEVEL, FloatArray, Interval, check_settings, percentile_interval
+from uphill.stats.bootstrap import COVERAGE, DRAWS, FloatArray, Interval, check_settings, percentile_interval
 from uphill.stats.paired import ROUNDING, Difference, accuracy, paired_bootstrap, summarised
 
 Triple = tuple[float, float, float]
@@ -94,7 +94,7 @@ def gap_recovered(
     floor: npt.ArrayLike,
     rng: np.random.Generator,
     draws: int = DRAWS,
-    level: float = LEVEL,
+    coverage: float = COVERAGE,
 ) -> GapRecovered:
     """(reached - floor) / (ceiling - floor) with a paired-bootstrap percentile interval and two-sided p-value.
 
@@ -105,20 +105,20 @@ def gap_recovered(
 
     Source: Hase et al. 2024, sections 8.3 to 8.5 of the specification, with defect S3 of section 9.6 repaired.
     """
-    check_settings(draws, level)
+    check_settings(draws, coverage)
     samples = paired_bootstrap({"reached": reached, "ceiling": ceiling, "floor": floor}, rng, draws)
-    return _gap_recovered((accuracy(reached), accuracy(ceiling), accuracy(floor)), samples, level)
+    return _gap_recovered((accuracy(reached), accuracy(ceiling), accuracy(floor)), samples, coverage)
 
 
-def _gap_recovered(points: Triple, samples: Mapping[str, FloatArray], level: float) -> GapRecovered:
+def _gap_recovered(points: Triple, samples: Mapping[str, FloatArray], coverage: float) -> GapRecovered:
     gaps = samples["ceiling"] - samples["floor"]
-    gap = percentile_interval(points[1] - points[2], gaps, level)
+    gap = percentile_interval(points[1] - points[2], gaps, coverage)
     if not _excludes_zero(gap.point, gap.low, gap.high):
         nan = float("nan")
         return GapRecovered(*points, nan, nan, nan, nan, False, 0)
     usable = np.abs(gaps) > ROUNDING  # False for NaN too
     ratios = (samples["reached"] - samples["floor"])[usable] / gaps[usable]
-    ratio = summarised((points[0] - points[2]) / gap.point, ratios, level)
+    ratio = summarised((points[0] - points[2]) / gap.point, ratios, coverage)
     return GapRecovered(*points, ratio.point, ratio.low, ratio.high, ratio.p_value, True, ratio.draws)
 
 
@@ -128,7 +128,7 @@ def supervision_gap_recovered(
     unsupervised: npt.ArrayLike,
     rng: np.random.Generator,
     draws: int = DRAWS,
-    level: float = LEVEL,
+    coverage: float = COVERAGE,
 ) -> SGR:
     """SGR = (easy - unsupervised) / (hard - unsupervised), all three measured on the same hard test items.
 
@@ -137,7 +137,7 @@ def supervision_gap_recovered(
 
     Source: Hase et al. 2024, section 8.4 of the specification.
     """
-    return _as_sgr(gap_recovered(easy, hard, unsupervised, rng, draws, level))
+    return _as_sgr(gap_recovered(easy, hard, unsupervised, rng, draws, coverage))
 
 
 def compare_supervision(
@@ -146,7 +146,7 @@ def compare_supervision(
     unsupervised: npt.ArrayLike,
     rng: np.random.Generator,
     draws: int = DRAWS,
-    level: float = LEVEL,
+    coverage: float = COVERAGE,
 ) -> Supervision:
     """`supervision_gap_recovered` with the accuracies' intervals and the differences between them, of the same draws.
 
@@ -154,19 +154,19 @@ def compare_supervision(
 
     Source: Hase et al. 2024, section 8.5 of the specification and the table of comparisons in 8.8 (T2).
     """
-    check_settings(draws, level)
+    check_settings(draws, coverage)
     samples = paired_bootstrap({"reached": easy, "ceiling": hard, "floor": unsupervised}, rng, draws)
     points = (accuracy(easy), accuracy(hard), accuracy(unsupervised))
     found = {
-        name: percentile_interval(point, samples[name], level) for name, point in zip(samples, points, strict=True)
+        name: percentile_interval(point, samples[name], coverage) for name, point in zip(samples, points, strict=True)
     }
     return Supervision(
         easy=found["reached"],
         hard=found["ceiling"],
         unsupervised=found["floor"],
-        hard_easy=summarised(points[1] - points[0], samples["ceiling"] - samples["reached"], level),
-        easy_unsupervised=summarised(points[0] - points[2], samples["reached"] - samples["floor"], level),
-        sgr=_as_sgr(_gap_recovered(points, samples, level)),
+        hard_easy=summarised(points[1] - points[0], samples["ceiling"] - samples["reached"], coverage),
+        easy_unsupervised=summarised(points[0] - points[2], samples["reached"] - samples["floor"], coverage),
+        sgr=_as_sgr(_gap_recovered(points, samples, coverage)),
     )
 
 
@@ -176,7 +176,7 @@ def performance_gap_recovered(
     strong: npt.ArrayLike,
     rng: np.random.Generator,
     draws: int = DRAWS,
-    level: float = LEVEL,
+    coverage: float = COVERAGE,
 ) -> PGR:
     """PGR = (weak_to_strong - weak) / (strong - weak), all three measured on the same test items.
 
@@ -185,7 +185,7 @@ def performance_gap_recovered(
 
     Source: Burns et al. 2023.
     """
-    gap = gap_recovered(weak_to_strong, strong, weak, rng, draws, level)
+    gap = gap_recovered(weak_to_strong, strong, weak, rng, draws, coverage)
     return PGR(gap.floor, gap.reached, gap.ceiling, gap.point, gap.low, gap.high, gap.p_value, gap.defined, gap.draws)
 
 

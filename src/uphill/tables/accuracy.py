@@ -16,12 +16,12 @@ from uphill.tables.predictions import CONDITION, correctness
 
 
 @dataclass(frozen=True)
-class Study:
+class Bootstrap:
     """What a reduction needs to know beside the predictions.
 
     Attributes:
         unsupervised: by dataset, the method whose accuracy is Unsupervised.
-        draws, level: of the bootstrap.
+        draws, coverage: of the bootstrap.
         seed: the run's seed.
         trained: rows dataset, variable, train_on, boot, item_id, rank of every training item, where one may be tested
             too; None where none is.
@@ -29,7 +29,7 @@ class Study:
 
     unsupervised: Mapping[str, str]
     draws: int
-    level: float
+    coverage: float
     seed: int
     trained: pd.DataFrame | None = None
 
@@ -65,7 +65,7 @@ class Panel:
         return rows
 
 
-def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> Iterator[Panel]:
+def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Bootstrap) -> Iterator[Panel]:
     """Cut predictions into panels.
 
     Args:
@@ -110,7 +110,7 @@ def by_value(tested: pd.DataFrame, most: int = 8, bins: int = 4) -> pd.DataFrame
 
 
 def accuracy_rows(
-    predictions: pd.DataFrame, groups: pd.DataFrame, study: Study, rungs: Sequence[str] = ()
+    predictions: pd.DataFrame, groups: pd.DataFrame, study: Bootstrap, rungs: Sequence[str] = ()
 ) -> pd.DataFrame:
     """One row per training condition and group of test items.
 
@@ -143,12 +143,12 @@ COLUMNS: Sequence[str] = [
 ]
 
 
-def _rows(panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Study) -> Iterator[dict[str, Any]]:
+def _rows(panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Bootstrap) -> Iterator[dict[str, Any]]:
     conditions = list(panel.conditions())
     matrices = {_name(condition): correctness(rows, panel.items) for condition, rows in conditions}
     key: tuple[Key, ...] = (*panel.name, str(panel.test_on), study.seed)
     baseline = next((_name(condition) for condition, _ in conditions if condition["train_on"] == UNSUPERVISED), None)
-    cells = bootstrap_panel(matrices, baseline, keyed_rng("panel", *key), study.draws, study.level)
+    cells = bootstrap_panel(matrices, baseline, keyed_rng("panel", *key), study.draws, study.coverage)
     for condition, rows in conditions:
         cell = cells[_name(condition)]
         yield {
@@ -187,7 +187,7 @@ def reading(rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _seen(rows: pd.DataFrame, condition: Mapping[str, Any], study: Study) -> float:
+def _seen(rows: pd.DataFrame, condition: Mapping[str, Any], study: Bootstrap) -> float:
     """The share of a condition's test items that it was trained on, the mean over boots."""
     trained = study.trained
     if trained is None or condition["train_dataset"] != condition["dataset"]:
@@ -204,7 +204,7 @@ def _name(condition: Mapping[str, Any]) -> str:
 
 
 def _gap(
-    panel: Panel, condition: Mapping[str, Any], levels: Mapping[Any, pd.DataFrame], study: Study
+    panel: Panel, condition: Mapping[str, Any], levels: Mapping[Any, pd.DataFrame], study: Bootstrap
 ) -> dict[str, float]:
     """The generalization gap of a condition on hard items; none where its own level is not tested."""
     own = levels.get((*panel.name[1:], condition["train_on"]))
@@ -222,4 +222,4 @@ def _gap(
         correctness(rows[rows["item_id"].isin(group)], items, boots) for group in (set(panel.items), members)
     )
     key: tuple[Key, ...] = (*panel.name, *map(str, condition.values()), study.seed)
-    return estimates(gap=generalization_gap(target, same, keyed_rng("gap", *key), study.draws, study.level))
+    return estimates(gap=generalization_gap(target, same, keyed_rng("gap", *key), study.draws, study.coverage))

@@ -11,7 +11,7 @@ from uphill.stats.bootstrap import Interval
 from uphill.stats.paired import Difference
 from uphill.stats.panel import bootstrap_panel
 from uphill.stats.recovery import SGR, compare_supervision
-from uphill.tables.accuracy import Panel, Study, panels
+from uphill.tables.accuracy import Bootstrap, Panel, panels
 from uphill.tables.layouts import estimates, supervision_estimates
 from uphill.tables.predictions import CONDITION, correctness
 
@@ -24,7 +24,7 @@ SGR_COLUMNS: Sequence[str] = [
 ]
 
 
-def sgr_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Study) -> pd.DataFrame:
+def sgr_rows(predictions: pd.DataFrame, groups: pd.DataFrame, study: Bootstrap) -> pd.DataFrame:
     """Supervision Gap Recovered on hard test items, one row per method and source of easy data.
 
     SGR = (Easy - Unsupervised) / (Hard - Unsupervised); Hard is trained on hard data of the tested dataset, Easy on
@@ -44,7 +44,7 @@ def _status(found: SGR) -> str:
     return "defined" if found.hard > found.unsupervised else "negative gap"
 
 
-def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
+def _sgr(panel: Panel, study: Bootstrap) -> Iterator[dict[str, Any]]:
     first, last = extremes(panel.rows["train_on"])
     for condition, easy in panel.conditions():
         if condition["train_on"] != first:
@@ -58,7 +58,7 @@ def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
             correctness(rows, panel.items) for rows in (easy, hard, panel.baseline)
         )
         rng = keyed_rng("sgr", *key)
-        found = compare_supervision(trained_easy, trained_hard, untrained, rng, study.draws, study.level)
+        found = compare_supervision(trained_easy, trained_hard, untrained, rng, study.draws, study.coverage)
         yield {
             **{name: condition[name] for name in SGR_COLUMNS if name in condition},
             "test_on": panel.test_on,
@@ -70,7 +70,9 @@ def _sgr(panel: Panel, study: Study) -> Iterator[dict[str, Any]]:
         }
 
 
-def quantization_rows(predictions: pd.DataFrame, pairs: Mapping[str, Mapping[str, str]], study: Study) -> pd.DataFrame:
+def quantization_rows(
+    predictions: pd.DataFrame, pairs: Mapping[str, Mapping[str, str]], study: Bootstrap
+) -> pd.DataFrame:
     """Accuracy of each model and of its quantized self on the same items after the same training, and the difference.
 
     Args:
@@ -88,13 +90,13 @@ def quantization_rows(predictions: pd.DataFrame, pairs: Mapping[str, Mapping[str
 
 
 def _quantized(
-    condition: dict[str, Any], both: pd.DataFrame, full: str, quantized: str, study: Study
+    condition: dict[str, Any], both: pd.DataFrame, full: str, quantized: str, study: Bootstrap
 ) -> dict[str, Any]:
     items = sorted(set(both["item_id"]))
     sides = {name: both[both["model"] == model] for name, model in (("full", full), ("quantized", quantized))}
     key: tuple[Key, ...] = (full, quantized, *map(str, condition.values()), study.seed)
     matrices = {name: correctness(rows, items) for name, rows in sides.items()}
-    cells = bootstrap_panel(matrices, "full", keyed_rng("quantization", *key), study.draws, study.level)
+    cells = bootstrap_panel(matrices, "full", keyed_rng("quantization", *key), study.draws, study.coverage)
     found: dict[str, Interval | Difference] = {name: cell.accuracy for name, cell in cells.items()}
     difference = cells["quantized"].gain
     assert difference is not None, "the full model is the baseline"

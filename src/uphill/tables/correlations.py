@@ -9,7 +9,9 @@ from uphill.schemas.names import EXPERIMENT_POOL
 from uphill.stats.ranks import spearman_intervals
 
 
-def correlation_rows(hardness: pd.DataFrame, items: pd.DataFrame, draws: int, level: float, seed: int) -> pd.DataFrame:
+def correlation_rows(
+    hardness: pd.DataFrame, items: pd.DataFrame, draws: int, coverage: float, seed: int
+) -> pd.DataFrame:
     """One row per pair of variables, over the items of the experiment pool.
 
     A variable that is the same for all items ranks none, and is left out.
@@ -18,14 +20,14 @@ def correlation_rows(hardness: pd.DataFrame, items: pd.DataFrame, draws: int, le
         hardness: rows of one dataset's hardness table, with the dataset's name in `dataset`.
         items: its item table.
         draws: bootstrap draws.
-        level: coverage of the intervals.
+        coverage: of the intervals.
         seed: the run's seed.
     """
     pool = items.loc[items["pool"] == EXPERIMENT_POOL, "item_id"]
     values = hardness.pivot(index="item_id", columns="variable", values="value").reindex(sorted(pool))
     values = values.loc[:, values.nunique() > 1]
     dataset = str(hardness["dataset"].iloc[0])
-    found = spearman_intervals(values.to_numpy(), keyed_rng("correlations", dataset, seed), draws, level)
+    found = spearman_intervals(values.to_numpy(), keyed_rng("correlations", dataset, seed), draws, coverage)
     rows = [
         {
             "dataset": dataset,

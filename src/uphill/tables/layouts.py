@@ -9,7 +9,7 @@ from uphill.schemas.names import ALL, LEVELS, UNSUPERVISED
 from uphill.stats.bootstrap import Interval
 from uphill.stats.paired import Difference
 from uphill.stats.recovery import Supervision
-from uphill.tables.wide import Estimate, Layout, Part
+from uphill.tables.wide import Estimate, Part, WideLayout
 
 TRAINING = ("method", "n_train", "train_dataset")
 """Row columns that tell of training, which no supervision has none of: its accuracy stands in all their rows."""
@@ -128,15 +128,15 @@ POPULATION_ROWS = ("model", "dataset", "variable", "method", "n_train", "train_d
 LADDER_ROWS = ("model", "method", "n_train")  # rungs are of several datasets, which name no row
 QUANTIZATION_ROWS = ("dataset", "variable", "method", "n_train", "model")
 
-LAYOUTS: Mapping[str, Layout] = {
+LAYOUTS: Mapping[str, WideLayout] = {
     # The paper's table 4; section 8.8, T1.
-    "all_to_all": Layout(
+    "all_to_all": WideLayout(
         ("model", "dataset", "variable"),
         (Part("{method} n={n_train}", ACCURACY, ("n_train", "method")), N_TEST),
         _all_to_all,
         incidental=("variable",),
     ),
-    "population": Layout(
+    "population": WideLayout(
         POPULATION_ROWS,
         (
             Part("{supervision}", ACCURACY, ("rank",)),
@@ -145,11 +145,11 @@ LAYOUTS: Mapping[str, Layout] = {
         ),
         _population,
     ),
-    "sgr": Layout(
+    "sgr": WideLayout(
         ("model", "dataset", "variable", "train_dataset"), (Part("{method} n={n_train}", SGR_ONLY),), _with_status
     ),
     # Section 8.8, T2: from the table of SGR.
-    "comparisons": Layout(
+    "comparisons": WideLayout(
         POPULATION_ROWS,
         (
             Part("Unsupervised", _accuracy("unsupervised")),
@@ -162,19 +162,19 @@ LAYOUTS: Mapping[str, Layout] = {
         ),
         _with_status,
     ),
-    "learning_curves": Layout(
+    "learning_curves": WideLayout(
         ("model", "dataset", "variable", "method", "supervision", "train_dataset"),
         (Part("n={n_train}", ACCURACY, ("n_train",)),),
         _on_hardest,
     ),
-    "noisy_labels": Layout(
+    "noisy_labels": WideLayout(
         ("model", "dataset", "variable", "method", "n_train", "supervision", "train_dataset"),
         (Part("p={easy_noise_p:g}", ACCURACY, ("easy_noise_p",)),),
         _on_hardest,
     ),
-    "ladders": Layout(LADDER_ROWS, (Part("{supervision}", ACCURACY, ("rank",)),), _ladders),
+    "ladders": WideLayout(LADDER_ROWS, (Part("{supervision}", ACCURACY, ("rank",)),), _ladders),
     # Columns of `estimates(full=..., quantized=..., difference=...)`.
-    "quantization": Layout(
+    "quantization": WideLayout(
         QUANTIZATION_ROWS,
         (
             Part("Full", _accuracy("full")),

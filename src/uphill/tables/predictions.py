@@ -23,21 +23,21 @@ def read_grades(paths: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """All graded predictions of a table, with the file each row is from in the column `source`.
 
     Args:
-        paths: files, each with the identity that it must record of some shares (experiment/variable); others are left
+        paths: files, each with the identity that it must record of some slices (experiment/variable); others are left
             out.
 
     Raises:
-        UphillError: a share was made by another config or by other code, as after a half-finished rerun.
+        UphillError: a slice was made by another config or by other code, as after a half-finished rerun.
     """
     frames = []
-    for path, shares in paths.items():
-        recorded = made_by(path)["settings"]["shares"]
-        for share, identity in shares.items():
-            if recorded.get(share, {}).get("id") != identity:
-                raise damaged(path, f"{share!r} made by another config or by older code")
+    for path, slices in paths.items():
+        recorded = made_by(path)["settings"]["slices"]
+        for slice, identity in slices.items():
+            if recorded.get(slice, {}).get("id") != identity:
+                raise damaged(path, f"{slice!r} made by another config or by older code")
         frame = read(path, GRADES)
         own = frame["experiment"] + "/" + frame["variable"]
-        frames.append(frame[own.isin(set(shares))].assign(source=path))
+        frames.append(frame[own.isin(set(slices))].assign(source=path))
     return pd.concat(frames, ignore_index=True)
 
 

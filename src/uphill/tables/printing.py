@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from uphill.running import provenance
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.tables.layouts import LAYOUTS
 from uphill.tables.wide import wide, write_wide
 
 
-def write_all(job: Job) -> None:
+def write_all(job: Running) -> None:
     """Write each wide table in both formats, and the provenance of both beside them."""
     tidy = {Path(path).stem: path for path in job.input.tidy}
     for name, source in job.settings["tables"].items():

@@ -7,10 +7,10 @@ import pandas as pd
 
 from uphill.identity.specs import together
 from uphill.running import provenance
-from uphill.running.job import Job
+from uphill.running.job import Running
 from uphill.schemas.files import made_by
 from uphill.schemas.level_names import trained_on_hardest
-from uphill.tables.accuracy import Study, accuracy_rows, by_level, by_value
+from uphill.tables.accuracy import Bootstrap, accuracy_rows, by_level, by_value
 from uphill.tables.comparisons import quantization_rows, sgr_rows
 from uphill.tables.predictions import read_grades, read_hardness, read_tested, read_trained, write_table
 
@@ -31,28 +31,28 @@ class Inputs:
     predictions: pd.DataFrame
     tested: pd.DataFrame
     hardness: pd.DataFrame | None
-    study: Study
+    study: Bootstrap
     hard_noise: Mapping[tuple[str, ...], float]
     rungs: Sequence[str]
     pairs: Mapping[str, Mapping[str, str]]
 
 
-def write(job: Job) -> None:
+def write(job: Running) -> None:
     """Make one table, and beside it the record of what it was made from.
 
     Raises:
         UphillError: a file of grades was made by another config or other code.
     """
-    settings, shares = job.settings, {path: job.upstream(path) for path in job.input.grades}
+    settings, slices = job.settings, {path: job.upstream(path) for path in job.input.grades}
     hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
     inputs = Inputs(
-        predictions=read_grades(shares),
+        predictions=read_grades(slices),
         tested=read_tested(splits),
         hardness=read_hardness(hardness) if hardness else None,
-        study=Study(
+        study=Bootstrap(
             settings["unsupervised"],
             settings["draws"],
-            settings["level"],
+            settings["coverage"],
             settings["seed"],
             trained=read_trained(splits) if settings["seen"] else None,
         ),
@@ -61,8 +61,8 @@ def write(job: Job) -> None:
         pairs=settings["pairs"],
     )
     write_table(REDUCTIONS.get(settings["table"], _by_level)(inputs), job.output.table)
-    sources = {path: made_by(path) for path in shares}
-    used = [sources[path]["versions"][share] for path, own in shares.items() for share in own]
+    sources = {path: made_by(path) for path in slices}
+    used = [sources[path]["versions"][slice] for path, own in slices.items() for slice in own]
     made_with = together(job.versions([*job.input.splits, *hardness]), *used)
     provenance.write(
         job.output.provenance, {**job.spec, "versions": made_with, **job.notes}, [job.output.table], sources

@@ -82,7 +82,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Layout:
+class WideLayout:
     """What a wide table's rows and columns are.
 
     Attributes:
@@ -99,7 +99,7 @@ class Layout:
     incidental: tuple[str, ...] = ("train_dataset",)
 
 
-def wide(table: pd.DataFrame, layout: Layout, unsupervised: Mapping[str, str]) -> pd.DataFrame:
+def wide(table: pd.DataFrame, layout: WideLayout, unsupervised: Mapping[str, str]) -> pd.DataFrame:
     """A tidy table as a wide one of text, its rows and headings in the order of the tidy rows.
 
     Args:

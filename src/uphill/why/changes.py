@@ -28,7 +28,7 @@ def changes(job: Job, old: Spec, stale: Collection[str] = ()) -> list[str]:
             # The report shows the whole config: what of it matters elsewhere is told there.
             return [change for change in found if change.startswith("code ")]
         return found
-    before, now = old["settings"].get("shares", {}), {part.part: part for part in job.parts}
+    before, now = old["settings"].get("slices", {}), {part.part: part for part in job.parts}
     found = [
         change
         for name, part in now.items()
@@ -42,7 +42,7 @@ def changes(job: Job, old: Spec, stale: Collection[str] = ()) -> list[str]:
 
 def older_upstream(job: Job, old: Spec) -> set[str]:
     """Today's identities of jobs whose results the file was made from when they were others."""
-    before = old["settings"].get("shares", {})
+    before = old["settings"].get("slices", {})
     if job.parts:
         return set().union(*(older_upstream(part, before[part.part]) for part in job.parts if part.part in before))
     was = dict(identities(old["upstream"]))

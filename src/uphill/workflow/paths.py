@@ -21,9 +21,9 @@ def hardness_path(dataset: str) -> str:
     return f"{RESULTS}/hardness/{dataset}.parquet"
 
 
-def splits_path(dataset: str, draw: str) -> str:
+def splits_path(dataset: str, split: str) -> str:
     """The splits of a dataset: by a variable, or by an experiment of its own levels or sizes."""
-    return f"{RESULTS}/splits/{dataset}/{draw}.parquet"
+    return f"{RESULTS}/splits/{dataset}/{split}.parquet"
 
 
 def predictions_path(method: str, model: str, dataset: str) -> str:

@@ -51,7 +51,7 @@ def _try(study: Study, dataset: str, pending: list[Job]) -> None:
     hardness = _hardness(study, dataset, items, needed)
     for settings in (job.settings for job in known):
         cut = items, hardness, settings["variable"], settings["bands"]
-        graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["draw"])
+        graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["split"])
         levels = None if tested is None else tested["level"]
         check_sizes(graded["level"], dataset, settings["variable"], sizes, levels)
 

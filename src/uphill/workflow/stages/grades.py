@@ -1,4 +1,4 @@
-"""Grades: a job for each file of predictions, of the same shares."""
+"""Grades: a job for each file of predictions, of the same slices."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,25 +17,25 @@ def jobs(study: Study) -> Iterator[Job]:
 
 
 @once
-def shares(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
+def slices(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
     """The parts of a job's file, by name: each grades one of the predictions, and is kept where that stays."""
     rows = predictions.rows(study, method, model, dataset)
-    return {row.share: _share(study, method, model, row) for row in rows}
+    return {row.slice: _slice(study, method, model, row) for row in rows}
 
 
 @once
 def grades(study: Study, method: str, model: str, dataset: str) -> Job:
-    """The job that brings all shares of a file up to date."""
-    own = shares(study, method, model, dataset)
+    """The job that brings all slices of a file up to date."""
+    own = slices(study, method, model, dataset)
     return _job(
         *(study, method, model, dataset),
-        answers=list(predictions.shares(study, method, model, dataset).values()),
-        decide=lambda: {"shares": {name: share.spec for name, share in own.items()}},
+        answers=list(predictions.slices(study, method, model, dataset).values()),
+        decide=lambda: {"slices": {name: slice.spec for name, slice in own.items()}},
         parts=list(own.values()),
     )
 
 
-def _share(study: Study, method: str, model: str, row: Row) -> Job:
+def _slice(study: Study, method: str, model: str, row: Row) -> Job:
     grader, own = study.config.grader(row.dataset, method)
 
     def decide() -> Settings:
@@ -47,8 +47,8 @@ def _share(study: Study, method: str, model: str, row: Row) -> Job:
             "variable": row.variable,
         }
 
-    answers = predictions.shares(study, method, model, row.dataset)[row.share]
-    return _job(study, method, model, row.dataset, answers=[answers], decide=decide, part=row.share)
+    answers = predictions.slices(study, method, model, row.dataset)[row.slice]
+    return _job(study, method, model, row.dataset, answers=[answers], decide=decide, part=row.slice)
 
 
 def _job(study: Study, method: str, model: str, dataset: str, answers: list[Job], **own: Any) -> Job:

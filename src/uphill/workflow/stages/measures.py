@@ -24,7 +24,7 @@ def measures(study: Study, dataset: str, variables: Iterable[str] | None = None)
     """What measures a dataset's variables: some of them, or all."""
     return [
         measure(study, dataset, name, model)
-        for name, given in study.config.measures(dataset).items()
+        for name, given in study.config.measures_of(dataset).items()
         if variables is None or set(given) & set(variables)
         for model in ([None] if rule(study, name) == ALONE else study.config.hardness_models)
     ]
@@ -39,7 +39,7 @@ def rule(study: Study, name: str) -> str:
 @once
 def measure(study: Study, dataset: str, name: str, model: str | None = None) -> Job:
     """One measure's values for a dataset."""
-    runs, kind = rule(study, name), study.config.hardness[name]["measure"]
+    runs, kind = rule(study, name), study.config.measures[name]["kind"]
 
     def decide() -> Settings:
         own = study.config.measure_settings(name)
@@ -60,7 +60,7 @@ def measure(study: Study, dataset: str, name: str, model: str | None = None) -> 
         rule=runs,
         wildcards={"dataset": dataset, "measure": name, **({"model": model} if model else {})},
         title=f"Hardness of {dataset}: {name}{by}",
-        named=f"hardness.{name} of datasets.{dataset}{f' by models.{model}' if model else ''}",
+        named=f"measures.{name} of datasets.{dataset}{f' by models.{model}' if model else ''}",
         record=f"hardness/{dataset}/{name}{f'/{model}' if model else ''}",
         outputs={"measure": [measure_path(dataset, name, model)]},
         decide=decide,
@@ -69,8 +69,8 @@ def measure(study: Study, dataset: str, name: str, model: str | None = None) -> 
         model=model if runs == ON_MODEL else None,
         holds=["responses"] if read and reads_states(study.config.measure_module(name)) else [],
         from_config={
-            "settings": f"hardness.{name}",
-            "content": f"hardness.{name}",
+            "settings": f"measures.{name}",
+            "content": f"measures.{name}",
             "dataset": f"datasets.{dataset}",
             **(keys_of(model) if model else {}),
             "asked": f"datasets.{dataset}",

@@ -1,4 +1,4 @@
-"""Predictions: a job a (method, model, dataset), of one share for each experiment and variable that it is part of."""
+"""Predictions: a job a (method, model, dataset), of one slice for each experiment and variable that it is part of."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,33 +27,33 @@ def rows(study: Study, method: str, model: str, dataset: str) -> list[Row]:
     found: dict[str, Row] = {}
     for row in study.rows():
         if row.dataset == dataset and method in row.methods and model in row.models:
-            found.setdefault(row.share, row)
+            found.setdefault(row.slice, row)
     return list(found.values())
 
 
 @once
-def shares(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
+def slices(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
     """The parts of a job's file, by name: each has an identity of its own, and is kept where that stays."""
-    return {row.share: _share(study, method, model, row) for row in rows(study, method, model, dataset)}
+    return {row.slice: _slice(study, method, model, row) for row in rows(study, method, model, dataset)}
 
 
 @once
 def predictions(study: Study, method: str, model: str, dataset: str) -> Job:
-    """The job that brings all shares of a file up to date."""
-    own = shares(study, method, model, dataset)
+    """The job that brings all slices of a file up to date."""
+    own = slices(study, method, model, dataset)
     together: dict[str, dict[Job, None]] = {}
-    for share in own.values():
-        for name, read in share.reads.items():
+    for slice in own.values():
+        for name, read in slice.reads.items():
             together.setdefault(name, {}).update(dict.fromkeys(read))
     return _job(
         *(study, method, model, dataset),
-        decide=lambda: {"shares": {name: share.spec for name, share in own.items()}},
+        decide=lambda: {"slices": {name: slice.spec for name, slice in own.items()}},
         reads={name: list(read) for name, read in together.items()},
         parts=list(own.values()),
     )
 
 
-def _share(study: Study, method: str, model: str, row: Row) -> Job:
+def _slice(study: Study, method: str, model: str, row: Row) -> Job:
     config, module = study.config, study.config.method_module(method)
 
     def decide() -> Settings:
@@ -64,7 +64,7 @@ def _share(study: Study, method: str, model: str, row: Row) -> Job:
             "model": model_identity(study, model) if module.RUNS_MODEL else {"name": model},
             "experiment": row.experiment,
             "variable": row.variable,
-            "draw": row.draw,
+            "split": row.split,
             "sources": list(row.sources),
             "sizes": list(row.sizes.get(method, ())),
             "noise": list(row.noise),
@@ -75,11 +75,11 @@ def _share(study: Study, method: str, model: str, row: Row) -> Job:
 
     read = {
         "questions": [items(study, name) for name in row.involved],
-        "splits": [splits(study, name, row.draw) for name in row.involved],
+        "splits": [splits(study, name, row.split) for name in row.involved],
     }
     if module.READS_RESPONSES:
         read["responses"] = [responses(study, model, name) for name in row.involved]
-    return _job(study, method, model, row.dataset, decide=decide, reads=read, part=row.share)
+    return _job(study, method, model, row.dataset, decide=decide, reads=read, part=row.slice)
 
 
 def _job(study: Study, method: str, model: str, dataset: str, **own: Any) -> Job:

@@ -36,7 +36,7 @@ def jobs(study: Study) -> Iterator[Job]:
 
 def _in_order(config: Settings) -> Settings:
     """The config with the keys of free entries sorted: their order says nothing, and a change of it reruns nothing."""
-    for group in ("methods", "hardness"):
+    for group in ("methods", "measures"):
         config[group] = {name: dict(sorted(entry.items())) for name, entry in config[group].items()}
     for entry in config["datasets"].values():
         entry["source"] = dict(sorted(entry["source"].items()))

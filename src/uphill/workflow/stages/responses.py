@@ -60,7 +60,7 @@ def _probed(study: Study) -> set[tuple[str, str]]:
     return methods | {
         (model, dataset)
         for dataset in study.datasets
-        for measure in config.measures(dataset)
+        for measure in config.measures_of(dataset)
         if reads_states(config.measure_module(measure))
         for model in config.hardness_models
     }

@@ -14,24 +14,24 @@ from uphill.workflow.study import Study
 
 
 def jobs(study: Study) -> Iterator[Job]:
-    """One a dataset and draw."""
-    yield from (splits(study, dataset, draw) for dataset, draw in sorted(drawn(study)))
+    """One a dataset and split."""
+    yield from (splits(study, dataset, split) for dataset, split in sorted(drawn(study)))
 
 
 @once
 def drawn(study: Study) -> dict[tuple[str, str], Row]:
-    """By (dataset, draw) of each file of splits, the first row that asks for it."""
+    """By (dataset, split) of each file of splits, the first row that asks for it."""
     found: dict[tuple[str, str], Row] = {}
     for row in study.rows():
         for name in row.involved:
-            found.setdefault((name, row.draw), row)
+            found.setdefault((name, row.split), row)
     return found
 
 
 @once
-def splits(study: Study, dataset: str, draw: str) -> Job:
+def splits(study: Study, dataset: str, split: str) -> Job:
     """The splits of a dataset, which rest on its own variables' measures: a person's grades wait for no model."""
-    row, entry = drawn(study)[dataset, draw], study.config.datasets[dataset]
+    row, entry = drawn(study)[dataset, split], study.config.datasets[dataset]
     bands = row.bands.get(dataset, {})
     graded_by = {band.variable for band in bands.values()} if row.bands else {row.variable} - {ALL_VARIABLE}
 
@@ -41,23 +41,23 @@ def splits(study: Study, dataset: str, draw: str) -> Job:
             "variable": row.variable,
             "bands": {name: asdict(band) for name, band in bands.items()},
             "cuts": {name: plain(cut) for name, cut in entry.cuts.items() if name in graded_by},
-            "draw": asdict(_sizes(study, row, dataset)),
+            "sizes": asdict(_sizes(study, row, dataset)),
         }
 
-    own = "" if row.draw == row.variable else f" for {row.experiment}"
+    own = "" if row.split == row.variable else f" for {row.experiment}"
     return Job(
         rule="splits",
-        wildcards={"dataset": dataset, "draw": draw},
-        title=f"Splits of {dataset} by {draw}",
+        wildcards={"dataset": dataset, "split": split},
+        title=f"Splits of {dataset} by {split}",
         named=f"the splits of datasets.{dataset} by {row.variable}{own}",
-        record=f"splits/{dataset}/{draw}",
-        outputs={"splits": [splits_path(dataset, draw)]},
+        record=f"splits/{dataset}/{split}",
+        outputs={"splits": [splits_path(dataset, split)]},
         decide=decide,
         reads={
             "questions": [items(study, dataset)],
             "measures": measures(study, dataset, tuple(sorted(graded_by))),
         },
-        from_config={"cuts": f"datasets.{dataset}.cuts", "draw": "splits", "draw.seed": "seed"},
+        from_config={"cuts": f"datasets.{dataset}.cuts", "sizes": "splits", "sizes.seed": "seed"},
     )
 
 

@@ -8,7 +8,7 @@ from uphill.running.provenance import beside
 from uphill.tables.layouts import LAYOUTS, TIDY
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, wide_path
-from uphill.workflow.stages.grades import shares
+from uphill.workflow.stages.grades import slices
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.splits import splits
@@ -47,7 +47,7 @@ def experiment_of(name: str) -> str:
 
 @once
 def table(study: Study, name: str) -> Job:
-    """One table of an experiment; of each file of grades it depends on its own shares only."""
+    """One table of an experiment; of each file of grades it depends on its own slices only."""
     rows = study.rows(experiment_of(name))
 
     def decide() -> Settings:
@@ -64,12 +64,12 @@ def table(study: Study, name: str) -> Job:
     made = table_path(name)
     read = {
         "grades": [
-            shares(study, method, model, row.dataset)[row.share]
+            slices(study, method, model, row.dataset)[row.slice]
             for row in rows
             for model in row.models
             for method in row.methods
         ],
-        "splits": [splits(study, row.dataset, row.draw) for row in rows],
+        "splits": [splits(study, row.dataset, row.split) for row in rows],
         "hardness": [hardness(study, row.dataset) for row in rows] if name in READS_HARDNESS else [],
     }
     return Job(
@@ -127,7 +127,7 @@ def unsupervised(study: Study) -> dict[str, str]:
 
 
 def _intervals(study: Study, draws: int) -> Settings:
-    return {"draws": draws, "level": study.config.statistics.level, "seed": study.config.seed}
+    return {"draws": draws, "coverage": study.config.statistics.coverage, "seed": study.config.seed}
 
 
 def _hard_noise(rows: Sequence[Row]) -> list[list[Any]]:

@@ -105,7 +105,7 @@ def _read_responses(shards: tuple[Path | str, ...], identity: str | None, states
 
 
 @dataclass(frozen=True)
-class Task:
+class Context:
     """One job: a method on a model, tested on a dataset cut by a variable; all train levels, sources and boots.
 
     Attributes:
@@ -218,18 +218,18 @@ def written(items: pd.DataFrame, answers: "Iterable[Answer]") -> pd.DataFrame:
     )
 
 
-def run(task: Task, method: ModuleType, settings: BaseModel, parts: Parts) -> pa.Table:
+def run(context: Context, method: ModuleType, settings: BaseModel, parts: Parts) -> pa.Table:
     """Make every cell of a task that `parts` does not hold yet, and join them all in a fixed order.
 
     Raises:
         UphillError: a finished cell has gone or is damaged: a failing disk, or a second job at the same work.
     """
-    cells = method.cells(task, settings)
+    cells = method.cells(context, settings)
     missing = [cell for cell in cells if parts.get(cell.name) is None]
     if len(missing) < len(cells):
         log.info("%d of %d cells were finished before", len(cells) - len(missing), len(cells))
-    for cell, frame in method.predict(task, settings, missing):
-        parts.put(cell.name, PREDICTIONS.to_arrow(_complete(task, cell, frame), cell.name))
+    for cell, frame in method.predict(context, settings, missing):
+        parts.put(cell.name, PREDICTIONS.to_arrow(_complete(context, cell, frame), cell.name))
     return pa.concat_tables([_finished(parts, cell) for cell in cells])
 
 
@@ -240,18 +240,18 @@ def _finished(parts: Parts, cell: Cell) -> pa.Table:
     return table
 
 
-def _complete(task: Task, cell: Cell, frame: pd.DataFrame) -> pd.DataFrame:
+def _complete(context: Context, cell: Cell, frame: pd.DataFrame) -> pd.DataFrame:
     """A cell's predictions with the columns that say where they come from."""
     columns = {
-        **task.columns,
-        "dataset": task.target.name,
-        "variable": task.variable,
+        **context.columns,
+        "dataset": context.target.name,
+        "variable": context.variable,
         "train_dataset": cell.train_dataset,
         "train_on": cell.train_on,
         "boot": cell.boot,
         "n_train": cell.n_train,
         # Of a method that shows its training items in the prompt, they are the k.
-        "k": cell.n_train if task.columns.get("k") is not None else 0,
+        "k": cell.n_train if context.columns.get("k") is not None else 0,
         "noise_p": cell.noise_p,
         # Few-shot examples that the model's window did not hold.
         "dropped": frame.get("dropped", 0),

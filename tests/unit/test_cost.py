@@ -47,7 +47,7 @@ def demo() -> dict[str, Any]:
 def published() -> dict[str, Any]:
     """The published study's datasets and methods on one model, without its rows."""
     raw = yaml.safe_load(Path("config/paper.yaml").read_text())
-    kept = ("seed", "datasets", "models", "hardness", "methods", "splits", "test_models")
+    kept = ("seed", "datasets", "models", "measures", "methods", "splits", "test_models")
     return {key: raw[key] for key in kept} | {"test_models": ["llama-2-70b"], "hardness_models": ["llama-2-70b"]}
 
 

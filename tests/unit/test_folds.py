@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uphill.splits.split import draw_splits
 
 from uphill.errors import UphillError
 from uphill.schemas.splits import SPLITS
+from uphill.splits.draw import draw_splits
 from uphill.splits.folds import folds_of
 from uphill.splits.settings import SplitSettings
 from uphill.splits.sizes import check_sizes

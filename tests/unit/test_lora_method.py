@@ -11,7 +11,6 @@ from engine_models import VOCABULARY, tiny, words
 from graded import graded
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
-from uphill.splits.split import draw_splits
 
 from uphill.engine import fitting
 from uphill.engine.fitting import Room
@@ -23,6 +22,7 @@ from uphill.methods.context import Context, Source, run
 from uphill.prompts.forms import shipped
 from uphill.running.parts import Parts
 from uphill.schemas.predictions import PREDICTIONS
+from uphill.splits.draw import draw_splits
 from uphill.splits.settings import SplitSettings
 
 LEVELS = ["easy"] * 40 + ["hard"] * 40

@@ -15,7 +15,6 @@ from engine_models import tiny
 from graded import graded
 from hypothesis import given
 from hypothesis import strategies as st
-from uphill.splits.split import draw_splits
 
 from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
@@ -26,6 +25,7 @@ from uphill.prompts.forms import shipped
 from uphill.randomness import keyed_rng
 from uphill.running.parts import Parts
 from uphill.schemas.predictions import PREDICTIONS
+from uphill.splits.draw import draw_splits
 from uphill.splits.settings import SplitSettings
 
 LEVELS = ["easy"] * 30 + ["hard"] * 30

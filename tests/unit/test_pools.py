@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uphill.splits.split import draw_splits
 
 from uphill.datasets.items import build_items
 from uphill.datasets.pools import Pools
@@ -17,6 +16,7 @@ from uphill.errors import UphillError
 from uphill.hardness.levels import Cuts, add_levels
 from uphill.registry import strict
 from uphill.schemas.items import ITEMS
+from uphill.splits.draw import draw_splits
 from uphill.splits.levels import experiment_levels, levels_tested
 from uphill.splits.settings import SplitSettings
 

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import yaml
 from typer.testing import CliRunner
-from uphill.splits.split import draw_splits
 
 from uphill import __main__
 from uphill.config.study import check
@@ -37,6 +36,7 @@ from uphill.schemas.splits import SPLITS
 from uphill.showing.cells import cell_lines
 from uphill.showing.items import item_lines
 from uphill.showing.prompts import Wanted, prompt_lines
+from uphill.splits.draw import draw_splits
 from uphill.splits.levels import experiment_levels
 from uphill.splits.settings import SplitSettings
 from uphill.tables.table import write as write_table

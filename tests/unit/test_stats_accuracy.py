@@ -180,7 +180,7 @@ def test_constant_results_have_a_zero_width_interval(value: float) -> None:
 
 def test_level_widens_the_interval() -> None:
     matrix = simulated(np.random.default_rng(10), 100, 3)
-    narrow, wide = (bootstrap_accuracy(matrix, np.random.default_rng(11), level=level) for level in (0.5, 0.99))
+    narrow, wide = (bootstrap_accuracy(matrix, np.random.default_rng(11), coverage=level) for level in (0.5, 0.99))
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
@@ -278,7 +278,9 @@ def test_conditions_on_different_items_are_refused() -> None:
         paired_bootstrap({}, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize(("draws", "level", "message"), [(0, 0.95, "draws"), (10, 1.0, "level"), (10, 0.0, "level")])
+@pytest.mark.parametrize(
+    ("draws", "level", "message"), [(0, 0.95, "draws"), (10, 1.0, "coverage"), (10, 0.0, "coverage")]
+)
 def test_unusable_settings_are_refused(draws: int, level: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         bootstrap_accuracy([[1.0]], np.random.default_rng(0), draws, level)

@@ -55,7 +55,7 @@ def test_interval_is_that_of_a_loop_over_the_same_resamples(target: slice, own: 
     draws, matrix = 80, simulated(1, 50, 4)
     matrix[::7, 1] = np.nan
     first, second = group(matrix, target), group(matrix, own)
-    result = generalization_gap(first, second, np.random.default_rng(2), draws, level=0.8)
+    result = generalization_gap(first, second, np.random.default_rng(2), draws, coverage=0.8)
     slow = slow_gaps(first, second, np.random.default_rng(2), draws)
     assert result.point == accuracy(first) - accuracy(second)
     assert (result.low, result.high) == pytest.approx(np.quantile(slow, [0.1, 0.9]), abs=1e-12)

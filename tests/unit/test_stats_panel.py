@@ -47,7 +47,7 @@ def test_every_draw_is_the_accuracy_of_the_resampled_matrix() -> None:
         own = np.random.default_rng(np.random.SeedSequence(key, spawn_key=tuple(name.encode())))
         boots = own.integers(0, matrix.shape[1], (draws, matrix.shape[1]))
         samples[name] = np.array([accuracy(matrix[rows[i]][:, boots[i]]) for i in range(draws)])
-    cells = bootstrap_panel(conditions, "none", np.random.default_rng(7), draws, level=0.8)
+    cells = bootstrap_panel(conditions, "none", np.random.default_rng(7), draws, coverage=0.8)
     for name, cell in cells.items():
         assert cell.accuracy.point == accuracy(conditions[name])
         assert (cell.accuracy.low, cell.accuracy.high) == pytest.approx(np.quantile(samples[name], [0.1, 0.9]))

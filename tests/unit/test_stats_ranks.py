@@ -93,7 +93,7 @@ def test_intervals_are_those_of_a_loop_over_the_same_resamples(missing: float) -
     values = mixed(np.random.default_rng(1), items, missing)
     rows = np.random.default_rng(2).integers(0, items, (draws, items))
     slow = np.array([slow_matrix(values[picked]) for picked in rows])
-    result = spearman_intervals(values, np.random.default_rng(2), draws, level=0.8)
+    result = spearman_intervals(values, np.random.default_rng(2), draws, coverage=0.8)
     low, high = np.quantile(slow, [0.1, 0.9], axis=0)
     np.testing.assert_allclose(result.low, low, atol=1e-12)
     np.testing.assert_allclose(result.high, high, atol=1e-12)

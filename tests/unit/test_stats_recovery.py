@@ -61,7 +61,7 @@ def test_nested_successes_have_a_binomial_interval() -> None:
 def test_interval_is_made_of_ratios_of_paired_draws() -> None:
     rng = np.random.default_rng(3)
     easy, hard, zero = simulated(rng, 0.7, 5), simulated(rng, 0.8, 5), simulated(rng, 0.5, 1)
-    result = supervision_gap_recovered(easy, hard, zero, np.random.default_rng(4), draws=2000, level=0.9)
+    result = supervision_gap_recovered(easy, hard, zero, np.random.default_rng(4), draws=2000, coverage=0.9)
     draws = paired_bootstrap({"easy": easy, "hard": hard, "zero": zero}, np.random.default_rng(4), 2000)
     ratios = [(e - z) / (h - z) for e, h, z in zip(*draws.values(), strict=True) if h != z]
     assert (result.low, result.high) == pytest.approx(tuple(np.quantile(ratios, [0.05, 0.95])), abs=1e-12)

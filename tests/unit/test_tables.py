@@ -20,7 +20,7 @@ from uphill.tables.predictions import correctness, read_grades, write_table
 from uphill.tables.table import REDUCTIONS, Inputs
 
 ITEMS = [f"i{number:02d}" for number in range(40)]
-STUDY = Bootstrap({"d": "zero_shot"}, draws=400, level=0.95, seed=0)
+STUDY = Bootstrap({"d": "zero_shot"}, draws=400, coverage=0.95, seed=0)
 
 
 def hardness() -> pd.DataFrame:
@@ -163,7 +163,7 @@ def test_correlations_are_over_the_experiment_pool() -> None:
         for name, column in (("a", values), ("b", -values), ("c", rng.normal(size=60)))
     ]
     items = pd.DataFrame({"item_id": names, "pool": ["hardness"] * 20 + ["experiment"] * 40})
-    table = correlation_rows(pd.concat(parts), items, draws=200, level=0.95, seed=0)
+    table = correlation_rows(pd.concat(parts), items, draws=200, coverage=0.95, seed=0)
     assert row(table, variable_a="a", variable_b="b")["rho"] == -1.0
     assert row(table, variable_a="a", variable_b="a")["rho"] == 1.0
     assert set(table["n_items"]) == {40}

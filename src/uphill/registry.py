@@ -9,7 +9,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import to_json
@@ -48,12 +48,27 @@ def load(room: str, name: str, needs: str) -> ModuleType:
     return importlib.import_module(f"{room}.{name}")
 
 
-def reads_states(module: ModuleType) -> bool:
+class ReadsResponses(Protocol):
+    """A method or measure."""
+
+    READS_RESPONSES: bool
+
+
+def reads_states(module: ReadsResponses) -> bool:
     """Whether a method or measure reads hidden states; one that reads responses and does not say does."""
     return bool(getattr(module, "READS_STATES", module.READS_RESPONSES))
 
 
-def settings_of(module: ModuleType, entry: dict[str, Any]) -> BaseModel:
+class Configured(Protocol):
+    """Whatever has a config entry of its own."""
+
+    @property
+    def Settings(self) -> type[BaseModel]:
+        """The model of that entry."""
+        ...
+
+
+def settings_of(module: Configured, entry: dict[str, Any]) -> BaseModel:
     """`entry` as the module's own settings; pydantic's error says which key is wrong."""
     settings: BaseModel = strict(module.Settings, entry)
     return settings

@@ -7,7 +7,6 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
@@ -17,6 +16,7 @@ from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
 from uphill.config.renamed_keys import outdated
 from uphill.config.yaml_files import plain, read_map, read_yaml
+from uphill.datasets.interface import DatasetSource, source_of
 from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
 from uphill.experiments import (
@@ -29,9 +29,11 @@ from uphill.experiments import (
     Quantization,
     Row,
 )
-from uphill.grading.grade import OF_SCORES, OF_TEXTS, reads_texts
+from uphill.grading.grade import OF_SCORES, OF_TEXTS, grader_of, reads_texts
 from uphill.hardness.data import Graded
+from uphill.hardness.interface import Measure, measure_of
 from uphill.hardness.levels import Cuts
+from uphill.methods.interface import Method, method_of
 from uphill.prompts.forms import Answers, Form, Templates, shipped
 from uphill.running.hub import HUB_ID, pinned
 from uphill.running.secrets import keys_with_tokens
@@ -364,25 +366,25 @@ class Config(Entry):
         """What a template id stands for, as a model is asked."""
         return self.templates.form(template, self.models[model].trailing_space, self.answers)
 
-    def method_module(self, name: str) -> ModuleType:
+    def method_module(self, name: str) -> Method:
         """The module that a method's entry names."""
-        return registry.load("uphill.methods", self.methods[name]["kind"], "predict")
+        return method_of(self.methods[name]["kind"])
 
     def method_settings(self, name: str) -> BaseModel:
         """A method's entry as its module's settings."""
         return registry.settings_of(self.method_module(name), _without(self.methods[name], "kind"))
 
-    def measure_module(self, name: str) -> ModuleType:
+    def measure_module(self, name: str) -> Measure:
         """The module that a hardness measure's entry names."""
-        return registry.load("uphill.hardness", self.measures[name]["kind"], "measure")
+        return measure_of(self.measures[name]["kind"])
 
     def measure_settings(self, name: str) -> BaseModel:
         """A hardness measure's entry as its module's settings."""
         return registry.settings_of(self.measure_module(name), _without(self.measures[name], "kind"))
 
-    def source_module(self, dataset: str) -> ModuleType:
+    def source_module(self, dataset: str) -> DatasetSource:
         """The module that a dataset's source names."""
-        return registry.load("uphill.datasets", self.datasets[dataset].source["kind"], "load")
+        return source_of(self.datasets[dataset].source["kind"])
 
     def source_settings(self, dataset: str) -> BaseModel:
         """A dataset's source as its module's settings."""
@@ -394,8 +396,7 @@ class Config(Entry):
         entry = self.datasets[dataset].grader
         if entry is None or reads_texts(entry["kind"]) != writes:
             entry = {"kind": OF_TEXTS if writes else OF_SCORES}
-        module = registry.load("uphill.grading", entry["kind"], "grade")
-        return entry["kind"], registry.settings_of(module, _without(entry, "kind"))
+        return entry["kind"], registry.settings_of(grader_of(entry["kind"]), _without(entry, "kind"))
 
     def generative(self, dataset: str) -> bool:
         """Whether a dataset's answers are written rather than chosen."""

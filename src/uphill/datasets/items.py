@@ -8,6 +8,7 @@ import pandas as pd
 
 from uphill import registry
 from uphill.datasets.cells import is_blank
+from uphill.datasets.interface import source_of
 from uphill.datasets.pools import Pools, with_pools
 from uphill.errors import UphillError
 from uphill.schemas.items import ITEMS
@@ -102,9 +103,9 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
     Raises:
         UphillError: as `build_items`, or the source cannot be read.
     """
-    source, entry = registry.load("uphill.datasets", settings["kind"], "load"), settings["source"]
+    kind, entry = source_of(settings["kind"]), settings["source"]
     where = next((str(entry[key]) for key in ("path", "folder", "hub_id") if entry.get(key)), None)
-    rows = source.load(registry.settings_of(source, entry))
+    rows = kind.load(registry.settings_of(kind, entry))
     # As JSON has it: a path is a text there.
     pools = registry.strict(Pools, settings["pools"])
     return build_items(rows, settings["dataset"], pools, settings["seed"], where)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -82,19 +82,31 @@ OF_SCORES, OF_TEXTS = "choice", "stated"
 """Graders where a dataset names none."""
 
 
-def reads_texts(grader: str) -> bool:
-    """Whether a grader is for texts, not for scores of choices."""
-    return issubclass(registry.load("uphill.grading", grader, "grade").Settings, TextSettings)
-
-
 class Grader(Protocol):
     """The interface of a module of this room."""
 
-    Settings: type[GraderSettings]
+    @property
+    def Settings(self) -> type[GraderSettings]:
+        """The model of its config entry."""
+        ...
 
     def grade(self, settings: Any, item: Item, output: Output) -> Grade:
         """The grade of an output."""
         ...
+
+
+def grader_of(kind: str) -> Grader:
+    """The grader of a name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return cast(Grader, registry.load("uphill.grading", kind, "grade"))
+
+
+def reads_texts(kind: str) -> bool:
+    """Whether a grader is for texts, not for scores of choices."""
+    return issubclass(grader_of(kind).Settings, TextSettings)
 
 
 def unread(output: Output) -> Grade:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from uphill import registry
 from uphill.errors import UphillError, damaged
-from uphill.grading.grade import Grade, Item, Output
+from uphill.grading.grade import Grade, Item, Output, grader_of
 from uphill.identity.specs import together, versions
 from uphill.running.job import Running
 from uphill.running.noting import note
@@ -74,7 +74,7 @@ def grades(predictions: pa.Table, items: Mapping[str, Item], settings: Mapping[s
 
 def grader(settings: Mapping[str, Any]) -> Callable[[Item, Output], Grade]:
     """The grader that is named, with its settings."""
-    module = registry.load("uphill.grading", settings["grader"], "grade")
+    module = grader_of(settings["grader"])
     own = registry.settings_of(module, settings["settings"])
     return lambda item, output: module.grade(own, item, output)
 

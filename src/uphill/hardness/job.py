@@ -2,6 +2,7 @@
 
 from uphill import registry
 from uphill.hardness.data import Graded, HardnessData
+from uphill.hardness.interface import measure_of
 from uphill.running.job import Running
 from uphill.schemas.files import write
 from uphill.schemas.items import ITEMS
@@ -17,6 +18,6 @@ def data_of(job: Running) -> HardnessData:
 def run_measure(job: Running, data: HardnessData) -> None:
     """Measure the items and write the values to the job's output."""
     settings = job.settings
-    measure = registry.load("uphill.hardness", settings["kind"], "measure")
-    values = measure.measure(settings["measure"], registry.settings_of(measure, settings["settings"]), data)
+    kind = measure_of(settings["kind"])
+    values = kind.measure(settings["measure"], registry.settings_of(kind, settings["settings"]), data)
     write(values, job.output[0], MEASURE, job.made_by)

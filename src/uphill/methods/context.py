@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from pydantic import BaseModel
 
 from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
+from uphill.methods.interface import Method
 from uphill.methods.noise import noised
 from uphill.prompts.forms import Form
 from uphill.prompts.templates import PromptFormat, Question
@@ -218,7 +218,7 @@ def written(items: pd.DataFrame, answers: "Iterable[Answer]") -> pd.DataFrame:
     )
 
 
-def run(context: Context, method: ModuleType, settings: BaseModel, parts: Parts) -> pa.Table:
+def run(context: Context, method: Method, settings: BaseModel, parts: Parts) -> pa.Table:
     """Make every cell of a task that `parts` does not hold yet, and join them all in a fixed order.
 
     Raises:

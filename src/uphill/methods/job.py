@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from uphill import registry
 from uphill.methods.context import Context, Source, run
+from uphill.methods.interface import method_of
 from uphill.running.job import Running
 from uphill.running.noting import note
 from uphill.running.slices import Slice, Slices
@@ -32,9 +33,9 @@ def run_job(job: Running, open_model: "Callable[[], Loaded]") -> None:
             table = before.rows(name, slice["id"])
             if table is None:
                 parts = unfinished.enter_context(job.parts(PREDICTIONS, slice["id"]))
-                method = registry.load("uphill.methods", slice["settings"]["kind"], "predict")
-                recipe = registry.settings_of(method, slice["settings"]["settings"])
-                table = run(context_of(job, slice, recipe, open_model), method, recipe, parts)
+                made_by = method_of(slice["settings"]["kind"])
+                recipe = registry.settings_of(made_by, slice["settings"]["settings"])
+                table = run(context_of(job, slice, recipe, open_model), made_by, recipe, parts)
                 made_with[name] = versions()
             else:
                 made_with[name] = before.versions[name]
@@ -92,7 +93,7 @@ def _source(job: Running, slice: Slice, name: str) -> Source:
         shards=shards,
         forms=asked["forms"],
         passed=job.upstream(shards[0]) if shards else None,
-        states=registry.reads_states(registry.load("uphill.methods", slice["settings"]["kind"], "predict")),
+        states=registry.reads_states(method_of(slice["settings"]["kind"])),
     )
 
 

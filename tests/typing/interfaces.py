@@ -1,0 +1,47 @@
+"""Every module of a room beside the interface that it must keep: what the type checker reads. Nothing runs this."""
+
+from uphill.datasets import ai2_arc, file, gsm8k, hub, mmlu_stem5, strategyqa, world
+from uphill.datasets.interface import DatasetSource
+from uphill.grading import bbh, choice, ifeval, letter, math, number, span, stated
+from uphill.grading.grade import Grader
+from uphill.hardness import human, irt, mdl_lora, mdl_probe, mdl_zero_shot, surface, text_logprob
+from uphill.hardness.interface import Measure
+from uphill.methods import ccs, icl, lora, probe, random_probe, zero_shot
+from uphill.methods.interface import Method
+
+METHODS: dict[str, Method] = {
+    "ccs": ccs,
+    "icl": icl,
+    "lora": lora,
+    "probe": probe,
+    "random_probe": random_probe,
+    "zero_shot": zero_shot,
+}
+MEASURES: dict[str, Measure] = {
+    "human": human,
+    "irt": irt,
+    "mdl_lora": mdl_lora,
+    "mdl_probe": mdl_probe,
+    "mdl_zero_shot": mdl_zero_shot,
+    "surface": surface,
+    "text_logprob": text_logprob,
+}
+SOURCES: dict[str, DatasetSource] = {
+    "ai2_arc": ai2_arc,
+    "file": file,
+    "gsm8k": gsm8k,
+    "hub": hub,
+    "mmlu_stem5": mmlu_stem5,
+    "strategyqa": strategyqa,
+    "world": world,
+}
+GRADERS: dict[str, Grader] = {
+    "bbh": bbh,
+    "choice": choice,
+    "ifeval": ifeval,
+    "letter": letter,
+    "math": math,
+    "number": number,
+    "span": span,
+    "stated": stated,
+}

@@ -28,7 +28,8 @@ from scipy.special import expit
 
 from uphill.hardness.answer_matrix import read_matrix
 from uphill.hardness.irt import Settings, calibrate
-from uphill.hardness.item_response import Priors, fit
+from uphill.hardness.item_response import Priors, fit, rasch_difficulty
+from uphill.hardness.stability import moved, refits
 
 MMLU_PRO = Path(os.environ.get("UPHILL_DATA", "../shared/data")) / "mmlu_pro" / "mmlu_pro_item_by_model.csv"
 GIRTH = Path("tests/fixtures/girth_reference.py")
@@ -77,6 +78,22 @@ def mmlu_pro() -> None:
         print(f"MMLU-Pro   {line}  median standard error {table['se'].median():.2f}; {flags}")
 
 
+def resampled(draws: int) -> None:
+    """How many items of MMLU-Pro are in another decile where its models are resampled, and what the refits cost."""
+    if not MMLU_PRO.is_file():
+        return
+    matrix = read_matrix(MMLU_PRO, "question_id", ["category", "src"])
+    values = pd.Series(fit(matrix.answers).difficulty.round(6), matrix.item_ids)
+    cpu = time.process_time()
+    fits = [found.round(6) for found in refits(matrix.answers, rasch_difficulty, draws, "benchmark")]
+    cpu = time.process_time() - cpu
+    found = moved(values, fits, values.index, 10, "benchmark", 0)
+    print(
+        f"MMLU-Pro   1pl, {draws} refits on resampled models {cpu:.1f} s CPU: {found['moved'].mean():.0%} of the items "
+        f"are in another decile, {found['far'].mean():.0%} in one that is no neighbour"
+    )
+
+
 def recovery(models: int, items: int, missing: float) -> None:
     """How well true difficulties come back."""
     with tempfile.TemporaryDirectory() as folder:
@@ -109,6 +126,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true")
     arguments = parser.parse_args()
     mmlu_pro()
+    resampled(20)
     recovery(500, 200, 0.0)
     if not arguments.small:
         recovery(5000, 12000, 0.2)

@@ -31,6 +31,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 show_app = typer.Typer(help="Print the population table; or an item, a prompt, or what is behind a row.")
 app.add_typer(show_app, name="show")
+harness_app = typer.Typer(help="Other tools' formats: export tasks and answers, read logs.", no_args_is_help=True)
+app.add_typer(harness_app, name="harness")
 ConfigFile = Annotated[Path, typer.Option(help="The study's config.")]
 CONFIG = Path("config/config.yaml")
 
@@ -93,6 +95,55 @@ def show_cell(
         if "=" not in one:
             raise UphillError(f"{one!r}: expected COLUMN=VALUE, such as train_on=easy")
     _print(cell_lines(table, dict(one.split("=", 1) for one in where or ())))
+
+
+@harness_app.command("export")
+def harness_export(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    out: Annotated[Path, typer.Option(help="The folder of the task.")],
+    reasoning: Annotated[bool, typer.Option("--reasoning", help="Ask for reasoning, and grade the text.")] = False,
+    prompt: Annotated[str | None, typer.Option(help="Template id of another prompt than the dataset's.")] = None,
+    pool: Annotated[str | None, typer.Option(help="The pool whose items are tested; all of them.")] = None,
+    configfile: ConfigFile = CONFIG,
+) -> None:
+    """Write a dataset, as it is asked here, as a task of the LM Evaluation Harness."""
+    from uphill.showing.tasks import export_lines
+
+    _print(export_lines(read_study(configfile), dataset, out, reasoning, prompt, pool))
+
+
+@harness_app.command("read")
+def harness_read(
+    logs: Annotated[list[Path], typer.Argument(help="Per-sample logs, or instance records of Every Eval Ever.")],
+    out: Annotated[Path, typer.Option(help="The answer matrix, a .parquet file, which the irt measure reads.")],
+    metric: Annotated[str, typer.Option(help="The field of 1 for right and 0 for wrong.")] = "acc",
+    item: Annotated[str, typer.Option(help="The field of an item's id; doc_id is its place in the split.")] = "doc.id",
+    filter: Annotated[str | None, typer.Option(help="Which of several filters (or evaluation results).")] = None,
+) -> None:
+    """Read who answered what from the logs of other tools."""
+    from uphill.hardness.answer_matrix import write_matrix
+    from uphill.harness.logs import Wanted, read_logs
+
+    found = read_logs(logs, Wanted(metric, item, filter))
+    write_matrix(found.matrix, out)
+    models, items = found.matrix.answers.shape
+    typer.echo(f"{models} models x {items} items: {out}")
+    for path, count in found.without_id.items():
+        typer.echo(f"{path}: {count} lines without an id left out")
+
+
+@harness_app.command("instances")
+def harness_instances(
+    method: Annotated[str, typer.Argument(help="The method.")],
+    model: Annotated[str, typer.Argument(help="The model.")],
+    dataset: Annotated[str, typer.Argument(help="The dataset that is tested.")],
+    out: Annotated[Path, typer.Option(help="The records, a .jsonl file.")],
+    configfile: ConfigFile = CONFIG,
+) -> None:
+    """Write a method's graded answers as instance records of Every Eval Ever."""
+    from uphill.showing.tasks import instance_lines
+
+    _print(instance_lines(read_study(configfile), method, model, dataset, out))
 
 
 def _print(lines: Iterable[str]) -> None:

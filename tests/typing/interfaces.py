@@ -4,7 +4,7 @@ from uphill.datasets import ai2_arc, file, gsm8k, hub, mmlu_stem5, strategyqa, w
 from uphill.datasets.interface import DatasetSource
 from uphill.grading import bbh, choice, ifeval, letter, math, number, span, stated
 from uphill.grading.grade import Grader
-from uphill.hardness import human, irt, mdl_lora, mdl_probe, mdl_zero_shot, surface, text_logprob
+from uphill.hardness import human, irt, irt_table, mdl_lora, mdl_probe, mdl_zero_shot, surface, text_logprob
 from uphill.hardness.interface import Measure
 from uphill.methods import ccs, icl, lora, probe, random_probe, zero_shot
 from uphill.methods.interface import Method
@@ -20,6 +20,7 @@ METHODS: dict[str, Method] = {
 MEASURES: dict[str, Measure] = {
     "human": human,
     "irt": irt,
+    "irt_table": irt_table,
     "mdl_lora": mdl_lora,
     "mdl_probe": mdl_probe,
     "mdl_zero_shot": mdl_zero_shot,

@@ -190,6 +190,17 @@ BAD = [
         at("measures.irt", {"kind": "irt", "dataset": "dail", "path": "x.csv"}),
         "measures.irt.dataset is 'dail', expected one of dial",
     ),
+    (
+        at("measures.bank", {"kind": "irt_table", "dataset": "dail", "path": "x.csv"}),
+        "measures.bank.dataset is 'dail', expected one of dial",
+    ),
+    (
+        both(
+            at("measures.rasch", {"kind": "irt", "dataset": "dial", "path": "x.csv", "stability": 5}),
+            at("datasets.dial.cuts.rasch", {"bins": 5}),
+        ),
+        "measures.rasch.bins is 10 and datasets.dial.cuts.rasch.bins 5, expected the same",
+    ),
     (without("measures.surface.kind"), "measures.surface.kind is missing"),
     (at("hardness_models", ["demos"]), "hardness_models.0 is 'demos', expected one of demo (did you mean 'demo'?)"),
     (at("methods.icl.kind", "ilc"), "methods.icl.kind is 'ilc', expected one of ccs, icl, "),

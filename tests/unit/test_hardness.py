@@ -15,6 +15,7 @@ from uphill.hardness import human, mdl_lora, mdl_probe, mdl_zero_shot, surface
 from uphill.hardness.data import Graded, HardnessData, Responded, long_form
 from uphill.hardness.description_length import code_length
 from uphill.hardness.levels import Cuts, add_levels, cut, mean_over_models
+from uphill.randomness import keyed_seed
 
 
 def items(count: int = 40) -> pd.DataFrame:
@@ -153,7 +154,7 @@ def test_cut_offs_are_inclusive_and_easy_wins() -> None:
 
 def test_quantiles_are_those_of_the_experiment_pool() -> None:
     measures = human.measure("human", human.Settings(), data())
-    levels = add_levels(measures, items(), {}).set_index("item_id")["level"]
+    levels = add_levels(measures, items(), {}, 0).set_index("item_id")["level"]
     # The pool holds 20..39; its .3 and .7 quantiles are 25.7 and 33.3.
     assert (levels[[f"i{n:02d}" for n in range(26)]] == "easy").all()
     assert (levels[[f"i{n:02d}" for n in range(26, 34)]] == "medium").all()
@@ -162,7 +163,7 @@ def test_quantiles_are_those_of_the_experiment_pool() -> None:
 
 def test_published_cut_offs_take_the_place_of_quantiles() -> None:
     levels = add_levels(
-        human.measure("human", human.Settings(), data()), items(), {"grade": Cuts(easy_max=5, hard_min=8)}
+        human.measure("human", human.Settings(), data()), items(), {"grade": Cuts(easy_max=5, hard_min=8)}, 0
     )
     assert levels["level"].value_counts().to_dict() == {"hard": 32, "easy": 6, "medium": 2}
 
@@ -174,17 +175,20 @@ def test_bins_are_even_grow_with_the_value_and_know_no_order_of_rows(grades: lis
     pools = ["hardness" if number % 4 == 3 else "experiment" for number in range(len(grades))]
     table = pd.DataFrame({"grade": grades, "pool": pools}, index=pd.Index(names, name="item_id"))
     rows = long_form(table[["grade"]], kind="human")
-    levels = add_levels(rows, table, {"grade": Cuts(bins=bins)}).set_index("item_id")["level"]
-    shuffled = add_levels(rows.sample(frac=1, random_state=seed), table, {"grade": Cuts(bins=bins)})
+    levels = add_levels(rows, table, {"grade": Cuts(bins=bins)}, seed).set_index("item_id")["level"]
+    shuffled = add_levels(rows.sample(frac=1, random_state=seed), table, {"grade": Cuts(bins=bins)}, seed)
     pd.testing.assert_series_equal(shuffled.set_index("item_id")["level"].sort_index(), levels.sort_index())
     pool = table.index[table["pool"] == "experiment"]
     counts = levels[pool].value_counts()
     assert counts.max() - (counts.min() if len(counts) == bins else 0) <= 1
-    in_order = sorted(pool, key=lambda item: (table["grade"][item], item))
-    assert levels[in_order].is_monotonic_increasing  # ties fall by id
+    places = {item: keyed_seed("ties", "grade", item, seed) for item in names}
+    in_order = sorted(pool, key=lambda item: (table["grade"][item], places[item]))
+    assert levels[in_order].is_monotonic_increasing  # ties fall by their draws
     for item in set(names) - set(pool):
-        same = levels[[other for other in pool if table["grade"][other] == table["grade"][item]]]
-        assert same.empty or same.min() <= levels[item] <= same.max()
+        place = table["grade"][item], places[item]
+        after = [other for other in in_order if (table["grade"][other], places[other]) >= place]
+        beyond = f"bin_{min(counts.size + 1, bins):02d}"  # the last, or one that the pool is too small to fill
+        assert levels[item] == (levels[after[0]] if after else beyond)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ def test_a_variable_is_cut_in_one_way(wrong: dict[str, Any], message: str) -> No
 
 def test_quantiles_can_be_chosen() -> None:
     measures = human.measure("human", human.Settings(), data())
-    levels = add_levels(measures, items(), {"grade": Cuts(quantiles=(0.1, 0.5))}).set_index("item_id")["level"]
+    levels = add_levels(measures, items(), {"grade": Cuts(quantiles=(0.1, 0.5))}, 0).set_index("item_id")["level"]
     # The pool holds 20..39; its .1 and .5 quantiles are 21.9 and 29.5.
     assert levels["i21"] == "easy"
     assert levels["i22"] == levels["i29"] == "medium"

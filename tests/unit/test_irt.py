@@ -17,13 +17,14 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
-from scipy.stats import spearmanr
+from scipy.stats import chi2_contingency, spearmanr
 
 from uphill.errors import UphillError
 from uphill.hardness import irt, item_response
 from uphill.hardness.answer_matrix import read_matrix
 from uphill.hardness.data import Graded, HardnessData
-from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers, Priors, fit
+from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers, Priors, fit, rasch_difficulty
+from uphill.hardness.levels import Cuts, add_levels
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared" / "data"))
@@ -207,6 +208,30 @@ def test_order_of_models_and_items_does_not_matter(answers: Answers, two_paramet
     np.testing.assert_allclose(moved.difficulty, found.difficulty[items], atol=1e-9)
     np.testing.assert_allclose(moved.difficulty_se, found.difficulty_se[items], atol=1e-9)
     np.testing.assert_allclose(moved.ability, found.ability[models], atol=1e-9)
+
+
+@given(answers=matrices)
+def test_items_of_one_difficulty_are_as_well_fitted_together(answers: Answers) -> None:
+    many = np.hstack([answers, answers[:, ::-1], answers[:, :1]])
+    found = rasch_difficulty(many, tolerance=1e-9)
+    np.testing.assert_allclose(found, fit(many, tolerance=1e-9).difficulty, atol=1e-6)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.02])
+def test_many_items_are_fitted_together_as_apart(missing: float) -> None:
+    answers, _ = simulated(30, 2000, missing=missing, seed=4)
+    groups, place = item_response._grouped(answers)
+    assert groups.copies.sum() == 2000
+    assert len(groups.copies) < (35 if not missing else 1200)
+    for model in (0, 7):
+        for column in (0, len(groups.copies) - 1):
+            own = answers[model, place == column]
+            assert groups.right[model, column] == (own == RIGHT).sum()
+            assert groups.answered[model, column] == (own != MISSING).sum()
+    priors = Priors(difficulty_sd=1.5)
+    np.testing.assert_allclose(
+        rasch_difficulty(answers, priors, 1e-9), fit(answers, priors=priors, tolerance=1e-9).difficulty, atol=1e-7
+    )
 
 
 @given(answers=matrices, two_parameter=st.booleans())
@@ -478,3 +503,43 @@ def test_mmlu_pro() -> None:
     assert table["difficulty"][complete].nunique() == 30
     assert np.isfinite(table["se"]).all()
     assert table.groupby("flag")["se"].min()[[irt.PERFECT, irt.ZERO]].min() > table["se"].median()
+
+
+@pytest.mark.skipif(not MMLU_PRO.is_file(), reason=f"no {MMLU_PRO}, set UPHILL_DATA")
+def test_equal_difficulties_fall_into_bins_by_no_subject() -> None:
+    """Ids of MMLU-Pro run through its subjects: in their order, tied items fell into bins by subject (V .44 to .85)."""
+    raw = pd.read_csv(MMLU_PRO, dtype={"question_id": str}).set_index("question_id")
+    right = raw.drop(columns=["category", "src"]).dropna().sum(axis=1)  # of complete rows, it decides the difficulty
+    rows = pd.DataFrame({"item_id": right.index, "variable": "rasch", "value": -right.to_numpy(), "kind": "irt"})
+    table = raw.loc[right.index].assign(pool="experiment")
+    levels = add_levels(rows, table, {"rasch": Cuts(bins=10)}, 0).assign(subject=table["category"].to_numpy())
+    shuffled = add_levels(rows.sample(frac=1, random_state=1), table, {"rasch": Cuts(bins=10)}, 0)
+    same = shuffled.set_index("item_id")["level"].loc[right.index]
+    assert same.tolist() == levels["level"].tolist()
+
+    by_id = levels.sort_values(["value", "item_id"])
+    by_id["level"] = np.arange(len(by_id)) * 10 // len(by_id)
+    drawn, ordered = strengths(levels), strengths(by_id)
+    assert len(drawn) == len(ordered) >= 8
+    assert ordered.min() > 0.4
+    assert drawn.max() < 0.1
+    other = add_levels(rows, table, {"rasch": Cuts(bins=10)}, 1)
+    assert 0.01 < (other["level"] != levels["level"]).mean() < 0.6  # another seed breaks ties otherwise
+
+
+def strengths(levels: pd.DataFrame) -> Vector:
+    """Cramer's V between bin and subject among the items of each value that is in several bins, without its bias.
+
+    Bergsma (2013): of what is independent, V^2 is (r - 1)(c - 1) / (n - 1) too large on average.
+    """
+    found = []
+    for _, tied in levels.groupby("value"):
+        counts = pd.crosstab(tied["level"], tied["subject"]).to_numpy()
+        if len(counts) < 2 or counts.sum(1).min() < 40:
+            continue
+        rows, columns = np.array(counts.shape)
+        n = counts.sum()
+        excess = chi2_contingency(counts).statistic / n - (rows - 1) * (columns - 1) / (n - 1)
+        fewer = min(size - (size - 1) ** 2 / (n - 1) for size in (rows, columns)) - 1
+        found.append(np.sqrt(max(0.0, excess) / fewer))
+    return np.array(found)

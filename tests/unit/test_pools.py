@@ -178,7 +178,7 @@ def test_a_test_pool_is_tested_only_and_levels_are_cut_without_it(
 ) -> None:
     table = items(200, tested, seed, hardness=20, supervisor=20)
     measured = table[["item_id"]].assign(variable="grade", value=table["grade"].astype(float), kind="human")
-    hardness = add_levels(measured, table.set_index("item_id"), {"grade": Cuts(quantiles=(0.3, 0.7))})
+    hardness = add_levels(measured, table.set_index("item_id"), {"grade": Cuts(quantiles=(0.3, 0.7))}, seed)
     pool = table[table["pool"] == "experiment"]
     easy = hardness.loc[hardness["level"] == "easy", "value"].max()
     assert easy <= pool["grade"].quantile(0.3) < hardness.loc[hardness["level"] != "easy", "value"].min()

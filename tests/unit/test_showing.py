@@ -36,6 +36,7 @@ from uphill.schemas.splits import SPLITS
 from uphill.showing.cells import cell_lines
 from uphill.showing.items import item_lines
 from uphill.showing.prompts import Wanted, prompt_lines
+from uphill.showing.tasks import instance_lines
 from uphill.splits.draw import draw_splits
 from uphill.splits.levels import experiment_levels
 from uphill.splits.settings import SplitSettings
@@ -85,7 +86,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
         write(items, job.files[0], ITEMS, job.spec)
         data = HardnessData(study.config.graded("dial"), items.set_index("item_id"), 0)
         values = human.measure("human", human.Settings(), data)
-        hardness = add_levels(values, items.set_index("item_id"), study.config.datasets["dial"].cuts)
+        hardness = add_levels(values, items.set_index("item_id"), study.config.datasets["dial"].cuts, 0)
         job = study.job("hardness", {"dataset": "dial"})
         write(hardness[HARDNESS.schema.names], job.files[0], HARDNESS, job.spec)
         job = study.job("splits", {"dataset": "dial", "split": "num_steps"})
@@ -279,3 +280,35 @@ def test_a_row_that_is_not_one_is_refused(wanted: dict[str, str], message: str) 
         list(cell_lines("population", wanted))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("tabled")
+def test_answers_are_written_as_instance_records(made: Study, tabled: pd.DataFrame, tmp_path: Path) -> None:
+    out = tmp_path / "answers.jsonl"
+    assert list(instance_lines(made, "icl", "demo", "dial", out)) == [f"{len(tabled)} records: {out}"]
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    right = {(row.item_id, row.train_on, str(row.boot)): row.correct for row in tabled.itertuples()}
+    assert len(right) == len(records)
+    for record in records:
+        told = record["metadata"]
+        assert record["evaluation"]["is_correct"] == right[record["sample_id"], told["train_on"], told["boot"]]
+        assert record["model_id"] == "demo"
+
+
+@pytest.mark.usefixtures("tabled")
+@pytest.mark.parametrize(
+    ("names", "seed", "message"),
+    [
+        (("icl", "dmeo", "dial"), 0, "model is 'dmeo', expected one of demo"),
+        (("lcl", "demo", "dial"), 0, "method is 'lcl', expected one of zero_shot, icl"),
+        (("icl", "demo", "dail"), 0, "dataset is 'dail', expected one of dial"),
+        (("icl", "demo", "dial"), 1, r"made by another config or by older code"),
+    ],
+)
+def test_answers_of_another_study_are_not_written(
+    made: Study, names: tuple[str, str, str], seed: int, message: str, tmp_path: Path
+) -> None:
+    study = made if not seed else Study(check({**raw_study(), "seed": seed}))
+    with pytest.raises(UphillError, match=message):
+        list(instance_lines(study, *names, tmp_path / "answers.jsonl"))
+    assert not (tmp_path / "answers.jsonl").exists()

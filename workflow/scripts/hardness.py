@@ -8,5 +8,5 @@ from uphill.schemas.items import ITEMS
 
 with start(snakemake) as job:
     measures = job.expected(job.input.measures)
-    levels = levelled(measures, job.read("questions", ITEMS), job.settings["cuts"])
+    levels = levelled(measures, job.read("questions", ITEMS), job.settings["cuts"], job.settings["seed"])
     write(levels, job.output[0], HARDNESS, job.made_by)

@@ -11,7 +11,7 @@ from uphill.splits.settings import SplitSettings
 
 with start(snakemake) as job:
     settings, items = job.settings, job.read("questions", ITEMS)
-    hardness = levelled(job.expected(job.input.measures), items, settings["cuts"])
+    hardness = levelled(job.expected(job.input.measures), items, settings["cuts"], settings["sizes"]["seed"])
     cut = items, hardness, settings["variable"], settings["bands"]
     graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["sizes"])
     drawn = draw_splits(graded, settings["dataset"], settings["variable"], sizes, tested)

@@ -152,6 +152,16 @@ def _givers(config: "Config", dataset: str, variable: str) -> str:
     return ", ".join(dict.fromkeys(found))
 
 
+def _bins_are_those_of_the_cuts(config: "Config") -> None:
+    for name, entry in config.measures.items():
+        meant, dataset = getattr(config.measure_settings(name), "bins", None), entry.get("dataset")
+        cut = config.datasets[dataset].cuts.get(name) if meant and dataset in config.datasets else None
+        if cut and cut.bins and cut.bins != meant:
+            raise ValueError(
+                f"measures.{name}.bins is {meant} and datasets.{dataset}.cuts.{name}.bins {cut.bins}, expected the same"
+            )
+
+
 def _cuts_cut(config: "Config") -> None:
     for name, dataset in config.datasets.items():
         known = config.variables(name)
@@ -288,7 +298,7 @@ def _blocks(folder: Path) -> int | None:
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _cells_differ, _draws_agree, _folds_fit, _ladders_are_named),
-    *(_names_differ, _variables_differ, _cuts_cut),
+    *(_names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
 )

@@ -1,7 +1,10 @@
 """A file of which models answered which items rightly: a row an item, a column a model, 1, 0 or empty."""
 
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +15,7 @@ from uphill.datasets.raw_files import read_csv
 from uphill.errors import UphillError
 from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers
 from uphill.schemas import parquet
+from uphill.schemas.files import METADATA_KEY, written_whole
 
 WORDS = {"1": RIGHT, "1.0": RIGHT, "true": RIGHT, "0": WRONG, "0.0": WRONG, "false": WRONG}
 EMPTY = {"", "nan", "na", "none"}
@@ -25,6 +29,89 @@ class AnswerMatrix:
     item_ids: list[str]
     models: list[str]
     answers: Answers
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer of one respondent: a model, or a model that was asked or trained in some way.
+
+    Attributes:
+        right: None where it is not known, which is not the same as wrong.
+        where: the file and row that it is from, for messages.
+    """
+
+    respondent: str
+    item_id: str
+    right: bool | None
+    where: str = ""
+
+
+ITEM_ID = "item_id"
+"""The column of ids in a matrix of ours."""
+
+
+def build(answers: Iterable[Answered], trained_on: Mapping[str, Collection[str]] | None = None) -> AnswerMatrix:
+    """A panel's answers as a matrix: items and respondents in the order of their names.
+
+    Args:
+        answers: one of each respondent and item at most; an item that a respondent did not answer is missing.
+        trained_on: by respondent, items that it may have learnt: its answers to them are missing, for they tell of its
+            training and not of the items.
+
+    Raises:
+        UphillError: a respondent answers an item twice, has no name or the name of the ids, or is none of those that
+            answer; or there are fewer than two, or no right or no wrong answers.
+    """
+    known: dict[tuple[str, str], Answered] = {}
+    for answer in answers:
+        first = known.setdefault((answer.respondent, answer.item_id), answer)
+        if first is not answer:
+            places = f" ({first.where}; {answer.where})" if answer.where else ""
+            raise UphillError(
+                f"{answer.respondent!r} answers item {answer.item_id!r} twice{places}, expected one answer of each"
+            )
+    respondents = sorted({respondent for respondent, _ in known})
+    _check_respondents(respondents, trained_on or {})
+    items = sorted({item for _, item in known})
+    row, column = ({name: place for place, name in enumerate(names)} for names in (respondents, items))
+    matrix: Answers = np.full((len(respondents), len(items)), MISSING, dtype=np.int8)
+    learnt = {name: set(own) for name, own in (trained_on or {}).items()}
+    for (respondent, item), answer in known.items():
+        if answer.right is not None and item not in learnt.get(respondent, ()):
+            matrix[row[respondent], column[item]] = RIGHT if answer.right else WRONG
+    if not ((matrix == RIGHT).any() and (matrix == WRONG).any()):
+        raise UphillError(f"the answers of {len(respondents)} respondents are of one kind at most, expected both")
+    return AnswerMatrix(items, respondents, matrix)
+
+
+def _check_respondents(respondents: list[str], trained_on: Mapping[str, Collection[str]]) -> None:
+    if len(respondents) < 2:
+        raise UphillError(f"{len(respondents)} respondents ({', '.join(respondents)}), expected two or more")
+    if wrong := [name for name in respondents if not name.strip() or name == ITEM_ID]:
+        raise UphillError(f"a respondent is called {wrong[0]!r}, expected a name, and not that of the ids' column")
+    if absent := sorted(set(trained_on) - set(respondents)):
+        raise UphillError(f"{absent[0]!r} was trained and answers nothing, expected one of {', '.join(respondents)}")
+
+
+def write_matrix(matrix: AnswerMatrix, path: Path, made_by: Mapping[str, Any] | None = None) -> None:
+    """Write a matrix as `read_matrix` reads it: `item_id`, and a column a respondent of 1, 0 and null.
+
+    Args:
+        matrix: what is written.
+        path: a .parquet file.
+        made_by: the identity of what made it, kept in the file's metadata.
+
+    Raises:
+        UphillError: the file is no .parquet, or cannot be written.
+    """
+    if path.suffix != ".parquet":
+        raise UphillError(f"{path}: a matrix is written as Parquet, expected a name that ends in .parquet")
+    columns = [pa.array(row, pa.int8(), mask=row == MISSING) for row in matrix.answers]
+    table = pa.table([pa.array(matrix.item_ids, pa.string()), *columns], [ITEM_ID, *matrix.models])
+    if made_by is not None:
+        table = table.replace_schema_metadata({METADATA_KEY: json.dumps(made_by).encode()})
+    with written_whole(path) as temporary:
+        parquet.write(table, temporary)
 
 
 def read_matrix(path: Path, item_id: str, not_models: list[str]) -> AnswerMatrix:

@@ -1,22 +1,38 @@
 """Difficulty for a population of models: item response theory on who answered what (Kordi et al. 2025).
 
 The value is the ability, in standard deviations of the models' abilities, at which an item is answered rightly half the
-time; see `item_response`. The measure's file also tells, for each item, how far to trust it (`DETAILS`).
+time; see `item_response`. The measure's file also tells, for each item, how far to trust it (`DETAILS`, and `MOVED`
+where the models are resampled); the report cautions of a scale that few models made, or that is mostly ties.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.stats import spearmanr
 
 from uphill.errors import UphillError
+from uphill.hardness import stability
 from uphill.hardness.answer_matrix import AnswerMatrix, read_matrix
+from uphill.hardness.bins import drawn_by_lot, number_of_bin
 from uphill.hardness.data import Graded, HardnessData, long_form
-from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Calibration, Priors, fit
+from uphill.hardness.item_response import (
+    MISSING,
+    RIGHT,
+    WRONG,
+    Answers,
+    Calibration,
+    FloatArray,
+    Priors,
+    fit,
+    rasch_difficulty,
+)
+from uphill.running.noting import SCALE, note
+from uphill.schemas.names import EXPERIMENT_POOL
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +41,12 @@ READS_RESPONSES = False
 DETAILS = ("se", "slope", "n_answers", "flag")
 """Standard error of the difficulty, discrimination, models that answered, and PERFECT or ZERO where all, or none, did
 so rightly: such an item's value is finite because of the prior alone."""
+MOVED = "moved"
+"""Share of the refits on resampled models in which an item is in another bin; empty where no refit asked it."""
+FEW = 10
+"""Fewer models, or fewer distinct difficulties, than this make a scale that the report cautions of."""
+MUCH_MOVED, MUCH_DRAWN = 0.5, 0.1
+"""Shares of items from which the report cautions that they change bins, or are in theirs by a draw."""
 PERFECT, ZERO, UNANSWERED = "perfect", "zero", "unanswered"
 TOLERANCE, DECIMALS = 1e-7, 6
 """Values are rounded to less than they converge to: items that the model cannot tell apart tie exactly."""
@@ -48,6 +70,18 @@ class Settings(BaseModel):
     difficulty_sd: float = Field(3.0, gt=0, description="Standard deviation of the prior of difficulties, in logits.")
     log_slope_sd: float = Field(0.5, gt=0, description="Standard deviation of the prior of log discriminations (2pl).")
 
+    stability: int = Field(
+        0, ge=0, le=1000, description="Refits on so many resamples of the models, to see which items change their bin."
+    )
+    families: dict[str, str] = Field(
+        {},
+        description="By model, the family that it is of, such as fine-tunes of one base: resampled as one. A model "
+        "that is not named here is a family of its own.",
+    )
+    bins: int = Field(
+        10, ge=2, le=99, description="The bins that are meant: those that the dataset cuts this variable into."
+    )
+
     @property
     def files(self) -> list[Path]:
         """Files whose content decides the values."""
@@ -60,28 +94,35 @@ def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:
 
 
 def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
-    """The difficulty of every item of the dataset, with `DETAILS`.
+    """The difficulty of every item of the dataset, with `DETAILS`, and `MOVED` where `stability` asks for it.
 
     Raises:
-        UphillError: the matrix is not one, or has no answers to an item of the dataset.
+        UphillError: the matrix is not one, or has no answers to an item of the dataset; or `families` do not fit it.
     """
     matrix = read_matrix(settings.path, settings.item_id, settings.not_models)
+    _check_families(settings, matrix)
     table = calibrate(settings, matrix)
     _check_answered(settings, data, table)
     values = table.loc[data.items.index]
+    pool = data.items.index[data.items["pool"] == EXPERIMENT_POOL]
+    details = list(DETAILS)
+    if settings.stability:
+        values = values.assign(**{MOVED: _moved(name, settings, matrix, values["difficulty"], pool, data.seed)})
+        details.append(MOVED)
+    lines = _cautions(name, settings, matrix, values, pool, data.seed)
+    note(*(f"{SCALE}{name} of {settings.dataset}: {line}" for line in lines))
     rows = long_form(values[["difficulty"]].rename(columns={"difficulty": name}), kind="irt")
-    return rows.merge(values[list(DETAILS)], left_on="item_id", right_index=True, validate="one_to_one")
+    return rows.merge(values[details], left_on="item_id", right_index=True, validate="one_to_one")
 
 
 def calibrate(settings: Settings, matrix: AnswerMatrix) -> pd.DataFrame:
     """`difficulty` and `DETAILS` of every item of the matrix, indexed by item_id."""
-    priors = Priors(settings.difficulty_sd, settings.log_slope_sd)
-    found = fit(matrix.answers, settings.model == "2pl", priors, TOLERANCE)
+    found = _fit(settings, matrix.answers)
     right, answered = (matrix.answers == RIGHT).sum(0), (matrix.answers != MISSING).sum(0)
     flags = np.select([answered == 0, right == answered, right == 0], [UNANSWERED, PERFECT, ZERO], "")
     table = pd.DataFrame(
         {
-            "difficulty": found.difficulty.round(DECIMALS) + 0.0,  # no -0
+            "difficulty": _rounded(found.difficulty),
             "se": found.difficulty_se.round(DECIMALS),
             "slope": found.slope.round(DECIMALS),
             "n_answers": answered,
@@ -91,6 +132,72 @@ def calibrate(settings: Settings, matrix: AnswerMatrix) -> pd.DataFrame:
     )
     _report(settings, matrix, found, table)
     return table
+
+
+def _fit(settings: Settings, answers: Answers) -> Calibration:
+    return fit(answers, settings.model == "2pl", _priors(settings), TOLERANCE)
+
+
+def _priors(settings: Settings) -> Priors:
+    return Priors(settings.difficulty_sd, settings.log_slope_sd)
+
+
+def _rounded(difficulty: FloatArray) -> FloatArray:
+    return difficulty.round(DECIMALS) + 0.0  # no -0
+
+
+def _moved(
+    name: str, settings: Settings, matrix: AnswerMatrix, difficulty: pd.Series, pool: pd.Index, seed: int
+) -> pd.Series:
+    """`MOVED` of each item of the dataset; the log tells of all of them."""
+    places = pd.Index(matrix.item_ids).get_indexer(difficulty.index)
+
+    def refit(answers: Answers) -> FloatArray:
+        if settings.model == "1pl":
+            return _rounded(rasch_difficulty(answers, _priors(settings), TOLERANCE))
+        return _rounded(_fit(settings, answers).difficulty)
+
+    families = [settings.families.get(model, model) for model in matrix.models]
+    draws = stability.refits(matrix.answers, refit, settings.stability, name, seed, families=families)
+    fits = [fitted[places] for fitted in draws]
+    found = stability.moved(difficulty, fits, pool, settings.bins, name, seed)
+    kept = [spearmanr(difficulty, fitted, nan_policy="omit").statistic for fitted in fits]
+    mean = 100 * found.loc[pool].mean()
+    log.info(
+        "%s: in %d refits on resampled models %.0f %% of the items are in another of %d bins, %.0f %% in one that is "
+        "no neighbour; rank correlation with the whole fit %.2f (%.2f at least)",
+        *(settings.path, settings.stability, mean["moved"], settings.bins, mean["far"], np.mean(kept), min(kept)),
+    )
+    return found["moved"]
+
+
+def _cautions(
+    name: str, settings: Settings, matrix: AnswerMatrix, values: pd.DataFrame, pool: pd.Index, seed: int
+) -> Iterator[str]:
+    """What a reader should know of a scale before leaning on its bins; nothing where no item is cut into any."""
+    if pool.empty:
+        return
+    difficulty = values.loc[pool, "difficulty"]
+    models, distinct = len(matrix.models), difficulty.nunique()
+    if models < FEW:
+        yield f"{models} models answered, expected {FEW} or more"
+    if distinct < FEW:
+        yield f"{distinct} distinct difficulties of {len(pool)} items, expected {FEW} or more"
+    borders, drawn = drawn_by_lot(difficulty, number_of_bin(difficulty, pool, settings.bins, name, seed))
+    if drawn >= MUCH_DRAWN:
+        yield (
+            f"{borders} of {settings.bins - 1} borders between bins pass through items of one value, so that "
+            f"{100 * drawn:.0f} % of the items are in their bin by a draw"
+        )
+    unbounded = int(values.loc[pool, "flag"].isin([PERFECT, ZERO]).sum())
+    if unbounded >= MUCH_DRAWN * len(pool):
+        yield f"{unbounded} of {len(pool)} items were answered rightly by all models or by none; the prior places them"
+    agreement = stability.agreement_of_halves(matrix.answers, name, seed)
+    if not agreement > stability.chance_agreement(len(matrix.item_ids)):
+        yield f"halves of the models agree on no difficulty (rank correlation {agreement:.2f}): there is no scale"
+    if MOVED in values and values.loc[pool, MOVED].mean() >= MUCH_MOVED:
+        share = 100 * values.loc[pool, MOVED].mean()
+        yield f"{share:.0f} % of the items are in another of {settings.bins} bins where the models are resampled"
 
 
 def _report(settings: Settings, matrix: AnswerMatrix, found: Calibration, table: pd.DataFrame) -> None:
@@ -103,6 +210,15 @@ def _report(settings: Settings, matrix: AnswerMatrix, found: Calibration, table:
             log.warning("%s: model %r has no right answers, or no wrong ones", settings.path, model)
     if found.change >= TOLERANCE:
         log.warning("%s: not converged: the last step still changed a parameter by %.1e", settings.path, found.change)
+
+
+def _check_families(settings: Settings, matrix: AnswerMatrix) -> None:
+    unknown = [model for model in settings.families if model not in matrix.models]
+    if unknown:
+        raise UphillError(f"{settings.path}: families names {unknown[0]!r}, expected one of the models of the matrix")
+    families = {settings.families.get(model, model) for model in matrix.models}
+    if settings.stability and len(families) < 2:
+        raise UphillError(f"{settings.path}: all models are of one family, expected two or more to resample")
 
 
 def _check_answered(settings: Settings, data: HardnessData, table: pd.DataFrame) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from uphill.hardness.bins import number_of_bin
 from uphill.schemas.files import read
 from uphill.schemas.hardness import HARDNESS
 from uphill.schemas.level_names import bin_name
@@ -25,7 +26,10 @@ class Cuts(BaseModel):
         None, description="the same two as quantiles of the experiment pool, [.3, .7] where nothing is said. Or"
     )
     bins: int | None = Field(
-        None, ge=2, le=99, description="how many bins of equal size, bin_01 the easiest; equal values fall by item id."
+        None,
+        ge=2,
+        le=99,
+        description="how many bins of equal size, bin_01 the easiest; equal values fall by a draw for each item.",
     )
 
     @model_validator(mode="after")
@@ -50,7 +54,7 @@ def mean_over_models(measures: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return rows.groupby(["item_id", "variable", "kind"], as_index=False, sort=True)["value"].mean()
 
 
-def add_levels(measures: pd.DataFrame, items: pd.DataFrame, cuts: Mapping[str, Cuts]) -> pd.DataFrame:
+def add_levels(measures: pd.DataFrame, items: pd.DataFrame, cuts: Mapping[str, Cuts], seed: int) -> pd.DataFrame:
     """Add a level to every (item, variable) value.
 
     Quantiles and bins are those of the experiment pool; an item of the hardness pool falls where its value does.
@@ -59,6 +63,7 @@ def add_levels(measures: pd.DataFrame, items: pd.DataFrame, cuts: Mapping[str, C
         measures: rows item_id, variable, value, kind.
         items: the item table, indexed by item_id.
         cuts: by variable; any other variable is cut at its .3 and .7 quantiles, inclusive on both sides.
+        seed: the run's, by which equal values are drawn into bins.
     """
     in_experiments = set(items.index[items["pool"] == EXPERIMENT_POOL])
     parts = []
@@ -66,7 +71,10 @@ def add_levels(measures: pd.DataFrame, items: pd.DataFrame, cuts: Mapping[str, C
         values = rows.set_index("item_id")["value"]
         how = cuts.get(str(variable), Cuts(quantiles=QUANTILES))
         pool = values[values.index.isin(in_experiments)]
-        levels = _bins(values, pool, how.bins) if how.bins else _cut(values, pool, how)
+        if how.bins:
+            levels = number_of_bin(values, pool.index, how.bins, str(variable), seed).map(bin_name)
+        else:
+            levels = _cut(values, pool, how)
         parts.append(rows.assign(level=levels.to_numpy()))
     return pd.concat(parts, ignore_index=True)
 
@@ -84,27 +92,19 @@ def cut(values: pd.Series, easy_max: float, hard_min: float) -> pd.Series:
     return pd.Series(chosen, index=values.index)
 
 
-def _bins(values: pd.Series, pool: pd.Series, bins: int) -> pd.Series:
-    """Bins of the pool whose sizes differ by one at most: items in the order of (value, item_id), cut evenly."""
-    order = sorted(pool.index, key=lambda item: (pool[item], item))
-    of_pool = np.repeat(np.arange(bins), [len(part) for part in np.array_split(order, bins)])
-    largest = pool[order].groupby(of_pool).max()
-    # The rest falls into the first bin that reaches its value.
-    number = pd.Series(np.minimum(np.searchsorted(largest, values), bins - 1), index=values.index)
-    number[order] = of_pool
-    return number.map(lambda place: bin_name(place + 1))
-
-
-def levelled(measures: Mapping[str, str], items: pd.DataFrame, cuts: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def levelled(
+    measures: Mapping[str, str], items: pd.DataFrame, cuts: Mapping[str, Mapping[str, Any]], seed: int
+) -> pd.DataFrame:
     """Hardness rows of some files of measures: the mean over models of each value, with its level.
 
     Args:
         measures: files, each with the identity that it must have; of none, there is no row.
         items: the item table.
         cuts: the config's cuts, by variable.
+        seed: the run's.
     """
     if not measures:
         return pd.DataFrame(columns=HARDNESS.schema.names)
     values = mean_over_models([read(path, MEASURE, identity) for path, identity in measures.items()])
     named = {variable: Cuts(**cut) for variable, cut in cuts.items()}
-    return add_levels(values, items.set_index("item_id"), named)
+    return add_levels(values, items.set_index("item_id"), named, seed)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from uphill.report.cells import ADJUSTED, TITLES
+from uphill.running.noting import SCALE
 from uphill.schemas.names import UNSUPERVISED
 from uphill.schemas.tables import BY_VALUE
 
@@ -37,6 +38,7 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
         tables: tidy tables by name.
         notes: what the jobs behind them noted of how they made their numbers.
     """
+    notes = list(notes)
     kinds = [
         Caution(
             "Supervision Gap Recovered is undefined",
@@ -63,7 +65,13 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
             "Models that took a slower way",
             "The fastest way to compute their numbers was not right for them, or not wide enough; the one that was "
             "taken is, and takes longer.",
-            [f"{note}." for note in notes],
+            [f"{note}." for note in notes if not note.startswith(SCALE)],
+        ),
+        Caution(
+            "Scales of difficulty that are coarse or do not hold",
+            "Few models, or models that answer alike, tell few difficulties apart; what they cannot tell apart falls "
+            "into bins by a draw, and other models would have made other bins.",
+            [f"{note.removeprefix(SCALE)}." for note in notes if note.startswith(SCALE)],
         ),
         Caution(
             "Many comparisons",

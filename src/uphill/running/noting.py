@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 NOTES = "notes"
 """Where a file's record of what made it keeps them; absent where there are none."""
+SCALE = "scale "
+"""How a line on a scale of difficulty begins: the report groups these."""
 _noted: dict[str, None] = {}
 
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
+from pydantic import BaseModel
 
 from uphill.datasets.items import make_items
 from uphill.errors import UphillError
@@ -61,8 +62,13 @@ def _hardness(study: Study, dataset: str, items: pd.DataFrame, names: set[str]) 
     config, indexed = study.config, items.set_index("item_id")
     data = HardnessData(config.graded(dataset), indexed, config.seed)
     measured = [
-        config.measure_module(name).measure(name, config.measure_settings(name), data) for name in sorted(names)
+        config.measure_module(name).measure(name, _once(config.measure_settings(name)), data) for name in sorted(names)
     ]
     if not measured:
         return pd.DataFrame(columns=HARDNESS.schema.names)
-    return add_levels(pd.concat(measured, ignore_index=True), indexed, config.datasets[dataset].cuts)
+    return add_levels(pd.concat(measured, ignore_index=True), indexed, config.datasets[dataset].cuts, config.seed)
+
+
+def _once(settings: BaseModel) -> BaseModel:
+    """Settings of a measure that say to measure once: repetitions tell how far to trust values, and move none."""
+    return settings.model_copy(update={"stability": 0}) if hasattr(settings, "stability") else settings

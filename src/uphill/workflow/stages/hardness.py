@@ -19,7 +19,8 @@ def hardness(study: Study, dataset: str) -> Job:
     """The hardness table of a dataset."""
 
     def decide() -> Settings:
-        return {"cuts": {variable: plain(cut) for variable, cut in study.config.datasets[dataset].cuts.items()}}
+        cuts = study.config.datasets[dataset].cuts
+        return {"cuts": {variable: plain(cut) for variable, cut in cuts.items()}, "seed": study.config.seed}
 
     return Job(
         rule="hardness",
@@ -30,5 +31,5 @@ def hardness(study: Study, dataset: str) -> Job:
         outputs={"hardness": [hardness_path(dataset)]},
         decide=decide,
         reads={"questions": [items(study, dataset)], "measures": measures(study, dataset)},
-        from_config={"cuts": f"datasets.{dataset}.cuts"},
+        from_config={"cuts": f"datasets.{dataset}.cuts", "seed": "seed"},
     )

@@ -1,0 +1,232 @@
+"""A grid of gains, K bins trained on by K bins tested, and what it says in a few numbers.
+
+Sources: Kordi et al. 2025 (the grid and its diagonals); Burns et al. 2023 and Hase et al. 2024 ask of it what easy data
+does for hard items. A draw resamples the items of each test bin, the same ones for all train bins and the baseline, and
+the boots of each train bin, the same ones for all test bins: so every summary's interval is of paired differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from uphill.stats.bootstrap import (
+    COVERAGE,
+    DRAWS,
+    FloatArray,
+    Interval,
+    check_settings,
+    percentile_interval,
+    resample_counts,
+)
+from uphill.stats.paired import accuracy_draws, checked_pairs, mean_of_means, tested_cells
+
+BASELINE = "baseline"
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class GainGrid:
+    """Gains of accuracy over the baseline, as fractions; row i was trained on bin i, column j tests bin j.
+
+    Attributes:
+        point: [K, K]; NaN where nothing was tested.
+        draws: [D, K, K] of the bootstrap; NaN where a draw hit no tested item.
+    """
+
+    point: FloatArray
+    draws: FloatArray
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A statistic of some cells with its percentile interval, and how many cells it is of."""
+
+    interval: Interval
+    cells: int
+
+
+@dataclass(frozen=True)
+class Best:
+    """The train bin with the largest gain on a test bin.
+
+    Attributes:
+        bin: its number; of equal gains that of the nearest bin, then of the easier one.
+        low, high: the interval of that number over the draws.
+        share: of the draws in which it is the best.
+        gain: its gain, in the whole and with the interval that the draws give that bin.
+    """
+
+    bin: int
+    low: int
+    high: int
+    share: float
+    gain: Interval
+
+
+def gain_grid(
+    trained: Sequence[npt.ArrayLike],
+    baseline: npt.ArrayLike,
+    bins: npt.ArrayLike,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> GainGrid:
+    """The gains of every cell, and their bootstrap draws.
+
+    `trained` are K matrices of items x boots as in `accuracy`, one a train bin, of the same items in the same order;
+    `baseline` is another, and `bins` [items] are the items' own bins, 0 to K - 1. With folds a boot tests its fold
+    alone. A cell's draws hang on `rng`'s state and the numbers of its two bins alone.
+
+    Raises ValueError for fewer than two bins, a bin without items, other numbers of them, or whatever `accuracy`
+    refuses.
+    """
+    check_settings(draws, COVERAGE)
+    matrices = checked_pairs({**{str(i): one for i, one in enumerate(trained)}, BASELINE: baseline})
+    own = _checked_bins(bins, len(matrices) - 1, len(matrices[BASELINE]))
+    key = rng.integers(2**32, size=4)
+    boots = {
+        name: resample_counts(np.random.default_rng([*key, *_place(name)]), matrix.shape[1], draws)
+        for name, matrix in matrices.items()
+    }
+    size = len(matrices) - 1
+    point, sample = np.empty((size, size)), np.empty((draws, size, size))
+    for column in range(size):
+        tested = {name: matrix[own == column] for name, matrix in matrices.items()}
+        found = accuracy_draws(tested, boots, np.random.default_rng([*key, 1, column]), draws)
+        for row in range(size):
+            point[row, column] = _accuracy(tested[str(row)]) - _accuracy(tested[BASELINE])
+            sample[:, row, column] = found[str(row)] - found[BASELINE]
+    return GainGrid(point, sample)
+
+
+def _place(name: str) -> tuple[int, int]:
+    """The end of the key of a matrix's boots; items have (1, bin)."""
+    return (2, 0) if name == BASELINE else (0, int(name))
+
+
+def _checked_bins(bins: npt.ArrayLike, size: int, items: int) -> npt.NDArray[np.int64]:
+    own = np.asarray(bins)
+    if size < 2:
+        raise ValueError(f"expected two bins or more, got {size}")
+    if own.shape != (items,) or not np.issubdtype(own.dtype, np.integer):
+        raise ValueError(f"bins: expected a whole number for each of {items} items, got {own.dtype} {own.shape}")
+    found = np.unique(own)
+    if not np.array_equal(found, np.arange(size)):
+        raise ValueError(f"bins: expected items of each of 0 to {size - 1}, got {found.tolist()}")
+    return own.astype(np.int64)
+
+
+def _accuracy(matrix: FloatArray) -> float:
+    """As `accuracy`, NaN where nothing was tested."""
+    right, tested = np.nansum(matrix, axis=0)[None], tested_cells(matrix).sum(axis=0, dtype=np.float64)[None]
+    return float(mean_of_means(right, tested, np.ones_like(right))[0])
+
+
+# -- summaries -------------------------------------------------------------------------------------------------------
+
+
+def mean_gain(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> Summary:
+    """Mean gain of the cells that are chosen and known; NaN of none.
+
+    `cells` is [K, K]. Raises ValueError for another shape.
+    """
+    return _over(grid, cells, _mean, coverage)
+
+
+def share_negative(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> Summary:
+    """Share of the chosen and known cells whose gain is below 0."""
+    return _over(grid, cells, lambda gains: _mean(np.where(np.isnan(gains), np.nan, gains < 0)), coverage)
+
+
+def _mean(gains: FloatArray) -> FloatArray:
+    """Mean over the last axis of what is known; NaN of nothing."""
+    known = ~np.isnan(gains)
+    count = known.sum(-1)
+    return np.asarray(np.nansum(gains, axis=-1) / np.where(count, count, np.nan), dtype=np.float64)
+
+
+def _over(grid: GainGrid, cells: BoolArray, statistic: Callable[[FloatArray], FloatArray], coverage: float) -> Summary:
+    check_settings(len(grid.draws), coverage)
+    if cells.shape != grid.point.shape:
+        raise ValueError(f"cells: expected shape {grid.point.shape}, got {cells.shape}")
+    # A cell that was never tested is in no draw; one that was may be missing from a few.
+    known = cells & ~np.isnan(grid.point)
+    point = float(statistic(grid.point[known]))
+    return Summary(percentile_interval(point, statistic(grid.draws[:, known]), coverage), int(known.sum()))
+
+
+def best_train_bins(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> list[Best | None]:
+    """The best of the chosen train bins for each test bin; None where none of them is known."""
+    return [_best(grid, cells[:, column], column, coverage) for column in range(len(grid.point))]
+
+
+def _best(grid: GainGrid, rows: BoolArray, column: int, coverage: float) -> Best | None:
+    known = np.flatnonzero(rows & ~np.isnan(grid.point[:, column]))
+    if not known.size:
+        return None
+    # The first of equal ones is taken.
+    order = known[np.lexsort((known, np.abs(known - column)))]
+    best = int(order[_first_largest(grid.point[order, column])])
+    sample = grid.draws[:, order, column]
+    drawn = order[_first_largest(sample[~np.isnan(sample).all(-1)])]
+    share, (low, high) = float("nan"), (best, best)
+    if drawn.size:
+        share = float((drawn == best).mean())
+        tail = (1.0 - coverage) / 2.0
+        low, high = (int(end) for end in np.quantile(drawn, [tail, 1.0 - tail], method="closest_observation"))
+    gain = percentile_interval(float(grid.point[best, column]), grid.draws[:, best, column], coverage)
+    return Best(best, low, high, share, gain)
+
+
+def _first_largest(gains: FloatArray) -> npt.NDArray[np.intp]:
+    """Place of the largest on the last axis, the first of those that differ by rounding alone."""
+    rounded = np.where(np.isnan(gains), -np.inf, np.round(gains, 12))
+    return np.asarray(rounded.argmax(-1))
+
+
+# -- cells -----------------------------------------------------------------------------------------------------------
+
+
+def every_cell(size: int, diagonal: bool = True) -> BoolArray:
+    """All cells of a grid, or all but the diagonal, whose items a model may have been trained on."""
+    return np.ones((size, size), dtype=bool) if diagonal else ~np.eye(size, dtype=bool)
+
+
+def gaps(size: int) -> npt.NDArray[np.int64]:
+    """[K, K] how many bins the tested one is above the trained one; below 0 where it is easier."""
+    places = np.arange(size)
+    return places[None, :] - places[:, None]
+
+
+def by_distance(size: int) -> dict[int, BoolArray]:
+    """Cells whose bins are so far apart, in either direction."""
+    return {width: np.abs(gaps(size)) == width for width in range(size)}
+
+
+def by_gap(size: int) -> dict[int, BoolArray]:
+    """Cells of a window so wide: those with j - i of that number, below 0 where the tested bin is the easier one."""
+    return {width: gaps(size) == width for width in range(1 - size, size)}
+
+
+def by_position(size: int, widths: Iterable[int] | None = None) -> dict[float, BoolArray]:
+    """Easy-to-hard cells by their window's middle, (i + j) / 2: the window slid upward.
+
+    Windows of all widths, or of those given. Middles that no window has are left out.
+    """
+    chosen = np.isin(gaps(size), list(range(1, size) if widths is None else widths)) & easy_to_hard(size)
+    places = np.arange(size)
+    middle = (places[:, None] + places[None, :]) / 2
+    return {float(place): chosen & (middle == place) for place in np.unique(middle[chosen])}
+
+
+def easy_to_hard(size: int) -> BoolArray:
+    """Cells that are trained on an easier bin than they test."""
+    return gaps(size) > 0
+
+
+def hard_to_easy(size: int) -> BoolArray:
+    """Cells that are trained on a harder bin than they test."""
+    return gaps(size) < 0

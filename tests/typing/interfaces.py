@@ -6,11 +6,12 @@ from uphill.grading import bbh, choice, ifeval, letter, math, number, span, stat
 from uphill.grading.grade import Grader
 from uphill.hardness import human, irt, irt_table, mdl_lora, mdl_probe, mdl_zero_shot, surface, text_logprob
 from uphill.hardness.interface import Measure
-from uphill.methods import ccs, icl, lora, probe, random_probe, zero_shot
+from uphill.methods import ccs, finetune, icl, lora, probe, random_probe, zero_shot
 from uphill.methods.interface import Method
 
 METHODS: dict[str, Method] = {
     "ccs": ccs,
+    "finetune": finetune,
     "icl": icl,
     "lora": lora,
     "probe": probe,

@@ -17,7 +17,7 @@ from uphill.engine.fitting import Room
 from uphill.engine.loading import Loaded
 from uphill.engine.tokens import Prompt
 from uphill.errors import UphillError
-from uphill.methods import icl, lora
+from uphill.methods import asking, icl, lora
 from uphill.methods.context import Context, Source, run
 from uphill.prompts.forms import shipped
 from uphill.running.parts import Parts
@@ -106,12 +106,12 @@ def test_choices_are_scored_without_reasoning(tmp_path: Path) -> None:
 def test_prompts_are_the_published_ones(chosen: bool) -> None:
     source = task(chosen).target
     row = source.items.iloc[0]
-    [reasoned] = lora._prompts(source, source.items[:1], cot=True)
+    [reasoned] = asking.zero_shot_prompts(source, source.items[:1], cot=True)
     # Spec: Hase et al. 2024, section 7.2; choices are not shown, and EOS comes with the fit.
     text = f"{row['reasoning']} So the answer is {row['answer_text']}"
     assert reasoned == Prompt("i00", f"Q: {row['question']}\nA:", [text])
     if chosen:
-        [direct] = lora._prompts(source, source.items[:1], cot=False)
+        [direct] = asking.zero_shot_prompts(source, source.items[:1], cot=False)
         assert direct == Prompt("i00", f"Q: {row['question']}\nA:", ["w11", "w12", "w13"])
 
 

@@ -117,6 +117,7 @@ class Context:
         sizes: how many training items; none for the method's own number.
         noise: probabilities that a training label is drawn at random; on hard data times `hard_noise`.
         max_prompt_tokens: the published limit of prompts, if the study has one.
+        scratch: where a method may keep what it has not finished, by the cell's name.
     """
 
     target: Source
@@ -129,6 +130,7 @@ class Context:
     noise: Sequence[float] = (0.0,)
     hard_noise: float = 1.0
     max_prompt_tokens: int | None = None
+    scratch: Path = Path()
 
     def source(self, cell: Cell) -> Source:
         """The dataset that a cell trains on."""

@@ -76,6 +76,7 @@ def context_of(job: Running, slice: Slice, recipe: object, open_model: "Callable
         noise=settings["noise"],
         hard_noise=settings["hard_noise"],
         max_prompt_tokens=settings["model"].get("max_prompt_tokens"),
+        scratch=job.scratch_of(slice["id"]),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Self
 from uphill.config.study import Config
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
+from uphill.engine.text_recipe import TextRecipe
 from uphill.hardness import mdl_lora, text_logprob
 from uphill.planning.cells import Cells
 from uphill.planning.lengths import Lengths, tokens
@@ -95,6 +96,9 @@ def cell_work(config: Config, cells: Cells, lengths: dict[str, Lengths]) -> Work
         one = source.query[1] + source.solution[1] if cot else source.scored
         choices = 1 if cot else round(lengths[cells.source].choices)
         return (Work(fitted=passes(settings, cells.n_train, choices) * one) + answers).times(cells.count)
+    if isinstance(settings, TextRecipe):
+        one = source.query[cot] + source.solution[cot]
+        return (Work(fitted=settings.steps(cells.n_train) * settings.batch_items * one) + answers).times(cells.count)
     if hasattr(settings, "k"):
         return (Work(read=cells.n_train * source.example[cot]) + answers).times(cells.count)
     return None

@@ -98,6 +98,10 @@ class Running:
             with written_whole(record_of(path)) as temporary:
                 temporary.write_text(json.dumps({"spec": self.spec}, indent=1) + "\n")
 
+    def scratch_of(self, identity: str) -> Path:
+        """A folder for what is not finished of this job, or of a slice of it; whoever fills it clears it."""
+        return self.scratch / f"{self.spec['stage']}-{identity}-unfinished"
+
     def parts(self, contract: Contract, identity: str | None = None) -> Parts:
         """Finished parts of this job, by its identity or by that of a slice of it."""
         return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract)

@@ -1,0 +1,83 @@
+"""Fine-tuning on the tokens of answers, all weights or an adapter, on one load of the base (Kordi et al. 2025).
+
+Of items with choices the answer is the gold choice's text, and choices are scored; with `cot` it is the reasoning and
+the answer, and answers are written. Both arms of a comparison, this one and zero-shot, put the same prompt.
+"""
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pydantic import Field
+
+from uphill.engine.text_recipe import TextRecipe
+from uphill.methods.asking import answered, check_reasoning, zero_shot_prompts
+from uphill.methods.context import Cell, Context, Predicted, Source
+
+if TYPE_CHECKING:
+    from uphill.engine.loading import Loaded
+    from uphill.engine.tokens import Prompt
+
+RUNS_MODEL = True
+READS_RESPONSES = False
+log = logging.getLogger(__name__)
+
+
+class Settings(TextRecipe):
+    """The recipe, how many items it is fitted to, and whether to their reasoning."""
+
+    n_train: int = Field(90, ge=1, le=100_000, description="Training items.")
+    cot: bool = Field(False, description="Trains on reasoning and answer, and the answer is generated.")
+
+
+def misfit(settings: Settings, generative: bool) -> str | None:
+    """Scoring needs choices; generated answers can be read off any item."""
+    return "it needs choices, unless cot is on" if generative and not settings.cot else None
+
+
+def cells(context: Context, settings: Settings) -> list[Cell]:
+    """Every train source, level and boot."""
+    return context.supervised_cells(settings.n_train)
+
+
+def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:
+    """Fit the model for each cell, and ask its test items.
+
+    Raises:
+        UphillError: `cot` is on, and a training item has no reasoning; or a text has no room for its answer.
+    """
+    from uphill.engine.text_training import TextFits
+
+    if not cells:
+        return
+    base = context.open_model()
+    fits = TextFits(base, settings)
+    for cell in cells:
+        prompts = _taught(base, context.source(cell), context.train_items(cell), settings.cot)
+        with fits.fitted(prompts, context.key(cell), context.scratch / cell.name) as (loaded, training):
+            log.info(
+                "%s: %d updates, %d tokens, last loss %.4f",
+                cell.name,
+                training.updates,
+                training.tokens,
+                training.loss[-1],
+            )
+            frame = answered(loaded, context.target, context.test_items(cell), settings.cot, cell.name)
+        yield cell, frame
+    # What the last cell left is gone; the folder of them all goes with it.
+    if context.scratch.is_dir() and not any(context.scratch.iterdir()):
+        context.scratch.rmdir()
+
+
+def _taught(loaded: "Loaded", source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
+    """Training items as they are asked, each with the one answer that is learned."""
+    from uphill.engine.fitting import answer_rooms, limited_prompts
+
+    if cot:
+        check_reasoning(source.name, items)
+    shown = limited_prompts(loaded, zero_shot_prompts(source, items, cot), answer_rooms(loaded, items, reasoned=cot))
+    if cot:
+        return shown
+    gold = items["answer_idx"].astype(int)
+    return [replace(prompt, choices=[prompt.choices[right]]) for prompt, right in zip(shown, gold, strict=True)]

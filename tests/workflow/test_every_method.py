@@ -21,7 +21,7 @@ def small(raw: dict[str, Any]) -> None:
         for sizes in ("k", "n_train"):
             if method.get(sizes):
                 method[sizes] = 4
-        if method["kind"] == "lora":
+        if method["kind"] in ("lora", "finetune"):
             method["epochs"] = 1
     raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 15, "min_test": 4}
     raw["statistics"] = {"draws": 200, "correlation_draws": 100}
@@ -46,7 +46,7 @@ def small(raw: dict[str, Any]) -> None:
 def test_all_of_it_runs(checkout: Checkout) -> None:
     raw = yaml.safe_load((checkout.folder / "config/demo-all.yaml").read_text())
     kinds = {method["kind"] for method in raw["methods"].values()}
-    assert kinds == {"zero_shot", "icl", "probe", "lora", "ccs", "random_probe"}
+    assert kinds == {"zero_shot", "icl", "probe", "lora", "finetune", "ccs", "random_probe"}
     small(raw)
     (checkout.folder / "mine.yaml").write_text(yaml.safe_dump(raw))
     run = checkout.snakemake("--configfile", "mine.yaml")

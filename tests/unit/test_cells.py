@@ -103,10 +103,12 @@ METADATA: list[tuple[list[Any], list[Any], str]] = [
     ([N("0.10"), None], [0.1, None], "float64"),
     ([True, False], [True, False], "bool"),
     ([True, None], [True, None], "boolean"),
-    ([N("1"), "x", [N("1")], None], ["1", "x", '["1"]', None], "object"),
+    ([N("1"), "x", [N("1")], None], ["1", "x", "[1]", None], "object"),
     ([N("3"), "3", "three"], ["3", "3", "three"], "object"),
     ([True, N("1")], ["true", "1"], "object"),
-    ([{"a": 1}, None], ['{"a": "1"}', None], "object"),
+    ([{"a": 1}, None], ['{"a": 1}', None], "object"),
+    ([[N("0.10"), 2.5, N("1e5"), "7", True, None]], ['[0.10, 2.5, 1e5, "7", true, null]'], "object"),
+    ([[math.nan, math.inf, {"ä": [b"x"]}]], ['[null, "inf", {"ä": ["b\'x\'"]}]'], "object"),
     ([N("12345678901234567890123")], ["12345678901234567890123"], "object"),
     ([N("-1000000000000000000000")], [-1e21], "float64"),
     ([N("-1000000000000000000001")], ["-1000000000000000000001"], "object"),
@@ -159,7 +161,7 @@ def test_metadata_of_any_kind_and_sometimes_absent_is_kept(kind: str, tmp_path: 
     path = write(tmp_path, kind, [{"item_id": f"{n}"} | same | cells for n, cells in enumerate(given)])
     items = build_items(load(path), "mine", Pools(hardness=1), 0)
     table = ITEMS.to_arrow(items, "items")
-    assert table["meta"].to_pylist() == ["1", "x", '["1"]', None]
+    assert table["meta"].to_pylist() == ["1", "x", "[1]", None]
     assert table["big"].to_pylist() == [str(2**70), None, None, None]
     assert table["some"].to_pylist() == [True, None, None, None]
     assert table["late"].to_pylist() == [None, None, None, '{"a": [null]}']

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from uphill import __main__
+from uphill import __main__, registry
 from uphill.config import hardware
 from uphill.config.study import check
 from uphill.datasets.items import make_items
@@ -20,6 +20,7 @@ from uphill.planning import rates
 from uphill.planning.cells import Cells, cells_of, n_levels
 from uphill.planning.cost import Cost, estimate
 from uphill.planning.lengths import CHARS_PER_TOKEN, PUBLISHED, Lengths, lengths, measured
+from uphill.planning.lengths import published as published_lengths
 from uphill.planning.show import show_cost
 from uphill.planning.work import Asked, Work, cell_work, passes
 from uphill.prompts.forms import shipped
@@ -132,6 +133,45 @@ def test_lengths_are_those_of_the_published_files(kind: str) -> None:
     assert found.items + found.pool == known.items
     for name in ("question", "choices", "choice", "answer", "reasoning"):
         assert getattr(found, name) == pytest.approx(getattr(known, name), abs=0.06), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("ai2_arc", {"annotated": False}),
+        ("ai2_arc", {"annotated": False, "subsets": ["ARC-Challenge"], "splits": ["test"]}),
+        ("gsm8k", {"splits": ["test"]}),
+    ],
+)
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no published files in {DATA} (set UPHILL_DATA)")
+def test_sizes_of_parts_are_those_of_the_published_files(kind: str, part: dict[str, Any]) -> None:
+    source = {"folder": str(DATA / FOLDERS[kind]), **part}
+    found = measured(make_items({"kind": kind, "dataset": kind, "pools": {"hardness": 0}, "seed": 0, "source": source}))
+    module = registry.load("uphill.datasets", kind, "load")
+    known = published_lengths(kind, registry.settings_of(module, source))
+    assert known is not None
+    assert (found.items, found.pool) == (known.items, 0)
+    # A part is taken to be like the whole; choices of ARC-Challenge are a quarter longer.
+    for name in ("question", "choice", "answer", "reasoning"):
+        assert getattr(found, name) == pytest.approx(getattr(known, name), rel=0.3), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("ai2_arc", {"subsets": ["ARC-Easy"]}),
+        ("mmlu_stem5", {"subjects": ["physics"]}),
+        ("mmlu_stem5", {"splits": ["dev"]}),
+        ("strategyqa", {"splits": ["dev"]}),
+        ("gsm8k", {"config": "socratic"}),
+    ],
+)
+def test_a_part_of_another_size_is_not_taken_for_the_whole(kind: str, part: dict[str, Any]) -> None:
+    module = registry.load("uphill.datasets", kind, "load")
+    whole, some = (registry.settings_of(module, {"folder": "x", **keys}) for keys in ({}, part))
+    assert published_lengths(kind, whole) == PUBLISHED[kind]
+    assert published_lengths(kind, some) is None
+    assert published_lengths("file", whole) is None
 
 
 def test_lengths_come_from_the_item_table_once_it_is_made(tmp_path: Path) -> None:

@@ -306,6 +306,21 @@ def test_spans(gold: str, text: str, exact: bool, f1: float | None) -> None:
     assert grade.f1 == (None if f1 is None else pytest.approx(f1))
 
 
+@pytest.mark.parametrize(
+    ("gold", "text", "right"),
+    [
+        ("just over 1 million", "The answer is just over 1 million.", True),
+        ("over 1 million", "The answer is just over 1 million.", True),
+        ("Then She Found Me", "So the answer is: Then She Found Me", True),
+        ("She Found Me", "The answer is probably She Found Them", False),
+        ("just", "The answer is", False),
+    ],
+)
+def test_a_word_that_may_announce_an_answer_may_be_its_first(gold: str, text: str, right: bool) -> None:
+    grade = span.grade(span.Settings(), Item(answer_text=gold), Output(text=text))
+    assert (grade.correct, grade.f1 == 1) == (right, right)
+
+
 def test_aliases_and_the_published_reading() -> None:
     item = Item(answer_text="Mark Twain", metadata={"aliases": ["Samuel Clemens"]})
     settings = span.Settings(normal="triviaqa", aliases="aliases")

@@ -81,6 +81,8 @@ def test_more_choices_than_letters_are_all_shown() -> None:
         ("0940", "no question template '9'"),
         ("0090", "no choices template '9'"),
         ("0048", "no label template '8'"),
+        ("00409", "no preface template '9'"),
+        ("004000", "expected four digits or letters"),
         ("040", "expected four digits or letters"),
     ],
 )
@@ -134,8 +136,9 @@ def test_the_shipped_file_is_part_of_the_package() -> None:
     assert {key: len(getattr(shipped(), key)) for key in Templates.model_fields} == {
         "instruction": 2,
         "question": 7,
-        "choices": 8,
+        "choices": 10,
         "label": 8,
+        "preface": 5,
     }
 
 
@@ -145,6 +148,7 @@ def test_examples_show_the_text_that_is_scored(label: str, answer: str) -> None:
     """The question that is asked, the space that scoring puts behind it, and the answer are the solved example."""
     templates = Templates.model_validate(
         {"instruction": {"0": ""}, "question": {"0": "Q: {}"}, "choices": {"0": None}, "label": {"0": label}}
+        | {"preface": {"0": {"text": "\nA:"}}}
     )
     form = dataclasses.replace(published("0000"), form=templates.form("0000"))
     item = Question("who?", answer=answer)
@@ -153,3 +157,86 @@ def test_examples_show_the_text_that_is_scored(label: str, answer: str) -> None:
     rest = label.partition("{}")[2]
     # The published odd space before the label's line break stands in examples alone.
     assert form.example(item).replace(" \n", "\n", 1) == f"{asked}{gap}{answer}{rest}"
+
+
+# -- letters, numbers and prefaces -----------------------------------------------------------------------------------
+
+LETTERED, NUMBERED = shipped().form("0080"), shipped().form("00n0")
+
+
+def test_letters_are_scored_in_place_of_texts() -> None:
+    shown = PromptFormat(LETTERED)
+    assert shown.example(ITEM) == "Question: What is red? \nA) a rose\nB) the sea \nAnswer: A"
+    assert zero_shot_form(ITEM, LETTERED, None) == (published("0040").query(ITEM), ["A", "B"])
+    assert (shown.names_choices, PromptFormat(NUMBERED).names_choices) == (True, False)
+    assert PromptFormat(LETTERED, cot=True).solution(ITEM) == "Roses are red. \nAnswer: A"
+    assert shown.answers([f"c{n}" for n in range(28)])[-3:] == ["Z", "AA", "AB"]
+    # Without choices there is nothing to name.
+    assert zero_shot_form(Question("1 + 1?", [], "2"), LETTERED, None) == ("Question: 1 + 1?\nAnswer:", ["2"])
+
+
+def test_of_equal_wrong_choices_a_noisy_label_names_the_first() -> None:
+    assert PromptFormat(LETTERED).answer(Question("q?", ["x", "y", "y"], "y")) == "B"
+    with pytest.raises(ValueError, match="'z'"):
+        PromptFormat(LETTERED).answer(Question("q?", ["x", "y"], "z"))
+
+
+def test_choices_are_numbered_and_numbers_scored() -> None:
+    query = "Question: What is red? \n1 - a rose\n2 - the sea\nAnswer:"
+    assert zero_shot_form(ITEM, NUMBERED, None) == (query, ["a rose", "the sea"])
+    own = Templates.model_validate({"choices": {"m": {"each": "[{number}/{letter}] {}", "answer": "number"}}})
+    form = shipped().extended(own).form("00m0")
+    asked = "Question: What is red? [1/A] a rose[2/B] the sea\nAnswer:"
+    assert zero_shot_form(ITEM, form, None) == (asked, ["1", "2"])
+    eleven = Question("q?", [f"c{n}" for n in range(11)], "c10")
+    assert PromptFormat(form).example(eleven).endswith("[11/K] c10 \nAnswer: 11")
+
+
+@pytest.mark.parametrize(
+    ("template", "example", "query"),
+    [
+        ("03050", "Q: What is red?\nA: Roses are red. So the answer is a rose", "Q: What is red?\nA:"),
+        (
+            "03051",
+            "Q: What is red?\nLet's think step by step.\n1. Roses are red. So the answer is a rose",
+            "Q: What is red?\nLet's think step by step.\n1.",
+        ),
+        ("03012", "Q: What is red?\nA: a rose", "Q: What is red?\nA:"),
+        ("03052", "Q: What is red?\nA: So the answer is a rose", "Q: What is red?\nA:"),
+        ("01014", "What is red? a rose", "What is red?"),
+        (
+            "00813",
+            "Question: What is red? \nA) a rose\nB) the sea\nAnswer: A",
+            "Question: What is red? \nA) a rose\nB) the sea\nAnswer:",
+        ),
+    ],
+)
+@pytest.mark.parametrize("answers", ["joined", "apart"])
+def test_prefaces(template: str, example: str, query: str, answers: str) -> None:
+    shown = PromptFormat(shipped().form(template, answers=answers), cot=True)
+    assert (shown.example(ITEM), shown.query(ITEM)) == (example, query)
+    # What is trained on stands behind the query as in an example.
+    assert f"{query} {shown.solution(ITEM)}" == example
+
+
+def test_the_preface_of_four_keys_is_the_first() -> None:
+    assert {**shipped().form("03050"), "template": "0305"} == shipped().form("0305")
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [(" 18\n\nQ: Who", 3), ("\n\n 18 apples\n", 12), (" 18", None), ("\n \n", None), ("", None), ("5\n", 1)],
+)
+def test_an_answer_without_reasoning_ends_with_its_line(text: str, end: int | None) -> None:
+    assert PromptFormat(shipped().form("03012"), cot=True).answer_end(text) == end
+
+
+def test_an_answer_to_a_question_alone_ends_where_the_model_ends_it() -> None:
+    shown = PromptFormat(shipped().form("01014"), cot=True)
+    assert shown.prompt(Question("Say so.")) == "Say so."
+    assert shown.answer_end("The answer is so.\nQ: no\n\nSo.\n") is None
+
+
+def test_an_answer_without_reasoning_is_scored_alone() -> None:
+    sum_ = Question("1 + 1?", [], "2", "One and one.")
+    assert zero_shot_form(sum_, SHORT, shipped().form("03012")) == ("Q: 1 + 1?\nA:", ["2"])

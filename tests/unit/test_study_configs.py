@@ -8,7 +8,11 @@ import yaml
 
 from uphill.config import hardware
 from uphill.config.study import Config, Model, check
+from uphill.datasets.items import make_items
 from uphill.engine.lora_recipe import LoraRecipe
+from uphill.grading.grade import Output
+from uphill.grading.stage import grader
+from uphill.grading.stage import item as as_item
 from uphill.planning.cost import estimate
 from uphill.workflow.study import Study
 
@@ -159,3 +163,80 @@ def test_jobs_end_within_their_runtime(study: str) -> None:
         if load.hours is not None and 60 * load.hours > found.models[load.model].runtime
     }
     assert {found.models[model].runtime for model in late} <= {TWO_DAYS}
+
+
+# -- the sets of the cross-difficulty study --------------------------------------------------------------------------
+
+
+def test_the_sets_of_the_cross_difficulty_study_are_asked_and_graded_as_they_are_answered() -> None:
+    config = known("cross_difficulty")
+    graders = {name: config.grader(name, config.datasets[name].unsupervised)[0] for name in config.datasets}
+    assert graders == {
+        **{"arc_challenge": "choice", "gsm8k_test": "number", "mmlu_pro": "letter", "bbh": "bbh"},
+        **{"math": "math", "musr": "choice", "gpqa": "choice", "ifeval": "ifeval"},
+    }
+    assert {name for name in config.datasets if config.generative(name)} == {"gsm8k_test", "bbh", "math", "ifeval"}
+    assert [name for name in config.datasets if not config.answered(name)] == ["ifeval"]
+    trained = {row.dataset for row in config.rows() if any(config.n_train(method) for method in row.methods)}
+    assert trained == set(config.datasets) - {"ifeval"}
+    binned = [row for row in config.rows() if row.variable != "all"]
+    bins = {row.dataset: config.datasets[row.dataset].cuts[row.variable].bins for row in binned}
+    assert bins == dict.fromkeys(("arc_challenge", "gsm8k_test", "mmlu_pro", "bbh", "math"), 10)
+
+
+def test_the_sets_of_the_cross_difficulty_study_are_pinned_or_put_in_place() -> None:
+    sources = {name: entry["source"] for name, entry in raw("cross_difficulty")["datasets"].items()}
+    pinned = {name for name, source in sources.items() if len(source.get("revision", "")) == 40}
+    assert pinned == {"arc_challenge", "gsm8k_test"}
+    assert all(source["path"].startswith("data/") for name, source in sources.items() if name not in pinned)
+    assert (len(sources["bbh"]["configs"]), len(set(sources["bbh"]["configs"]))) == (21, 21)
+    assert named("cross_difficulty") == set(known("cross_difficulty").models)
+
+
+LAYOUTS: dict[str, tuple[str, str, list[str], str]] = {
+    "math": (
+        "math/test.jsonl",
+        '{"problem": "What is $1/2 + 1/2$?", "solution": "Two halves.", "answer": "1", "level": "Level 5"}\n',
+        ["So $1$ is right: $\\boxed{1}$", "So $\\boxed{2}$"],
+        "What is $1/2 + 1/2$?",
+    ),
+    "musr": (
+        "musr/murder_mysteries.csv",
+        'narrative,question,choices,answer_index\n"It was, they said, dark.",Who?,"[\'red\', ""it\'s""]",1\n',
+        ["1", "0"],
+        "It was, they said, dark.\n\nWho?",
+    ),
+    "gpqa": (
+        "gpqa/gpqa_extended.csv",
+        "Question,Correct Answer,Incorrect Answer 1,Incorrect Answer 2,Incorrect Answer 3\nWhich?,a,b,c,d\n",
+        ["a", "b"],
+        "Which?",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_set_that_is_put_in_place_is_read_and_graded(name: str, tmp_path: Path) -> None:
+    """Rows laid out as the config says that they are; no real ones, which are not to be had freely."""
+    place, content, [right, wrong], question = LAYOUTS[name]
+    (tmp_path / "data" / place).parent.mkdir(parents=True)
+    (tmp_path / "data" / place).write_text(content)
+    source = raw("cross_difficulty")["datasets"][name]["source"]
+    source["path"] = str(tmp_path / source["path"])
+    if "configs" in source:
+        source["configs"] = ["murder_mysteries"]
+    settings = {"kind": source.pop("kind"), "dataset": name, "pools": {"hardness": 0}, "seed": 0}
+    [row] = make_items(settings | {"source": source}).to_dict("records")
+    item, kind = (
+        as_item(row),
+        known("cross_difficulty").grader(name, "zero_shot" if row["choices"] else "zero_shot_cot")[0],
+    )
+    assert item.question == question
+    if kind == "math":
+        pytest.importorskip("math_verify")
+        outputs = [Output(text=right), Output(text=wrong)]
+    else:
+        names = row["choices"] if name == "gpqa" else list("01")
+        outputs = [Output(scores=[-1.0 if one == said else -9.0 for one in names]) for said in (right, wrong)]
+    grade = grader({"grader": kind, "settings": {}})
+    assert [grade(item, output).correct for output in outputs] == [True, False]

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from uphill import registry
 from uphill.config.complaints import first_problem, guess
 from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION, Row, named
-from uphill.grading.grade import reads_texts
+from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
+from uphill.prompts.templates import PromptFormat
 from uphill.schemas.level_names import bin_name
 from uphill.schemas.names import ALL, LEVELS
 from uphill.schemas.spelling import alike, means_something, twice
@@ -198,6 +199,30 @@ def _graders_fit(config: "Config") -> None:
                 f"datasets.{name}.grader.kind is {dataset.grader['kind']!r}, expected a grader of texts: the dataset "
                 "has no choices"
             )
+        kind = dataset.grader["kind"] if dataset.grader else OF_TEXTS
+        if not config.answered(name) and needs_answer(kind):
+            raise ValueError(
+                f"datasets.{name}.source.answer is null, expected the column of the right answers: the grader {kind!r} "
+                "compares with them"
+            )
+
+
+def _lengths_are_those_of_what_is_scored(config: "Config") -> None:
+    """A grader knows the choices' texts; where their letters are scored, it would divide by other lengths."""
+    for name, dataset in config.datasets.items():
+        if (dataset.grader or {}).get("norm") != "chars" or config.generative(name):
+            continue
+        asked = [(f"datasets.{name}.prompt", dataset.prompt)]
+        for method in dict.fromkeys(one for row in config.rows() if row.dataset == name for one in row.methods):
+            asked += [
+                (f"methods.{method}.prompts", one) for one in getattr(config.method_settings(method), "prompts", ())
+            ]
+        for where, template in asked:
+            if PromptFormat(config.templates.form(template)).names_choices:
+                raise ValueError(
+                    f"datasets.{name}.grader.norm is 'chars', and {where} {template!r} scores letters or numbers of "
+                    "choices, expected none or tokens"
+                )
 
 
 def _levels_agree(config: "Config") -> None:
@@ -299,7 +324,8 @@ def _blocks(folder: Path) -> int | None:
 CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _cells_differ, _draws_agree, _folds_fit, _ladders_are_named),
     *(_names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
-    *(_graders_fit, _levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
+    *(_graders_fit, _lengths_are_those_of_what_is_scored),
+    *(_levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -28,7 +28,8 @@ refused before anything runs, in one line that names it.
 `config/config.yaml` is the embedded default. A file of your own, given with `--configfile`, replaces it. What jobs run
 on is in `config/hardware.yaml`, apart from what they compute: changing it reruns nothing.
 
-`config/paper.yaml` is the published study, `config/modern.yaml` one of its shape on models of today;
+`config/paper.yaml` is the published study, `config/modern.yaml` one of its shape on models of today, and
+`config/cross_difficulty.yaml` has the sets of the cross-difficulty study;
 `make plan CONFIG=config/paper.yaml` says what one would cost before it is run.
 """
 

@@ -40,6 +40,7 @@ from uphill.running.secrets import keys_with_tokens
 from uphill.schemas.names import ALL
 from uphill.schemas.spelling import Name, Names, distinct
 
+FEWEST_KEYS = 4
 ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""
 
@@ -52,7 +53,11 @@ class Dataset(Entry):
         description="Template id of the prompt that asks for the answer at once: four keys, such as 0040, of an "
         "instruction, a question, a choices and a label template."
     )
-    cot_prompt: str | None = Field(None, description="Template id of the prompt that asks for reasoning first,")
+    cot_prompt: str | None = Field(
+        None,
+        description="Template id of the prompt that asks for reasoning first, or for a written answer; a fifth key "
+        "names its preface (0: A:, 1: step by step, 2 and 3: the answer alone, 4: nothing),",
+    )
     zero_shot_cot_prompt: str | None = Field(
         None, description="and of the one that does so without examples or training, where it differs (GSM8K: 5305)."
     )
@@ -270,6 +275,10 @@ class Config(Entry):
                     self.templates.form(template)
             except ValueError as error:
                 raise ValueError(f"{where}: {error}") from None
+            if template is not None and len(template) > FEWEST_KEYS and "cot_prompt" not in where:
+                raise ValueError(
+                    f"{where} is {template!r}, expected four keys: the fifth, a preface, belongs to a cot_prompt"
+                )
         return self
 
     @model_validator(mode="after")
@@ -298,6 +307,12 @@ class Config(Entry):
             )
         if method in row.sizes and not self.n_train(method):
             raise ValueError(f"{where}: {method!r} trains on nothing, expected a method that has sizes")
+        for dataset in row.sources if self.n_train(method) else ():
+            if not self.answered(dataset):
+                raise ValueError(
+                    f"{where}: {method!r} trains on dataset {dataset!r}, whose source has answer: null, expected a "
+                    "dataset with right answers"
+                )
         for dataset in row.involved:
             if getattr(settings, "cot", False) and self.datasets[dataset].cot_prompt is None:
                 raise ValueError(
@@ -402,10 +417,15 @@ class Config(Entry):
         """Whether a dataset's answers are written rather than chosen."""
         return bool(getattr(self.source_settings(dataset), "generative", False))
 
+    def answered(self, dataset: str) -> bool:
+        """Whether a dataset says what is right."""
+        return bool(getattr(self.source_settings(dataset), "answered", True))
+
     def graded(self, dataset: str) -> Graded:
         """What a hardness measure may know of a dataset."""
         entry = self.datasets[dataset]
-        return Graded(dataset, entry.human, self.generative(dataset), entry.pools.hardness_size)
+        generative, answered = self.generative(dataset), self.answered(dataset)
+        return Graded(dataset, entry.human, generative, entry.pools.hardness_size, answered)
 
     def measures_of(self, dataset: str) -> dict[str, list[str]]:
         """The variables of each measure that applies to a dataset."""

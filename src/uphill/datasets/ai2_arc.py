@@ -9,11 +9,12 @@ Spec: Hase et al. 2024, section 2.1. Items are named by the publishers' ids.
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from uphill.datasets.sources import (
     BadRow,
@@ -27,6 +28,7 @@ from uphill.datasets.sources import (
     get_text,
     get_texts,
     hub_rows,
+    in_order,
     json_lines,
     read_json,
     shown,
@@ -38,6 +40,8 @@ SUBSETS = {"ARC-Easy": "ARCEZ_", "ARC-Challenge": "ARCCH_"}
 """The two parts, and what the annotation file puts before the ids of each."""
 SPLITS = {"train": "Train", "validation": "Dev", "test": "Test"}
 """The hub's names, and those of the files."""
+Subset = Literal["ARC-Easy", "ARC-Challenge"]
+Split = Literal["train", "validation", "test"]
 LABELS = ("ABCDE", "12345")
 
 UNGRADED = ("Biology", "Earth and Space Sciences")
@@ -50,6 +54,12 @@ class Settings(Published):
     """ARC's files, and the file of its grades."""
 
     hub_id: str = Field("allenai/ai2_arc", description="repository of plain Parquet, at the")
+    subsets: Annotated[list[Subset], AfterValidator(in_order([*SUBSETS]))] = Field(
+        ["ARC-Easy", "ARC-Challenge"], min_length=1, description="Which of the two parts to read,"
+    )
+    splits: Annotated[list[Split], AfterValidator(in_order([*SPLITS]))] = Field(
+        ["train", "validation", "test"], min_length=1, description="and which splits of them."
+    )
     annotated: bool = Field(True, description="Keep the items with all human grades; false keeps all, without grades.")
     annotations: Path | None = Field(
         None, validate_default=True, description=f"The file of grades; in a folder, its {ANNOTATIONS}."
@@ -69,11 +79,11 @@ class Settings(Published):
     def files(self) -> list[Path]:
         """Every local file that is read."""
         grades = [self.annotations] if self.annotations else []
-        return [*(path for path, _ in _local(self.folder)), *grades] if self.folder else grades
+        return [*(path for path, _ in _local(self, self.folder)), *grades] if self.folder else grades
 
 
 def load(settings: Settings) -> pd.DataFrame:
-    """ARC's items: Easy, then Challenge, each train, validation, test.
+    """ARC's items: Easy, then Challenge, each train, validation, test; of these what the settings name.
 
     Beside the columns of every item: subset, split and, if `annotated`, human_grade (3 to 8), human_difficulty (1 to
     3), human_bloom (1 to 5) and human_depth_of_knowledge (1 to 3), whole numbers. An item that lacks any is left out,
@@ -85,27 +95,26 @@ def load(settings: Settings) -> pd.DataFrame:
     rows = list(_rows(settings))
     grades = _grades(settings.annotations)
     items = collect(rows, lambda fields: _item(fields, grades), "ai2_arc", settings.strict)
-    if grades and settings.strict:
+    # What the grades are of can be known where all of it is read.
+    if grades and settings.strict and len(settings.splits) == len(SPLITS):
         _check_known(grades, rows, settings.annotations)
     return items
 
 
 def _rows(settings: Settings) -> Iterator[RawRow]:
     if settings.folder:
-        for path, part in _local(settings.folder):
+        for path, part in _local(settings, settings.folder):
             yield from json_lines(path, part)
         return
-    for subset in SUBSETS:
-        for split in SPLITS:
-            part = Part(by_field("id"), _from_hub, {"subset": subset, "split": split})
-            yield from hub_rows(settings.hub_id, subset, split, settings.revision, part)
+    for subset, split in product(settings.subsets, settings.splits):
+        part = Part(by_field("id"), _from_hub, {"subset": subset, "split": split})
+        yield from hub_rows(settings.hub_id, subset, split, settings.revision, part)
 
 
-def _local(folder: Path) -> Iterator[tuple[Path, Part]]:
-    for subset in SUBSETS:
-        for split, name in SPLITS.items():
-            part = Part(by_field("id"), _from_file, {"subset": subset, "split": split})
-            yield folder / f"{subset}-{name}.jsonl", part
+def _local(settings: Settings, folder: Path) -> Iterator[tuple[Path, Part]]:
+    for subset, split in product(settings.subsets, settings.splits):
+        part = Part(by_field("id"), _from_file, {"subset": subset, "split": split})
+        yield folder / f"{subset}-{SPLITS[split]}.jsonl", part
 
 
 def _from_file(value: Any) -> Fields:
@@ -170,8 +179,10 @@ def _grades(annotations: Path | None) -> Mapping[str, Any] | None:
 
 def _check_known(grades: Mapping[str, Any], rows: list[RawRow], annotations: Path | None) -> None:
     known = {SUBSETS[row.part.fields["subset"]] + str(row.item_id) for row in rows}
+    read = {SUBSETS[row.part.fields["subset"]] for row in rows}
+    others = tuple(prefix for prefix in SUBSETS.values() if prefix not in read)
     for name in grades:
-        if name not in known:
+        if name not in known and not name.startswith(others):
             prefixes = " or ".join(SUBSETS.values())
             raise UphillError(f"{annotations}: {name!r}: no such item, expected {prefixes} and an ARC id")
 

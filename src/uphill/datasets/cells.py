@@ -17,6 +17,7 @@ WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 DIGITS64 = 20
 """Characters of the longest whole number of 64 bits."""
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 INT64 = 2**63
 EXACT = 2**53
 """A whole number beyond this may not be the one that was meant, if it was kept as a float."""
@@ -159,18 +160,29 @@ def _survives(value: Any) -> bool:
 
 
 def metadata_text(value: Any) -> str:
-    """A cell of any kind as text; lists and objects as JSON."""
+    """A cell of any kind as text; lists and objects as JSON, in which numbers keep their digits."""
     if isinstance(value, list | tuple | dict | np.ndarray):
-        return json.dumps(_plain(value), ensure_ascii=False)
+        return _json(value)
     try:
         return as_text(value)
     except NoText:
         return str(value)
 
 
-def _plain(value: Any) -> Any:
+def _json(value: Any) -> str:
+    """JSON, written here because the standard library's would make a text of a `Number`."""
     if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return f"{{{', '.join(f'{json.dumps(str(key), ensure_ascii=False)}: {_json(value[key])}' for key in value)}}}"
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(inner) for inner in value]
-    return value if value is None or isinstance(value, bool) else metadata_text(value)
+        return f"[{', '.join(map(_json, value))}]"
+    if is_null(value):
+        return "null"
+    text = metadata_text(value)
+    return text if _is_written_bare(value, text) else json.dumps(text, ensure_ascii=False)
+
+
+def _is_written_bare(value: Any, text: str) -> bool:
+    """Whether JSON has a value without quotes: truth values, and what it has as a number too."""
+    if isinstance(value, bool | np.bool_):
+        return True
+    return (_is_number(value) or isinstance(value, Decimal)) and bool(JSON_NUMBER.fullmatch(text))

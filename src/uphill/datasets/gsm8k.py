@@ -3,17 +3,18 @@
 Spec: Hase et al. 2024, section 2.4. The publishers give no ids, so an item is named by split and row number (from 0, as
 the hub counts): `train/0012`.
 
-* In a folder: `train.jsonl` and `test.jsonl`, as published.
-* On the hub: openai/gsm8k, config main (Parquet).
+* In a folder: `train.jsonl` and `test.jsonl`, as published; with socratic questions, `train_socratic.jsonl` and
+  `test_socratic.jsonl`.
+* On the hub: openai/gsm8k, config main or socratic (Parquet).
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from uphill.datasets.sources import (
     BadRow,
@@ -25,11 +26,13 @@ from uphill.datasets.sources import (
     collect,
     get_text,
     hub_rows,
+    in_order,
     json_lines,
     shown,
 )
 
-HUB_CONFIG = "main"
+FILES = {"main": "{}.jsonl", "socratic": "{}_socratic.jsonl"}
+"""By the hub's names of configs, those of the files."""
 SPLITS = ("train", "test")
 MARK = "####"
 MOST_STEPS = 10
@@ -40,6 +43,12 @@ class Settings(Published):
     """GSM8K's files, and how its steps are counted."""
 
     hub_id: str = Field("openai/gsm8k", description="repository of plain Parquet, at the")
+    config: Literal["main", "socratic"] = Field(
+        "main", description="Solutions as plain steps, or each step behind a question of its own."
+    )
+    splits: Annotated[list[Literal["train", "test"]], AfterValidator(in_order(SPLITS))] = Field(
+        ["train", "test"], min_length=1, description="Splits to read."
+    )
     num_steps: Literal["lines", "lines_plus_one"] = Field(
         "lines_plus_one",
         description="Lines of the solution, as the released code counts; or one more, as the paper did.",
@@ -53,11 +62,12 @@ class Settings(Published):
     @property
     def files(self) -> list[Path]:
         """Every local file that is read."""
-        return [self.folder / f"{split}.jsonl" for split in SPLITS] if self.folder else []
+        named = FILES[self.config]
+        return [self.folder / named.format(split) for split in self.splits] if self.folder else []
 
 
 def load(settings: Settings) -> pd.DataFrame:
-    """GSM8K's items, train before test; no choices, the reasoning with its line breaks and calculator annotations.
+    """GSM8K's items, train before test: no choices, the reasoning with its line breaks and calculator annotations.
 
     Beside the columns of every item: split and num_steps, at most `MOST_STEPS`.
 
@@ -69,12 +79,12 @@ def load(settings: Settings) -> pd.DataFrame:
 
 
 def _rows(settings: Settings) -> Iterator[RawRow]:
-    for split in SPLITS:
+    for place, split in enumerate(settings.splits):
         part = Part(by_number(split), _from_publisher, {"split": split})
         if settings.folder:
-            yield from json_lines(settings.folder / f"{split}.jsonl", part)
+            yield from json_lines(settings.files[place], part)
         else:
-            yield from hub_rows(settings.hub_id, HUB_CONFIG, split, settings.revision, part)
+            yield from hub_rows(settings.hub_id, settings.config, split, settings.revision, part)
 
 
 def _from_publisher(value: Any) -> Fields:

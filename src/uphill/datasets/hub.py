@@ -1,17 +1,19 @@
 """Any dataset of the Hugging Face hub, its columns named in the config."""
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 
 import pandas as pd
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from uphill.datasets.columns import Columns, item, text_at, way_told
+from uphill.datasets.columns import ALIASES, Columns, item, text_at, way_told
 from uphill.datasets.items import ITEM_COLUMNS
 from uphill.datasets.sources import BadRow, Fields, Part, RawRow, by_number, collect, get, hub_rows
 from uphill.running.hub import pinned
+from uphill.schemas.spelling import Names
 
-SPLIT = "split"
-"""Metadata that every row has: which of the repository's splits it is of."""
+SPLIT, CONFIG = "split", "config"
+"""Metadata that every row has: which of the repository's splits and configs it is of."""
 
 
 class Place(BaseModel):
@@ -19,11 +21,14 @@ class Place(BaseModel):
 
     hub_id: str = Field(description="Repository of plain Parquet, JSON or CSV (loading scripts are not run), at the")
     revision: str = Field(description="commit with this hash.")
-    config: str | None = Field(None, description="Its config; null if it has one only.")
+    config: str | None = Field(None, description="Its config; null if it has one only. Or")
+    configs: Names = Field(
+        [], description="several of its configs (BBH's sub-tasks); each row keeps the name of its own, as `config`."
+    )
     splits: list[str] = Field(min_length=1, description="Splits to take rows from.")
     item_id: str | None = Field(None, description="Column with a unique id; null: split and row number, from 0.")
     metadata: list[str] = Field(
-        [], description="Columns to keep, such as a grade of difficulty; `split` always can be."
+        [], description="Columns to keep, such as a grade of difficulty; `split` and `config` always can be."
     )
     strict: bool = Field(True, description="Stop at a bad row; false drops bad rows, counts and logs them.")
 
@@ -32,12 +37,19 @@ class Place(BaseModel):
     def _pinned(cls, revision: str) -> str:
         return pinned(revision)
 
+    @field_validator("configs")
+    @classmethod
+    def _one_or_several(cls, configs: list[str], info: ValidationInfo) -> list[str]:
+        if configs and info.data.get("config") is not None:
+            raise ValueError(f"is {configs!r} beside config {info.data['config']!r}, expected one of both keys")
+        return configs
+
     @field_validator("metadata")
     @classmethod
     def _own_names(cls, metadata: list[str]) -> list[str]:
-        taken = [name for name in metadata if name in ITEM_COLUMNS]
+        taken = [name for name in metadata if name in (*ITEM_COLUMNS, ALIASES)]
         if taken:
-            raise ValueError(f"holds {taken[0]!r}, expected names other than {', '.join(ITEM_COLUMNS)}")
+            raise ValueError(f"holds {taken[0]!r}, expected names other than {', '.join((*ITEM_COLUMNS, ALIASES))}")
         return metadata
 
 
@@ -60,23 +72,27 @@ def load(settings: Settings) -> pd.DataFrame:
     rows = list(_rows(settings))
     way = way_told(rows, settings, where)
 
-    def made(fields: Fields) -> Fields:
-        return item(fields, settings, way) | {name: _kept(fields, name) for name in settings.metadata}
+    kept = dict.fromkeys([*([CONFIG] if settings.configs else []), *settings.metadata])
 
-    return collect(rows, made, where, settings.strict)
+    def made(fields: Fields) -> Fields:
+        return item(fields, settings, way) | {name: _kept(fields, name) for name in kept}
+
+    return collect(rows, made, where, settings.strict, settings.answered)
 
 
 def _rows(settings: Settings) -> Iterator[RawRow]:
-    for split in settings.splits:
-        name_of = by_number(split) if settings.item_id is None else lambda row, _: _id(row, settings)
-        part = Part(name_of, lambda row: {"row": _with_id(row, settings)}, {SPLIT: split})
-        yield from hub_rows(settings.hub_id, settings.config, split, settings.revision, part, written=True)
+    configs: list[str] | list[str | None] = settings.configs or [settings.config]
+    for config, split in product(configs, settings.splits):
+        number = by_number(f"{config}/{split}" if settings.configs else split)
+        name_of = number if settings.item_id is None else lambda row, _: _id(row, settings)
+        part = Part(name_of, lambda row: {"row": _with_id(row, settings)}, {SPLIT: split, CONFIG: config})
+        yield from hub_rows(settings.hub_id, config, split, settings.revision, part, written=True)
 
 
 def _kept(fields: Fields, name: str) -> object:
-    """A row's metadata; of a split that it says nothing of, the one that it was read from."""
+    """A row's metadata; of a split or config that it says nothing of, the one that it was read from."""
     row = fields["row"]
-    return fields[SPLIT] if name == SPLIT and isinstance(row, Mapping) and SPLIT not in row else get(row, name)
+    return fields[name] if name in (SPLIT, CONFIG) and isinstance(row, Mapping) and name not in row else get(row, name)
 
 
 def _with_id(row: object, settings: Settings) -> object:

@@ -15,7 +15,8 @@ class DatasetSource(Protocol):
 
     Attributes:
         Settings: its config entry, which may say `files` (local files that are read), `generative` (answers are
-            written) and `remote` (rows come over the network, so nothing is known of them before the items job ran).
+            written), `answered` (false where rows do not say what is right) and `remote` (rows come over the network,
+            so nothing is known of them before the items job ran).
     """
 
     @property

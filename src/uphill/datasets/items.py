@@ -18,8 +18,13 @@ ITEM_COLUMNS = (*ROW_COLUMNS, "pool")
 """Names that no metadata may have."""
 
 
-def problems(row: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with one row, in words that say what was expected."""
+def problems(row: dict[str, Any], answered: bool = True) -> Iterator[str]:
+    """What is wrong with one row, in words that say what was expected.
+
+    Args:
+        row: the columns of every item.
+        answered: whether the source says what is right, which it need not where answers are written.
+    """
     if not _is_text(row["question"]):
         yield "question is empty, expected text"
     choices = row["choices"]
@@ -36,7 +41,7 @@ def problems(row: dict[str, Any]) -> Iterator[str]:
     elif choices and [str(choice).strip() for choice in choices].count(str(choices[answer]).strip()) > 1:
         # Two equal wrong choices do occur in published data, and make no answer ambiguous.
         yield "a choice occurs twice and is the right one, expected one right choice"
-    if not choices and not _is_text(row["answer_text"]):
+    if answered and not choices and not _is_text(row["answer_text"]):
         yield "answer_text is empty, expected the gold answer of a generative item"
 
 
@@ -44,8 +49,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and not is_blank(value)
 
 
-def check_rows(rows: pd.DataFrame, where: str) -> None:
-    """Check every row of a source.
+def check_rows(rows: pd.DataFrame, where: str, answered: bool = True) -> None:
+    """Check every row of a source, one that tells the right answers unless not `answered`.
 
     Raises:
         UphillError: names `where`, the first bad row by id (or by number, if it has none) and what was expected.
@@ -63,11 +68,13 @@ def check_rows(rows: pd.DataFrame, where: str) -> None:
         if item_id in seen:
             raise UphillError(f"{where}: row {number}: item_id {item_id!r} occurs twice, expected unique ids")
         seen.add(item_id)
-        for problem in problems(row):
+        for problem in problems(row, answered):
             raise UphillError(f"{where}: row {number} (item_id {item_id!r}): {problem}")
 
 
-def build_items(rows: pd.DataFrame, name: str, pools: Pools, seed: int, where: str | None = None) -> pd.DataFrame:
+def build_items(
+    rows: pd.DataFrame, name: str, pools: Pools, seed: int, where: str | None = None, answered: bool = True
+) -> pd.DataFrame:
     """The item table of a dataset: checked rows, sorted by id, each in one pool.
 
     Args:
@@ -76,12 +83,13 @@ def build_items(rows: pd.DataFrame, name: str, pools: Pools, seed: int, where: s
         pools: what is set aside, such as items that hardness models train on (spec: Hase et al. 2024, section 3.2).
         seed: the run's seed.
         where: how error messages name the source; `name` unless given.
+        answered: whether the source tells the right answers.
 
     Raises:
         UphillError: a bad row, or pools that cannot be made of these items.
     """
     where = where or f"dataset {name!r}"
-    check_rows(rows, where)
+    check_rows(rows, where, answered)
     # Sorting first makes the table independent of the order of the source's rows, which the index keeps.
     items = rows.reset_index(drop=True).sort_values("item_id", kind="stable")
     items = with_pools(items, name, pools, seed, where).reset_index(drop=True)
@@ -105,7 +113,9 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
     """
     kind, entry = source_of(settings["kind"]), settings["source"]
     where = next((str(entry[key]) for key in ("path", "folder", "hub_id") if entry.get(key)), None)
-    rows = kind.load(registry.settings_of(kind, entry))
+    known = registry.settings_of(kind, entry)
+    rows = kind.load(known)
     # As JSON has it: a path is a text there.
     pools = registry.strict(Pools, settings["pools"])
-    return build_items(rows, settings["dataset"], pools, settings["seed"], where)
+    answered = getattr(known, "answered", True)
+    return build_items(rows, settings["dataset"], pools, settings["seed"], where, answered)

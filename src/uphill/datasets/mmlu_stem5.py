@@ -8,11 +8,12 @@ Spec: Hase et al. 2024, section 2.2. The publishers give no ids, so an item is n
 """
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import pandas as pd
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from uphill.datasets.sources import (
     BadRow,
@@ -27,14 +28,18 @@ from uphill.datasets.sources import (
     get_text,
     get_texts,
     hub_rows,
+    in_order,
     shown,
 )
 
 SUBJECTS = ("computer_science", "physics", "mathematics", "chemistry", "biology")
 SCHOOLS = {"high_school": 0, "college": 1}
 """The two kinds of test, and their human_hardness."""
-SPLITS = {"validation": "val", "test": "test"}
-"""The hub's names, and those of the files. The dev split holds few-shot examples, and is not used."""
+SPLITS = {"dev": "dev", "validation": "val", "test": "test"}
+"""The hub's names, and those of the files."""
+Subject = Literal["computer_science", "physics", "mathematics", "chemistry", "biology"]
+School = Literal["high_school", "college"]
+Split = Literal["dev", "validation", "test"]
 LETTERS = "ABCD"
 
 
@@ -42,15 +47,24 @@ class Settings(Published):
     """MMLU's files."""
 
     hub_id: str = Field("cais/mmlu", description="repository of plain Parquet, at the")
+    subjects: Annotated[list[Subject], AfterValidator(in_order(SUBJECTS))] = Field(
+        [*get_args(Subject)], min_length=1, description="Which subjects to read,"
+    )
+    schools: Annotated[list[School], AfterValidator(in_order([*SCHOOLS]))] = Field(
+        [*get_args(School)], min_length=1, description="whose tests of them,"
+    )
+    splits: Annotated[list[Split], AfterValidator(in_order([*SPLITS]))] = Field(
+        ["validation", "test"], min_length=1, description="and which splits; dev is five examples a test."
+    )
 
     @property
     def files(self) -> list[Path]:
         """Every local file that is read."""
-        return [self.folder / f"{test}_{SPLITS[split]}.csv" for test, split, _ in _tests()] if self.folder else []
+        return [self.folder / f"{test}_{SPLITS[split]}.csv" for test, split, _ in _tests(self)] if self.folder else []
 
 
 def load(settings: Settings) -> pd.DataFrame:
-    """The items of ten tests: by subject, high school before college, validation before test.
+    """The items of ten tests, or of those named: by subject, high school before college, validation before test.
 
     Beside the columns of every item: subject (one of `SUBJECTS`), split and human_hardness (0 high school, 1 college).
 
@@ -60,16 +74,14 @@ def load(settings: Settings) -> pd.DataFrame:
     return collect(_rows(settings), _item, "mmlu_stem5", settings.strict)
 
 
-def _tests() -> Iterator[tuple[str, str, Fields]]:
+def _tests(settings: Settings) -> Iterator[tuple[str, str, Fields]]:
     """Test, split, and what is the same for all items of both."""
-    for subject in SUBJECTS:
-        for school, hardness in SCHOOLS.items():
-            for split in SPLITS:
-                yield f"{school}_{subject}", split, {"subject": subject, "split": split, "human_hardness": hardness}
+    for subject, school, split in product(settings.subjects, settings.schools, settings.splits):
+        yield f"{school}_{subject}", split, {"subject": subject, "split": split, "human_hardness": SCHOOLS[school]}
 
 
 def _rows(settings: Settings) -> Iterator[RawRow]:
-    for test, split, fields in _tests():
+    for test, split, fields in _tests(settings):
         name_of = by_number(f"{test}/{split}")
         if settings.folder:
             part = Part(name_of, _from_file, fields)

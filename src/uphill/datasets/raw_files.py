@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,13 @@ class Records:
     written: bool = False
 
 
-def read_records(path: Path, delimiter: str | None = None) -> Records:
+def read_records(path: Path, delimiter: str | None = None, inside: str | None = None) -> Records:
     """The rows of a file, by its suffix.
 
     Args:
         path: one of `KINDS`.
         delimiter: what stands between the cells of a CSV or TSV file; by the suffix unless given.
+        inside: where in a JSON file its list of objects is, as a path of keys with dots; the file itself unless given.
 
     Raises:
         UphillError: it is missing, cannot be read, or has a row that is none; by line.
@@ -68,7 +70,8 @@ def read_records(path: Path, delimiter: str | None = None) -> Records:
         raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of {', '.join(KINDS)}")
     if kind in DELIMITERS:
         return _from_csv(path, delimiter or DELIMITERS[kind])
-    readers: dict[str, Callable[[Path], list[Record]]] = {".jsonl": _json_lines, ".json": _json_list}
+    as_list = partial(_json_list, inside=inside)
+    readers: dict[str, Callable[[Path], list[Record]]] = {".jsonl": _json_lines, ".json": as_list}
     rows = readers.get(kind, _from_parquet)(path)
     return Records(rows, list(dict.fromkeys(name for row in rows for name in row.cells)))
 
@@ -163,14 +166,21 @@ def _record(where: str, line: str) -> dict[str, Any]:
     return cells
 
 
-def _json_list(path: Path) -> list[Record]:
+def _json_list(path: Path, inside: str | None) -> list[Record]:
     expected = "a JSON list of objects (a file with an object a line is .jsonl)"
     try:
         values = parse_json(read_text(path, expected))
     except ValueError as error:
         raise UphillError(f"{path}: not JSON ({error}), expected {expected}") from None
+    for key in inside.split(".") if inside else ():
+        if not isinstance(values, dict) or key not in values:
+            found = f"no {key!r}, found {listed(values)}" if isinstance(values, dict) else f"a {type(values).__name__}"
+            raise UphillError(f"{path}: {found}; expected a list of objects at {inside!r}")
+        values = values[key]
     if not isinstance(values, list):
-        raise UphillError(f"{path}: a {type(values).__name__}, expected {expected}")
+        lists = [key for key, value in values.items() if isinstance(value, list)] if isinstance(values, dict) else []
+        hint = f", or, in a source of kind file, rows: the key of its list ({listed(lists)})" if lists else ""
+        raise UphillError(f"{path}: a {type(values).__name__}, expected {expected}{hint}")
     for number, value in enumerate(values, start=1):
         if not isinstance(value, dict):
             raise UphillError(f"{path}: row {number}: a {type(value).__name__}, expected a JSON object")

@@ -7,10 +7,10 @@ cannot be an item is named by file, number and id, and ends the job or, if not `
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -21,6 +21,7 @@ from uphill.datasets.items import problems as row_problems
 from uphill.datasets.raw_files import listed, read_cells, read_text
 from uphill.errors import UphillError
 from uphill.running.hub import pinned
+from uphill.schemas.spelling import distinct
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,18 @@ class Published(BaseModel):
     def files(self) -> list[Path]:
         """Every local file that is read; their content is part of the items' identity."""
         return []
+
+
+P = TypeVar("P", bound=str)
+
+
+def in_order(known: Sequence[str]) -> Callable[[list[P]], list[P]]:
+    """A check of a key that names parts of a dataset: some, each once; and their order is that of `known`."""
+
+    def check(given: list[P]) -> list[P]:
+        return sorted(distinct(given), key=known.index)
+
+    return check
 
 
 # -- rows ------------------------------------------------------------------------------------------------------------
@@ -245,20 +258,41 @@ def hub_rows(
     except UphillError:
         raise
     except Exception as error:  # datasets, huggingface_hub and their HTTP client have a dozen kinds between them
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UphillError(
-            f"hub dataset {where} at {revision}: cannot be read ({reason}), "
-            "expected a repository of plain Parquet or JSON with this config and split, within reach"
-        ) from error
+        raise UphillError(f"hub dataset {where} at {revision}: {_unread(error)}") from error
     for number, value in enumerate(rows, start=1):
         yield RawRow(where, number, value, part)
+
+
+def _unread(error: BaseException) -> str:
+    """Why a repository cannot be read, and what was expected."""
+    if any(type(one).__name__ == "GatedRepoError" or "gated dataset" in str(one) for one in _behind(error)):
+        return (
+            "behind a licence, expected an account that has accepted it on the hub, logged in here (`hf auth login`, "
+            "or HF_TOKEN)"
+        )
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return (
+        f"cannot be read ({reason}), expected a repository of plain Parquet or JSON with this config and split, "
+        "within reach"
+    )
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that it came of."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 # -- the table -------------------------------------------------------------------------------------------------------
 
 
 def collect(
-    rows: Iterable[RawRow], standardise: Callable[[Fields], Fields | None], name: str, strict: bool
+    rows: Iterable[RawRow],
+    standardise: Callable[[Fields], Fields | None],
+    name: str,
+    strict: bool,
+    answered: bool = True,
 ) -> pd.DataFrame:
     """The items of a dataset, in the order of its rows; `frame.attrs["dropped"]` counts the bad rows left out.
 
@@ -270,6 +304,7 @@ def collect(
         standardise: the fields of a row to an item; raises `BadRow`.
         name: how the log names the dataset.
         strict: stop at the first bad row.
+        answered: whether rows say what is right.
 
     Raises:
         UphillError: a bad row, if `strict`: its file, number and id, and what was expected. Or no row is left.
@@ -280,7 +315,7 @@ def collect(
     for row in rows:
         total += 1
         try:
-            item = _item(row, standardise, items)
+            item = _item(row, standardise, items, answered)
         except BadRow as error:
             faults.append(f"{row.place}: {error}")
             if strict:
@@ -295,11 +330,13 @@ def collect(
     return _frame(list(items.values()), len(faults))
 
 
-def _item(row: RawRow, standardise: Callable[[Fields], Fields | None], earlier: Mapping[str, Fields]) -> Fields | None:
+def _item(
+    row: RawRow, standardise: Callable[[Fields], Fields | None], earlier: Mapping[str, Fields], answered: bool
+) -> Fields | None:
     item = standardise(row.fields())
     if item is None:
         return None
-    for problem in row_problems(item):
+    for problem in row_problems(item, answered):
         raise BadRow(problem)
     if earlier.get(item["item_id"], item) != item:
         raise BadRow("its id occurs before with other content, expected unique ids")

@@ -11,10 +11,10 @@ official training set; the publishers' code release cuts it into `train.json` an
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from uphill.datasets.sources import (
     BadRow,
@@ -28,11 +28,12 @@ from uphill.datasets.sources import (
     get_text,
     get_texts,
     hub_rows,
+    in_order,
     json_list,
     shown,
 )
 
-FILES = ("train.json", "dev.json")
+FILES = {"train": "train.json", "dev": "dev.json"}
 HUB_SPLIT = "train"
 CHOICES = ("yes", "no")
 
@@ -41,11 +42,23 @@ class Settings(Published):
     """StrategyQA's files."""
 
     hub_id: str = Field("tasksource/strategy-qa", description="repository of plain JSON or Parquet, at the")
+    splits: Annotated[list[Literal["train", "dev"]], AfterValidator(in_order([*FILES]))] = Field(
+        ["train", "dev"],
+        min_length=1,
+        description="Which of the folder's two files to read; the hub has one split, of the rows of both.",
+    )
+
+    @field_validator("splits")
+    @classmethod
+    def _of_a_folder(cls, splits: list[str], info: ValidationInfo) -> list[str]:
+        if len(splits) < len(FILES) and info.data.get("folder") is None:
+            raise ValueError(f"is {splits!r} without a folder, expected it beside the publishers' own files")
+        return splits
 
     @property
     def files(self) -> list[Path]:
         """Every local file that is read."""
-        return [self.folder / name for name in FILES] if self.folder else []
+        return [self.folder / FILES[split] for split in self.splits] if self.folder else []
 
 
 def load(settings: Settings) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The likeliest of an item's choices, by their scores: accuracy, and accuracy normalised by length, from one pass.
 
+`norm: tokens` is the first release's mean log-probability a token (Hase et al. 2024, code release, answer_scoring).
 Scores that are no sums over tokens (of a probe, calibrated, or averaged over prompts) have no length to normalise by.
 """
 

@@ -83,7 +83,10 @@ OF_SCORES, OF_TEXTS = "choice", "stated"
 
 
 class Grader(Protocol):
-    """The interface of a module of this room."""
+    """The interface of a module of this room.
+
+    A module that never looks at an item's right answer says NEEDS_ANSWER = False.
+    """
 
     @property
     def Settings(self) -> type[GraderSettings]:
@@ -107,6 +110,11 @@ def grader_of(kind: str) -> Grader:
 def reads_texts(kind: str) -> bool:
     """Whether a grader is for texts, not for scores of choices."""
     return issubclass(grader_of(kind).Settings, TextSettings)
+
+
+def needs_answer(kind: str) -> bool:
+    """Whether a grader compares with the right answer, as one does that does not say otherwise (NEEDS_ANSWER)."""
+    return bool(getattr(grader_of(kind), "NEEDS_ANSWER", True))
 
 
 def unread(output: Output) -> Grade:

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from uphill.grading.grade import Grade, Item, Output, TextSettings, answer_part
 
+NEEDS_ANSWER = False
 NEEDED = "expected the extra `harness`: pip install uphill[harness]"
 
 

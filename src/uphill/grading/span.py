@@ -4,11 +4,12 @@ Both after their benchmarks' own normalisers (Yang et al. 2018; Joshi et al. 201
 (Wu et al. 2025): a right answer occurs anywhere in the text.
 """
 
+import json
 import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -17,6 +18,9 @@ from uphill.grading.cues import CUE, own_part
 from uphill.grading.grade import Grade, Item, Output, TextSettings, answer_part, unread
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
+_MAY_BEGIN = re.compile(
+    r"(?:\b(?:option|choice|letter|indeed|simply|clearly|probably|just|then)\b\s*)+$", re.IGNORECASE
+)
 _QUOTES = "‘’´`"
 _CLOSED = ("yes", "no", "noanswer")
 
@@ -35,7 +39,7 @@ def grade(settings: Settings, item: Item, output: Output) -> Grade:
     """Read the answer, and hold it against every right one; `f1` is the best of them.
 
     Raises:
-        ValueError: the item has no column of that name.
+        ValueError: the item has no column of that name, or it holds no list of texts.
     """
     normal = NORMALISERS[settings.normal]
     golds = right_answers(settings, item)
@@ -46,11 +50,13 @@ def grade(settings: Settings, item: Item, output: Output) -> Grade:
         held = normal(text) if settings.normal == "triviaqa" else text.lower()
         inside = [normal(gold) if settings.normal == "triviaqa" else gold.lower() for gold in golds]
         return Grade("ok", held, any(gold in held for gold in inside))
-    stated = short_answer(text)
-    if not stated:
+    read = readings(text)
+    if not read:
         return unread(output)
-    f1 = max(overlap(stated, gold, normal) for gold in golds)
-    return Grade("ok", stated, any(exact(stated, gold, normal) for gold in golds), f1=f1)
+    f1, stated = max(
+        ((overlap(each, gold, normal), each) for each in read for gold in golds), key=lambda found: found[0]
+    )
+    return Grade("ok", stated, any(exact(each, gold, normal) for each in read for gold in golds), f1=f1)
 
 
 def right_answers(settings: Settings, item: Item) -> list[str]:
@@ -59,8 +65,31 @@ def right_answers(settings: Settings, item: Item) -> list[str]:
         return [item.answer_text]
     if settings.aliases not in item.metadata:
         raise ValueError(f"the item has no column {settings.aliases!r}, expected a list of right answers")
-    listed = item.metadata[settings.aliases]
-    return [item.answer_text, *(listed if listed is not None else [])]
+    return [item.answer_text, *_listed(settings.aliases, item.metadata[settings.aliases])]
+
+
+def _listed(column: str, cell: Any) -> list[str]:
+    """The texts of a cell that lists them; the item table has lists as JSON."""
+    try:
+        listed = json.loads(cell) if isinstance(cell, str) else cell
+    except json.JSONDecodeError:
+        listed = cell
+    found = [] if listed is None else listed
+    # A text is a sequence of texts too: each of its letters would be a right answer.
+    if not isinstance(found, list | tuple) or not all(isinstance(each, str) for each in found):
+        raise ValueError(f"column {column!r} is {cell!r}, expected a list of texts")
+    return list(found)
+
+
+def readings(text: str) -> list[str]:
+    """The short answer of a text, none where it is empty.
+
+    And the same with a word before it that may announce it or be its first: "the answer is just over 1 million".
+    """
+    stated = short_answer(text)
+    cued = list(CUE.finditer(plain(own_part(text)).strip()))
+    before = _MAY_BEGIN.search(cued[-1][0]) if cued else None
+    return [each for each in (stated, f"{before[0]}{stated}" if before else "") if each and stated]
 
 
 def short_answer(text: str) -> str:

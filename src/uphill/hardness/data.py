@@ -22,12 +22,14 @@ class Graded:
         human: columns that hold a human grade.
         generative: whether answers are written rather than chosen.
         hardness_pool: how many items are set aside to train hardness models on, or which share of them.
+        answered: whether items say what is right.
     """
 
     name: str
     human: Sequence[str]
     generative: bool
     hardness_pool: float
+    answered: bool = True
 
 
 @dataclass(frozen=True)

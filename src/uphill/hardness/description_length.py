@@ -35,8 +35,8 @@ def names(name: str) -> list[str]:
 
 
 def trainable(dataset: Graded) -> bool:
-    """Whether there is a pool to learn from."""
-    return dataset.hardness_pool > 0
+    """Whether there is a pool to learn from, with right answers."""
+    return dataset.hardness_pool > 0 and dataset.answered
 
 
 def described(

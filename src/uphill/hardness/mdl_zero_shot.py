@@ -20,8 +20,8 @@ class Settings(BaseModel):
 
 
 def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:  # noqa: ARG001 - the interface
-    """The published score, named after the config entry, and its `_bits`; of any dataset."""
-    return names(name)
+    """The published score, named after the config entry, and its `_bits`; of any dataset with right answers."""
+    return names(name) if dataset.answered else []
 
 
 def measure(name: str, settings: Settings, data: Responded) -> pd.DataFrame:  # noqa: ARG001 - the interface

@@ -24,11 +24,12 @@ class Settings(BaseModel):
 
 
 def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:  # noqa: ARG001 - the interface
-    """The same counts for every dataset."""
-    return list(COUNTS)
+    """The same counts for every dataset; of answers, where there are right ones."""
+    return [name for name, (column, _) in COUNTS.items() if dataset.answered or column != "answer_text"]
 
 
-def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:  # noqa: ARG001 - the interface
+def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
     """Whitespace words of question, gold answer and reasoning, and characters of the gold answer."""
-    values = {variable: data.items[column].map(count) for variable, (column, count) in COUNTS.items()}
+    counts = {variable: COUNTS[variable] for variable in variables(name, settings, data.dataset)}
+    values = {variable: data.items[column].map(count) for variable, (column, count) in counts.items()}
     return long_form(pd.DataFrame(values), kind="surface")

@@ -29,8 +29,8 @@ class Settings(BaseModel):
 
 
 def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:  # noqa: ARG001 - the interface
-    """The same texts for every dataset; an empty one costs nothing."""
-    return [f"{text}_logprob" for text in TEXTS]
+    """The same texts for every dataset, where there are right answers; an empty one costs nothing."""
+    return [f"{text}_logprob" for text in _texts(dataset)]
 
 
 def measure(name: str, settings: Settings, data: OnModel) -> pd.DataFrame:  # noqa: ARG001 - the interface
@@ -39,11 +39,15 @@ def measure(name: str, settings: Settings, data: OnModel) -> pd.DataFrame:  # no
     return rows.sort_values(["variable", "item_id"], ignore_index=True)
 
 
+def _texts(dataset: Graded) -> list[str]:
+    return [text for text, column in TEXTS.items() if dataset.answered or column != "answer_text"]
+
+
 def _parts(data: OnModel) -> Iterator[pd.DataFrame]:
-    for text, column in TEXTS.items():
+    for text in _texts(data.dataset):
         part = data.parts.get(text)
         if part is None:
-            values = _negated(data.open_model(), data.items[column], text)
+            values = _negated(data.open_model(), data.items[TEXTS[text]], text)
             frame = pd.DataFrame(
                 {"item_id": values.index, "variable": f"{text}_logprob", "value": values, "kind": "model"}
             )

@@ -6,17 +6,31 @@ import pandas as pd
 
 from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
-from uphill.methods.context import Source, chosen, question_of, written
+from uphill.methods.context import Source, as_scored, chosen, question_of, written
 
 if TYPE_CHECKING:
+    from uphill.engine.fitting import Room
     from uphill.engine.loading import Loaded
     from uphill.engine.tokens import Prompt
 
 
-def check_reasoning(dataset: str, items: pd.DataFrame) -> None:
+def rooms_of(loaded: "Loaded", source: Source, items: pd.DataFrame, cot: bool, trained: bool = False) -> "list[Room]":
+    """What the published limit counts for answers: of training items with what is reasoned before them."""
+    from uphill.engine.fitting import answer_rooms
+
+    put = source.prompt_format(cot)
+    return answer_rooms(loaded, as_scored(items, put), reasoned=trained and cot and put.form["reasons"])
+
+
+def check_reasoning(source: Source, items: pd.DataFrame) -> None:
+    """Refuse items without reasoning, where the prompt asks for some.
+
+    Raises:
+        UphillError: one has none.
+    """
     bare = items.index[items["reasoning"] == ""]
-    if len(bare):
-        raise UphillError(f"{dataset}: item {bare[0]!r} has no reasoning, expected some, to train on it with cot")
+    if len(bare) and source.prompt_format(cot=True).form["reasons"]:
+        raise UphillError(f"{source.name}: item {bare[0]!r} has no reasoning, expected some, to train on it with cot")
 
 
 def zero_shot_prompts(source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
@@ -26,17 +40,18 @@ def zero_shot_prompts(source: Source, items: pd.DataFrame, cot: bool) -> "list[P
     asked = source.prompt_format(cot)
     questions = [(str(row["item_id"]), question_of(row)) for row in items.reset_index().to_dict("records")]
     return [
-        Prompt(item_id, asked.prompt(question), [asked.solution(question)] if cot else list(question.choices))
+        Prompt(item_id, asked.prompt(question), [asked.solution(question)] if cot else asked.answers(question.choices))
         for item_id, question in questions
     ]
 
 
 def answered(loaded: "Loaded", target: Source, items: pd.DataFrame, cot: bool, desc: str) -> pd.DataFrame:
-    from uphill.engine.fitting import answer_rooms, limited_prompts
+    """Raw predictions of items that are asked zero-shot."""
+    from uphill.engine.fitting import limited_prompts
     from uphill.engine.generation import generate
     from uphill.engine.scoring import score
 
-    prompts = limited_prompts(loaded, zero_shot_prompts(target, items, cot), answer_rooms(loaded, items))
+    prompts = limited_prompts(loaded, zero_shot_prompts(target, items, cot), rooms_of(loaded, target, items, cot))
     if not cot:
         found = ResponseTable.of(list(score(loaded, prompts, desc=desc)))
         return chosen(items, found.logprob, found.n_tokens)

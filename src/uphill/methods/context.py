@@ -185,6 +185,15 @@ def question_of(row: Mapping[str, Any]) -> Question:
     return Question(row["question"], list(row["choices"]), row["answer_text"], row["reasoning"])
 
 
+def as_scored(items: pd.DataFrame, put: PromptFormat) -> pd.DataFrame:
+    """Items with choices and answers as a form scores them: as they are, or letters or numbers."""
+    if not put.names_choices:
+        return items
+    rows = items.to_dict("records")
+    answers = [put.answer(question_of(row)) for row in rows]
+    return items.assign(choices=[put.answers(row["choices"]) for row in rows], answer_text=answers)
+
+
 def chosen(items: pd.DataFrame, scores: NDArray[np.float64], n_tokens: NDArray[np.int64] | None = None) -> pd.DataFrame:
     """Predictions of multiple-choice items: scores of their choices, of which a grader takes one.
 

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from uphill.engine.text_recipe import TextRecipe
-from uphill.methods.asking import answered, check_reasoning, zero_shot_prompts
+from uphill.methods.asking import answered, check_reasoning, rooms_of, zero_shot_prompts
 from uphill.methods.context import Cell, Context, Predicted, Source
 
 if TYPE_CHECKING:
@@ -72,11 +72,12 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
 
 def _taught(loaded: "Loaded", source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
     """Training items as they are asked, each with the one answer that is learned."""
-    from uphill.engine.fitting import answer_rooms, limited_prompts
+    from uphill.engine.fitting import limited_prompts
 
     if cot:
-        check_reasoning(source.name, items)
-    shown = limited_prompts(loaded, zero_shot_prompts(source, items, cot), answer_rooms(loaded, items, reasoned=cot))
+        check_reasoning(source, items)
+    rooms = rooms_of(loaded, source, items, cot, trained=True)
+    shown = limited_prompts(loaded, zero_shot_prompts(source, items, cot), rooms)
     if cot:
         return shown
     gold = items["answer_idx"].astype(int)

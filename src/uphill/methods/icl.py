@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from uphill.engine.passes import ResponseTable, log_sum_exp
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
-from uphill.methods.context import Cell, Context, Predicted, Source, chosen, question_of, written
+from uphill.methods.context import Cell, Context, Predicted, Source, as_scored, chosen, question_of, written
 from uphill.prompts.templates import PromptFormat, assemble
 
 if TYPE_CHECKING:
@@ -82,8 +82,12 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
 def asked(context: Context, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":
     """What some items of a cell are asked, in each form; without choices where the answer is generated."""
     templates: Sequence[str | None] = settings.prompts or [None]
-    forms = [_prompts(context, settings, cell, items, template)[0] for template in templates]
-    return [_with_choices(items.assign(choices=[[]] * len(items)) if settings.cot else items, form) for form in forms]
+    found = []
+    for template in templates:
+        prompts, _ = _prompts(context, settings, cell, items, template)
+        scored = as_scored(items, _format(context.target, settings, template))
+        found.append(_with_choices(items.assign(choices=[[]] * len(items)) if settings.cot else scored, prompts))
+    return found
 
 
 def _with_choices(items: pd.DataFrame, prompts: list[str]) -> "list[Prompt]":
@@ -109,14 +113,14 @@ def _prompts(
     if settings.drop_examples:
         from uphill.engine.fitting import examples_that_fit
 
-        room = context.target.max_new_tokens if settings.cot else list(items["choices"])
+        room = context.target.max_new_tokens if settings.cot else list(as_scored(items, put)["choices"])
         held = examples_that_fit(context.open_model(), examples, queries, room, put.instruction)
     kept = [examples[:count] for count in held]
     prompts = [assemble(shown, query, put.instruction) for shown, query in zip(kept, queries, strict=True)]
     if context.max_prompt_tokens is not None:
         from uphill.engine.fitting import answer_rooms, limited
 
-        rooms = answer_rooms(context.open_model(), items)
+        rooms = answer_rooms(context.open_model(), as_scored(items, put))
         prompts, held = limited(context.open_model(), kept, queries, rooms, put.instruction)
     return prompts, [len(examples) - count for count in held]
 
@@ -128,7 +132,11 @@ def _format(source: Source, settings: Settings, template: str | None) -> PromptF
 def _scored(
     context: Context, cell: Cell, items: pd.DataFrame, forms: list[list[str]], settings: Settings
 ) -> pd.DataFrame:
-    tables = [_scores(context, cell, items, prompts) for prompts in forms]
+    templates: Sequence[str | None] = settings.prompts or [None]
+    tables = [
+        _scores(context, cell, as_scored(items, _format(context.target, settings, template)), prompts)
+        for template, prompts in zip(templates, forms, strict=True)
+    ]
     scores = averaged([table.logprob for table in tables])
     if settings.calibrate:
         return chosen(items, calibrated_scores(scores))

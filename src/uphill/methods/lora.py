@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
-from uphill.methods.asking import answered, check_reasoning, zero_shot_prompts
+from uphill.methods.asking import answered, check_reasoning, rooms_of, zero_shot_prompts
 from uphill.methods.context import Cell, Context, Predicted
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
         UphillError: `cot` is on, and a training item has no reasoning.
     """
     from uphill.engine.adapters import Adapters
-    from uphill.engine.fitting import answer_rooms, limited_prompts
+    from uphill.engine.fitting import limited_prompts
 
     if not cells:
         return
@@ -54,11 +54,11 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
     for cell in cells:
         training, items = context.train_items(cell), context.test_items(cell)
         if settings.cot:
-            check_reasoning(context.source(cell).name, training)
+            check_reasoning(context.source(cell), training)
         # With reasoning there is one text to learn, the first.
         gold = [0] * len(training) if settings.cot else training["answer_idx"].astype(int).tolist()
         shown = zero_shot_prompts(context.source(cell), training, settings.cot)
-        shown = limited_prompts(base, shown, answer_rooms(base, training, reasoned=settings.cot))
+        shown = limited_prompts(base, shown, rooms_of(base, context.source(cell), training, settings.cot, trained=True))
         with adapters.fitted(shown, gold, context.key(cell)) as loaded:
             frame = answered(loaded, context.target, items, settings.cot, cell.name)
         yield cell, frame
@@ -66,10 +66,9 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
 
 def asked(context: Context, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":  # noqa: ARG001 - the interface
     """What some items of a cell are asked once an adapter is fitted; without choices where the answer is generated."""
-    from uphill.engine.fitting import answer_rooms, limited_prompts
+    from uphill.engine.fitting import limited_prompts
 
     loaded = context.open_model()
-    prompts = limited_prompts(
-        loaded, zero_shot_prompts(context.target, items, settings.cot), answer_rooms(loaded, items)
-    )
+    rooms = rooms_of(loaded, context.target, items, settings.cot)
+    prompts = limited_prompts(loaded, zero_shot_prompts(context.target, items, settings.cot), rooms)
     return [[replace(prompt, choices=[]) for prompt in prompts] if settings.cot else prompts]

@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -58,6 +59,36 @@ PUBLISHED = {
 """By the kind of their source, as tests/parity reads them."""
 
 
+ARC_ITEMS = {
+    "ARC-Easy": {"train": 2251, "validation": 570, "test": 2376},
+    "ARC-Challenge": {"train": 1119, "validation": 299, "test": 1172},
+}
+GSM8K_ITEMS = {"train": 7473, "test": 1319}
+WHOLE = ("subsets", "splits", "subjects", "schools", "config")
+"""Keys of published sources that name parts of them; each names all of them by default."""
+
+
+def published(kind: str, source: Any) -> Lengths | None:
+    """The lengths of a published source, or of a part whose size is published too; None where it is not.
+
+    The mean lengths of a part are taken to be those of the whole.
+
+    Args:
+        kind: of the source.
+        source: its settings.
+    """
+    known = PUBLISHED.get(kind)
+    if known is None:
+        return None
+    if kind == "ai2_arc" and not source.annotated:
+        return dataclasses.replace(known, items=sum(ARC_ITEMS[a][b] for a in source.subsets for b in source.splits))
+    if kind == "gsm8k" and source.config == "main":
+        return dataclasses.replace(known, items=sum(GSM8K_ITEMS[split] for split in source.splits))
+    fields = type(source).model_fields
+    whole = all(getattr(source, key) == fields[key].default for key in WHOLE if key in fields)
+    return known if whole else None
+
+
 def tokens(text: str) -> float:
     """About how many tokens a text is."""
     return len(text) / CHARS_PER_TOKEN
@@ -73,8 +104,8 @@ def lengths(study: Study, dataset: str) -> Lengths:
     [path] = job.files
     if Path(path).is_file():
         return measured(read(path, ITEMS))
-    if entry.source["kind"] in PUBLISHED and entry.pools.test is None and entry.pools.question_id is None:
-        known = PUBLISHED[entry.source["kind"]]
+    known = published(entry.source["kind"], study.config.source_settings(dataset))
+    if known is not None and entry.pools.test is None and entry.pools.question_id is None:
         hardness = items_of(entry.pools.hardness_size, known.items)
         pool = hardness + items_of(entry.pools.supervisor, known.items - hardness)
         return dataclasses.replace(known, items=known.items - pool, pool=pool)

@@ -4,7 +4,7 @@ A cell's few-shot examples are read once, each question once, each choice once; 
 as its schedule says, and is then asked zero-shot questions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from uphill.config.study import Config
@@ -63,6 +63,9 @@ class Asked:
         entry, item = config.datasets[dataset], lengths.question_of
         prompt, reasoned = (config.templates.form(name) for name in (entry.prompt, entry.cot_prompt or entry.prompt))
         formats = [PromptFormat(prompt), PromptFormat(reasoned, cot=True)]
+        if item.choices and any(form.names_choices for form in formats):
+            # A letter stands for a choice, and an answer of mean length is none.
+            item = replace(item, answer=item.choices[0])
         text, answers = zero_shot_form(
             item, prompt, reasoned if config.generative(dataset) and entry.cot_prompt else None
         )

@@ -13,6 +13,15 @@ QUESTION_HEADS = ("Question:", "Problem:", "Q:")
 """How the questions of published prompts open."""
 
 
+_LINE = re.compile(r"\s*\S[^\n]*(?=\n)")
+
+
+def line_end(text: str) -> int | None:
+    """Where the first line of `text` that says anything is over, as an index; None while it may go on."""
+    found = _LINE.match(text)
+    return found.end() if found else None
+
+
 @cache
 def _end(heads: tuple[str, ...]) -> re.Pattern[str]:
     opening = "|".join(re.escape(head) for head in heads if head)

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from itertools import product
 from string import ascii_uppercase
 
-from uphill.prompts.extraction import QUESTION_HEADS, answer_end
+from uphill.prompts.extraction import QUESTION_HEADS, answer_end, line_end
 from uphill.prompts.forms import SLOT, Form, shipped
 
-COT_PREFACE = "\nA:"
 SEPARATOR = "\n\n"
 # Of more choices than there are letters, too: A, ..., Z, AA, AB, ...
 LETTERS = [*ascii_uppercase, *map("".join, product(ascii_uppercase, repeat=2))]
@@ -61,7 +60,8 @@ class PromptFormat:
             return ""
         each, between = str(listed["each"]), str(listed["between"])
         *before, last = [
-            _filled(each.replace("{letter}", letter), choice) for letter, choice in zip(LETTERS, choices, strict=False)
+            _filled(each.replace("{letter}", LETTERS[place]).replace("{number}", str(place + 1)), choice)
+            for place, choice in enumerate(choices)
         ]
         joint = between if listed["last"] is None else listed["last"]
         return _filled(str(listed["around"]), between.join(before) + joint + last if before else last)
@@ -70,9 +70,31 @@ class PromptFormat:
         choices = self._choices(item.choices)
         return _filled(self.form["question"], item.question) + (f" {choices}" if choices else "")
 
+    @property
+    def names_choices(self) -> bool:
+        """Whether a choice is scored by its letter or number."""
+        listed = self.form["choices"]
+        return listed is not None and listed["answer"] != "text"
+
+    def answers(self, choices: Sequence[str]) -> list[str]:
+        """What is scored of an item's choices: their texts, letters or numbers."""
+        listed = self.form["choices"]
+        if listed is None or not self.names_choices:
+            return list(choices)
+        return [LETTERS[place] if listed["answer"] == "letter" else str(place + 1) for place in range(len(choices))]
+
+    def answer(self, item: Question) -> str:
+        """The right answer as it is scored.
+
+        Raises:
+            ValueError: it is none of the choices that a letter or number stands for.
+        """
+        # Choices that repeat each other are wrong ones, and of these the first will do.
+        return self.answers(item.choices)[item.choices.index(item.answer)] if item.choices else item.answer
+
     def example(self, item: Question) -> str:
         """A solved example, gold answer (and reasoning) included."""
-        preface = COT_PREFACE if self.cot else ""
+        preface = self.form["preface"] if self.cot else ""
         return self._answered(f"{self._point(item)}{preface} ", item)
 
     def solution(self, item: Question) -> str:
@@ -80,13 +102,14 @@ class PromptFormat:
         return self._answered("", item)
 
     def _answered(self, before: str, item: Question) -> str:
-        reasoned = f"{before}{item.reasoning} " if self.cot else before
+        reasoned = f"{before}{item.reasoning} " if self.cot and self.form["reasons"] else before
+        answer = self.answer(item) if self.names_choices else item.answer
         if self.form["answers"] == "apart":
-            return reasoned + _filled(self.form["label"], item.answer)
+            return reasoned + _filled(self.form["label"], answer)
         # As it is scored: behind the test point, a space, if there is no white space.
         label, _, rest = self.form["label"].partition(SLOT)
         asked = (reasoned + label).removesuffix(" ")
-        return f"{asked}{separator(asked, item.answer)}{item.answer}{rest}"
+        return f"{asked}{separator(asked, answer)}{answer}{rest}"
 
     def query(self, item: Question) -> str:
         """The test point, up to where the model goes on.
@@ -95,7 +118,7 @@ class PromptFormat:
         form with `trailing_space`.
         """
         if self.cot:
-            return self._point(item) + COT_PREFACE
+            return self._point(item) + self.form["preface"]
         label = self.form["label"]
         # What stands behind an answer is no part of what asks for it; published labels have nothing there.
         label = _filled(label, "") if self.form["answers"] == "apart" else label.partition(SLOT)[0]
@@ -107,7 +130,12 @@ class PromptFormat:
         return assemble(examples, self.query(item), self.instruction)
 
     def answer_end(self, text: str) -> int | None:
-        """Where an answer to this form is over: as always, or where the model goes on with a question of this form."""
+        """Where an answer to this form is over, as its preface says; None while it may go on.
+
+        A stated one is over as always, or where the model goes on with a question of this form.
+        """
+        if self.form["ends"] != "statement":
+            return line_end(text) if self.form["ends"] == "line" else None
         return answer_end(text, (*QUESTION_HEADS, self.form["question"].partition(SLOT)[0].strip()))
 
 
@@ -124,12 +152,12 @@ def published(template: str, cot: bool = False) -> PromptFormat:
 def zero_shot_form(item: Question, prompt: Form, cot_prompt: Form | None) -> tuple[str, list[str]]:
     """A prompt without examples, and the texts to score behind it.
 
-    These are an item's choices; of an item without any, its gold solution: reasoning and answer where it has reasoning
-    and there is a `cot_prompt`, else the answer alone.
+    These are an item's choices, or their letters; of an item without any, its gold solution: reasoning and answer where
+    it has reasoning and there is a `cot_prompt`, else the answer alone.
     """
     asked = PromptFormat(prompt)
     if item.choices:
-        return asked.prompt(item), list(item.choices)
+        return asked.prompt(item), asked.answers(item.choices)
     if item.reasoning and cot_prompt:
         reasoned = PromptFormat(cot_prompt, cot=True)
         return reasoned.prompt(item), [reasoned.solution(item)]

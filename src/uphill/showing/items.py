@@ -52,7 +52,7 @@ def item_lines(study: Study, dataset: str, item_id: str) -> Iterator[str]:
     yield f"\nquestion   {item['question']}"
     for number, choice in enumerate(item["choices"]):
         yield f"{'*' if number == item['answer_idx'] else ' '} {ascii_uppercase[number % 26]}        {choice}"
-    yield f"answer     {item['answer_text']}"
+    yield f"answer     {item['answer_text'] or '(none is told)'}"
     if item["reasoning"]:
         yield f"reasoning  {item['reasoning']}"
     rest = {name: value for name, value in item.items() if name not in ITEMS.schema.names}

@@ -16,6 +16,7 @@ import yaml
 from filelock import FileLock
 from forking import Server
 from hypothesis import settings
+from warm import Warm
 
 settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=200)
@@ -24,22 +25,31 @@ settings.load_profile("ci")
 ROOT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis")
 BYTECODE = str(Path(tempfile.gettempdir()) / f"uphill-bytecode-{os.getuid()}")
-"""Compiling the libraries is half the time of a dry run: all processes of all tests share what one of them compiled."""
-SNAKEMAKE = Server({**os.environ, "PYTHONPYCACHEPREFIX": BYTECODE})
+"""Compiling the libraries takes longer than most tests: all processes of all tests share what one of them compiled."""
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = BYTECODE
+sys.dont_write_bytecode, sys.pycache_prefix = False, BYTECODE
+SNAKEMAKE, WARM = Server({**os.environ}), Warm({**os.environ})
 LOCAL = "profiles/local"
 JOB = re.compile(r"^ *Job \d+: (.*)$", re.MULTILINE)
 
 
 def environment(folder: Path) -> dict[str, str]:
     """What a process is given that is to use a folder's library."""
-    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**own, "PYTHONPATH": str(folder / "src"), "PYTHONPYCACHEPREFIX": BYTECODE}
+    return {**os.environ, "PYTHONPATH": str(folder / "src")}
 
 
 OF_DEMO = ("tests/workflow/test_demo.py", "tests/workflow/test_staleness.py")
 """What runs the demo in this folder, which one process does."""
-FIRST = (*OF_DEMO, "tests/slurm/", "tests/faults/test_kills.py", "tests/workflow/test_every_method.py")
-"""What takes long by itself is begun first."""
+LONG = ("tests/slurm/", "tests/faults/", "tests/workflow/", "tests/architectures/", "tests/security/", "tests/parity/")
+HEAVY = tuple(f"tests/unit/test_{name}.py" for name in ("adapters", "agreement", "generation", "scoring", "choosing"))
+FIRST = (*OF_DEMO, *LONG, *HEAVY)
+"""What takes long by itself is begun first, so that processes side by side end together."""
+
+
+def pytest_sessionfinish() -> None:
+    for process in (SNAKEMAKE, WARM):
+        process.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,14 +95,25 @@ class Checkout:
 
     folder: Path
 
-    def snakemake(self, *arguments: str, profile: str = LOCAL) -> Run:
-        """Run the workflow as a user does, with this folder's library; on this machine, as a fork (see `forking`)."""
+    def snakemake(self, *arguments: str, profile: str = LOCAL, warm: bool = True) -> Run:
+        """Run the workflow as a user does, with this folder's library; on this machine, as a fork (see `forking`).
+
+        With `warm` its scripts are forks too (see `warm`), else new Pythons, as they are for a user.
+        """
         if profile != LOCAL:
             return self.python("-m", "snakemake", "--profile", profile, *arguments)
+        looks = {"-n", "--dry-run", "--lint", "--list", "--summary", "--dag", "--unlock"} & {*arguments}
+        return self._forked("snakemake", "--profile", profile, *arguments, warm=warm and not looks)
+
+    def _forked(self, module: str, *arguments: str, warm: bool = False) -> Run:
         with tempfile.NamedTemporaryFile("r") as output:
-            order = ["--profile", profile, *arguments]
-            status = SNAKEMAKE.run(self.folder, order, environment(self.folder), Path(output.name))
+            given = environment(self.folder) | (WARM.command() if warm else {})
+            status = SNAKEMAKE.run(self.folder, module, [*arguments], given, Path(output.name))
             return Run(status, output.read())
+
+    def uphill(self, *arguments: str) -> Run:
+        """Run `python -m uphill` in this folder, with its library, as a fork."""
+        return self._forked("uphill", *arguments)
 
     def python(self, *arguments: str) -> Run:
         """Run Python in this folder, with its library."""
@@ -158,7 +179,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def demo() -> Checkout:
     """The project itself, with the embedded default run (what `make demo` runs; nothing to do if it was)."""
     here = Checkout(ROOT)
-    run = here.snakemake()
+    run = here.snakemake(warm=False)
     assert run.status == 0, run.output[-4000:]
     return here
 

@@ -1,16 +1,21 @@
 """Runs of Snakemake as forks of one process that has imported it: the same runs without two to three seconds each.
 
+So are those of `python -m uphill`. The scripts that Snakemake starts may be forks too, of another process; see `warm`.
+
 Run as a script this is that process. It has loaded nothing of the library, which each run finds in its own folder.
 """
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import warm
 
 
 @dataclass
@@ -22,9 +27,10 @@ class Server:
     lock: threading.Lock = field(default_factory=threading.Lock)
     process: subprocess.Popen[str] | None = None
 
-    def run(self, folder: Path, arguments: list[str], environment: Mapping[str, str], output: Path) -> int:
-        """Run `snakemake` in a folder; returns its status."""
+    def run(self, folder: Path, module: str, arguments: list[str], environment: Mapping[str, str], output: Path) -> int:
+        """Run `python -m MODULE` in a folder; returns its status."""
         order = {"folder": str(folder), "arguments": arguments, "environment": {**environment}, "output": str(output)}
+        order["module"] = module
         with self.lock:
             if self.process is None:
                 self.process = subprocess.Popen(
@@ -39,6 +45,15 @@ class Server:
             print(json.dumps(order), file=self.process.stdin, flush=True)
             return int(self.process.stdout.readline())
 
+    def close(self) -> None:
+        """End the process."""
+        if self.process is not None:
+            assert self.process.stdin
+            assert self.process.stdout
+            self.process.stdin.close()
+            self.process.wait()
+            self.process.stdout.close()
+
 
 def _serve() -> None:
     from snakemake.cli import main
@@ -48,10 +63,28 @@ def _serve() -> None:
         order = json.loads(line)
         child = os.fork()
         if child == 0:
+            module = order.pop("module")
             _become(**order)
-            sys.argv = ["snakemake", *order["arguments"]]
-            main()
+            sys.argv = [module, *order["arguments"]]
+            if module == "snakemake":
+                _let_scripts_be_forks()
+                main()
+            else:
+                runpy.run_module(module, run_name="__main__", alter_sys=True)
+                sys.exit()
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _let_scripts_be_forks() -> None:
+    """Have Snakemake start a script with another command than Python, where the tests name one."""
+    from snakemake.script import PythonScript
+
+    def execute(self: PythonScript, fname: str, edit: bool = False) -> None:
+        python = f"{sys.executable} -I -S {warm.__file__}"
+        self._execute_cmd(f"{python} {{fname:q}}", fname=fname, is_python_script=True)
+
+    if warm.SOCKET in os.environ:
+        PythonScript.execute_script = execute
 
 
 def _become(folder: str, arguments: list[str], environment: dict[str, str], output: str) -> None:

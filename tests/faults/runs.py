@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 import psutil
-from conftest import ROOT, Checkout
+from conftest import ROOT, Checkout, environment
 
 PATIENCE_S = 600
 """For a loaded machine; nothing waits this long on a quiet one."""
@@ -69,7 +69,7 @@ class Watched:
         self.process = subprocess.Popen(
             command,
             cwd=self.checkout.folder,
-            env={**os.environ, "PYTHONPATH": str(self.checkout.folder / "src")},
+            env=environment(self.checkout.folder),
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

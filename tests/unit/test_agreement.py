@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from covering import covering
 from engine_models import BLOCKWISE, PACKABLE, VOCABULARY, WINDOW, tiny, word_tokenizer
 from numpy.typing import NDArray
 
@@ -97,17 +98,23 @@ def broken(wrong: Break) -> Callable[..., Pack]:
     return lay_out_wrong
 
 
-@pytest.mark.parametrize("wrong", BREAKS)
-@pytest.mark.parametrize("kind", PACKABLE)
+WHOLE = ("llama", "gpt2")
+"""With rotary and with learned positions: everything is tried with these, and with other kinds by turns."""
+BROKEN = [
+    pytest.param(kind, wrong, marks=[] if kind in WHOLE or (turn + number) % 3 == 0 else pytest.mark.nightly)
+    for turn, kind in enumerate(PACKABLE)
+    for number, wrong in enumerate(BREAKS)
+]
+
+
+@pytest.mark.parametrize(("kind", "wrong"), BROKEN)
 def test_what_is_wrong_is_found(kind: str, wrong: Break, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = in_dtype(kind, torch.bfloat16)
     monkeypatch.setattr(scoring, "lay_out", broken(wrong))
     assert scoring.can_pack(loaded, [[1]], [[[1]]]) is False
 
 
-@pytest.mark.parametrize("wrong", BREAKS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+@covering(kind=["llama", "gemma2"], dtype=[torch.float32, torch.bfloat16, torch.float16], wrong=BREAKS)
 def test_what_is_wrong_is_found_on_the_model_itself(
     kind: str, dtype: torch.dtype, wrong: Break, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,12 +128,10 @@ def test_what_is_wrong_is_found_on_the_model_itself(
 
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
-WHOLE = ("llama", "gpt2")
-"""With rotary and with learned positions: each case in each dtype. Of other kinds every pair, dtypes by turns."""
 
 
 def by_pairs(cases: Sequence[Any]) -> list[tuple[str, torch.dtype, Any]]:
-    """Kinds, dtypes and cases, so that each two of them are seen together."""
+    """Kinds, dtypes and cases, so that each two of them are seen together; of `WHOLE` each case in each dtype."""
     found = []
     for turn, kind in enumerate(PACKABLE):
         for number, case in enumerate(cases):
@@ -141,8 +146,7 @@ def test_honest_rounding_passes(kind: str, dtype: torch.dtype, spread: float) ->
     assert scoring.can_pack(loaded, [[1]], [[[1]]]) is True
 
 
-@pytest.mark.parametrize("attention", ["blocks", "joined"])
-@pytest.mark.parametrize("kind", BLOCKWISE)
+@covering(strength=1, kind=BLOCKWISE, attention=["blocks", "joined"])
 def test_kernels_that_round_elsewhere_pass(kind: str, attention: Any) -> None:
     loaded = dataclasses.replace(in_dtype(kind, torch.bfloat16), attention=attention)
     assert scoring.can_pack(loaded, [[1]], [[[1]]]) is True

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine_models import BLOCKS, BLOCKWISE, assert_same_states, naive_scores, ragged_prompts, tiny
+from covering import covering
+from engine_models import BLOCKS, BLOCKWISE, assert_same_states, met_before, naive_scores, ragged_prompts, tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import DynamicCache
@@ -58,11 +59,9 @@ def test_the_block_mask_shows_what_the_dense_one_shows(items: list[tuple[int, li
     assert torch.equal(seen_by_blocks(until, cache, ahead), expected)
 
 
-@pytest.mark.parametrize("attention", ["blocks", "joined"])
-@pytest.mark.parametrize("shared", [0, 40])
-@pytest.mark.parametrize("kind", BLOCKWISE)
+@covering(kind=BLOCKWISE, shared=[0, 40], attention=["blocks", "joined"])
 def test_scores_and_states_are_those_of_plain_sequences(kind: str, shared: int, attention: Attention) -> None:
-    loaded = dataclasses.replace(tiny(kind, pack_tokens=150), attention=attention)
+    loaded = met_before(dataclasses.replace(tiny(kind, pack_tokens=150), attention=attention), attention)
     layers = default_layers(BLOCKS)
     prompts = ragged_prompts(7, seed=8, shared_words=shared)
     found = list(score(loaded, prompts, layers))

@@ -159,10 +159,15 @@ def way(loaded: Loaded) -> str:
     return "packed" if loaded.packed else "alone" if loaded.alone else "padded"
 
 
-def assert_as_whole_sequences(loaded: Loaded, prompts: list[Prompt]) -> None:
-    layers = [1, depth(loaded.model)]
-    for prompt, scores in zip(prompts, score(loaded, prompts, layers), strict=True):
-        logprob, states = naive_scores(loaded, prompt, layers)
+def whole_sequences(loaded: Loaded, prompts: list[Prompt]) -> list[tuple[Any, Any]]:
+    """The oracle's scores and states of each prompt."""
+    return [naive_scores(loaded, prompt, [1, depth(loaded.model)]) for prompt in prompts]
+
+
+def assert_as_whole_sequences(loaded: Loaded, prompts: list[Prompt], expected: Any = None) -> None:
+    expected = expected or whole_sequences(loaded, prompts)
+    found = list(score(loaded, prompts, [1, depth(loaded.model)]))
+    for (logprob, states), scores in zip(expected, found, strict=True):
         np.testing.assert_allclose(scores.logprob, logprob, rtol=0, atol=1e-4)
         assert scores.states is not None
         size = np.linalg.norm(states, axis=-1)
@@ -172,11 +177,12 @@ def assert_as_whole_sequences(loaded: Loaded, prompts: list[Prompt]) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_no_score_depends_on_the_pack(name: str) -> None:
     loaded, prompts = loaded_model(name, 4096), prompts_of(shared=12)
-    assert_as_whole_sequences(loaded, prompts)
+    expected = whole_sequences(loaded, prompts)
+    assert_as_whole_sequences(loaded, prompts, expected)
     assert way(loaded) == MODELS[name][1]
     for budget in (130, 77, 1):
         loaded.pack_tokens = budget
-        assert_as_whole_sequences(loaded, prompts)
+        assert_as_whole_sequences(loaded, prompts, expected)
 
 
 @pytest.mark.parametrize(("budget", "expected"), [(1, "packed"), (100, "packed"), (4096, "padded")])

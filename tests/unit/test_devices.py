@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,47 +20,46 @@ time.sleep(60)
 """
 
 
-def holder(folder: Path, count: int) -> tuple[subprocess.Popen[str], list[str]]:
+@contextmanager
+def holder(folder: Path, count: int) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """A process that leases devices and keeps them."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder), str(count)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    return process, process.stdout.readline().split()
+    command = [sys.executable, "-c", HOLD, str(folder), str(count)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().split()
+        finally:
+            process.kill()
+
+
+@pytest.fixture(autouse=True)
+def _given_back() -> Iterator[None]:
+    """What this process leases it gives back behind each test."""
+    yield
+    for lock in devices._held.values():
+        lock.release()
+    devices._held.clear()
 
 
 def test_two_jobs_get_two_devices_and_a_third_waits(tmp_path: Path) -> None:
-    first, one = holder(tmp_path, 1)
-    second, two = holder(tmp_path, 1)
-    try:
+    with holder(tmp_path, 1) as (first, one), holder(tmp_path, 1) as (_, two):
         assert sorted(one + two) == ["0", "1"]
         with pytest.raises(TimeoutError, match="no 1 of the GPUs 0, 1 became free"):
             lease(["0", "1"], 1, tmp_path, patience_s=0.2)
         first.kill()
         first.wait()
         assert lease(["0", "1"], 1, tmp_path, patience_s=5.0) == one
-    finally:
-        for process in (first, second):
-            process.kill()
-            process.wait()
-        devices._held.clear()
 
 
 def test_a_job_that_cannot_have_all_keeps_none(tmp_path: Path) -> None:
-    process, [taken] = holder(tmp_path, 1)
-    try:
+    with holder(tmp_path, 1) as (_, [taken]):
         with pytest.raises(TimeoutError):
             lease(["0", "1"], 2, tmp_path, patience_s=0.1)
         assert lease(["0", "1"], 1, tmp_path, patience_s=1.0) != [taken]
-    finally:
-        process.kill()
-        process.wait()
-        devices._held.clear()
 
 
 def test_a_process_keeps_what_it_has(tmp_path: Path) -> None:
-    try:
-        assert lease(["0", "1"], 1, tmp_path, patience_s=1.0) == lease(["0", "1"], 1, tmp_path, patience_s=1.0)
-    finally:
-        devices._held.clear()
+    assert lease(["0", "1"], 1, tmp_path, patience_s=1.0) == lease(["0", "1"], 1, tmp_path, patience_s=1.0)
 
 
 def test_more_than_there_are_is_refused_at_once(tmp_path: Path) -> None:

@@ -1,117 +1,24 @@
 """Generation: sharing the prefix, batching and stopping change no answer; draws are each answer's own."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from engine_models import VOCABULARY, WINDOW, WORDS, ragged_prompts, texts, tiny, token_ids, word_tokenizer, words
+from covering import covering
+from engine_models import VOCABULARY, WORDS, texts, tiny
+from plain_decoding import KINDS, LONGEST, WARM, drawn, first_line, make_talkative, model_of, names, plain, prompts
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import AutoModelForCausalLM, Gemma2Config
 
 from uphill.engine import decoding, ways
-from uphill.engine.ending import Answer
 from uphill.engine.generation import generate
 from uphill.engine.loading import Loaded
 from uphill.engine.sampling import GREEDY, Sampling
 from uphill.errors import UphillError
-from uphill.randomness import keyed_rng
-
-LONGEST = 12
-KINDS = ("llama", "mistral", "qwen2", "gpt_neox", "gpt2", "gemma2")
-WARM = Sampling(temperature=0.7, top_p=0.8, n=2, key=("test",))
 
 
-def gemma2(**_: Any) -> Loaded:
-    """A model that caps the logits of its attention and of its output."""
-    torch.manual_seed(2)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2}
-    caps = {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 10.0, "query_pre_attn_scalar": 16}
-    tokens = {"bos_token_id": VOCABULARY["<s>"], "eos_token_id": VOCABULARY["</s>"], "pad_token_id": 0}
-    config = Gemma2Config(
-        vocab_size=len(VOCABULARY),
-        intermediate_size=48,
-        head_dim=8,
-        tie_word_embeddings=False,
-        initializer_range=0.3,
-        max_position_embeddings=WINDOW,
-        **{**sizes, **caps, **tokens},
-    )
-    model = AutoModelForCausalLM.from_config(config).eval()
-    return Loaded(model, word_tokenizer(), torch.device("cpu"), pack_tokens=4096)
-
-
-def model_of(kind: str) -> Loaded:
-    return gemma2() if kind == "gemma2" else tiny(kind)
-
-
-def prompts(shared_words: int, count: int = 8) -> list[str]:
-    """Prompts of 2 to 12 own words, longer and shorter ones mixed."""
-    return [prompt.text for prompt in ragged_prompts(count, seed=11, shared_words=shared_words)]
-
-
-def names(asked: Sequence[str]) -> list[str]:
-    """Ids that go with the prompts, wherever they stand."""
-    return [f"id of {prompt}" for prompt in asked]
-
-
-def first_line(text: str) -> int | None:
-    end = text.find("\n")
-    return None if end < 0 else end
-
-
-def plain(loaded: Loaded, prompt: str, bos: bool = True) -> str:
-    """The first line of transformers' own greedy continuation of one prompt, which knows of no line ends."""
-    ids = torch.tensor([token_ids(prompt, bos)])
-    output = loaded.model.generate(
-        input_ids=ids,
-        attention_mask=torch.ones_like(ids),
-        do_sample=False,
-        max_new_tokens=LONGEST,
-        use_cache=False,
-        pad_token_id=0,
-    )
-    text: str = loaded.tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)
-    return text.split("\n")[0].strip()
-
-
-@torch.no_grad()
-def drawn(loaded: Loaded, prompt: str, answer: int, sampling: Sampling = WARM) -> str:
-    """One sampled answer's first line, token by token: a pass over all of it, then numpy in float64."""
-    rng = keyed_rng(*sampling.key, f"id of {prompt}", answer)
-    ids = token_ids(prompt, bos=True)
-    new: list[int] = []
-    while len(new) < LONGEST and not {VOCABULARY["\n"], VOCABULARY["</s>"]} & set(new):
-        logits = loaded.model(input_ids=torch.tensor([ids + new]), use_cache=False).logits[0, -1].double().numpy()
-        chances = np.exp(logits / sampling.temperature - (logits / sampling.temperature).max())
-        chances /= chances.sum()
-        kept: set[int] = set()
-        for token in np.argsort(-chances):
-            if sum(chances[list(kept)]) < sampling.top_p:
-                kept.add(int(token))
-        nucleus = [chance if token in kept else 0 for token, chance in enumerate(chances)]
-        point = rng.random() * sum(nucleus)
-        new.append(next(token for token in range(len(nucleus)) if sum(nucleus[: token + 1]) > point))
-    return " ".join(WORDS[token - VOCABULARY["w0"]] for token in new if token >= VOCABULARY["w0"])
-
-
-def make_talkative(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """A model whose lines end at times: the line break's logit is high, and so is that of the end of text."""
-    head = loaded.model.get_output_embeddings()
-    forward = head.forward
-
-    def louder(rows: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = forward(rows)
-        logits[..., [VOCABULARY["\n"], VOCABULARY["</s>"]]] += 2.0
-        return logits
-
-    monkeypatch.setattr(head, "forward", louder)
-    return loaded
-
-
-@pytest.fixture(params=KINDS)
+@pytest.fixture
 def talkative(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Loaded:
     return make_talkative(model_of(request.param), monkeypatch)
 
@@ -135,7 +42,7 @@ def no_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Behind a shared prefix, and with none but the BOS.
-@pytest.mark.parametrize("shared", [30, 0])
+@covering(strength=1, indirect=["talkative"], talkative=KINDS, shared=[30, 0])
 @pytest.mark.usefixtures("no_plain_way")
 def test_answers_are_those_of_plain_generation(talkative: Loaded, shared: int) -> None:
     asked = prompts(shared, count=12)
@@ -149,8 +56,9 @@ def test_answers_are_those_of_plain_generation(talkative: Loaded, shared: int) -
 
 
 @pytest.mark.usefixtures("no_plain_way")
+@pytest.mark.parametrize("talkative", KINDS, indirect=True)
 def test_batch_size_and_order_change_nothing(talkative: Loaded) -> None:
-    asked = prompts(0, count=20)
+    asked = prompts(0, count=14)
     settings = {"rule": first_line, "sampling": WARM}
     for extra in ({"rule": first_line}, settings):
         each = WARM.n if extra is settings else 1
@@ -163,7 +71,7 @@ def test_batch_size_and_order_change_nothing(talkative: Loaded) -> None:
 
 
 @pytest.mark.usefixtures("no_plain_way")
-@pytest.mark.parametrize("sampling", [GREEDY, WARM])
+@covering(strength=1, indirect=["talkative"], talkative=KINDS, sampling=[GREEDY, WARM])
 def test_recorded_steps_give_the_same_answers(
     talkative: Loaded, sampling: Sampling, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -233,9 +141,7 @@ def test_a_model_that_cannot_share(
 
 
 # The BOS, 12 words at most and the answer are 25 tokens.
-@pytest.mark.parametrize("window", [24, 5])
-@pytest.mark.parametrize("kind", ["mistral", "gemma3"])
-@pytest.mark.parametrize("shared", [30, 0])
+@covering(kind=["mistral", "gemma3"], window=[24, 5], shared=[30, 0])
 @pytest.mark.usefixtures("no_plain_way")
 def test_a_window_slides_over_prefix_and_answer(
     kind: str, window: int, shared: int, monkeypatch: pytest.MonkeyPatch
@@ -256,7 +162,7 @@ def test_the_plain_way_draws_and_stops_alike(llama: Loaded) -> None:
 
 
 @pytest.mark.usefixtures("no_plain_way")
-@pytest.mark.parametrize("shared", [30, 0])
+@covering(strength=1, indirect=["talkative"], talkative=KINDS, shared=[30, 0])
 def test_draws_are_those_of_a_naive_loop(talkative: Loaded, shared: int) -> None:
     asked = prompts(shared, count=6)
     found = texts(generate(talkative, asked, LONGEST, 4, rule=first_line, sampling=WARM, item_ids=names(asked)))
@@ -357,60 +263,6 @@ def test_one_prompt_and_no_prompt() -> None:
     assert texts(generate(loaded, [""], LONGEST, 4, rule=first_line)) == [plain(loaded, "")]
 
 
-def counting(loaded: Loaded, monkeypatch: pytest.MonkeyPatch, follows: dict[str, str], else_: str = "w7") -> Loaded:
-    """A model that knows which word comes after which."""
-    after = {VOCABULARY[word]: VOCABULARY[following] for word, following in follows.items()}
-    forward = loaded.model.forward
-
-    def counted(input_ids: torch.Tensor, **kwargs: Any) -> Any:
-        output = forward(input_ids=input_ids, **kwargs)
-        output.logits = torch.zeros_like(output.logits)
-        for row, token in enumerate(input_ids[:, -1].tolist()):
-            output.logits[row, -1, after.get(token, VOCABULARY[else_])] = 1.0
-        return output
-
-    monkeypatch.setattr(loaded.model, "forward", counted)
-    return loaded
-
-
-def test_an_answer_stops_where_the_rule_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that counts w0, w1, ... and breaks the line after w4: the rule sees the text, not tokens."""
-    loaded = counting(tiny(), monkeypatch, {**{f"w{i}": f"w{i + 1}" for i in range(4)}, "w4": "\n", "\n": "w0"})
-    asked = ["w9 w2", "w9 w8 w4", "w9 w0"]
-    assert texts(generate(loaded, asked, LONGEST, 3, rule=first_line)) == ["w3 w4", "", "w1 w2 w3 w4"]
-    assert texts(generate(loaded, ["w9 w0"], 2, 3, rule=first_line)) == ["w1 w2"]
-
-    def second_line(text: str) -> int | None:
-        return None if text.count("\n") < 2 else text.rindex("\n")
-
-    assert texts(generate(loaded, asked[:1], LONGEST, 3, rule=second_line)) == ["w3 w4 \n w0 w1 w2 w3 w4"]
-    # The rule of the written answers knows of neither: they go on.
-    assert [len(text.split(" ")) for text in texts(generate(loaded, asked, LONGEST, 3))] == [
-        LONGEST,
-        LONGEST - 1,
-        LONGEST,
-    ]
-
-
-def test_every_end_of_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tokenizer's, and those that the model's config lists."""
-    loaded = counting(tiny(), monkeypatch, {"w1": "w2", "w2": "w3", "w3": "</s>"})
-    assert texts(generate(loaded, ["w9 w1", "w9 w3"], LONGEST, 2)) == ["w2 w3", ""]
-    monkeypatch.setattr(loaded.model.config, "eos_token_id", [VOCABULARY["w3"], VOCABULARY["w30"]])
-    assert texts(generate(loaded, ["w9 w1"], LONGEST, 2)) == ["w2"]
-
-
-def test_an_answer_says_how_long_it_is_and_whether_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the rule, by an end of text, at the limit, and by either with the last token that the limit allows."""
-    loaded = counting(tiny(), monkeypatch, {"w1": "w2", "w2": "w3", "w3": "</s>", "w4": "\n", "\n": "w5"})
-    asked = ["w9 w1", "w9 w4", "w9 w5"]
-    found = list(generate(loaded, asked, 3, 3, rule=first_line))
-    assert found == [Answer("w2 w3", 3, True), Answer("", 1, True), Answer("w7 w7 w7", 3, False)]
-    assert list(generate(loaded, asked[:1], 2, 3, rule=first_line)) == [Answer("w2 w3", 2, False)]
-    # A line that the limit cuts off may have gone on.
-    assert list(generate(loaded, asked[1:2], 3, 3, rule=lambda _: None)) == [Answer("w5 w7", 3, False)]
-
-
 def test_out_of_memory_halves_the_batch(
     llama: Loaded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -456,28 +308,3 @@ def test_logits_that_are_no_numbers(
     for sampling in (WARM, Sampling(temperature=0)):
         with pytest.raises(UphillError, match="item 'bad': a logit is infinite or no number"):
             texts(generate(llama, ["w1 w2", "w1 w33"], 3, 4, sampling=sampling, item_ids=["good", "bad"]))
-
-
-def test_a_prompt_without_room_for_its_answer_is_refused() -> None:
-    rng = np.random.default_rng(0)
-    # With the BOS and the answer: exactly the window, then one more.
-    fits, long = (words(rng, WINDOW - 1 - LONGEST + more) for more in (0, 1))
-    assert len(texts(generate(tiny(), [WORDS[0], fits], LONGEST, batch=2))) == 2
-    with pytest.raises(UphillError, match=rf"item 'b'.*{WINDOW + 1} tokens.*{WINDOW}"):
-        texts(generate(tiny(), [fits, long], LONGEST, batch=2, item_ids=["a", "b"]))
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"temperature": -1}, "temperature is -1, expected 0 or more"),
-        ({"temperature": float("nan")}, "temperature is nan"),
-        ({"top_p": 0}, "top_p is 0"),
-        ({"top_p": 1.1}, "top_p is 1.1"),
-        ({"n": 0}, "n is 0"),
-        ({"temperature": 0, "n": 2}, "n is 2.*1 at temperature 0"),
-    ],
-)
-def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(UphillError, match=message):
-        Sampling(**settings)

@@ -13,67 +13,13 @@ import pyarrow as pa
 import pytest
 from engine_models import tiny
 from graded import graded
-from hypothesis import given
-from hypothesis import strategies as st
+from small_task import items, judged, task
 
-from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
 from uphill.methods import ccs, icl, probe, random_probe, zero_shot
-from uphill.methods.context import Cell, Context, Predicted, Source, chosen, run
-from uphill.methods.noise import noised
-from uphill.prompts.forms import shipped
-from uphill.randomness import keyed_rng
+from uphill.methods.context import Cell, Context, chosen, run
 from uphill.running.parts import Parts
 from uphill.schemas.predictions import PREDICTIONS
-from uphill.splits.draw import draw_splits
-from uphill.splits.settings import SplitSettings
-
-LEVELS = ["easy"] * 30 + ["hard"] * 30
-
-
-def items(name: str) -> pd.DataFrame:
-    count = len(LEVELS)
-    return pd.DataFrame(
-        {
-            "question": [f"{name} {number}?" for number in range(count)],
-            "choices": [["yes", "no"] if number % 5 else ["yes", "no", "never"] for number in range(count)],
-            "answer_idx": pd.array([number % 2 for number in range(count)], dtype="Int64"),
-            "answer_text": [["yes", "no"][number % 2] for number in range(count)],
-            "reasoning": ["because"] * count,
-        },
-        index=pd.Index([f"{name}{number:02d}" for number in range(count)], name="item_id"),
-    )
-
-
-def source(name: str) -> Source:
-    table = items(name)
-    graded = pd.DataFrame({"level": LEVELS, "value": 0.0}, index=table.index)
-    splits = draw_splits(graded, name, "v", SplitSettings(2, 10, None, 5, 0))
-    forms = {template: shipped().form(template) for template in ("0040", "0140", "0302")}
-    made = Source(name, table, splits, forms["0040"], shipped().form("0305"), 20, forms=forms)
-    rng = np.random.default_rng(1)
-    exists = np.array([[True, True, len(choices) > 2] for choices in table["choices"]])
-    states = rng.normal(size=(len(table), 3, 64)).astype(np.float32)
-    gold = table["answer_idx"].to_numpy(dtype=int)
-    states[np.arange(len(table)), gold] += 2
-    logprob = np.where(exists, np.log([0.2, 0.5, 0.3]), -np.inf)
-    # A frozen dataclass with a cached property: the value is set as reading the shards would set it.
-    made.__dict__["responses"] = ResponseTable(
-        list(table.index), logprob, exists.astype(int), exists, states * exists[..., None]
-    )
-    return made
-
-
-def task(*train_from: str) -> Context:
-    target = source("a")
-    sources = [target if name == "a" else source(name) for name in (train_from or ("a",))]
-    columns = {"method": "x", "experiment": "e", "model": "m", "k": None, "cot": False, "prompt": "0040"}
-    return Context(target, sources, "v", 0, lambda: pytest.fail("no model is needed"), columns)
-
-
-def judged(study: Context, predicted: Predicted) -> dict[Cell, pd.DataFrame]:
-    """Grades of each cell."""
-    return {cell: graded(frame, study.target.items) for cell, frame in predicted}
 
 
 def test_supervised_cells_are_sources_by_levels_by_boots() -> None:
@@ -366,60 +312,6 @@ def test_a_part_that_goes_before_the_end_is_an_error_and_not_a_shorter_table(tmp
         Parts(folder, PREDICTIONS) as parts,
     ):
         run(study, method, None, parts)  # type: ignore[arg-type]
-
-
-def test_sizes_and_noise_make_cells_and_hard_labels_are_noisier() -> None:
-    study = replace(task(), sizes=[4, 8], noise=[0.0, 0.2], hard_noise=2.0)
-    cells = study.supervised_cells(5)
-    assert {cell.n_train for cell in cells} == {4, 8}
-    assert {cell.noise_p for cell in cells if cell.train_on == "easy"} == {0.0, 0.2}
-    assert {cell.noise_p for cell in cells if cell.train_on == "hard"} == {0.0, 0.4}
-    assert len({cell.name for cell in cells}) == len(cells) == 2 * 2 * 2 * 2
-
-
-def test_a_noisy_cell_trains_on_the_same_items_with_other_labels() -> None:
-    study = task()
-    clean, noisy = (study.train_items(Cell("a", "easy", 0, 10, noise_p)) for noise_p in (0.0, 1.0))
-    assert clean.index.tolist() == noisy.index.tolist()
-    assert clean["question"].tolist() == noisy["question"].tolist()
-    assert clean["answer_idx"].tolist() != noisy["answer_idx"].tolist()
-    for row in noisy.itertuples():
-        assert row.answer_text == row.choices[row.answer_idx]
-
-
-@given(low=st.floats(0, 1), high=st.floats(0, 1), boot=st.integers(0, 9))
-def test_a_higher_noise_spoils_what_a_lower_one_spoils(low: float, high: float, boot: int) -> None:
-    low, high = sorted((low, high))
-    draws, table = keyed_rng("draws", boot).random(40), items("a").head(40)
-    some, more = noised(table, draws, low, ("k",)), noised(table, draws, high, ("k",))
-    struck = (draws > 1 - low).nonzero()[0]
-    assert some["answer_idx"].iloc[struck].tolist() == more["answer_idx"].iloc[struck].tolist()
-    untouched = (draws <= 1 - low).nonzero()[0]
-    pd.testing.assert_frame_equal(some.iloc[untouched], table.iloc[untouched])
-
-
-def test_noise_spoils_the_share_of_labels_that_the_study_reckons_with() -> None:
-    """p = .6 of four choices leaves .4 + .6 / 4 = .55 right (Hase et al. 2024, code release)."""
-    count = 4000
-    table = pd.DataFrame(
-        {
-            "choices": [list("abcd")] * count,
-            "answer_idx": pd.array([1] * count, dtype="Int64"),
-            "answer_text": "b",
-            "reasoning": "",
-        }
-    )
-    found = noised(table, keyed_rng("draws").random(count), 0.6, ("k",))
-    # Four standard errors of a share of 4000 draws are .031.
-    assert (found["answer_idx"] == 1).mean() == pytest.approx(0.55, abs=0.031)
-
-
-def test_a_written_answer_becomes_that_of_another_item_with_its_reasoning() -> None:
-    table = items("a").head(20).assign(choices=[[] for _ in range(20)], answer_text=[f"{n}" for n in range(20)])
-    table = table.assign(reasoning=[f"so {n}" for n in range(20)])
-    found = noised(table, keyed_rng("draws", 3).random(20), 1.0, ("k",))
-    assert (found["reasoning"] == "so " + found["answer_text"]).all()
-    assert found["answer_text"].tolist() != table["answer_text"].tolist()
 
 
 def test_no_two_cells_have_one_name() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from covering import covering
 from engine_models import (
     BLOCKS,
     PACKABLE,
@@ -18,6 +19,7 @@ from engine_models import (
     WINDOW,
     WORDS,
     assert_same_states,
+    met_before,
     naive_scores,
     ragged_prompts,
     tiny,
@@ -54,11 +56,9 @@ def assert_as_naive(loaded: Loaded, prompts: list[Prompt], found: list[Scores], 
         assert scores.n_tokens.tolist() == [len(choice.split()) for choice in prompt.choices]
 
 
-@pytest.mark.parametrize("budget", [1, 60, 4096])
-@pytest.mark.parametrize("shared", SHARED.values(), ids=SHARED.keys())
-@pytest.mark.parametrize("kind", PACKABLE)
+@covering(kind=PACKABLE, shared=[*SHARED.values()], budget=[1, 60, 4096])
 def test_packed_scores_equal_one_sequence_per_choice(kind: str, shared: int, budget: int) -> None:
-    loaded = tiny(kind, pack_tokens=budget)
+    loaded = met_before(tiny(kind, pack_tokens=budget), "packed")
     prompts = ragged_prompts(9, shared_words=shared)
     found = list(score(loaded, prompts))
     assert loaded.packed is True
@@ -80,7 +80,7 @@ def test_any_items_give_what_one_sequence_per_choice_gives(
     asked = data.draw(st.lists(st.tuples(text, st.lists(short, min_size=1, max_size=6)), min_size=1, max_size=5))
     before = " ".join(WORDS[-1:] * shared)
     prompts = [Prompt(f"item-{i}", f"{before} {question}", choices) for i, (question, choices) in enumerate(asked)]
-    loaded = tiny(kind, pack_tokens=budget)
+    loaded = met_before(tiny(kind, pack_tokens=budget), "any items")
     found = list(score(loaded, prompts, [1, BLOCKS]))
     assert loaded.packed is (kind != "mpt")
     assert_as_naive(loaded, prompts, found)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from engine_models import VOCABULARY, texts, tiny, token_ids
-from test_generation import LONGEST, WARM, drawn, first_line, gemma2, make_talkative, names, plain, prompts
+from plain_decoding import LONGEST, WARM, drawn, first_line, gemma2, make_talkative, names, plain, prompts
 from transformers import GenerationConfig
 
 from uphill.engine import rehearsal, ways

@@ -103,9 +103,9 @@ def test_the_domains_share_no_word() -> None:
 
 
 def test_two_thousand_items_take_about_a_second() -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # whatever else this machine does
     table("dial", 2000, seed=0)
-    assert time.perf_counter() - start < 3  # generous: measured well under one second
+    assert time.process_time() - start < 3  # generous: measured well under one second
 
 
 @pytest.mark.parametrize("change", [{"domain": "moon"}, {"n_items": 0}, {"colour": "red"}])

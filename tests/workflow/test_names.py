@@ -36,7 +36,7 @@ def test_names_that_look_like_numbers_reach_tables_figures_and_terminal(checkout
     assert (table["gain"].notna() == (table["method"] == "NA")).all()
     wide = (checkout.folder / "results/tables/wide/population.csv").read_text()
     assert "1e5,007," in wide
-    shown = checkout.python("-m", "uphill", "show").output
+    shown = checkout.uphill("show").output
     assert "007 by num_steps, 1e5" in shown
     assert "NA, 8 items" in shown
 

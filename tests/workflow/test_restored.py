@@ -55,7 +55,7 @@ def test_what_differs_is_made_again_and_is_then_of_today(
     restored: Checkout, change: Callable[[dict[str, Any]], None], jobs: set[str], cause: str | None
 ) -> None:
     config = ("--configfile", restored.configure(change))
-    told = restored.python("-m", "uphill", "why", *TABLES, *config).output
+    told = restored.uphill("why", *TABLES, *config).output
     assert cause is None or cause in told.splitlines()
     assert set(restored.snakemake(*TABLES, *config, "--dry-run").jobs) == jobs
     run = restored.snakemake(*TABLES, *config)

@@ -27,6 +27,7 @@ class _Worker:
         """The process's answer, or ("timeout", "")."""
         with self._one_at_a_time:
             if self._process is None or self._process.poll() is not None:
+                self.stop()
                 self._start()
             assert self._process is not None
             assert self._process.stdin is not None

@@ -36,13 +36,18 @@ def announce(what: str, state: Path = STATE) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = unseen.open("w")
+    except OSError:
+        return False
+    try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         stream.write(f"process {os.getpid()} on {socket.gethostname()}: {what}")
         stream.flush()
         unseen.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
-            unseen.unlink(missing_ok=True)
+            stream.close()
+        with contextlib.suppress(OSError):
+            unseen.unlink()
         return False
     _held.append(stream)
     atexit.register(path.unlink, missing_ok=True)

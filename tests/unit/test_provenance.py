@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
+from uphill.figures.inputs import read_drawn
 
 from uphill.__main__ import app
 from uphill.errors import UphillError
-from uphill.figures.inputs import read_drawn
 from uphill.report.page import _of_today
 from uphill.running import provenance
 from uphill.tables.printing import write_all

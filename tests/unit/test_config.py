@@ -227,7 +227,7 @@ BAD = [
     (at("noisy_labels.0.noise", [0.9]), "noisy_labels.0: noise up to 0.9 and hard_factor 2.0, expected a product"),
     (at("noisy_labels.0.noise", [-0.1]), "noisy_labels.0.noise.0: is -0.1"),
     (
-        at("ladders.road_to_dial.test.level", "easy_ones"),
+        at("ladders.road_to_dial.test.level", "easy"),
         "ladders.road_to_dial.test: expected either level, or min or max",
     ),
     (at("ladders.road_to_dial.test.dataset", "sea"), "ladders.road_to_dial.dataset is 'sea', expected one of dial"),

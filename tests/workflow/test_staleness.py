@@ -158,15 +158,19 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "the probe": (append("src/uphill/methods/probe.py"), predictions("probe")),
     "in-context learning": (append("src/uphill/methods/icl.py"), predictions(ICL)),
     "no supervision": (append("src/uphill/methods/zero_shot.py"), predictions("zero_shot")),
-    "cells": (append("src/uphill/methods/task.py"), predictions(METHODS)),
+    "cells": (append("src/uphill/methods/context.py"), predictions(METHODS)),
     "a grader": (append("src/uphill/grading/stated.py"), graded(predictions("icl_cot zero_shot_cot"))),
     "the grader of scores": (append("src/uphill/grading/choice.py"),
         graded(predictions("icl zero_shot probe lora"))),
     "the grading of files": (append("src/uphill/grading/stage.py"), graded(predictions(METHODS))),
     "a grader that is not used": (append("src/uphill/grading/letter.py"), set()),
-    "the statistics": (append("src/uphill/stats/recovery.py"), EVERY_TABLE | {WIDE}),
+    "the statistics": (append("src/uphill/stats/recovery.py"),
+        {"Table population", "Table sgr", "Table accuracy_by_hardness", WIDE}),
+    "what an experiment's tables are": (append("src/uphill/tables/noisy_labels.py"), {"Table noisy_labels", WIDE}),
+    "what an experiment runs": (append("src/uphill/experiments/noisy_labels.py"), set()),
+    "what every table is made with": (append("src/uphill/stats/panel.py"), EVERY_TABLE | {WIDE}),
     "correlations": (append("src/uphill/tables/correlations.py"), each(correlations)),
-    "captions": (append("src/uphill/report/captions.py"), {"Report"}),
+    "captions": (append("src/uphill/figures/population.py"), {"Report"}),
     "the report's page": (append("src/uphill/report/report.html.j2"), {"Report"}),
     # Scripts and rules.
     "a script": (append("workflow/scripts/splits.py"), EVERY_SPLIT),
@@ -411,9 +415,9 @@ def test_the_graph_names_every_job(checkout: Checkout, demo_graph: Graph) -> Non
 
 def test_a_figure_reruns_itself_and_the_report(edited: Checkout, demo_graph: Graph, before: dict[str, str]) -> None:
     figures = {node for node in demo_graph if node.startswith("Figure ")}
-    append("src/uphill/figures/sgr.py")(edited.folder)
+    append("src/uphill/figures/plots/sgr.py")(edited.folder)
     assert set(edited.snakemake("--dry-run").jobs) == {"Figure sgr", "Report"}
-    append("src/uphill/figures/style.py")(edited.folder)
+    append("src/uphill/figures/plots/style.py")(edited.folder)
     after = identities(edited.folder)
     assert {job for job, made in after.items() if before[job] != made} == figures | {"Report"}
 

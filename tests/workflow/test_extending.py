@@ -167,8 +167,8 @@ def test_an_experiment_is_three_modules_and_nothing_else(checkout: Checkout) -> 
     for said in ("Both ends</h3>", "What both ends teach.", "How both ends teach."):
         assert said in page
     refused = checkout.snakemake("--dry-run", "--configfile", checkout.configure(misnamed))
-    assert refused.errors == ["error: mine.yaml: ladders.both_ends: the name is taken or has dots, expected a name of its "
-                              "own"]  # fmt: skip
+    said = "ladders.both_ends: the name is taken or has dots, expected a name of its own"
+    assert refused.errors == [f"error: mine.yaml: {said}"]
 
 
 def misnamed(raw: dict[str, Any]) -> None:

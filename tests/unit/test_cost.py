@@ -194,7 +194,7 @@ def test_a_test_pool_is_counted_apart() -> None:
 def counted(study: Study) -> set[tuple[str, str, str, int, int, float]]:
     jobs = [job for job in study.jobs if job.stage == "predictions"]
     cells = [cells for job in jobs for cells in cells_of(study, **job.wildcards)]
-    return {(c.method, c.model, c.source, c.count, c.n_train, round(c.slice, 2)) for c in cells}
+    return {(c.method, c.model, c.source, c.count, c.n_train, round(c.share, 2)) for c in cells}
 
 
 def test_cells_of_every_experiment() -> None:

@@ -85,10 +85,13 @@ def _draws_agree(config: "Config") -> None:
     for where, arm in config.placed_arms():
         for dataset in arm.involved:
             other = draws.setdefault((arm.split, dataset), arm)
-            if (other.boots, other.n_train, other.train_on, other.test_on) != (
-                *(arm.boots, arm.n_train, arm.train_on, arm.test_on),
-            ):
+            if _drawn_by(other) != _drawn_by(arm):
                 raise ValueError(f"{where}: other boots, sizes or levels than an earlier row of the same variable")
+
+
+def _drawn_by(arm: Arm) -> tuple[Any, ...]:
+    """What decides the splits that arms of one name share."""
+    return arm.boots, arm.n_train, arm.min_test, arm.train_on, arm.test_on, arm.levels
 
 
 def _folds_fit(config: "Config") -> None:

@@ -92,9 +92,9 @@ class Arm:
     @property
     def split(self) -> str:
         """The name of the arm's splits: the variable, where they are the study's own."""
-        own = (self.boots, self.n_train, self.min_test, self.train_on, self.test_on)
-        plain = own == (None,) * len(own) and {level.variable for level in self.levels} == {self.variable}
-        return self.variable if plain or self.experiment == self.variable else f"{self.variable}.{self.experiment}"
+        asked = (self.boots, self.n_train, self.min_test, self.train_on, self.test_on)
+        general = asked == (None,) * len(asked) and self.levels == levels_of(self.variable, self.order)
+        return self.variable if general or self.experiment == self.variable else f"{self.variable}.{self.experiment}"
 
     @property
     def sources(self) -> tuple[str, ...]:

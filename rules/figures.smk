@@ -1,7 +1,7 @@
 """Tables to figures.
 
 Needs: drawn=results/tables/{table}.csv, with provenance=*.provenance.json beside it, or every
-results/hardness/{dataset}.parquet (which: uphill/workflow/stages/figures.py).
+results/hardness/{dataset}.parquet (which: uphill/figures).
 Makes: results/figures/{figure}.pdf and .png, and beside them a .provenance.json with the digest of what they draw.
 """
 

@@ -17,7 +17,7 @@ from uphill.planning.cost import estimate
 from uphill.planning.show import show_cost
 from uphill.planning.study import check_profiles, read_study
 from uphill.running.places import RESULTS
-from uphill.running.provenance import read_table
+from uphill.running.provenance import levels, read_table
 from uphill.schemas.level_names import hardest
 from uphill.schemas.names import UNSUPERVISED
 from uphill.why.explaining import explain
@@ -157,12 +157,13 @@ def _population(test_on: str | None) -> None:
     if not path.is_file():
         raise UphillError(f"{path}: no such file; run `make demo` first")
     rows = read_table(path)
+    order = levels(path)
     console = Console()
     console.print(
         f"Accuracy on {test_on or 'the hardest'} test items, and the gain over no supervision "
         "(%, with 95 % intervals)\n"
     )
-    chosen = rows[rows["test_on"] == test_on] if test_on else hardest(rows)
+    chosen = rows[rows["test_on"] == test_on] if test_on else hardest(rows, order)
     for (model, dataset, variable), panel in chosen.groupby(["model", "dataset", "variable"], sort=False):
         size = f"{panel['n_test'].max()} items, up to {panel['boots'].max()} boots"
         table = Table(title=f"{dataset} by {variable}, {model}: {size}", box=SIMPLE_HEAD, title_justify="left")

@@ -7,6 +7,7 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
+import re
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
@@ -18,7 +19,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def names(room: str, needs: str) -> list[str]:
-    """The modules of a room that define `needs`, such as `names("uphill.methods", "predict")`."""
+    """The modules of a room that define a function or value `needs`, such as `names("uphill.methods", "predict")`."""
     return list(_names(room, needs))
 
 
@@ -33,7 +34,8 @@ def _names(room: str, needs: str) -> tuple[str, ...]:
 def _defines(package: ModuleType, name: str, what: str) -> bool:
     spec = importlib.util.find_spec(f"{package.__name__}.{name}")
     loader: Any = spec.loader if spec else None
-    return loader is not None and f"\ndef {what}(" in loader.get_source(f"{package.__name__}.{name}")
+    source = loader.get_source(f"{package.__name__}.{name}") if loader else ""
+    return re.search(rf"^(def {what}\(|{what}\b)", source, re.MULTILINE) is not None
 
 
 def load(room: str, name: str, needs: str) -> ModuleType:

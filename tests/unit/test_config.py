@@ -68,7 +68,7 @@ def reasoning_from_a_dataset_without(raw: Raw) -> None:
 
 TWICE = {"dataset": "dial", "variable": "num_steps", "sizes": {"probe": [160]}}
 RUNG = {"dataset": "dial", "variable": "num_steps", "level": "easy"}
-LADDER = {"test": RUNG, "train": {"easy": RUNG}, "methods": ["icl"]}
+LADDER = {"test": RUNG, "train": {"easy_ones": RUNG}, "methods": ["icl"]}
 BAD = [
     (at("seeds", 1), "seeds: unknown key (did you mean 'seed'?)"),
     (at("datasets.dial.pormpt", "0040"), "datasets.dial.pormpt: unknown key (did you mean 'prompt'?)"),
@@ -237,7 +237,10 @@ BAD = [
     (at("learning_curves.1", {**TWICE, "sizes": {"lora": [8]}}), "other boots, sizes or levels than an earlier row"),
     (at("noisy_labels.0.noise", [0.9]), "noisy_labels.0: noise up to 0.9 and hard_factor 2.0, expected a product"),
     (at("noisy_labels.0.noise", [-0.1]), "noisy_labels.0.noise.0: is -0.1"),
-    (at("ladders.road_to_dial.test.level", "easy"), "ladders.road_to_dial.test: expected either level, or min or max"),
+    (
+        at("ladders.road_to_dial.test.level", "easy"),
+        "ladders.road_to_dial.test: expected either level, or min or max",
+    ),
     (at("ladders.road_to_dial.test.dataset", "sea"), "ladders.road_to_dial.dataset is 'sea', expected one of dial"),
     (at("ladders.road_to_dial.train.dial_1_step.variable", "x"), "ladders.road_to_dial.variable is 'x', expected one"),
     (at("ladders.num_steps", LADDER), "ladders.num_steps: the name is taken or has dots"),

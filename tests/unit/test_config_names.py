@@ -11,15 +11,12 @@ from pydantic import BaseModel
 from test_config import Raw, at, default
 
 from uphill import registry
+from uphill.config.checks import taken_names
 from uphill.config.docs import ROOMS
 from uphill.config.hardware import Hardware
-from uphill.config.study import Config, check
+from uphill.config.study import StudyConfig, check
 from uphill.errors import UphillError
-from uphill.experiments import NOT_LADDERS
-from uphill.tables.layouts import LAYOUTS, TIDY
 from uphill.workflow.claims import check_claims, claims
-from uphill.workflow.stages.figures import DRAWINGS, HARDNESS
-from uphill.workflow.stages.tables import TABLES
 from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -87,8 +84,8 @@ BAD = [
         f"{CURVES}.train_on is 'bin_05', expected a level of variable 'num_steps' of dataset 'dial': bin_01, bin_02",
     ),
     (together(at("learning_curves.0.variable", "all"), at("noisy_labels", [])), f"{CURVES}.train_on is 'easy'"),
-    (ladder("one", train={"one": {**STEPS, "level": "easiest"}}), "ladders.steps.train.one.level is 'easiest'"),
-    (ladder("one", test={**STEPS, "level": "bin_01"}), "ladders.steps.test.level is 'bin_01', expected a level"),
+    (ladder("one", train={"one": {**STEPS, "level": "easiest"}}), "ladders.steps: the level of 'one' is 'easiest'"),
+    (ladder("one", test={**STEPS, "level": "bin_01"}), "ladders.steps: the level of 'test' is 'bin_01', expected"),
     (at(f"{CURVES}.train_on", []), f"{CURVES}.train_on: is []"),
     (at(f"{CURVES}.train_on", ["easy", "easy"]), f"{CURVES}.train_on: 'easy' is given twice"),
     (at(f"{NOISY}.test_on", ["hard", "hard"]), f"{NOISY}.test_on: 'hard' is given twice"),
@@ -119,13 +116,13 @@ BAD = [
     *((at("datasets.dial.cuts.num_steps", {"bins": n}), f"num_steps.bins: is {n}") for n in (0, 1, 10**9, True, 2.0)),
     # Rungs and ladders.
     *(
-        (ladder("low", rung), f"ladders.steps.train.{rung}: the name {rung!r} means something else")
+        (ladder("low", rung), f"ladders.steps.train: the name {rung!r} means something else")
         for rung in ("none", "None", "test", "all", "ALL", "unsupervised", "easy", "medium", "hard", "bin_01", "Bin_12")
     ),
-    (ladder("low", "Low"), "ladders.steps.train.Low: 'low' differs in case only"),
+    (ladder("low", "Low"), "ladders.steps.train: 'Low' and 'low' differ in case only"),
     (
         ladder(train={"a": TRAIN["easy_one"], "b": TRAIN["easy_one"]}),
-        "ladders.steps.train.b: the same items as 'a', expected each rung once",
+        "ladders.steps.train: 'b' has the same items as 'a', expected each rung once",
     ),
     (ladder(train={"a": {**STEPS, "min": 5, "max": 3}}), "ladders.steps.train.a: min is 5.0 and max 3.0"),
     (ladder(train={"a": {**STEPS, "min": float("nan")}}), "ladders.steps.train.a.min: is nan, expected a finite"),
@@ -274,12 +271,12 @@ def settings() -> Iterator[type[BaseModel]]:
 
 
 @pytest.mark.parametrize(
-    "model", [Config, Hardware, *settings()], ids=lambda model: f"{model.__module__}.{model.__name__}"
+    "model", [StudyConfig, Hardware, *settings()], ids=lambda model: f"{model.__module__}.{model.__name__}"
 )
 def test_no_whole_number_is_without_bound(model: type[BaseModel]) -> None:
     found = list(whole_numbers(model, model.__module__))
     assert [key for key, bounded in found if not bounded] == []
-    assert found or model not in (Config, Hardware)
+    assert found or model not in (StudyConfig, Hardware)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +305,14 @@ def test_a_size_without_reason_is_refused_with_its_bound(key: str, most: int) ->
 
 
 def test_every_table_and_figure_is_a_name_that_no_ladder_has() -> None:
-    assert {*TABLES, *LAYOUTS, *TIDY, *DRAWINGS, HARDNESS} <= set(NOT_LADDERS)
+    raw = default()
+    raw["models"]["second"] = raw["models"]["demo"]
+    raw |= {"test_models": ["demo", "second"], "ladders": {}}
+    raw["quantization"] = [{"dataset": "dial", "methods": ["icl"], "pairs": {"demo": "second"}}]
+    study = Study(check(raw))
+    made = {*study.values("table"), *study.values("figure"), *(Path(path).stem for path in study.job("wide", {}).made)}
+    assert len(made) > 15
+    assert {name for name in made if not name.startswith("correlations_")} <= taken_names()
 
 
 def test_every_file_of_the_default_is_claimed_once() -> None:

@@ -12,11 +12,11 @@ from matplotlib.colors import to_rgb
 
 from uphill import registry
 from uphill.config.study import check
-from uphill.figures import (
+from uphill.figures.plots import (
     accuracy_by_hardness,
     by_model,
     hardness,
-    ladder,
+    ladders,
     learning_curves,
     noisy_labels,
     population,
@@ -24,13 +24,13 @@ from uphill.figures import (
     sgr,
     train_levels,
 )
-from uphill.figures.inputs import arranged, only_baselines
-from uphill.figures.style import COLOURS, SERIES, grid, name, save, styled
+from uphill.figures.plots.inputs import arranged, only_baselines
+from uphill.figures.plots.style import COLOURS, SERIES, grid, name, save, styled
 from uphill.report import captions
-from uphill.workflow.stages.figures import DRAWINGS
 from uphill.workflow.study import Study
 
 LEVELS = ("easy", "medium", "hard")
+ORDER = {(dataset, "v"): LEVELS for dataset in ("d", "alone")}
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +72,7 @@ def ticks(axis: Any) -> list[str]:
 
 
 def test_population_has_a_bar_with_a_whisker_for_each_condition() -> None:
-    (axis,) = population.draw(levels()).axes
+    (axis,) = population.plot(levels(), ORDER).axes
     assert heights(axis) == pytest.approx([0.3, 0.4, 0.5, 0.6, 0.45, 0.55, 0.65])
     assert len(axis.containers) == 2 * 7  # a bar and its whisker
     assert ticks(axis) == ["zero- shot", "ICL", "linear probe"]
@@ -81,28 +81,28 @@ def test_population_has_a_bar_with_a_whisker_for_each_condition() -> None:
 
 
 def test_population_of_all_items() -> None:
-    (axis,) = population.draw(levels(), test_on="all").axes
+    (axis,) = population.plot(levels(), ORDER, test_on="all").axes
     assert heights(axis) == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.65, 0.75, 0.85])
     assert axis.get_ylabel() == "accuracy on all items (%)"
 
 
 def test_bars_of_other_data_are_hatched() -> None:
     table = pd.concat([levels(), pd.DataFrame([accuracy("icl", "easy", "hard", 0.55, train_dataset="other")])])
-    figure = population.draw(table)
+    figure = population.plot(table, ORDER)
     hatched = [patch.get_height() for patch in figure.axes[0].patches if patch.get_hatch()]
     assert hatched == [0.55]
     assert "data of another dataset" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_models_have_sections_in_the_order_given() -> None:
-    figure = population.draw(pd.concat([levels("z"), levels("a", 0.1)]))
+    figure = population.plot(pd.concat([levels("z"), levels("a", 0.1)]), ORDER)
     assert [axis.texts[0].get_text() for axis in figure.axes] == ["z", "a"]
     assert figure.axes[0].get_position().y0 > figure.axes[1].get_position().y0
 
 
 def test_train_levels_joins_the_levels_of_a_method_in_order() -> None:
     table = levels().sample(frac=1, random_state=0)
-    (axis,) = train_levels.draw(table).axes
+    (axis,) = train_levels.plot(table, ORDER).axes
     assert sorted(y for _, y in lines(axis)) == [pytest.approx([0.4, 0.5, 0.6]), pytest.approx([0.45, 0.55, 0.65])]
     assert ticks(axis) == list(LEVELS)
 
@@ -110,14 +110,15 @@ def test_train_levels_joins_the_levels_of_a_method_in_order() -> None:
 def test_train_levels_of_bins_names_the_first_and_some_more() -> None:
     bins = [f"bin_{number:02d}" for number in range(1, 11)]
     rows = [accuracy("icl", level, "bin_10", 0.5 + place / 100) for place, level in enumerate(bins)]
-    (axis,) = train_levels.draw(pd.DataFrame([accuracy("zero_shot", "none", "bin_10", 0.3), *rows])).axes
+    table = pd.DataFrame([accuracy("zero_shot", "none", "bin_10", 0.3), *rows])
+    (axis,) = train_levels.plot(table, {("d", "v"): bins}).axes
     assert lines(axis)[0][1] == pytest.approx([0.5 + place / 100 for place in range(10)])
     assert ticks(axis) == ["bin 1", "bin 4", "bin 7", "bin 10"]
 
 
 def test_by_model_compares_models_in_the_order_given_and_leaves_out_single_ones() -> None:
     alone = levels("z").assign(dataset="alone", train_dataset="alone")
-    figure = by_model.draw(pd.concat([levels("z"), levels("a", 0.1), alone]))
+    figure = by_model.plot(pd.concat([levels("z"), levels("a", 0.1), alone]), ORDER)
     assert len(figure.axes) == 2  # one a method
     axis = figure.axes[0]
     assert ticks(axis) == ["z", "a"]
@@ -132,7 +133,7 @@ def gap(method: str, value: float, low: float, high: float, status: str = "defin
 def test_sgr_says_what_is_undefined_and_marks_what_leaves_the_frame() -> None:
     nan = float("nan")
     rows = [gap("icl", 0.8, 0.6, 1.0), gap("probe", nan, nan, nan, "undefined"), gap("lora", 1.2, 0.9, 3.0)]
-    (axis,) = sgr.draw(pd.DataFrame(rows)).axes
+    (axis,) = sgr.plot(pd.DataFrame(rows), ORDER).axes
     assert heights(axis) == [0.8, 1.2]
     assert [text.get_text() for text in axis.texts] == ["undefined:\nno gap"]
     arrows = [line for line in axis.lines if line.get_marker() == "^"]
@@ -140,7 +141,7 @@ def test_sgr_says_what_is_undefined_and_marks_what_leaves_the_frame() -> None:
 
 
 def test_sgr_of_nothing_says_so() -> None:
-    figure = sgr.draw(pd.DataFrame(columns=list(gap("icl", 1, 1, 1))))
+    figure = sgr.plot(pd.DataFrame(columns=list(gap("icl", 1, 1, 1))), ORDER)
     assert "Nothing to draw" in figure.texts[0].get_text()
 
 
@@ -151,10 +152,10 @@ def by_value(values: list[float]) -> pd.DataFrame:
 
 
 def test_whole_values_have_bars_and_ranges_have_lines() -> None:
-    (axis,) = accuracy_by_hardness.draw(by_value([1.0, 2.0, 3.0]), train_on="all").axes
+    (axis,) = accuracy_by_hardness.plot(by_value([1.0, 2.0, 3.0]), ORDER, train_on="all").axes
     assert heights(axis) == pytest.approx([0.3] * 3 + [0.9, 0.8, 0.7])
     assert ticks(axis) == ["1", "2", "3"]
-    (axis,) = accuracy_by_hardness.draw(by_value([1.5, 2.7, 3.9]), train_on="all").axes
+    (axis,) = accuracy_by_hardness.plot(by_value([1.5, 2.7, 3.9]), ORDER, train_on="all").axes
     assert axis.patches == [] or heights(axis) == []
     assert lines(axis)[1] == ([1.5, 2.7, 3.9], pytest.approx([0.9, 0.8, 0.7]))
     assert len(axis.collections) == 2  # bands
@@ -162,13 +163,13 @@ def test_whole_values_have_bars_and_ranges_have_lines() -> None:
 
 def test_a_variable_with_one_value_has_no_panel() -> None:
     two = pd.concat([by_value([1.0, 2.0]), by_value([4.0]).assign(variable="same")])
-    assert len(accuracy_by_hardness.draw(two, train_on="all").axes) == 1
+    assert len(accuracy_by_hardness.plot(two, ORDER, train_on="all").axes) == 1
 
 
 def test_hard_labels_cost_twice_as_much() -> None:
     rows = [accuracy("zero_shot", "none", "hard", 0.3)]
     rows += [accuracy("icl", level, "hard", 0.5 + n / 100, n_train=n) for n in (10, 20) for level in ("easy", "hard")]
-    by_number, by_cost = learning_curves.draw(pd.DataFrame(rows)).axes
+    by_number, by_cost = learning_curves.plot(pd.DataFrame(rows), ORDER).axes
     assert [x for x, _ in lines(by_number)] == [[10, 20], [10, 20]]
     assert [x for x, _ in lines(by_cost)] == [[10, 20], [20, 40]]
     assert [y for _, y in lines(by_cost)] == [pytest.approx([0.6, 0.7])] * 2
@@ -182,7 +183,7 @@ def test_noise_is_that_of_easy_data() -> None:
         for level, factor in (("easy", 1), ("hard", 2))
         for p in (0.0, 0.1)
     ]
-    (axis,) = noisy_labels.draw(pd.DataFrame(rows)).axes
+    (axis,) = noisy_labels.plot(pd.DataFrame(rows), ORDER).axes
     assert lines(axis) == [([0.0, 0.1], pytest.approx([0.6, 0.5])), ([0.0, 0.1], pytest.approx([0.6, 0.4]))]
     assert axis.get_xlabel() == "random labels of easy data (%)\nhard data: 2 times as many"
 
@@ -190,7 +191,7 @@ def test_noise_is_that_of_easy_data() -> None:
 def test_a_ladder_stands_in_its_own_order_with_its_numbers() -> None:
     rows = [accuracy("zero_shot", "none", "test", 0.4)]
     rows += [accuracy("icl", rung, "test", 0.5 + place / 10) for place, rung in enumerate(("zoo", "attic"))]
-    (axis,) = ladder.draw(pd.DataFrame(rows)).axes
+    (axis,) = ladders.plot(pd.DataFrame(rows), {("d", "v"): ["zoo", "attic"]}).axes
     assert ticks(axis) == ["no supervision", "zoo", "attic"]
     assert heights(axis) == pytest.approx([0.4, 0.5, 0.6])
     assert [text.get_text() for text in axis.texts] == ["40", "50", "60"]
@@ -198,7 +199,7 @@ def test_a_ladder_stands_in_its_own_order_with_its_numbers() -> None:
 
 def test_quantization_shows_paired_differences() -> None:
     row = {"dataset": "d", "method": "icl", "model": "f", "quantized_model": "q", "difference": -0.01}
-    (axis,) = quantization.draw(pd.DataFrame([row | {"difference_low": -0.02, "difference_high": 0.01}])).axes
+    (axis,) = quantization.plot(pd.DataFrame([row | {"difference_low": -0.02, "difference_high": 0.01}]), ORDER).axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["d, ICL: q - f"]
     point = next(line for line in axis.lines if line.get_marker() == "o")
     assert (point.get_xdata()[0], point.get_ydata()[0]) == (-0.01, 0)
@@ -208,7 +209,7 @@ def test_histograms_hold_every_item_once() -> None:
     values = np.random.default_rng(0).lognormal(size=200)
     table = pd.DataFrame({"item_id": range(200), "variable": "v", "value": values, "dataset": "d", "kind": "model"})
     table["level"] = np.where(values < 1, "easy", "hard")
-    (axis,) = hardness.draw(table).axes
+    (axis,) = hardness.plot(table, ORDER).axes
     assert sum(heights(axis)) == 200
     easy = [patch for patch in axis.patches if patch.get_facecolor()[:3] == pytest.approx(to_rgb(COLOURS["easy"]))]
     assert sum(patch.get_height() for patch in easy) == (values < 1).sum()
@@ -255,27 +256,30 @@ def test_a_figure_reads_its_table_and_that_of_hardness_the_hardness_tables() -> 
     jobs = {job.wildcards["figure"]: job for job in study.of("figure")}
     assert jobs["population_all"].inputs["drawn"] == ["results/tables/population.csv"]
     assert jobs["hardness"].inputs == {"drawn": [f"results/hardness/{name}.parquet" for name in study.datasets]}
-    assert jobs["road_to_dial"].settings["order"]["train_on"] == [
-        *("none", "road_1_step", "road_3_steps", "dial_1_step", "dial_5_steps")
+    assert study.job("splits", {"dataset": "dial", "split": "road_to_dial"}).settings["order"] == [
+        *("road_1_step", "road_3_steps", "dial_1_step", "dial_5_steps", "test")
     ]
 
 
 def test_every_figure_and_table_has_a_module_and_a_caption() -> None:
     study = default_study()
-    ladders = study.config.ladders
     for job in study.of("figure"):
-        registry.load("uphill.figures", job.settings["module"], "draw")
-    for figure in [*study.values("figure"), *DRAWINGS]:
-        assert captions.FIGURES[captions.kind(figure, ladders)]
-    for table in [Path(job.made[0]).stem for rule in ("table", "correlations") for job in study.of(rule)]:
-        assert captions.TABLES[captions.kind(table, ladders)]
-        assert captions.title(table, ladders)
+        registry.load("uphill.figures.plots", job.settings["plot"], "plot")
+        assert captions.of_figure(job.settings)
+    titles = [
+        captions.of_table(Path(job.made[0]).stem, job.settings)
+        for rule in ("table", "correlations")
+        for job in study.of(rule)
+    ]
+    assert all(caption for _, caption in titles)
+    assert {"Ladder: road to dial", "Supervision Gap Recovered"} < {title for title, _ in titles}
+    assert "Rank correlations between hardness variables: road_written" in {title for title, _ in titles}
 
 
 def test_the_same_figure_is_the_same_bytes(tmp_path: Path) -> None:
     for kind in ("png", "pdf"):
         for number in (1, 2):
-            save(population.draw(levels()), str(tmp_path / f"{number}.{kind}"))
+            save(population.plot(levels(), ORDER), str(tmp_path / f"{number}.{kind}"))
         assert (tmp_path / f"1.{kind}").read_bytes() == (tmp_path / f"2.{kind}").read_bytes()
 
 

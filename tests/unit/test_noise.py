@@ -14,7 +14,7 @@ from uphill.randomness import keyed_rng
 
 
 def test_sizes_and_noise_make_cells_and_hard_labels_are_noisier() -> None:
-    study = replace(task(), sizes=[4, 8], noise=[0.0, 0.2], hard_noise=2.0)
+    study = replace(task(), sizes=[4, 8], noise=[0.0, 0.2], noise_factors={"hard": 2.0})
     cells = study.supervised_cells(5)
     assert {cell.n_train for cell in cells} == {4, 8}
     assert {cell.noise_p for cell in cells if cell.train_on == "easy"} == {0.0, 0.2}

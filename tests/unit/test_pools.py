@@ -20,6 +20,9 @@ from uphill.splits.draw import draw_splits
 from uphill.splits.levels import experiment_levels, levels_tested
 from uphill.splits.settings import SplitSettings
 
+GRADES = {
+    name: {"variable": "grade", "levels": [name], "min": None, "max": None} for name in ("easy", "medium", "hard")
+}
 TESTED = {"column": "split", "is": ["test"]}
 
 
@@ -182,7 +185,7 @@ def test_a_test_pool_is_tested_only_and_levels_are_cut_without_it(
     pool = table[table["pool"] == "experiment"]
     easy = hardness.loc[hardness["level"] == "easy", "value"].max()
     assert easy <= pool["grade"].quantile(0.3) < hardness.loc[hardness["level"] != "easy", "value"].min()
-    graded, held = experiment_levels(table, hardness, "grade"), levels_tested(table, hardness, "grade")
+    graded, held = experiment_levels(table, hardness, GRADES), levels_tested(table, hardness, GRADES)
     assert held is not None
     sizes = SplitSettings(boots, 5, n_test, 1, seed, fresh_test=fresh and n_test is not None)
     splits = draw_splits(graded, "mine", "grade", sizes, held)
@@ -205,7 +208,7 @@ def test_a_test_pool_is_tested_only_and_levels_are_cut_without_it(
         ({"easy": 40, "hard": 40, "medium": 40}, {}, "level 'medium' has 0 items, expected at least 5 (to test on)"),
         ({"easy": 40, "hard": 40}, {"n_test": 50}, "level 'easy' has 20 items, expected at least 25 (to test on)"),
         ({"easy": 40, "hard": 40}, {"test_on": ["medium"]}, "level 'medium' has 0 items, expected at least 5 (to test"),
-        ({"easy": 40, "hard": 40}, {"train_on": ["esy"]}, "level 'esy' has 0 items, expected at least 10 (n_train)"),
+        ({"hard": 40}, {"train_on": ["easy"]}, "level 'easy' has 0 items, expected at least 10 (n_train)"),
     ],
 )  # fmt: skip
 def test_levels_that_are_too_small_beside_a_test_pool_are_refused(
@@ -215,7 +218,9 @@ def test_levels_that_are_too_small_beside_a_test_pool_are_refused(
         found = [level for level, count in counts.items() for _ in range(count)]
         return pd.DataFrame({"level": found, "value": 1.0}, index=[f"{prefix}{n:03d}" for n in range(len(found))])
 
-    settings = SplitSettings(**{"boots": 1, "n_train": 10, "n_test": None, "min_test": 5, "seed": 0, **asked})
+    settings = SplitSettings(
+        **{"boots": 1, "n_train": 10, "n_test": None, "min_test": 5, "seed": 0, "levels": list(GRADES), **asked}
+    )
     with pytest.raises(UphillError) as caught:
         draw_splits(graded(levels, "i"), "d", "v", settings, graded({"easy": 20, "hard": 20}, "t"))
     assert message in str(caught.value)
@@ -225,10 +230,10 @@ def test_a_rung_may_be_tested_in_the_test_pool_alone_and_not_trained_on_there() 
     table = pd.DataFrame({"item_id": [f"i{n:02d}" for n in range(60)], "pool": ["experiment"] * 40 + ["test"] * 20})
     values = [1.0] * 40 + [2.0] * 20
     hardness = pd.DataFrame({"item_id": table["item_id"], "variable": "v", "value": values, "level": "medium"})
-    band: dict[str, Any] = {"variable": "v", "level": None, "min": None, "max": None}
+    band: dict[str, Any] = {"variable": "v", "levels": None, "min": None, "max": None}
     bands = {"low": band | {"max": 1}, "test": band | {"min": 2}}
-    cut = table, hardness, "ladder", bands
-    settings = SplitSettings(1, 10, None, 1, 0, train_on=["low", "elsewhere"], test_on=["test"])
+    cut = table, hardness, bands
+    settings = SplitSettings(1, 10, None, 1, 0, train_on=["low", "elsewhere"], test_on=["test"], levels=list(bands))
     splits = draw_splits(experiment_levels(*cut), "d", "ladder", settings, levels_tested(*cut))
     assert set(splits.loc[splits["role"] == "test", "item_id"]) == {f"i{n:02d}" for n in range(40, 60)}
     with pytest.raises(UphillError, match="level 'test' has 0 items, expected at least 10"):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from uphill.__main__ import app
 from uphill.errors import UphillError
-from uphill.figures.inputs import read_drawn
+from uphill.figures.plots.inputs import read_drawn
 from uphill.report.page import _of_today
 from uphill.running import provenance
 from uphill.tables.printing import write_all
@@ -130,7 +130,11 @@ def test_figures_and_wide_tables_refuse_a_damaged_table(tmp_path: Path) -> None:
     path.write_bytes(cut(path.read_bytes()))
     with pytest.raises(UphillError, match=r"sgr\.csv: damaged or edited"):
         read_drawn({str(path): "abc"})
-    printing = job({str(path): "abc"}, {"tables": {"sgr": "sgr"}, "unsupervised": {}}, input=Named(tidy=[str(path)]))
+    printing = job(
+        {str(path): "abc"},
+        {"tables": {"sgr": ["sgr", "population", "sgr"]}, "unsupervised": {}},
+        input=Named(tidy=[str(path)]),
+    )
     with pytest.raises(UphillError, match=r"sgr\.csv: damaged or edited"):
         write_all(printing)
 

@@ -40,7 +40,7 @@ from uphill.showing.tasks import instance_lines
 from uphill.splits.draw import draw_splits
 from uphill.splits.levels import experiment_levels
 from uphill.splits.settings import SplitSettings
-from uphill.tables.table import write as write_table
+from uphill.tables.making import write as write_table
 from uphill.workflow.stages.predictions import slices
 from uphill.workflow.stages.responses import model_identity
 from uphill.workflow.study import Study
@@ -90,7 +90,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
         job = study.job("hardness", {"dataset": "dial"})
         write(hardness[HARDNESS.schema.names], job.files[0], HARDNESS, job.spec)
         job = study.job("splits", {"dataset": "dial", "split": "num_steps"})
-        graded = experiment_levels(items, hardness, "num_steps")
+        graded = experiment_levels(items, hardness, job.settings["levels"])
         splits = draw_splits(graded, "dial", "num_steps", SplitSettings(**job.settings["sizes"]))
         write(splits, job.files[0], SPLITS, job.spec)
         yield study

@@ -16,6 +16,7 @@ from uphill.splits.settings import SplitSettings
 from uphill.splits.sizes import check_sizes
 
 SIZES = st.integers(30, 60)
+NAMES = ["easy", "medium", "hard"]
 
 
 def levels(easy: int, medium: int, hard: int) -> pd.Series:
@@ -29,7 +30,7 @@ def graded(pool: pd.Series) -> pd.DataFrame:
 
 
 def sizes(boots: int = 2, n_train: int = 10, n_test: int | None = None, seed: int = 0) -> SplitSettings:
-    return SplitSettings(boots, n_train, n_test, 5, seed)
+    return SplitSettings(boots, n_train, n_test, 5, seed, levels=NAMES)
 
 
 def train(splits: pd.DataFrame, level: str, boot: int) -> list[str]:
@@ -198,16 +199,16 @@ def test_only_the_levels_asked_for_are_trained_on_and_tested(n_test: int | None,
     assert (some["value"] == some["level"].map({"easy": 1.0, "hard": 3.0})).all()
 
 
-def test_bands_take_the_place_of_levels_and_a_level_from_elsewhere_is_tested_too() -> None:
+def test_levels_of_ones_own_and_one_from_elsewhere_that_is_tested_too() -> None:
     ids = [f"i{number:03d}" for number in range(90)]
     items = pd.DataFrame({"item_id": ids, "pool": "experiment"})
     values = [float(number // 30) for number in range(90)]
     hardness = pd.DataFrame({"item_id": ids, "variable": "v", "value": values, "level": "medium"})
-    band = {"variable": "v", "level": None, "min": None, "max": None}
-    found = experiment_levels(items, hardness, "ladder", {"low": band | {"max": 0}, "top": band | {"min": 1}})
+    band = {"variable": "v", "levels": None, "min": None, "max": None}
+    found = experiment_levels(items, hardness, {"low": band | {"max": 0}, "top": band | {"min": 1}})
     assert found["level"].value_counts().to_dict() == {"low": 30, "top": 60}
     assert (found.loc[found["level"] == "low", "value"] == 0).all()
-    asked = SplitSettings(1, 10, None, 1, 0, train_on=["low", "elsewhere"], test_on=["top"])
+    asked = SplitSettings(1, 10, None, 1, 0, train_on=["low", "elsewhere"], test_on=["top"], levels=["low", "top"])
     splits = draw_splits(found, "d", "ladder", asked)
     assert len(train(splits, "low", 0)) == 10
     assert len(train(splits, "elsewhere", 0)) == 0
@@ -219,7 +220,6 @@ def test_bands_take_the_place_of_levels_and_a_level_from_elsewhere_is_tested_too
 @pytest.mark.parametrize(
     ("pool", "asked", "message"),
     [
-        (levels(40, 40, 40), {"train_on": ["esy", "hard"]}, "no item of level 'esy' to train on"),
         (levels(40, 0, 40), {"train_on": ["easy", "medium"]}, "no item of level 'medium' to train on"),
         (levels(40, 0, 40), {"train_on": ["easy"], "test_on": ["medium"]}, "no item of level 'medium' to test"),
         (levels(40, 40, 0), {}, "no item of level 'hard' to train on and test"),
@@ -230,9 +230,9 @@ def test_bands_take_the_place_of_levels_and_a_level_from_elsewhere_is_tested_too
             "no item of level 'easy' to train on and test; other cuts may give some; all levels: 40",
         ),
         (
-            levels(40, 0, 40).map({"easy": "bin_01", "hard": "bin_03"}),
-            {"train_on": ["bin_02"]},
-            "no item of level 'bin_",
+            levels(40, 0, 40),
+            {"train_on": ["esy"], "test_on": ["medium", "hard"]},
+            "no item of level 'medium' to test",
         ),
     ],
 )
@@ -240,7 +240,7 @@ def test_a_level_without_items_is_refused_where_it_is_asked_for(
     pool: pd.Series, asked: dict[str, list[str]], message: str
 ) -> None:
     with pytest.raises(UphillError, match=message):
-        draw_splits(graded(pool), "d", "v", SplitSettings(1, 10, None, 1, 0, **asked))
+        draw_splits(graded(pool), "d", "v", SplitSettings(1, 10, None, 1, 0, **asked, levels=NAMES))
 
 
 @pytest.mark.parametrize(("n_test", "asked", "missing"), [(2, {}, "medium"), (1, {"test_on": ["hard"]}, "hard")])
@@ -258,17 +258,32 @@ def test_a_variable_without_medium_items_is_none_the_worse() -> None:
 @pytest.mark.parametrize(
     ("band", "message"),
     [
-        ({"min": 3.0}, "rung 'far': no item whose 'v' has min 3, expected some"),
-        ({"min": 0.2, "max": 0.4}, "rung 'far': no item whose 'v' has min 0.2 and max 0.4"),
-        ({"level": "hard"}, "rung 'far': no item of level 'hard' of variable 'v'"),
+        ({"min": 3.0}, "level 'far': no item whose 'v' has min 3, expected some"),
+        ({"min": 0.2, "max": 0.4}, "level 'far': no item whose 'v' has min 0.2 and max 0.4"),
+        ({"levels": ["hard"]}, "level 'far': no item of level 'hard' of variable 'v'"),
+        ({"levels": ["easy", "hard"]}, "level 'far': no item of level 'easy' or 'hard' of variable 'v'"),
     ],
 )
-def test_a_rung_without_items_is_refused(band: dict[str, object], message: str) -> None:
+def test_a_level_of_ones_own_without_items_is_refused(band: dict[str, object], message: str) -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "pool": "experiment"})
     hardness = pd.DataFrame({"item_id": ["a", "b"], "variable": "v", "value": [0.0, 1.0], "level": "medium"})
-    far = {"variable": "v", "level": None, "min": None, "max": None} | band
+    far = {"variable": "v", "levels": None, "min": None, "max": None} | band
     with pytest.raises(UphillError, match=message):
-        experiment_levels(items, hardness, "ladder", {"near": far | {"level": "medium"}, "far": far})
+        experiment_levels(items, hardness, {"near": far | {"levels": ["medium"]}, "far": far})
+
+
+def test_a_level_may_be_several_of_a_variable_and_one_of_its_own_may_be_empty() -> None:
+    ids = [f"i{number}" for number in range(9)]
+    items = pd.DataFrame({"item_id": ids, "pool": "experiment"})
+    names = ["easy", "medium", "hard"] * 3
+    hardness = pd.DataFrame({"item_id": ids, "variable": "v", "value": 1.0, "level": names})
+    plain = {"variable": "v", "min": None, "max": None}
+    both = {"easy": plain | {"levels": ["easy"]}, "ends": plain | {"levels": ["easy", "hard"]}}
+    found = experiment_levels(items, hardness, both | {"bin_07": plain | {"levels": ["bin_07"]}})
+    assert {level: set(own.index) for level, own in found.groupby("level")} == {
+        "easy": {"i0", "i3", "i6"},
+        "ends": {"i0", "i3", "i6", "i2", "i5", "i8"},
+    }
 
 
 def test_an_item_in_two_bands_is_never_both_trained_on_and_tested() -> None:

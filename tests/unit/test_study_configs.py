@@ -177,9 +177,9 @@ def test_the_sets_of_the_cross_difficulty_study_are_asked_and_graded_as_they_are
     }
     assert {name for name in config.datasets if config.generative(name)} == {"gsm8k_test", "bbh", "math", "ifeval"}
     assert [name for name in config.datasets if not config.answered(name)] == ["ifeval"]
-    trained = {row.dataset for row in config.rows() if any(config.n_train(method) for method in row.methods)}
+    trained = {row.dataset for row in config.arms() if any(config.n_train(method) for method in row.methods)}
     assert trained == set(config.datasets) - {"ifeval"}
-    binned = [row for row in config.rows() if row.variable != "all"]
+    binned = [row for row in config.arms() if row.variable != "all"]
     bins = {row.dataset: config.datasets[row.dataset].cuts[row.variable].bins for row in binned}
     assert bins == dict.fromkeys(("arc_challenge", "gsm8k_test", "mmlu_pro", "bbh", "math"), 10)
 

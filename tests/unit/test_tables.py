@@ -13,13 +13,17 @@ from uphill.running import provenance
 from uphill.schemas.files import write
 from uphill.schemas.grades import GRADES
 from uphill.schemas.tables import NAMES, csv_table
-from uphill.tables.accuracy import Bootstrap, accuracy_rows, by_level, by_value
-from uphill.tables.comparisons import quantization_rows, sgr_rows
+from uphill.tables.accuracy import accuracy_rows, by_level, by_value
+from uphill.tables.all_to_all import TABLES as ALL_TO_ALL
+from uphill.tables.comparisons import sgr_rows
 from uphill.tables.correlations import correlation_rows
+from uphill.tables.noisy_labels import TABLES as NOISY
 from uphill.tables.predictions import correctness, read_grades, write_table
-from uphill.tables.table import REDUCTIONS, Inputs
+from uphill.tables.quantization import quantization_rows
+from uphill.tables.table import Bootstrap, Inputs
 
 ITEMS = [f"i{number:02d}" for number in range(40)]
+ORDER = {("d", variable): ["easy", "medium", "hard"] for variable in "vw"}
 STUDY = Bootstrap({"d": "zero_shot"}, draws=400, coverage=0.95, seed=0)
 
 
@@ -85,7 +89,7 @@ def row(table: pd.DataFrame, **wanted: object) -> pd.Series:
 
 
 def test_accuracy_is_the_mean_over_boots_and_gains_are_paired() -> None:
-    table = accuracy_rows(PREDICTED, by_level(hardness()), STUDY)
+    table = accuracy_rows(PREDICTED, by_level(hardness(), ORDER), STUDY, ORDER)
     found = row(table, method="probe", train_on="easy", test_on="hard")
     assert found["accuracy"] == pytest.approx((15 / 20 + 13 / 20) / 2)
     assert found["gain"] == pytest.approx(0.70 - 0.25)
@@ -102,7 +106,7 @@ def test_written_answers_say_how_many_were_found_and_how_many_were_cut_off() -> 
     texts = condition("icl", "easy", [first(10, 10)]).assign(ended=[True] * 38 + [False] * 2)
     texts["status"] = ["ok"] * 18 + ["none"] * 2 + ["ok"] * 18 + ["truncated"] * 2
     both = pd.concat([texts, condition("zero_shot", "none", [first(5, 5)])], ignore_index=True)
-    table = accuracy_rows(both, by_level(hardness()), STUDY)
+    table = accuracy_rows(both, by_level(hardness(), ORDER), STUDY, ORDER)
     found = row(table, method="icl", test_on="all")
     rates = ["accuracy", "parsed_accuracy", "parse_rate", "ended_rate"]
     assert found[rates].tolist() == pytest.approx([20 / 40, 20 / 36, 36 / 40, 38 / 40])
@@ -113,20 +117,20 @@ def test_written_answers_say_how_many_were_found_and_how_many_were_cut_off() -> 
 
 def test_no_answer_at_all_is_no_accuracy_of_those_found() -> None:
     texts = condition("icl", "easy", [first(0, 0)]).assign(ended=False, status="truncated")
-    table = accuracy_rows(texts, by_level(hardness()), STUDY)
+    table = accuracy_rows(texts, by_level(hardness(), ORDER), STUDY, ORDER)
     assert table["parsed_accuracy"].isna().all()
     assert table[["accuracy", "parse_rate", "ended_rate"]].eq(0).all(axis=None)
 
 
 def test_a_cell_does_not_depend_on_the_others() -> None:
-    whole = accuracy_rows(PREDICTED, by_level(hardness()), STUDY)
-    without = accuracy_rows(PREDICTED[PREDICTED["method"] != "icl"], by_level(hardness()), STUDY)
+    whole = accuracy_rows(PREDICTED, by_level(hardness(), ORDER), STUDY, ORDER)
+    without = accuracy_rows(PREDICTED[PREDICTED["method"] != "icl"], by_level(hardness(), ORDER), STUDY, ORDER)
     kept = whole[whole["method"] != "icl"].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, without.reset_index(drop=True))
 
 
 def test_sgr_by_hand_undefined_and_negative() -> None:
-    table = sgr_rows(PREDICTED, by_level(hardness()), STUDY)
+    table = sgr_rows(PREDICTED, by_level(hardness(), ORDER), STUDY, ORDER)
     probe = row(table, method="probe")
     assert probe["sgr"] == pytest.approx((0.70 - 0.25) / (0.80 - 0.25))
     assert (probe["easy"], probe["hard"], probe["unsupervised"]) == pytest.approx((0.70, 0.80, 0.25))
@@ -182,7 +186,7 @@ def test_grades_of_another_identity_are_refused(tmp_path: Path) -> None:
 
 
 def test_easy_and_hard_data_are_compared_on_the_same_items() -> None:
-    found = row(sgr_rows(PREDICTED, by_level(hardness()), STUDY), method="probe")
+    found = row(sgr_rows(PREDICTED, by_level(hardness(), ORDER), STUDY, ORDER), method="probe")
     assert found["hard_easy"] == pytest.approx(0.10)
     assert found["hard_easy_low"] < 0.10 < found["hard_easy_high"]
     assert found["easy_unsupervised"] == pytest.approx(0.45)
@@ -190,7 +194,7 @@ def test_easy_and_hard_data_are_compared_on_the_same_items() -> None:
 
 
 def test_the_generalization_gap_is_to_the_level_that_was_trained_on() -> None:
-    table = accuracy_rows(PREDICTED, by_level(hardness()), STUDY)
+    table = accuracy_rows(PREDICTED, by_level(hardness(), ORDER), STUDY, ORDER)
     found = row(table, method="probe", train_on="easy", test_on="hard")
     assert found["gap"] == pytest.approx(0.70 - 1.0)
     assert found["gap_low"] < found["gap"] < found["gap_high"]
@@ -221,14 +225,18 @@ def test_noise_is_read_beside_that_of_easy_data_row_by_row(easy: str, hard: str)
     """Noise was multiplied for the hardest level that is trained on, by each row's own factor."""
     factors = {("m", "d", "v", "probe"): 2.0, ("m", "d", "v", "lora"): 4.0, ("m", "d", "w", "probe"): 1.0}
     factors[("n", "d", "v", "probe")] = 0.5
+    order = dict.fromkeys(
+        ORDER, [f"bin_{n:02d}" for n in range(1, 11)] if "bin" in easy else ["easy", "medium", "hard"]
+    )
     made = [condition("zero_shot", "none", [first(5, 5)], variable=variable) for variable in ("v", "w")]
     for (model, _, variable, method), factor in factors.items():
         for train_on, noise in ((easy, 0.2), (hard, 0.2 * factor), ("bin_03" if "bin" in easy else "medium", 0.2)):
             where = {"model": model, "variable": variable, "noise_p": noise}
             made.append(condition(method, train_on, [first(9, 9)], **where))
     tested = pd.concat([hardness().assign(variable=variable) for variable in ("v", "w")])
-    inputs = Inputs(pd.concat(made), tested, None, STUDY, factors, (), {})
-    table = REDUCTIONS["noisy_labels"](inputs)
+    tested["level"] = tested["level"].map({"easy": easy, "hard": hard})
+    own = {"noise_factors": [[*names, hard, factor] for names, factor in factors.items()]}
+    table = NOISY["noisy_labels"].reduce(Inputs(pd.concat(made), tested, order, STUDY, own=own))
     trained = table[table["train_on"] != "none"]
     assert len(trained) == 4 * 3 * 3
     assert trained["easy_noise_p"].round(9).eq(0.2).all()
@@ -268,11 +276,11 @@ def test_what_was_trained_on_is_told_where_it_may_be_tested(train_dataset: str, 
             condition("probe", "easy", [first(20, 15), first(20, 13)], train_dataset=train_dataset),
         ]
     )
-    table = accuracy_rows(predicted, by_level(hardness()), study)
+    table = accuracy_rows(predicted, by_level(hardness(), ORDER), study, ORDER)
     assert table.columns.tolist()[-2:] == ["seen", "source"]
     assert row(table, method="probe", test_on="hard")["seen"] == pytest.approx(expected)
     assert row(table, method="zero_shot", test_on="hard")["seen"] == 0
-    without = accuracy_rows(predicted, by_level(hardness()), STUDY)
+    without = accuracy_rows(predicted, by_level(hardness(), ORDER), STUDY, ORDER)
     pd.testing.assert_frame_equal(without, table.drop(columns="seen"))
 
 
@@ -287,7 +295,7 @@ def test_what_was_trained_on_is_told_by_every_variable_too() -> None:
     trained = pd.DataFrame({"item_id": ITEMS[:8], "rank": range(8), "boot": 0, "train_on": "all"})
     study = dataclasses.replace(STUDY, trained=trained.assign(dataset="d", variable="all"))
     tested = pd.DataFrame({"item_id": ITEMS, "dataset": "d", "variable": "all", "level": "all", "value": np.nan})
-    inputs = Inputs(predicted, tested, hardness(), study, {}, [], {})
-    table = REDUCTIONS["all_to_all_by_hardness"](inputs)
+    inputs = Inputs(predicted, tested, {("d", "all"): ["all"]}, study, hardness())
+    table = ALL_TO_ALL["all_to_all_by_hardness"].reduce(inputs)
     assert row(table, method="probe", test_on=1.0)["seen"] == pytest.approx(8 / 20)
     assert row(table, method="probe", test_on=2.0)["seen"] == 0

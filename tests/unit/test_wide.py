@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uphill import registry
 from uphill.errors import UphillError
 from uphill.stats.bootstrap import Interval
 from uphill.stats.paired import Difference
 from uphill.stats.recovery import compare_supervision
-from uphill.tables.layouts import ACCURACY, GAIN, LAYOUTS, estimates, supervision_estimates
-from uphill.tables.wide import DASH, to_latex, wide, write_wide
+from uphill.tables.comparisons import supervision_estimates
+from uphill.tables.estimates import estimates
+from uphill.tables.layouts import ACCURACY, GAIN
+from uphill.tables.wide import DASH, WideLayout, to_latex, wide, write_wide
 
 ZERO_SHOT = {"arc": "zero_shot", "mmlu": "zero_shot", "strategy_qa": "zero_shot_cot"}
 NONE = {"method": "zero_shot", "train_on": "none", "n_train": 0}
@@ -45,8 +49,18 @@ def printed(row: pd.Series) -> str:
     return "%.1f ± %.1f" % (100 * row["accuracy"], 50 * (row["high"] - row["low"]))  # noqa: UP031
 
 
-def shown(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    return wide(table, LAYOUTS[name], ZERO_SHOT)
+def layouts() -> dict[str, WideLayout]:
+    """Every print of every table, by name."""
+    found = {}
+    for module in registry.names("uphill.tables", "TABLES"):
+        for name, table in registry.load("uphill.tables", module, "TABLES").TABLES.items():
+            found |= {name: table.layout, **table.also}
+    return found
+
+
+def shown(table: pd.DataFrame, name: str, order: Sequence[str] = ("easy", "medium", "hard")) -> pd.DataFrame:
+    panels = table[["dataset", "variable"]].drop_duplicates().itertuples(index=False, name=None)
+    return wide(table, layouts()[name], ZERO_SHOT, dict.fromkeys(panels, order))
 
 
 def test_cells_are_published_in_style() -> None:
@@ -95,7 +109,7 @@ def test_bins_act_as_levels_and_sources_are_told_apart() -> None:
     cells: list[dict[str, Any]] = [{**NONE, "test_on": "bin_03"}]
     cells += [{"train_on": f"bin_0{number}", "test_on": "bin_03"} for number in (1, 2, 3)]
     cells += [{"train_on": "bin_01", "test_on": "bin_03", "train_dataset": "mmlu"}, {"test_on": "bin_01"}]
-    found = shown(tidy(*cells), "population")
+    found = shown(tidy(*cells), "population", ["bin_01", "bin_02", "bin_03"])
     assert list(found.columns)[:4] == ["Unsupervised", "Easy", "bin_02", "Hard"]
     assert found.index.names[-1] == "train_dataset"
     assert [key[-1] for key in found.index] == ["arc", "mmlu"]
@@ -170,12 +184,11 @@ def test_ladders_climb_in_the_order_of_their_rungs() -> None:
     common = {"dataset": "mmlu", "variable": "to_college"}
     cells = [{**common, "train_on": rung, "method": method} for method in ("icl", "probe") for rung in rungs]
     table = tidy({**NONE, **common}, *cells, {**common, "model": "m_70b", "train_on": "college"})
-    found = shown(table, "ladders")
+    found = shown(table, "ladders", rungs)
     assert list(found.columns) == ["Unsupervised", *rungs]
     assert list(found.loc[("m_7b", "probe", 8)]) == [printed(table.iloc[number]) for number in (0, 5, 6, 7, 8)]
     assert list(found.loc[("m_70b", "icl", 8)]) == [DASH] * 4 + [printed(table.iloc[9])]
-    ordered = table.assign(train_on=pd.Categorical(table["train_on"], ["none", *reversed(rungs)]))
-    assert list(shown(ordered, "ladders").columns) == ["Unsupervised", *reversed(rungs)]
+    assert list(shown(table, "ladders", rungs[::-1]).columns) == ["Unsupervised", *reversed(rungs)]
 
 
 def test_quantization_sets_pairs_side_by_side() -> None:

@@ -218,9 +218,9 @@ def test_the_graph_names_every_job(checkout: Checkout, demo_graph: Graph) -> Non
 
 def test_a_figure_reruns_itself_and_the_report(edited: Checkout, demo_graph: Graph, before: dict[str, str]) -> None:
     figures = {node for node in demo_graph if node.startswith("Figure ")}
-    append("src/uphill/figures/sgr.py")(edited.folder)
+    append("src/uphill/figures/plots/sgr.py")(edited.folder)
     assert set(edited.snakemake("--dry-run").jobs) == {"Figure sgr", "Report"}
-    append("src/uphill/figures/style.py")(edited.folder)
+    append("src/uphill/figures/plots/style.py")(edited.folder)
     after = identities(edited.folder)
     assert {job for job, made in after.items() if before[job] != made} == figures | {"Report"}
 

@@ -12,7 +12,7 @@ with start(snakemake) as job:
     settings = job.settings
     items = job.read("questions", ITEMS)
     hardness = job.read("hardness", HARDNESS).assign(dataset=settings["dataset"])
-    rows = correlation_rows(hardness, items, settings["draws"], settings["level"], settings["seed"])
+    rows = correlation_rows(hardness, items, settings["draws"], settings["coverage"], settings["seed"])
     write_table(rows, job.output.table)
     sources = {path: made_by(path) for path in job.input}
     provenance.write(job.output.provenance, job.made_by, [job.output.table], sources)

@@ -1,4 +1,4 @@
-"""Training and test items of one dataset, cut by one variable or into bands."""
+"""Training and test items of one dataset, cut into the levels of one experiment or of one variable."""
 
 from uphill.hardness.levels import levelled
 from uphill.running.job import start
@@ -12,7 +12,7 @@ from uphill.splits.settings import SplitSettings
 with start(snakemake) as job:
     settings, items = job.settings, job.read("questions", ITEMS)
     hardness = levelled(job.expected(job.input.measures), items, settings["cuts"], settings["sizes"]["seed"])
-    cut = items, hardness, settings["variable"], settings["bands"]
+    cut = items, hardness, settings["levels"]
     graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["sizes"])
     drawn = draw_splits(graded, settings["dataset"], settings["variable"], sizes, tested)
     write(drawn, job.output[0], SPLITS, job.made_by)

@@ -1,7 +1,7 @@
 """One table: predictions reduced to accuracies, gains and gaps recovered, with intervals."""
 
 from uphill.running.job import start
-from uphill.tables.table import write
+from uphill.tables.making import write
 
 with start(snakemake) as job:
     write(job)

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from uphill import registry
 from uphill.config.complaints import first_problem, guess
-from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION, Row, named
+from uphill.experiments.arms import Arm
+from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
 from uphill.prompts.templates import PromptFormat
-from uphill.schemas.level_names import bin_name
-from uphill.schemas.names import ALL, LEVELS
+from uphill.schemas.names import ALL
 from uphill.schemas.spelling import alike, means_something, twice
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def check_parts(config: "Config") -> None:
 
 
 def _variables_exist(config: "Config") -> None:
-    for where, row in config.placed_rows():
-        cuts = [(dataset, band.variable) for dataset, bands in row.bands.items() for band in bands.values()]
-        for dataset, variable in cuts or [(dataset, row.variable) for dataset in row.involved]:
+    for where, arm in config.placed_arms():
+        cuts = {(dataset, level.variable) for dataset in arm.involved for level in arm.levels_in(dataset)}
+        for dataset, variable in sorted(cuts):
             known = {*config.variables(dataset), ALL}
-            if variable not in known or (variable == ALL and row.experiment == POPULATION):
+            if variable not in known:
                 raise ValueError(
                     f"{where}.variable is {variable!r}, expected one of "
                     f"{', '.join(sorted(known - {ALL}))} for dataset {dataset!r}{guess(variable, known)}"
@@ -68,36 +68,39 @@ def _variables_exist(config: "Config") -> None:
 
 def _cells_differ(config: "Config") -> None:
     seen: set[tuple[str, ...]] = set()
-    for where, row in config.placed_rows():
-        baseline = config.datasets[row.dataset].unsupervised
-        cells = {(row.slice, row.dataset, method, model) for method in row.methods for model in row.models}
+    for where, arm in config.placed_arms():
+        baseline = config.datasets[arm.dataset].unsupervised
+        cells = {(arm.slice, arm.dataset, method, model) for method in arm.methods for model in arm.models}
         again = sorted(cell for cell in cells & seen if cell[2] != baseline)
         if again:
             _, dataset, method, model = again[0]
             raise ValueError(
-                f"{where}: {method!r} with {model!r} on {dataset!r} by {row.variable!r} occurs in two rows, "
+                f"{where}: {method!r} with {model!r} on {dataset!r} by {arm.variable!r} occurs in two rows, "
                 "expected each method once"
             )
         seen |= cells
 
 
 def _draws_agree(config: "Config") -> None:
-    draws: dict[tuple[str, str], Row] = {}
-    for where, row in config.placed_rows():
-        for dataset in row.involved:
-            other = draws.setdefault((row.slice, dataset), row)
-            if (other.boots, other.n_train, other.train_on, other.test_on) != (
-                *(row.boots, row.n_train, row.train_on, row.test_on),
-            ):
+    draws: dict[tuple[str, str], Arm] = {}
+    for where, arm in config.placed_arms():
+        for dataset in arm.involved:
+            other = draws.setdefault((arm.split, dataset), arm)
+            if _drawn_by(other) != _drawn_by(arm):
                 raise ValueError(f"{where}: other boots, sizes or levels than an earlier row of the same variable")
+
+
+def _drawn_by(arm: Arm) -> tuple[Any, ...]:
+    """What decides the splits that arms of one name share."""
+    return arm.boots, arm.n_train, arm.min_test, arm.train_on, arm.test_on, arm.levels
 
 
 def _folds_fit(config: "Config") -> None:
     folds = config.splits.folds
-    for where, row in config.placed_rows() if folds else ():
-        if row.boots not in (None, folds):
-            raise ValueError(f"{where}.boots is {row.boots}, expected none beside splits.folds {folds}: each is a boot")
-        for dataset in row.involved:
+    for where, arm in config.placed_arms() if folds else ():
+        if arm.boots not in (None, folds):
+            raise ValueError(f"{where}.boots is {arm.boots}, expected none beside splits.folds {folds}: each is a boot")
+        for dataset in arm.involved:
             if config.datasets[dataset].pools.test:
                 raise ValueError(
                     f"splits.folds is {folds} and datasets.{dataset} has pools.test, expected one of them: a test pool "
@@ -105,16 +108,37 @@ def _folds_fit(config: "Config") -> None:
                 )
 
 
-def _ladders_are_named(config: "Config") -> None:
+def _named_entries(config: "Config") -> Iterator[tuple[str, str]]:
+    """(experiment, entry) of every entry that has a name, which is that of its tables and figures."""
+    for experiment, module in experiments().items():
+        if module.NAMED:
+            yield from ((experiment, name) for name in config.entries(experiment))
+
+
+def taken_names() -> set[str]:
+    """Names of experiments, tables, prints and figures, whether the study has them or not."""
+    found = {*experiments(), ALL, "wide"}
+    for name in registry.names("uphill.tables", "TABLES"):
+        for table, made in registry.load("uphill.tables", name, "TABLES").TABLES.items():
+            found |= {table, *made.also}
+    for name in registry.names("uphill.figures", "FIGURES"):
+        found |= {*registry.load("uphill.figures", name, "FIGURES").FIGURES}
+    return found
+
+
+def _entries_are_named(config: "Config") -> None:
     variables = {variable for dataset in config.datasets for variable in config.variables(dataset)}
-    taken = named(list(config.ladders)) or next((name for name in config.ladders if name in variables), None)
-    if taken:
-        raise ValueError(f"ladders.{taken}: the name is taken or has dots, expected a name of its own")
+    for experiment, name in _named_entries(config):
+        if name.lower() in taken_names() or "." in name or name in variables:
+            raise ValueError(f"{experiment}.{name}: the name is taken or has dots, expected a name of its own")
 
 
 def _names_differ(config: "Config") -> None:
-    for group in ("datasets", "models", "measures", "methods", "ladders"):
-        same = alike(getattr(config, group))
+    groups = {group: list(getattr(config, group)) for group in ("datasets", "models", "measures", "methods")}
+    for experiment, name in _named_entries(config):
+        groups.setdefault(experiment, []).append(name)
+    for group, names in groups.items():
+        same = alike(names)
         if same:
             raise ValueError(
                 f"{group}.{same[1]}: {group}.{same[0]} differs in case only, which some file systems ignore; "
@@ -132,15 +156,11 @@ def _variables_differ(config: "Config") -> None:
                 f"({_givers(config, name, str(again or (same and same[1])))}), expected each once; rename one"
             )
         for variable in variables:
-            if means_something(variable) or variable.endswith(tuple(f".{one}" for one in _OWN_SPLITS)):
+            if means_something(variable) or variable.endswith(tuple(f".{one}" for one in experiments())):
                 raise ValueError(
                     f"datasets.{name}: the variable {variable!r} ({_givers(config, name, variable)}) is called like "
                     "something else in tables or files, expected another name"
                 )
-
-
-_OWN_SPLITS = (LEARNING_CURVES, NOISY_LABELS, QUANTIZATION)
-"""Experiments whose splits are called VARIABLE.EXPERIMENT."""
 
 
 def _givers(config: "Config", dataset: str, variable: str) -> str:
@@ -174,22 +194,24 @@ def _cuts_cut(config: "Config") -> None:
                 )
 
 
-def levels_of(config: "Config", dataset: str, variable: str) -> list[str]:
-    """The levels that a variable of a dataset is cut into, from easy to hard."""
-    if variable == ALL:
-        return [ALL]
-    how = config.datasets[dataset].cuts.get(variable)
-    return [bin_name(number + 1) for number in range(how.bins)] if how and how.bins else list(LEVELS)
-
-
 def _levels_exist(config: "Config") -> None:
-    for key, level, dataset, variable in _named_levels(config):
-        known = levels_of(config, dataset, variable)
-        if level not in known:
-            raise ValueError(
-                f"{key} is {level!r}, expected a level of variable {variable!r} of dataset {dataset!r}: "
-                f"{', '.join(known)}{guess(level, known)}"
-            )
+    for where, arm in config.placed_arms():
+        for key in ("train_on", "test_on"):
+            for level in getattr(arm, key) or ():
+                _is_level(f"{where}.{key} is", level, arm.dataset, arm.variable, arm.order)
+        for one in (level for level in arm.levels if level.parts != (level.name,)):
+            for dataset in arm.involved if one.dataset is None else (one.dataset,):
+                known = [level.name for level in config.levels(dataset, one.variable)]
+                for part in one.parts:
+                    _is_level(f"{where}: the level of {one.name!r} is", part, dataset, one.variable, known)
+
+
+def _is_level(said: str, level: str, dataset: str, variable: str, known: Sequence[str]) -> None:
+    if level not in known:
+        raise ValueError(
+            f"{said} {level!r}, expected a level of variable {variable!r} of dataset {dataset!r}: "
+            f"{', '.join(known)}{guess(level, known)}"
+        )
 
 
 def _graders_fit(config: "Config") -> None:
@@ -213,7 +235,7 @@ def _lengths_are_those_of_what_is_scored(config: "Config") -> None:
         if (dataset.grader or {}).get("norm") != "chars" or config.generative(name):
             continue
         asked = [(f"datasets.{name}.prompt", dataset.prompt)]
-        for method in dict.fromkeys(one for row in config.rows() if row.dataset == name for one in row.methods):
+        for method in dict.fromkeys(one for arm in config.arms() if arm.dataset == name for one in arm.methods):
             asked += [
                 (f"methods.{method}.prompts", one) for one in getattr(config.method_settings(method), "prompts", ())
             ]
@@ -226,49 +248,18 @@ def _lengths_are_those_of_what_is_scored(config: "Config") -> None:
 
 
 def _levels_agree(config: "Config") -> None:
-    for where, row in config.placed_rows():
-        for dataset in () if row.bands else row.involved:
-            there, here = (levels_of(config, name, row.variable) for name in (dataset, row.dataset))
-            if there != here:
-                raise ValueError(
-                    f"{where}.train_from: {row.variable!r} of dataset {dataset!r} is cut into {', '.join(there)}, "
-                    f"expected the levels of {row.dataset!r}: {', '.join(here)}; give both the same kind of cuts"
+    for where, arm in config.placed_arms():
+        for level in (level for level in arm.levels if level.dataset is None):
+            for dataset in arm.involved:
+                there, here = (
+                    [one.name for one in config.levels(name, level.variable)] for name in (dataset, arm.dataset)
                 )
-
-
-def _named_levels(config: "Config") -> Iterator[tuple[str, str, str, str]]:
-    """(key, level, dataset, variable) of every level that the config names."""
-    for where, row in config.placed_rows():
-        for key in () if row.bands else ("train_on", "test_on"):
-            for level in getattr(row, key) or ():
-                for dataset in row.involved:
-                    yield f"{where}.{key}", level, dataset, row.variable
-    for name, ladder in config.ladders.items():
-        for key, rung in (("test", ladder.test), *((f"train.{rung}", at) for rung, at in ladder.train.items())):
-            if rung.level is not None:
-                yield f"ladders.{name}.{key}.level", rung.level, rung.dataset, rung.variable
-
-
-def _rungs_are_named(config: "Config") -> None:
-    for name, ladder in config.ladders.items():
-        for rung in ladder.train:
-            if means_something(rung):
-                raise ValueError(
-                    f"ladders.{name}.train.{rung}: the name {rung!r} means something else in tables, expected a name "
-                    "that says what is trained on"
-                )
-
-
-def _rungs_differ(config: "Config") -> None:
-    for name, ladder in config.ladders.items():
-        same = alike(ladder.train)
-        if same:
-            raise ValueError(f"ladders.{name}.train.{same[1]}: {same[0]!r} differs in case only, expected another name")
-        seen: dict[Any, str] = {}
-        for rung, at in ladder.train.items():
-            other = seen.setdefault((at.dataset, at.band), rung)
-            if other != rung:
-                raise ValueError(f"ladders.{name}.train.{rung}: the same items as {other!r}, expected each rung once")
+                if there != here:
+                    raise ValueError(
+                        f"{where}.train_from: {level.variable!r} of dataset {dataset!r} is cut into "
+                        f"{', '.join(there)}, expected the levels of {arm.dataset!r}: {', '.join(here)}; give both the "
+                        "same kind of cuts"
+                    )
 
 
 def _baselines_train_on_nothing(config: "Config") -> None:
@@ -282,18 +273,16 @@ def _baselines_train_on_nothing(config: "Config") -> None:
 
 def _pairs_agree(config: "Config") -> None:
     known: dict[tuple[str, str], str] = {}
-    for number, entry in enumerate(config.quantization):
-        for full, quantized in entry.pairs.items():
-            other = known.setdefault((entry.dataset, full), quantized)
-            if full == quantized or other != quantized:
-                beside = "itself" if full == quantized else f"{other!r} in an earlier row of the same dataset"
-                raise ValueError(
-                    f"quantization.{number}.pairs.{full} is {quantized!r}, and {beside}; expected one other model"
-                )
+    for where, arm in config.placed_arms():
+        for full, other in arm.pairs.items():
+            earlier = known.setdefault((arm.dataset, full), other)
+            if full == other or earlier != other:
+                beside = "itself" if full == other else f"{earlier!r} in an earlier row of the same dataset"
+                raise ValueError(f"{where}.pairs.{full} is {other!r}, and {beside}; expected one other model")
 
 
 def _layers_exist(config: "Config") -> None:
-    for name in _used(config, (row for _, row in config.placed_rows())):
+    for name in _used(config, (arm for _, arm in config.placed_arms())):
         path = config.models[name].path
         last = _blocks(Path(path)) if path else None
         for layer in config.responses.layers or ():
@@ -301,9 +290,9 @@ def _layers_exist(config: "Config") -> None:
                 raise ValueError(f"responses.layers is {layer}, expected 0 to {last}, the states that {name!r} has")
 
 
-def _used(config: "Config", rows: Iterable[Row]) -> list[str]:
-    """Models that some measure or row names."""
-    named = [model for row in rows for model in row.models]
+def _used(config: "Config", arms: Iterable[Arm]) -> list[str]:
+    """Models that some measure or arm names."""
+    named = [model for arm in arms for model in arm.models]
     return list(dict.fromkeys([*config.hardness_models, *config.test_models, *named]))
 
 
@@ -322,10 +311,9 @@ def _blocks(folder: Path) -> int | None:
 
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
-    *(_variables_exist, _cells_differ, _draws_agree, _folds_fit, _ladders_are_named),
+    *(_variables_exist, _entries_are_named, _cells_differ, _draws_agree, _folds_fit),
     *(_names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
-    *(_graders_fit, _lengths_are_those_of_what_is_scored),
-    *(_levels_exist, _levels_agree, _rungs_are_named, _rungs_differ),
+    *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist, _levels_agree),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from uphill import registry
 from uphill.config.hardware import Hardware
-from uphill.config.study import Config
+from uphill.config.study import StudyConfig
 from uphill.errors import UphillError
 
 ROOMS = (
@@ -49,11 +49,11 @@ def write_docs(folder: Path, check: bool = False) -> None:
 
 
 def _schema() -> str:
-    return json.dumps(Config.model_json_schema(), indent=1, sort_keys=True) + "\n"
+    return json.dumps(StudyConfig.model_json_schema(), indent=1, sort_keys=True) + "\n"
 
 
 def _readme() -> str:
-    parts = [HEAD, "\n## Keys\n\n", *_model(Config)]
+    parts = [HEAD, "\n## Keys\n\n", *_model(StudyConfig)]
     for room, needs, title, where, field in ROOMS:
         parts.append(f"\n## {title}\n\nUnder `{where}`, `{field}` names one of these; the rest are its settings.\n\n")
         for name in registry.names(room, needs):

@@ -1,206 +1,45 @@
 """The configuration: one pydantic model that checks it, documents it and generates its schema.
 
-A wrong config fails here, before the DAG is built, with the key, the value and what was expected.
+A wrong config fails here, before the DAG is built, with the key, the value and what was expected. Its keys of
+experiments are those of the modules of uphill/experiments.
 """
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from uphill import registry
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
+from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
 from uphill.config.renamed_keys import outdated
 from uphill.config.yaml_files import plain, read_map, read_yaml
 from uphill.datasets.interface import DatasetSource, source_of
-from uphill.datasets.pools import Pools
 from uphill.errors import UphillError
-from uphill.experiments import (
-    AllToAll,
-    Entry,
-    Ladder,
-    LearningCurves,
-    NoisyLabels,
-    Population,
-    Quantization,
-    Row,
-)
+from uphill.experiments import arms
+from uphill.experiments.arms import Arm, Entry, Given, Level
+from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_SCORES, OF_TEXTS, grader_of, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.interface import Measure, measure_of
-from uphill.hardness.levels import Cuts
 from uphill.methods.interface import Method, method_of
 from uphill.prompts.forms import Answers, Form, Templates, shipped
-from uphill.running.hub import HUB_ID, pinned
 from uphill.running.secrets import keys_with_tokens
-from uphill.schemas.names import ALL
-from uphill.schemas.spelling import Name, Names, distinct
+from uphill.schemas.level_names import bin_name
+from uphill.schemas.names import ALL, LEVELS
+from uphill.schemas.spelling import Name, Names
 
 FEWEST_KEYS = 4
 ALL_VARIABLE = ALL
 """The variable of an unstratified split: one train level, `all`."""
 
 
-class Dataset(Entry):
-    """Where a dataset's questions come from, how they are asked, and which of its columns people graded."""
-
-    source: dict[str, Any] = Field(description="`kind` names a module of uphill/datasets; the rest are its settings.")
-    prompt: str = Field(
-        description="Template id of the prompt that asks for the answer at once: four keys, such as 0040, of an "
-        "instruction, a question, a choices and a label template."
-    )
-    cot_prompt: str | None = Field(
-        None,
-        description="Template id of the prompt that asks for reasoning first, or for a written answer; a fifth key "
-        "names its preface (0: A:, 1: step by step, 2 and 3: the answer alone, 4: nothing),",
-    )
-    zero_shot_cot_prompt: str | None = Field(
-        None, description="and of the one that does so without examples or training, where it differs (GSM8K: 5305)."
-    )
-    human: Annotated[list[Name], AfterValidator(distinct)] = Field(
-        [], description="Columns that hold a human (or true) grade of difficulty."
-    )
-    cuts: dict[str, Cuts] = Field({}, description="Levels by variable; one without is cut at its .3 and .7 quantiles.")
-    pools: Pools = Field(
-        Pools.model_construct(),
-        description="Items that are set aside: to measure hardness on, to teach a teacher, to test.",
-        validate_default=True,
-    )
-
-    n_test: int | None = Field(None, ge=3, le=1_000_000, description="Test items of a boot, instead of splits.n_test.")
-    unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
-    grader: dict[str, Any] | None = Field(
-        None,
-        description="How answers are graded: `kind` names a module of uphill/grading; the rest are its settings. Texts "
-        "are graded by `stated` and scores of choices by `choice`, unless the grader that is named here is for them.",
-    )
-    max_new_tokens: int = Field(100, ge=1, le=32_768, description="Longest generated answer, in tokens.")
-
-
-class Model(Entry):
-    """A language model: what decides its numbers. What it runs on is in config/hardware.yaml."""
-
-    path: str | None = Field(None, description="A local folder, or")
-    hub_id: str | None = Field(None, description="a Hugging Face hub id, with a")
-    revision: str | None = Field(None, description="pinned commit of the hub's repository, 40 hex digits.")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="Number format of the weights.")
-    quantization: Literal["none", "8bit", "4bit"] = Field("none", description="bitsandbytes: LLM.int8 or NF4.")
-    trust_remote_code: bool = Field(False, description="Run code that comes with the model. Read it first.")
-    chat: bool | dict[str, Any] = Field(
-        False,
-        description="Put prompts as a user's turn in the tokenizer's chat template; a map gives the template "
-        "variables, such as {enable_thinking: false}.",
-    )
-    trailing_space: bool = Field(
-        False,
-        description="Published for models not named Llama: prompts keep the space that the label template ends in, "
-        "such as that of `Answer: `. It moves no score where `answers` are joined, for then it is the answer's own.",
-    )
-    bos: Literal["auto", "always", "never"] = Field(
-        "auto",
-        description="Whether a text opens with BOS: auto as the tokenizer itself does it, always, or never. A chat "
-        "template writes its own.",
-    )
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.path is None) == (self.hub_id is None):
-            raise ValueError("expected either path or hub_id")
-        if self.hub_id is not None:
-            self._pinned(self.hub_id)
-        elif self.revision is not None:
-            raise ValueError(f"revision is {self.revision!r} beside path, expected it beside hub_id alone")
-        elif not self.path or not (Path(self.path) / "config.json").is_file():
-            raise ValueError(f"no model in the folder {self.path!r}, expected a config.json and safetensors there")
-        return self
-
-    def _pinned(self, hub_id: str) -> None:
-        if not HUB_ID.fullmatch(hub_id):
-            raise ValueError(f"hub_id is {hub_id!r}, expected a name such as owner/model")
-        if self.revision is None:
-            raise ValueError("expected a revision beside hub_id, so that results can be made again")
-        try:
-            pinned(self.revision)
-        except ValueError as error:
-            raise ValueError(f"revision {error}") from None
-
-
-class Splits(Entry):
-    """Who trains and who tests."""
-
-    boots: int = Field(5, ge=1, le=1000, description="Independent draws of the training items.")
-    n_train: int = Field(
-        160, ge=1, le=100_000, description="Training items of a cell; a method may use the first few of them."
-    )
-    n_test: int | None = Field(
-        None, ge=3, le=1_000_000, description="Test items of a boot, equal shares a level; null tests all."
-    )
-    min_test: int = Field(
-        50, ge=0, le=1_000_000, description="Items that each level must keep for testing after training is drawn."
-    )
-    own_test: bool = Field(False, description="Published: a level tests on what other levels train on. Not paired.")
-    fresh_test: bool = Field(False, description="Published: the n_test items are drawn anew for each boot.")
-    fixed_noise: bool = Field(False, description="Published: noise falls on the same places in every boot.")
-
-    folds: int | None = Field(
-        None,
-        ge=2,
-        le=1000,
-        description="The boots are so many folds of each level: boot b tests fold b, on which no level trains, so that "
-        "each item is tested once. null: boots are drawn.",
-    )
-    train_on_test: bool = Field(
-        False, description="Published: what is tested may be trained on too; tables say how much of it was (seen)."
-    )
-
-    @property
-    def draws(self) -> int:
-        """How many boots there are."""
-        return self.folds or self.boots
-
-    @model_validator(mode="after")
-    def _one_kind_of_test(self) -> Self:
-        if self.own_test and self.n_test is not None:
-            raise ValueError(
-                f"own_test is on and n_test {self.n_test}, expected n_test null: it tests all that is left"
-            )
-        if self.own_test and self.train_on_test:
-            raise ValueError("own_test and train_on_test are on, expected one of them")
-        if self.folds:
-            for key in ("own_test", "fresh_test", "train_on_test"):
-                if getattr(self, key):
-                    raise ValueError(f"folds is {self.folds} and {key} on, expected one of them")
-            if "boots" in self.model_fields_set and self.boots != self.folds:
-                raise ValueError(f"folds is {self.folds} and boots {self.boots}, expected no boots: each fold is one")
-        return self
-
-
-class Statistics(Entry):
-    """How intervals are made."""
-
-    draws: int = Field(10_000, ge=100, le=1_000_000, description="Bootstrap draws.")
-    correlation_draws: int = Field(1_000, ge=100, le=1_000_000, description="Bootstrap draws of a rank correlation.")
-    coverage: float = Field(0.95, gt=0, lt=1, description="Coverage of intervals.")
-
-
-class Responses(Entry):
-    """The zero-shot pass over every item."""
-
-    shards: int = Field(1, ge=1, le=1000, description="Parquet files a (model, dataset) pair is written to.")
-    layers: Annotated[list[Annotated[int, Field(ge=0, le=1000)]], AfterValidator(distinct)] | None = Field(
-        None,
-        min_length=1,
-        description="Hidden states of the L+1 that are kept where a method or measure reads them; null keeps "
-        "ceil((L+1)/2) and L, the published two.",
-    )
-
-
 class Config(Entry):
-    """The whole study."""
+    """The whole study, but for its experiments: `StudyConfig` has these."""
 
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Part of every random draw's key.")
     prompts: Path | None = Field(
@@ -233,12 +72,6 @@ class Config(Entry):
     responses: Responses = Field(Responses.model_construct(), description="The zero-shot pass.", validate_default=True)
     statistics: Statistics = Field(Statistics.model_construct(), description="Intervals.", validate_default=True)
     test_models: Names = Field(min_length=1, description="Models that every experiment is run on.")
-    population: list[Population] = Field(min_length=1, description="Rows of the population experiment.")
-    all_to_all: list[AllToAll] = Field([], description="Rows of the all-to-all experiment.")
-    learning_curves: list[LearningCurves] = Field([], description="Rows of the learning curves.")
-    noisy_labels: list[NoisyLabels] = Field([], description="Rows of the experiment on label noise.")
-    ladders: dict[Name, Ladder] = Field({}, description="Ladders by name, which is also that of the table.")
-    quantization: list[Quantization] = Field([], description="Rows of the comparison with quantized models.")
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
@@ -290,30 +123,30 @@ class Config(Entry):
 
     @model_validator(mode="after")
     def _methods_fit(self) -> Self:
-        for where, row in self.placed_rows():
-            for method in row.methods:
-                self._method_fits(f"{where}.methods", method, row)
+        for where, arm in self.placed_arms():
+            for method in arm.methods:
+                self._method_fits(f"{where}.methods", method, arm)
         return self
 
-    def _method_fits(self, where: str, method: str, row: Row) -> None:
+    def _method_fits(self, where: str, method: str, arm: Arm) -> None:
         settings = self.method_settings(method)
-        misfit = self.method_module(method).misfit(settings, self.generative(row.dataset))
+        misfit = self.method_module(method).misfit(settings, self.generative(arm.dataset))
         if misfit:
-            raise ValueError(f"{where}: {method!r} cannot be used on dataset {row.dataset!r}: {misfit}")
-        drawn = row.n_train or self.splits.n_train
-        if self.n_train(method) > drawn and method not in row.sizes:
+            raise ValueError(f"{where}: {method!r} cannot be used on dataset {arm.dataset!r}: {misfit}")
+        drawn = arm.n_train or self.splits.n_train
+        if self.n_train(method) > drawn and method not in arm.sizes:
             raise ValueError(
                 f"methods.{method} trains on {self.n_train(method)} items, expected at most splits.n_train ({drawn})"
             )
-        if method in row.sizes and not self.n_train(method):
+        if method in arm.sizes and not self.n_train(method):
             raise ValueError(f"{where}: {method!r} trains on nothing, expected a method that has sizes")
-        for dataset in row.sources if self.n_train(method) else ():
+        for dataset in arm.sources if self.n_train(method) else ():
             if not self.answered(dataset):
                 raise ValueError(
                     f"{where}: {method!r} trains on dataset {dataset!r}, whose source has answer: null, expected a "
                     "dataset with right answers"
                 )
-        for dataset in row.involved:
+        for dataset in arm.involved:
             if getattr(settings, "cot", False) and self.datasets[dataset].cot_prompt is None:
                 raise ValueError(
                     f"datasets.{dataset}.cot_prompt is missing, expected a template id for method {method!r}"
@@ -329,34 +162,44 @@ class Config(Entry):
         for name, entry in self.measures.items():
             if "dataset" in entry:
                 yield f"measures.{name}.dataset", entry["dataset"], datasets
-        for where, row in self.placed_rows():
-            for used in row.involved:
-                yield f"{where}.dataset" if used == row.dataset else f"{where}.train_from", used, datasets
-            for method in row.methods:
+        for where, arm in self.placed_arms():
+            for used in arm.involved:
+                yield f"{where}.dataset" if used == arm.dataset else f"{where}.train_from", used, datasets
+            for method in arm.methods:
                 yield f"{where}.methods", method, methods
-            for model in row.models:
+            for model in arm.models:
                 yield f"{where}.models", model, models
 
-    def rows(self) -> list[Row]:
-        """Every row of every experiment; each but quantization has the method whose accuracy is Unsupervised."""
-        return [row for _, row in self.placed_rows()]
+    def entries(self, experiment: str) -> Mapping[str, Entry]:
+        """The entries of an experiment, by name, or by number where they have none."""
+        found = getattr(self, experiment)
+        return found if isinstance(found, Mapping) else {str(number): entry for number, entry in enumerate(found)}
 
-    def placed_rows(self) -> Iterator[tuple[str, Row]]:
-        """Rows, and where in the config each is."""
-        groups: tuple[list[Any], ...] = (self.population, self.all_to_all, self.learning_curves, self.noisy_labels)
-        for group in groups:
-            for number, entry in enumerate(group):
-                row = entry.row(self.test_models)
-                yield f"{row.experiment}.{number}", self._with_baseline(row)
-        for number, pairs in enumerate(self.quantization):
-            yield f"quantization.{number}", pairs.row()
-        for name, ladder in self.ladders.items():
-            n_train = max((self.n_train(method) for method in ladder.methods if method in self.methods), default=0)
-            yield f"ladders.{name}", self._with_baseline(ladder.row(name, self.test_models, max(1, n_train)))
+    def arms(self) -> list[Arm]:
+        """Every arm of every experiment; each, where it is so made, with the method whose accuracy is Unsupervised."""
+        return [arm for _, arm in self.placed_arms()]
 
-    def _with_baseline(self, row: Row) -> Row:
-        dataset = self.datasets.get(row.dataset)
-        return replace(row, methods=tuple(dict.fromkeys([*row.methods, *([dataset.unsupervised] if dataset else [])])))
+    def placed_arms(self) -> Iterator[tuple[str, Arm]]:
+        """Arms, and where in the config each is."""
+        given = Given(tuple(self.test_models), self._n_train_if_known, self.levels)
+        for kind, module in experiments().items():
+            for place, entry in self.entries(kind).items():
+                for arm in module.arms(entry, place if module.NAMED else kind, given):
+                    yield f"{kind}.{place}", self._with_baseline(replace(arm, kind=kind))
+
+    def _n_train_if_known(self, method: str) -> int:
+        return self.n_train(method) if method in self.methods else 0
+
+    def levels(self, dataset: str, variable: str) -> tuple[Level, ...]:
+        """The levels that a variable of a dataset is cut into, from easy to hard."""
+        how = self.datasets[dataset].cuts.get(variable) if dataset in self.datasets else None
+        bins = [bin_name(number + 1) for number in range(how.bins)] if how and how.bins else None
+        return arms.levels_of(variable, bins or LEVELS)
+
+    def _with_baseline(self, arm: Arm) -> Arm:
+        if not arm.baseline or arm.dataset not in self.datasets:
+            return arm
+        return replace(arm, methods=tuple(dict.fromkeys([*arm.methods, self.datasets[arm.dataset].unsupervised])))
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -445,6 +288,20 @@ class Config(Entry):
         return int(getattr(settings, "n_train", 0) or getattr(settings, "k", 0))
 
 
+def _of_experiments() -> dict[str, Any]:
+    """The config's keys of experiments, as pydantic makes a model of them."""
+    found: dict[str, Any] = {}
+    for name, module in experiments().items():
+        kind = dict[Name, module.Entry] if module.NAMED else list[module.Entry]  # type: ignore[name-defined] # at run time
+        needed: dict[str, Any] = {"min_length": 1} if module.REQUIRED else {"default": {} if module.NAMED else []}
+        found[name] = (kind, Field(description=module.DESCRIPTION, **needed))
+    return found
+
+
+StudyConfig: type[Config] = create_model("Config", __base__=Config, __doc__="The whole study.", **_of_experiments())
+"""The config with all its keys: one of each experiment."""
+
+
 def _own_templates(path: Path) -> Templates:
     """A user's templates; ValueError where they cannot be read."""
     try:
@@ -488,6 +345,6 @@ def check(raw: Mapping[str, Any], where: str = "config") -> Config:
     for key in keys_with_tokens(raw):
         raise UphillError(f"{where}: {key} holds an access token, expected none: reports show the config; set HF_TOKEN")
     try:
-        return registry.strict(Config, raw)
+        return registry.strict(StudyConfig, raw)
     except ValidationError as error:
-        raise UphillError(f"{where}: {first_problem(error, Config)}") from None
+        raise UphillError(f"{where}: {first_problem(error, StudyConfig)}") from None

@@ -1,4 +1,4 @@
-"""Plots of tables: one module a way to draw, each with `draw(table, ...)`; `inputs` reads what they draw.
+"""Figures of tables: one module an experiment, which says what its figures show, and in `plots` how they are drawn.
 
-Which figure is drawn by which module, from which table, is in uphill/workflow/stages/figures.py.
+Nothing here but `plots` loads a library that draws.
 """

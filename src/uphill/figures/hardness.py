@@ -1,42 +1,11 @@
-"""How many items have which value of each hardness variable, and to which level they are cut."""
+"""The figure of the hardness tables themselves."""
 
-from typing import Any
+from uphill.figures.figure import Figure
 
-import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-
-from uphill.figures.inputs import arranged
-from uphill.figures.style import finish, level_colours, name, panels
-
-FEW = 15
-"""Up to so many whole values have a bar each."""
-BINS = 30
-TICKS = 8
-KINDS = ("human", "surface", "model", "irt")
-
-
-def draw(table: pd.DataFrame) -> Figure:
-    """One panel per variable, a section per dataset; `table` is rows of the hardness tables, with `dataset`."""
-    table = arranged(table, {"dataset": list(table["dataset"].unique()), "kind": KINDS})
-    figure, drawn = panels(table, "dataset", ["variable"], 2.15, 1.9)
-    colours = level_colours(table["level"])
-    for axis, rows in drawn:
-        _histogram(axis, rows, colours)
-        axis.set_xlabel(name(rows["variable"].iloc[0]))
-        axis.set_ylabel("items")
-    return finish(figure, [Patch(color=colour, label=name(level)) for level, colour in colours.items()])
-
-
-def _histogram(axis: Any, rows: pd.DataFrame, colours: dict[str, Any]) -> None:
-    """Stacked by level, so that the cuts between levels can be seen."""
-    values = np.sort(rows["value"].unique())
-    if len(values) <= FEW and (values == values.round()).all():
-        edges = np.arange(values[0] - 0.5, values[-1] + 1)
-        axis.set_xticks(values[:: -(-len(values) // TICKS)])
-    else:
-        edges = np.histogram_bin_edges(rows["value"], bins=BINS)
-    levels = [level for level in colours if level in set(rows["level"])]
-    counted = [rows.loc[rows["level"] == level, "value"] for level in levels]
-    axis.hist(counted, bins=edges, stacked=True, color=[colours[level] for level in levels], rwidth=0.92)
+FIGURES = {
+    "hardness": Figure(
+        "hardness",
+        "hardness",
+        "How many items have which value of each hardness variable, in the colour of the level that they are cut to.",
+    )
+}

@@ -1,35 +1,12 @@
-"""Accuracy on hard test items against the share of training labels that are drawn at random."""
+"""Figures of the experiment on label noise."""
 
-import pandas as pd
-from matplotlib.figure import Figure
+from uphill.figures.figure import BANDS, Figure
 
-from uphill.figures.marks import baseline, baseline_entry, line, line_entry
-from uphill.figures.style import finish, level_looks, name, panels, percent_axis, title
-from uphill.schemas.level_names import extremes
-from uphill.schemas.names import UNSUPERVISED
-
-
-def draw(table: pd.DataFrame) -> Figure:
-    """One panel per (method, dataset, variable), a section per model; `table` is tables/noisy_labels.csv."""
-    trained, nothing = table[table["train_on"] != UNSUPERVISED], table[table["train_on"] == UNSUPERVISED]
-    looks = level_looks(trained["train_on"])
-    figure, drawn = panels(trained, "model", ["method", "dataset", "variable", "test_on"], 2.9, 2.6)
-    for axis, rows in drawn:
-        baseline(axis, nothing.merge(rows[["model", "dataset", "variable", "test_on"]].drop_duplicates()))
-        for level, look in looks.items():
-            own = rows[rows["train_on"] == level].sort_values("easy_noise_p")
-            line(axis, own["easy_noise_p"], own, look)
-        axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0], rows["method"].iloc[0]))
-        percent_axis(axis, f"accuracy on {name(rows['test_on'].iloc[0])} items")
-        percent_axis(axis, "", "x")
-        axis.set_xlabel(f"random labels of easy data (%)\n{_hard(rows)}")
-    entries = [line_entry(look, f"trained on {name(level)}") for level, look in looks.items()]
-    return finish(figure, [baseline_entry(), *entries])
-
-
-def _hard(rows: pd.DataFrame) -> str:
-    """How many times as noisy hard data is."""
-    noisy = rows[(rows["train_on"] == extremes(rows["train_on"])[1]) & (rows["easy_noise_p"] > 0)]
-    if noisy.empty:
-        return ""
-    return f"hard data: {(noisy['noise_p'] / noisy['easy_noise_p']).mean():.3g} times as many"
+FIGURES = {
+    "noisy_labels": Figure(
+        "noisy_labels",
+        "noisy_labels",
+        "Accuracy against the share of random labels in easy data; hard data has the larger share that the axis says. "
+        f"Dashed, no supervision. {BANDS}",
+    )
+}

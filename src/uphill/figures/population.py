@@ -1,68 +1,46 @@
-"""Accuracy on some test items after training on nothing, easy, medium and hard data, by method.
+"""Figures of the population experiment."""
 
-A bar's whisker is its bootstrap interval; hatched bars are trained on data of another dataset.
-"""
+from uphill.figures.figure import WHISKERS, Figure
 
-from typing import Any
-
-import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-
-from uphill.figures.marks import OTHER_DATA, bar, level_entry, top
-from uphill.figures.style import finish, level_colours, name, panels, percent_axis, title, wrapped
-from uphill.schemas.level_names import hardest
-from uphill.schemas.names import ALL, UNSUPERVISED
-
-GAP = 0.8
-"""Space between the bars of two methods, in bars."""
-
-
-def draw(table: pd.DataFrame, test_on: str = "hard") -> Figure:
-    """One panel per (dataset, variable), a section per model; `table` is tables/population.csv.
-
-    Args:
-        table: accuracies.
-        test_on: `all`, or `hard` for the hardest level.
-    """
-    shown = table[table["test_on"] == ALL] if test_on == ALL else hardest(table)
-    bars = shown.groupby(["model", "dataset", "variable"]).size().max()
-    width = min(10.8, max(2.7, 0.13 * bars + 0.8))
-    figure, drawn = panels(shown, "model", ["dataset", "variable"], width, 2.3)
-    for axis, rows in drawn:
-        _panel(axis, rows)
-        axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0]))
-        percent_axis(axis, f"accuracy on {'all' if test_on == ALL else 'hard'} items")
-        axis.set_ylim(0, top(shown))
-    return finish(figure, _legend(shown))
-
-
-def _panel(axis: Any, rows: pd.DataFrame) -> None:
-    place, ticks, labels = 0.0, [], []
-    colours = level_colours(rows["train_on"])
-    # Unsupervised first: it is what the other bars are read against.
-    for method in sorted(rows["method"].unique(), key=lambda method: _supervised(rows, method)):
-        bars = rows[rows["method"] == method]
-        bars = bars.assign(
-            other=bars["train_dataset"] != bars["dataset"], order=bars["train_on"].map(list(colours).index)
-        )
-        first = place
-        for one in bars.sort_values(["other", "order"], kind="stable").itertuples():
-            bar(axis, place, one, colours[one.train_on], OTHER_DATA if one.other else None)
-            place += 1
-        ticks.append((first + place - 1) / 2)
-        labels.append(wrapped(name(method)))
-        place += GAP
-    axis.set_xticks(ticks, labels)
-    axis.tick_params(axis="x", length=0)
-
-
-def _supervised(rows: pd.DataFrame, method: str) -> bool:
-    return bool((rows.loc[rows["method"] == method, "train_on"] != UNSUPERVISED).any())
-
-
-def _legend(shown: pd.DataFrame) -> list[Patch]:
-    handles = [level_entry(level, colour) for level, colour in level_colours(shown["train_on"]).items()]
-    if (shown["train_dataset"] != shown["dataset"]).any():
-        handles.append(Patch(facecolor="white", edgecolor="black", hatch=OTHER_DATA, label="data of another dataset"))
-    return handles
+FIGURES = {
+    "population": Figure(
+        "population",
+        "population",
+        "Accuracy on hard test items (those of the hardest level, whatever its name) without supervision and after "
+        f"training on each level. {WHISKERS} Hatched bars are trained on data of another dataset.",
+        {"test_on": "hard"},
+    ),
+    "population_all": Figure(
+        "population",
+        "population",
+        f"As the figure before, but on test items of every level. {WHISKERS}",
+        {"test_on": "all"},
+    ),
+    "train_levels": Figure(
+        "population",
+        "train_levels",
+        "Accuracy on hard test items against the level of the training items: a flat line says that easy data serves "
+        f"as well as hard data. Dashed, no supervision. {WHISKERS} Axes differ between panels.",
+    ),
+    "by_model": Figure(
+        "population",
+        "by_model",
+        "Accuracy on hard test items without supervision and after training on easy and on hard data, model beside "
+        f"model in the config's order. {WHISKERS}",
+        models=2,
+    ),
+    "sgr": Figure(
+        "sgr",
+        "sgr",
+        "Supervision Gap Recovered by easy data: 1 (dashed) is as good as hard data, 0 no better than none. Whiskers "
+        "are paired-bootstrap intervals; arrows stand where one leaves the frame.",
+    ),
+    "accuracy_by_hardness": Figure(
+        "accuracy_by_hardness",
+        "accuracy_by_hardness",
+        "Accuracy against the hardness of the test items, without supervision and after training on easy items of the "
+        "same dataset. Bars stand for values, points joined by lines for the middles of equally wide ranges; whiskers "
+        "and bands are bootstrap intervals.",
+        {"train_on": "easy"},
+    ),
+}

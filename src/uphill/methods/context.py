@@ -20,7 +20,6 @@ from uphill.methods.noise import noised
 from uphill.prompts.forms import Form
 from uphill.prompts.templates import PromptFormat, Question
 from uphill.running.parts import Parts
-from uphill.schemas.level_names import extremes
 from uphill.schemas.names import UNSUPERVISED
 from uphill.schemas.predictions import PREDICTIONS
 
@@ -59,7 +58,7 @@ class Source:
 
     Attributes:
         items: the item table, indexed by item_id.
-        splits: the splits of the task's variable, or of its bands.
+        splits: the splits of the task's levels.
         prompt: how it asks for an answer at once; `cot_prompt` for reasoning first.
         shards: files of the model's zero-shot responses, where the method reads them; `passed`, the identity of that
             pass; `states`, whether the method reads hidden states.
@@ -115,7 +114,8 @@ class Context:
         open_model: loads the language model, once, when first called.
         columns: what else the predictions say of where they come from.
         sizes: how many training items; none for the method's own number.
-        noise: probabilities that a training label is drawn at random; on hard data times `hard_noise`.
+        noise: probabilities that a training label is drawn at random; `noise_factors`, by train level, how many times
+            that, where it is not once.
         max_prompt_tokens: the published limit of prompts, if the study has one.
         scratch: where a method may keep what it has not finished, by the cell's name.
     """
@@ -128,7 +128,7 @@ class Context:
     columns: Mapping[str, Any] = field(default_factory=dict)
     sizes: Sequence[int] = ()
     noise: Sequence[float] = (0.0,)
-    hard_noise: float = 1.0
+    noise_factors: Mapping[str, float] = field(default_factory=dict)
     max_prompt_tokens: int | None = None
     scratch: Path = Path()
 
@@ -165,8 +165,7 @@ class Context:
         ]
 
     def _noise_on(self, train_on: str) -> list[float]:
-        hard = extremes(self.target.splits["train_on"])[1]
-        return [noise_p * (self.hard_noise if train_on == hard else 1.0) for noise_p in self.noise]
+        return [noise_p * self.noise_factors.get(train_on, 1.0) for noise_p in self.noise]
 
     def unsupervised_cells(self) -> list[Cell]:
         """The one cell that sees no training item."""

@@ -74,7 +74,7 @@ def context_of(job: Running, slice: Slice, recipe: object, open_model: "Callable
         columns=columns,
         sizes=settings["sizes"],
         noise=settings["noise"],
-        hard_noise=settings["hard_noise"],
+        noise_factors=settings["noise_factors"],
         max_prompt_tokens=settings["model"].get("max_prompt_tokens"),
         scratch=job.scratch_of(slice["id"]),
     )

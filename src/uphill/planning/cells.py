@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from uphill.config.study import ALL_VARIABLE, Config
-from uphill.experiments import Row
-from uphill.workflow.stages.predictions import rows
+from uphill.experiments.arms import Arm
+from uphill.workflow.stages.predictions import arms
 from uphill.workflow.study import Study
 
 
@@ -33,35 +33,32 @@ class Cells:
 
 def cells_of(study: Study, method: str, model: str, dataset: str) -> list[Cells]:
     """Cells of one job, over all experiments that it is part of."""
-    found = rows(study, method, model, dataset)
-    return [cells for row in found for cells in _of_row(study.config, row, method, model)]
+    found = arms(study, method, model, dataset)
+    return [cells for arm in found for cells in _of_arm(study.config, arm, method, model)]
 
 
-def _of_row(config: Config, row: Row, method: str, model: str) -> Iterator[Cells]:
-    n_train, share = config.n_train(method), _share(config, row)
+def _of_arm(config: Config, arm: Arm, method: str, model: str) -> Iterator[Cells]:
+    n_train, share = config.n_train(method), _share(config, arm)
     if not n_train:
-        yield Cells(method, model, row.dataset, row.dataset, 1, 0, share=share)
+        yield Cells(method, model, arm.dataset, arm.dataset, 1, 0, share=share)
         return
-    reserved = _trained(config, row, row.dataset) * (row.n_train or config.splits.n_train)
-    for source in row.sources:
-        count = _trained(config, row, source) * (row.boots or config.splits.draws) * len(row.noise)
-        for size in row.sizes.get(method) or (n_train,):
-            yield Cells(method, model, row.dataset, source, count, size, reserved, share)
+    reserved = _trained(config, arm, arm.dataset) * (arm.n_train or config.splits.n_train)
+    for source in arm.sources:
+        count = _trained(config, arm, source) * (arm.boots or config.splits.draws) * len(arm.noise)
+        for size in arm.sizes.get(method) or (n_train,):
+            yield Cells(method, model, arm.dataset, source, count, size, reserved, share)
 
 
-def _trained(config: Config, row: Row, dataset: str) -> int:
+def _trained(config: Config, arm: Arm, dataset: str) -> int:
     """How many levels of a dataset are trained on."""
-    if row.bands:
-        return len(row.rungs_of(dataset) or ()) if dataset in row.sources else 0
-    return len(row.train_on) if row.train_on else n_levels(config, dataset, row.variable)
+    named = arm.some_in(dataset, arm.train_on)
+    return n_levels(config, dataset, arm.variable) if named is None else len(named)
 
 
-def _share(config: Config, row: Row) -> float:
+def _share(config: Config, arm: Arm) -> float:
     """The part of the test items that is of the levels asked: levels are taken to be of equal size."""
-    if row.bands:
-        [tested] = row.test_on or ()
-        return 1 / n_levels(config, row.dataset, row.bands[row.dataset][tested].variable)
-    return len(row.test_on) / n_levels(config, row.dataset, row.variable) if row.test_on else 1.0
+    tested = [level for level in arm.levels if level.name in (arm.test_on or ())]
+    return sum(1 / n_levels(config, arm.dataset, level.variable) for level in tested) if tested else 1.0
 
 
 def n_levels(config: Config, dataset: str, variable: str) -> int:

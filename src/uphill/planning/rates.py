@@ -1,7 +1,7 @@
 """Tokens to hours, by the rates that benchmarks/RESULTS.md records on one H200, scaled by the size of the model."""
 
+from uphill.config.entries import Model
 from uphill.config.hardware import Hardware
-from uphill.config.study import Model
 from uphill.errors import UphillError
 from uphill.planning.work import Work
 

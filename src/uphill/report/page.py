@@ -21,11 +21,12 @@ from uphill.report.cells import in_all_rows, shown
 from uphill.report.spent import spent
 from uphill.running.job import Running
 from uphill.running.noting import NOTES
-from uphill.running.provenance import checked, read_table, sha256
+from uphill.running.provenance import beside, checked, levels, read_table, sha256
+from uphill.running.provenance import read as read_record
 from uphill.schemas.files import made_by, read, written_whole
 from uphill.schemas.hardness import HARDNESS
 from uphill.schemas.items import ITEMS
-from uphill.schemas.level_names import from_easiest, hardest, in_order
+from uphill.schemas.level_names import Levels, from_easiest, hardest, levels_by_value
 
 TEMPLATE = "report.html.j2"
 POLICY = "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; form-action 'none'"
@@ -38,15 +39,17 @@ def render(job: Running) -> None:
     tables = {Path(path).stem: read_table(path) for path in job.input.tables}
     wide = {Path(path).stem: _wide(job, path) for path in job.input.get("wide", [])}
     versions = {name: record["spec"]["versions"] for name, record in records.items()}
-    ladders = job.settings["config"].get("ladders", {})
+    population = next(path for path in job.input.tables if Path(path).stem == "population")
     page = filled(
         config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
         counts=_study(job.settings["config"], tables),
-        answer=_answer(tables["population"]),
+        answer=_answer(tables["population"], levels(population)),
         datasets=[_counts(path, job.upstream(path)) for path in job.input.questions],
         levels=[row for path in job.input.hardness for row in _levels(path, job.upstream(path))],
-        tables=[_table(name, table, wide.get(name), ladders) for name, table in tables.items()],
-        figures=[_figure(job, path, ladders) for path in job.input.figures],
+        tables=[
+            _table(name, table, wide.get(name), records[name]["spec"]["settings"]) for name, table in tables.items()
+        ],
+        figures=[_figure(job, path) for path in job.input.figures],
         cautions=[*cautions(tables, job.notes.get(NOTES, [])), *made.caution(versions)],
         versions=made.alike(versions),
         identity=job.spec["id"],
@@ -99,10 +102,10 @@ def _study(config: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> dic
     }
 
 
-def _answer(population: pd.DataFrame) -> list[dict[str, Any]]:
+def _answer(population: pd.DataFrame, order: Levels) -> list[dict[str, Any]]:
     """The question in numbers: hard test items, without supervision and after training on easy data."""
-    hard = hardest(population)
-    easy = from_easiest(hard[hard["train_dataset"] == hard["dataset"]])
+    hard = hardest(population, order)
+    easy = from_easiest(hard[hard["train_dataset"] == hard["dataset"]], order)
     # Less the gain, whose baseline is the dataset's Unsupervised whichever zero-shot methods were run beside it.
     rows = easy.assign(unsupervised=easy["accuracy"] - easy["gain"])
     found: list[dict[str, Any]] = rows.to_dict("records")
@@ -131,20 +134,21 @@ def _levels(path: str, identity: str) -> Iterator[dict[str, Any]]:
             "dataset": Path(path).stem,
             "variable": variable,
             "kind": kind,
-            "counts": ", ".join(f"{counts[level]} {level}" for level in in_order(counts.index)),
+            "counts": ", ".join(f"{counts[level]} {level}" for level in levels_by_value(rows)),
             "smallest": rows["value"].min(),
             "median": rows["value"].median(),
             "largest": rows["value"].max(),
         }
 
 
-def _table(name: str, table: pd.DataFrame, wide: pd.DataFrame | None, ladders: Mapping[str, Any]) -> dict[str, Any]:
+def _table(name: str, table: pd.DataFrame, wide: pd.DataFrame | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    title, caption = captions.of_table(name, settings)
     rows = shown(table)
     same = in_all_rows(rows)
     return {
         "name": name,
-        "title": captions.title(name, ladders),
-        "caption": captions.TABLES[captions.kind(name, ladders)],
+        "title": title,
+        "caption": caption,
         "rows": _grid(rows.drop(columns=list(same))),
         "count": len(rows),
         "same": "; ".join(f"{column} {value}" for column, value in same.items() if value != ""),
@@ -156,7 +160,11 @@ def _grid(table: pd.DataFrame) -> dict[str, list[Any]]:
     return {"columns": list(table.columns), "cells": table.to_numpy().tolist()}
 
 
-def _figure(job: Running, path: str, ladders: Mapping[str, Any]) -> dict[str, str]:
+def _figure(job: Running, path: str) -> dict[str, str]:
     name = Path(path).stem
     content = base64.b64encode(_of_today(job, path)).decode()
-    return {"name": name, "caption": captions.FIGURES[captions.kind(name, ladders)], "content": content}
+    return {
+        "name": name,
+        "caption": captions.of_figure(read_record(beside(path))["spec"]["settings"]),
+        "content": content,
+    }

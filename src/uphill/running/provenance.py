@@ -14,9 +14,12 @@ import pandas as pd
 
 from uphill.errors import UphillError, damaged
 from uphill.schemas.files import written_whole
+from uphill.schemas.level_names import Levels
 from uphill.schemas.tables import csv_table
 
 SUFFIX = ".provenance.json"
+LEVELS = "levels"
+"""Where the provenance of a table has the levels of its rows, in order."""
 Record = Mapping[str, Any]
 
 
@@ -96,6 +99,20 @@ def read_table(path: Path | str, identity: str | None = None) -> pd.DataFrame:
         return csv_table(content, Path(path).stem)
     except ValueError as error:  # pandas' own errors are kinds of it
         raise damaged(path, f"no table ({' '.join(str(error).split())})") from None
+
+
+def listed(levels: Levels) -> list[list[Any]]:
+    """Levels as plain data: dataset, variable and names in order."""
+    return [[*panel, list(names)] for panel, names in levels.items()]
+
+
+def levels(path: Path | str) -> Levels:
+    """The levels of a table's rows in order, as its provenance has them; none of a table that is not of levels.
+
+    Raises:
+        UphillError: there is no provenance, or it is not what was written.
+    """
+    return {(dataset, variable): names for dataset, variable, names in read(beside(path))["spec"].get(LEVELS, [])}
 
 
 def _content(path: Path | str) -> bytes:

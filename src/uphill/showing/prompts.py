@@ -13,14 +13,14 @@ from uphill.engine.loading import Loaded, load_tokenizer
 from uphill.engine.packing import unscored
 from uphill.engine.tokens import Prompt, encode_items, encode_prompts, turn
 from uphill.errors import UphillError
-from uphill.experiments import Row
+from uphill.experiments.arms import Arm
 from uphill.methods.context import Cell
 from uphill.methods.job import context_of
 from uphill.planning.mocking import given
 from uphill.running.job import Running
 from uphill.schemas.names import UNSUPERVISED
 from uphill.showing.items import item_of, items_of
-from uphill.workflow.stages.predictions import rows, slices
+from uphill.workflow.stages.predictions import arms, slices
 from uphill.workflow.stages.responses import model_identity, responses
 from uphill.workflow.study import Study
 
@@ -74,8 +74,8 @@ def _of_cell(study: Study, dataset: str, item: pd.DataFrame, wanted: Wanted, loa
     module = study.config.method_module(wanted.method)
     if not hasattr(module, "asked"):
         raise UphillError(f"method {wanted.method!r} does not tell what it asks, expected a function `asked` of it")
-    row = _row(study, dataset, wanted)
-    slice = slices(study, wanted.method, wanted.model, dataset)[row.slice]
+    arm = _arm(study, dataset, wanted)
+    slice = slices(study, wanted.method, wanted.model, dataset)[arm.slice]
     names = {"method": wanted.method, "model": wanted.model, "dataset": dataset}
     job = study.job(slice.rule, names)
     recipe: Any = study.config.method_settings(wanted.method)
@@ -85,19 +85,19 @@ def _of_cell(study: Study, dataset: str, item: pd.DataFrame, wanted: Wanted, loa
         f"on {cell.n_train} items of {cell.train_on} {cell.train_dataset}, boot {cell.boot}"
     )  # fmt: skip
     return (
-        f"{wanted.method} with {wanted.model} on {dataset}, {row.experiment} by {row.variable}, trained {trained}",
+        f"{wanted.method} with {wanted.model} on {dataset}, {arm.experiment} by {arm.variable}, trained {trained}",
         module.asked(context, recipe, cell, item),
     )
 
 
-def _row(study: Study, dataset: str, wanted: Wanted) -> Row:
+def _arm(study: Study, dataset: str, wanted: Wanted) -> Arm:
     """The part of an experiment that is meant."""
-    there = rows(study, wanted.method, wanted.model, dataset)
+    there = arms(study, wanted.method, wanted.model, dataset)
     found = [
-        row for row in there if wanted.variable in (None, row.variable) and wanted.experiment in (None, row.experiment)
+        arm for arm in there if wanted.variable in (None, arm.variable) and wanted.experiment in (None, arm.experiment)
     ]
     if not found:
-        known = ", ".join(row.slice for row in there) or "none"
+        known = ", ".join(arm.slice for arm in there) or "none"
         raise UphillError(
             f"{wanted.method} with {wanted.model} on {dataset}: no such variable or experiment, expected one of {known}"
         )

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from uphill.errors import UphillError
-from uphill.grading.grade import OF_TEXTS, reads_texts
+from uphill.grading.grade import OF_TEXTS, grader_of, reads_texts
 from uphill.harness.export import Written, export_task
 from uphill.harness.instances import instances, write_instances
 from uphill.prompts.forms import Form
-from uphill.registry import load, settings_of
+from uphill.registry import settings_of
 from uphill.schemas.files import read
 from uphill.schemas.grades import GRADES
 from uphill.schemas.predictions import PREDICTIONS
@@ -80,7 +80,7 @@ def _graded(study: Study, dataset: str, reasoned: bool) -> Written:
     entry = study.config.datasets[dataset]
     named = entry.grader if entry.grader is not None and reads_texts(entry.grader["kind"]) else {"kind": OF_TEXTS}
     rest = {key: value for key, value in named.items() if key != "kind"}
-    settings = settings_of(load("uphill.grading", named["kind"], "grade"), rest)
+    settings = settings_of(grader_of(named["kind"]), rest)
     return Written(named["kind"], plain(settings), entry.max_new_tokens, reasoned)
 
 
@@ -95,7 +95,7 @@ def instance_lines(study: Study, method: str, model: str, dataset: str, out: Pat
         if name not in known:
             raise UphillError(f"{key} is {name!r}, expected one of {', '.join(known)}")
     entry, names = study.config.models[model], (study, method, model, dataset)
-    if not predictions.rows(*names):
+    if not predictions.arms(*names):
         raise UphillError(f"{method} with {model} on {dataset}: nothing in the config asks for it")
     answers, grading = predictions.predictions(*names), grades.grades(*names)
     predicted = read(answers.files[0], PREDICTIONS, answers.id)

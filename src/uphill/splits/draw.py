@@ -28,7 +28,7 @@ def draw_splits(
     """Rows (train_on, boot, item_id, role, rank, noise_draw, level, value) of one variable.
 
     Args:
-        graded: level and value of each item of the experiment pool, indexed by item_id; an item may be in two bands.
+        graded: level and value of each item of the experiment pool, indexed by item_id; an item may be of two levels.
         dataset: the dataset's name, part of every draw's key.
         variable: the variable's name, likewise.
         settings: sizes, levels and seed.
@@ -114,7 +114,7 @@ def _train(
     if len(pool) < settings.n_train:
         raise UphillError(
             f"dataset {dataset!r}, variable {variable!r}: {len(pool)} items of level {level!r} are not tested, "
-            f"expected at least n_train {settings.n_train}; test fewer, or bands that share no items"
+            f"expected at least n_train {settings.n_train}; test fewer, or levels that share no items"
         )
     rng = keyed_rng("train", dataset, variable, level, boot, settings.seed)
     order = rng.permutation(len(pool))[: settings.n_train]

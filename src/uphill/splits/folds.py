@@ -32,6 +32,6 @@ def folds_of(pools: Members, dataset: str, folds: int, seed: int) -> list[dict[s
 
 
 def trainable(pools: Members, fold: Members) -> dict[str, list[str]]:
-    """The items of each level that nobody tests in a fold's boot, as an item may be in two bands."""
+    """The items of each level that nobody tests in a fold's boot, as an item may be of two levels."""
     held = {item for items in fold.values() for item in items}
     return {level: [item for item in pool if item not in held] for level, pool in pools.items()}

@@ -24,6 +24,7 @@ class SplitSettings:
         train_on: levels that are trained on; one that the dataset has not is trained on elsewhere and tested here.
             None for every level.
         test_on: levels that are tested; None for every level.
+        levels: those that have items of the dataset, from easy to hard.
     """
 
     boots: int
@@ -38,6 +39,7 @@ class SplitSettings:
     test_on: Sequence[str] | None = None
     folds: bool = False
     train_on_test: bool = False
+    levels: Sequence[str] = ()
 
     def trains(self, level: str) -> bool:
         """Whether a level is trained on."""

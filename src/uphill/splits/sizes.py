@@ -1,12 +1,10 @@
 """Whether levels are large enough to train on and to test on."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import pandas as pd
 
 from uphill.errors import UphillError
-from uphill.schemas.level_names import in_order, is_level
-from uphill.schemas.names import LEVELS
 from uphill.splits.folds import Members, folds_of, trainable
 from uphill.splits.settings import SplitSettings
 
@@ -31,16 +29,16 @@ def check_sizes(
         tested: levels of the items of the test pool, if there is one.
 
     Raises:
-        UphillError: one is not, and the message counts all of them; or a level that is asked for has no item, or easy
-            or hard has none where every level is.
+        UphillError: one is not, and the message counts all of them; or a level that is asked for has no item, or the
+            easiest or the hardest has none where every level is.
     """
     where, pools = f"dataset {dataset!r}, variable {variable!r}", members(levels)
     if tested is not None:
         _check_two_pools(pools, members(tested), where, settings)
         return
-    for level, use in _asked_for(pools, settings):
+    for level, use in _asked_for(settings):
         if level not in pools:
-            raise UphillError(f"{where}: no item of level {level!r} to {use}; all levels: {_counted(pools)}")
+            raise UphillError(f"{where}: no item of level {level!r} to {use}; all levels: {_counted(pools, settings)}")
     for level, share in zip(sorted(pools), settings.shares(len(pools)), strict=True):
         _check_share(level, share, pools, where, settings)
         if not settings.folds:
@@ -56,7 +54,7 @@ def _check_level(level: str, share: int, pools: Members, where: str, settings: S
     needed = max(trained, tested) if settings.train_on_test else trained + tested
     if len(pools[level]) < needed:
         said = f"n_train {trained} {'and' if settings.train_on_test else '+'} {tested} to test on"
-        raise _too_small(where, level, len(pools[level]), needed, said, pools)
+        raise _too_small(where, level, len(pools[level]), needed, said, _counted(pools, settings))
 
 
 def _check_folds(pools: Members, dataset: str, where: str, settings: SplitSettings) -> None:
@@ -67,23 +65,23 @@ def _check_folds(pools: Members, dataset: str, where: str, settings: SplitSettin
         tested = max(settings.min_test, max(share, 1) * settings.boots) if settings.tests(level) else 0
         if len(pools[level]) < tested:
             said = f"to test, {max(share, 1)} or more in each of {settings.boots} folds"
-            raise _too_small(where, level, len(pools[level]), tested, said, pools)
+            raise _too_small(where, level, len(pools[level]), tested, said, _counted(pools, settings))
         fewest = min(len(boot[level]) for boot in left)
         if settings.trains(level) and fewest < settings.n_train:
             raise UphillError(
                 f"{where}: level {level!r} has {len(pools[level])} items, of which {fewest} are left beside a fold, "
-                f"expected at least n_train {settings.n_train}; all levels: {_counted(pools)}"
+                f"expected at least n_train {settings.n_train}; all levels: {_counted(pools, settings)}"
             )
 
 
 def _check_two_pools(pools: Members, tested: Members, where: str, settings: SplitSettings) -> None:
     """Levels of the experiment pool to train on, and of the test pool to test on."""
-    asked = list(_asked_for(pools, settings))
+    asked = list(_asked_for(settings))
     for level in sorted({*pools, *tested, *(level for level, _ in asked)}):
         named = any(level == one and use != TEST for one, use in asked)
         needed = settings.n_train if settings.trains(level) and (level in {*pools, *tested} or named) else 0
         if len(pools.get(level, ())) < needed:
-            counts = f"{_counted(pools)} of the experiment pool"
+            counts = f"{_counted(pools, settings)} of the experiment pool"
             raise _too_small(where, level, len(pools.get(level, ())), needed, "n_train", counts)
     for level, share in zip(sorted(tested), settings.shares(len(tested)), strict=True):
         _check_share(level, share, tested, where, settings)
@@ -92,7 +90,7 @@ def _check_two_pools(pools: Members, tested: Members, where: str, settings: Spli
     for level in levels:
         needed, found = max(settings.min_test, shares.get(level, 0), 1), len(tested.get(level, ()))
         if found < needed:
-            counts = f"{_counted(tested)} of the test pool"
+            counts = f"{_counted(tested, settings)} of the test pool"
             raise _too_small(where, level, found, needed, "to test on", counts)
 
 
@@ -104,22 +102,21 @@ def _check_share(level: str, share: int, pools: Members, where: str, settings: S
         )
 
 
-def _too_small(where: str, level: str, size: int, needed: int, said: str, pools: Members | str) -> UphillError:
-    counts = pools if isinstance(pools, str) else _counted(pools)
+def _too_small(where: str, level: str, size: int, needed: int, said: str, counts: str) -> UphillError:
     return UphillError(
         f"{where}: level {level!r} has {size} items, expected at least {needed} ({said}); all levels: {counts}"
     )
 
 
-def _counted(pools: Members) -> str:
-    return ", ".join(f"{len(pools[name])} {name}" for name in in_order(pools)) or "none"
+def _counted(pools: Members, settings: SplitSettings) -> str:
+    order = dict.fromkeys([*settings.levels, *sorted(pools)])
+    return ", ".join(f"{len(pools[name])} {name}" for name in order if name in pools) or "none"
 
 
-def _asked_for(pools: Collection[str], settings: SplitSettings) -> Iterator[tuple[str, str]]:
+def _asked_for(settings: SplitSettings) -> Iterator[tuple[str, str]]:
     """(level, what for) of the levels that must have items: those that are named, else the ends of what was cut."""
     yield from ((level, TEST) for level in settings.test_on or ())
-    if all(map(is_level, pools)):
-        # Rungs, in contrast, may be of another dataset, which is trained on and this one tested.
-        yield from ((level, TRAIN) for level in settings.train_on or ())
-    if settings.train_on is None and set(pools) <= set(LEVELS):
-        yield from ((level, BOTH) for level in (LEVELS[0], LEVELS[-1]))
+    # Others are of another dataset, which is trained on and this one tested.
+    yield from ((level, TRAIN) for level in settings.train_on or () if level in settings.levels)
+    if settings.train_on is None:
+        yield from ((level, BOTH) for level in dict.fromkeys([*settings.levels[:1], *settings.levels[-1:]]))

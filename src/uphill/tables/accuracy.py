@@ -7,31 +7,13 @@ from typing import Any
 import pandas as pd
 
 from uphill.randomness import Key, keyed_rng
-from uphill.schemas.level_names import extremes, in_order
+from uphill.schemas.level_names import Levels, extremes, places
 from uphill.schemas.names import ALL, UNSUPERVISED
 from uphill.stats.generalization import generalization_gap
 from uphill.stats.panel import bootstrap_panel
-from uphill.tables.layouts import estimates
+from uphill.tables.estimates import estimates
 from uphill.tables.predictions import CONDITION, correctness
-
-
-@dataclass(frozen=True)
-class Bootstrap:
-    """What a reduction needs to know beside the predictions.
-
-    Attributes:
-        unsupervised: by dataset, the method whose accuracy is Unsupervised.
-        draws, coverage: of the bootstrap.
-        seed: the run's seed.
-        trained: rows dataset, variable, train_on, boot, item_id, rank of every training item, where one may be tested
-            too; None where none is.
-    """
-
-    unsupervised: Mapping[str, str]
-    draws: int
-    coverage: float
-    seed: int
-    trained: pd.DataFrame | None = None
+from uphill.tables.table import Bootstrap, Inputs
 
 
 @dataclass(frozen=True)
@@ -84,13 +66,13 @@ def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Bootstrap) ->
             yield Panel(name, test_on if isinstance(test_on, str) else float(test_on), tested, items, baseline, rows)
 
 
-def by_level(tested: pd.DataFrame) -> pd.DataFrame:
+def by_level(tested: pd.DataFrame, order: Levels) -> pd.DataFrame:
     """Groups for `panels`: all test items of a variable, then each of its levels where there are several."""
     columns = ["dataset", "variable", "item_id", "test_on"]
     several = tested.groupby(["dataset", "variable"])["level"].transform("nunique") > 1
     levels = tested.assign(test_on=tested["level"])[columns]
-    levels["order"] = levels["test_on"].map({level: rank for rank, level in enumerate(in_order(levels["test_on"]), 1)})
-    everything = tested[several].assign(test_on=ALL, order=0)[[*columns, "order"]]
+    levels["order"] = places(levels, "test_on", order)
+    everything = tested[several].assign(test_on=ALL, order=-1)[[*columns, "order"]]
     return pd.concat([everything, levels]).sort_values("order", kind="stable").drop(columns="order")
 
 
@@ -110,7 +92,11 @@ def by_value(tested: pd.DataFrame, most: int = 8, bins: int = 4) -> pd.DataFrame
 
 
 def accuracy_rows(
-    predictions: pd.DataFrame, groups: pd.DataFrame, study: Bootstrap, rungs: Sequence[str] = ()
+    predictions: pd.DataFrame,
+    groups: pd.DataFrame,
+    study: Bootstrap,
+    order: Levels,
+    within: Sequence[str] = ("train_dataset", "train_on"),
 ) -> pd.DataFrame:
     """One row per training condition and group of test items.
 
@@ -123,17 +109,27 @@ def accuracy_rows(
 
     Args:
         predictions, groups, study: as for `panels`.
-        rungs: train levels in order, where they are not named by difficulty.
+        order: levels by dataset and variable, from easy to hard.
+        within: in which order rows of a method stand, train levels from easy to hard.
     """
     levels: dict[Any, pd.DataFrame] = dict(list(groups.groupby(["dataset", "variable", "test_on"], observed=True)))
-    found = [row for panel in panels(predictions, groups, study) for row in _rows(panel, levels, study)]
+    found = [row for panel in panels(predictions, groups, study) for row in _rows(panel, levels, study, order)]
     seen = [] if study.trained is None else ["seen"]
     table = pd.DataFrame(found, columns=[*COLUMNS[:-1], *seen, COLUMNS[-1]])
     # The sort is stable: within a condition, rows stay in the order of their test groups, from easy to hard.
-    order = dict.fromkeys([*(level for level in in_order(table["train_on"]) if level not in rungs), *rungs])
-    table["train_on"] = pd.Categorical(table["train_on"], list(order))
-    trained = ["train_on", "train_dataset"] if rungs else ["train_dataset", "train_on"]
-    return table.sort_values([*CONDITION[:3], "method", *trained, "n_train"], kind="stable")
+    by = [*CONDITION[:3], "method", *within, "n_train"]
+    ranked = table.assign(train_on=places(table, "train_on", order)).sort_values(by, kind="stable")
+    return table.loc[ranked.index]
+
+
+def of_levels(inputs: Inputs) -> pd.DataFrame:
+    """A table of each condition on each level."""
+    return accuracy_rows(inputs.predictions, by_level(inputs.tested, inputs.levels), inputs.study, inputs.levels)
+
+
+def of_values(inputs: Inputs) -> pd.DataFrame:
+    """A table of each condition on each hardness value."""
+    return accuracy_rows(inputs.predictions, by_value(inputs.tested), inputs.study, inputs.levels)
 
 
 COLUMNS: Sequence[str] = [
@@ -143,7 +139,9 @@ COLUMNS: Sequence[str] = [
 ]
 
 
-def _rows(panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Bootstrap) -> Iterator[dict[str, Any]]:
+def _rows(
+    panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Bootstrap, order: Levels
+) -> Iterator[dict[str, Any]]:
     conditions = list(panel.conditions())
     matrices = {_name(condition): correctness(rows, panel.items) for condition, rows in conditions}
     key: tuple[Key, ...] = (*panel.name, str(panel.test_on), study.seed)
@@ -161,7 +159,7 @@ def _rows(panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Bootstrap) ->
             "low": cell.accuracy.low,
             "high": cell.accuracy.high,
             **(estimates(gain=cell.gain) if cell.gain else {}),
-            **_gap(panel, condition, levels, study),
+            **_gap(panel, condition, levels, study, order),
             **reading(rows),
             "seen": _seen(rows, condition, study),
             "source": rows["source"].iloc[0],
@@ -204,11 +202,11 @@ def _name(condition: Mapping[str, Any]) -> str:
 
 
 def _gap(
-    panel: Panel, condition: Mapping[str, Any], levels: Mapping[Any, pd.DataFrame], study: Bootstrap
+    panel: Panel, condition: Mapping[str, Any], levels: Mapping[Any, pd.DataFrame], study: Bootstrap, order: Levels
 ) -> dict[str, float]:
     """The generalization gap of a condition on hard items; none where its own level is not tested."""
     own = levels.get((*panel.name[1:], condition["train_on"]))
-    on_hard = panel.test_on == extremes(panel.everywhere["train_on"].unique())[1]
+    on_hard = panel.test_on == extremes(panel.everywhere["train_on"].unique(), order.get(panel.name[1:], ()))[1]
     if own is None or not on_hard or condition["train_on"] == panel.test_on:
         return {}
     if condition["train_dataset"] != condition["dataset"]:

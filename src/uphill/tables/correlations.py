@@ -41,3 +41,7 @@ def correlation_rows(
         for (i, a), (j, b) in itertools.combinations_with_replacement(enumerate(values.columns), 2)
     ]
     return pd.DataFrame(rows)
+
+
+TITLE = "Rank correlations between hardness variables"
+CAPTION = "Spearman correlations over the experiment pool, with bootstrap intervals over items."

@@ -11,6 +11,7 @@ from uphill.errors import damaged
 from uphill.schemas.files import made_by, read, written_whole
 from uphill.schemas.grades import GRADES
 from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.level_names import Levels
 from uphill.schemas.splits import SPLITS
 from uphill.stats.comparisons import adjusted
 
@@ -62,6 +63,16 @@ def _of_splits(paths: Mapping[str, str], role: str, columns: list[str]) -> pd.Da
         own = splits.loc[splits["role"] == role, columns].drop_duplicates()
         frames.append(own.assign(dataset=Path(path).parent.name, variable=variable))
     return pd.concat(frames, ignore_index=True)
+
+
+def read_levels(paths: Mapping[str, str]) -> Levels:
+    """By dataset and variable, the names of the levels in the order that some files of splits record.
+
+    Args:
+        paths: files, whose identity `read_tested` asks for.
+    """
+    made = [made_by(path)["settings"] for path in paths]
+    return {(one["dataset"], one["variable"]): one["order"] for one in made}
 
 
 def read_hardness(paths: Mapping[str, str]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from uphill.errors import UphillError
 from uphill.schemas.files import written_whole
+from uphill.schemas.level_names import Levels
 
 DASH = "–"
 """A cell that was not run."""
@@ -88,24 +89,25 @@ class WideLayout:
     Attributes:
         rows: tidy columns that together name a wide row; they must be the same names after `prepare`.
         parts: its columns, from left to right.
-        prepare: adds what `rows` and `parts` speak of, given each dataset's unsupervised method.
+        prepare: adds what `rows` and `parts` speak of, given each dataset's unsupervised method and the levels.
         incidental: columns of `rows` that are left out where they say nothing: `train_dataset` where it is the tested
             dataset throughout, any other where it has one value.
     """
 
     rows: tuple[str, ...]
     parts: tuple[Part, ...]
-    prepare: Callable[[pd.DataFrame, Mapping[str, str]], pd.DataFrame]
+    prepare: Callable[[pd.DataFrame, Mapping[str, str], Levels], pd.DataFrame]
     incidental: tuple[str, ...] = ("train_dataset",)
 
 
-def wide(table: pd.DataFrame, layout: WideLayout, unsupervised: Mapping[str, str]) -> pd.DataFrame:
+def wide(table: pd.DataFrame, layout: WideLayout, unsupervised: Mapping[str, str], levels: Levels) -> pd.DataFrame:
     """A tidy table as a wide one of text, its rows and headings in the order of the tidy rows.
 
     Args:
         table: one row a cell; accuracies are fractions.
-        layout: one of `LAYOUTS`.
+        layout: of a `Table`.
         unsupervised: by dataset, the method whose accuracy is Unsupervised.
+        levels: by dataset and variable, in order.
 
     Returns:
         Strings, indexed by the layout's rows; a cell that the tidy table lacks is a dash.
@@ -114,7 +116,7 @@ def wide(table: pd.DataFrame, layout: WideLayout, unsupervised: Mapping[str, str
         UphillError: the table lacks a column, or two of its rows fall on one cell.
     """
     needed = {name for part in layout.parts if isinstance(part.cell, Estimate) for name in part.cell.columns}
-    frame = layout.prepare(table, unsupervised)
+    frame = layout.prepare(table, unsupervised, levels)
     missing = sorted(needed - set(frame.columns))
     if missing:
         raise UphillError(f"wide table: columns {missing} are missing, expected one column for each number printed")

@@ -8,7 +8,7 @@ from typing import Any
 
 from uphill.config.study import Config
 from uphill.errors import UphillError
-from uphill.experiments import Row
+from uphill.experiments.arms import Arm
 from uphill.workflow.jobs import Job, Spec, once
 
 STAGES = (
@@ -39,14 +39,14 @@ class Study:
     memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @once
-    def rows(self, experiment: str | None = None) -> list[Row]:
-        """Rows of an experiment, or of all."""
-        return [row for row in self.rows() if row.experiment == experiment] if experiment else self.config.rows()
+    def arms(self, experiment: str | None = None) -> list[Arm]:
+        """Arms of an experiment, or of all."""
+        return [arm for arm in self.arms() if arm.experiment == experiment] if experiment else self.config.arms()
 
     @cached_property
     def datasets(self) -> list[str]:
         """Datasets that some experiment involves, in the config's order."""
-        used = {name for row in self.rows() for name in row.involved}
+        used = {name for arm in self.arms() for name in arm.involved}
         return [name for name in self.config.datasets if name in used]
 
     @cached_property

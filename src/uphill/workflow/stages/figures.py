@@ -1,50 +1,20 @@
-"""Figures: what each draws, from which table, by which module."""
+"""Figures: those of each experiment, as uphill/figures says, and those of hardness and of correlations."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
-from uphill.experiments import LEARNING_CURVES, NOISY_LABELS, POPULATION, QUANTIZATION
+from uphill import registry
+from uphill.figures import correlations as of_correlations
+from uphill.figures import hardness as of_hardness
+from uphill.figures.figure import Figure
 from uphill.running.provenance import beside
-from uphill.schemas.names import ALL, UNSUPERVISED
+from uphill.schemas.names import UNSUPERVISED
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, figure_path
 from uphill.workflow.stages.hardness import hardness
-from uphill.workflow.stages.tables import correlations, experiment_of, names, table, unsupervised
+from uphill.workflow.stages.tables import correlations, made, names, table, unsupervised
 from uphill.workflow.study import Study
 
-HARDNESS = "hardness"
-"""The figure that draws the hardness tables themselves."""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """How a figure is made.
-
-    Attributes:
-        module: of uphill/figures.
-        table: that it draws; the figure is made where the table is.
-        options: how the module's `draw` is asked.
-        models: it is made only where so many models are trained alike.
-    """
-
-    module: str
-    table: str
-    options: Mapping[str, str] = field(default_factory=dict)
-    models: int = 0
-
-
-DRAWINGS: Mapping[str, Drawing] = {
-    POPULATION: Drawing("population", POPULATION, {"test_on": "hard"}),
-    "population_all": Drawing("population", POPULATION, {"test_on": ALL}),
-    "train_levels": Drawing("train_levels", POPULATION),
-    "by_model": Drawing("by_model", POPULATION, models=2),
-    "sgr": Drawing("sgr", "sgr"),
-    "accuracy_by_hardness": Drawing("accuracy_by_hardness", "accuracy_by_hardness", {"train_on": "easy"}),
-    "all_to_all_by_hardness": Drawing("accuracy_by_hardness", "all_to_all_by_hardness", {"train_on": ALL}),
-    LEARNING_CURVES: Drawing("learning_curves", LEARNING_CURVES),
-    NOISY_LABELS: Drawing("noisy_labels", NOISY_LABELS),
-    QUANTIZATION: Drawing("quantization", QUANTIZATION),
-}
+ROOM, NEEDS = "uphill.figures", "FIGURES"
 
 
 @once
@@ -54,45 +24,49 @@ def jobs(study: Study) -> list[Job]:
 
 
 def _jobs(study: Study) -> Iterator[Job]:
-    made = names(study)
-    for name, drawing in DRAWINGS.items():
-        if drawing.table in made and _models_beside(study, experiment_of(drawing.table)) >= drawing.models:
-            yield _figure(study, name, f"the figure {name}", drawing, [table(study, drawing.table)])
-    for name in study.config.ladders:
-        yield _figure(study, name, f"ladders.{name}", Drawing("ladder", name), [table(study, name)])
+    for name, (experiment, kind, key) in made(study, ROOM, NEEDS).items():
+        figure: Figure = registry.load(ROOM, kind, NEEDS).FIGURES[key]
+        shown = figure.table if experiment == kind else name
+        if shown in names(study) and _models_beside(study, experiment) >= figure.models:
+            named = f"the figure {name}" if experiment == kind else f"{kind}.{experiment}"
+            yield _figure(study, name, named, (kind, key), [table(study, shown)])
     tables = [hardness(study, dataset) for dataset in study.datasets]
-    yield _figure(study, HARDNESS, f"the figure {HARDNESS}", Drawing("hardness", HARDNESS), tables)
+    [key] = of_hardness.FIGURES
+    yield _figure(study, key, f"the figure {key}", ("hardness", key), tables)
+    [key] = of_correlations.FIGURES
     for dataset in study.datasets:
-        name, named = f"{CORRELATIONS}{dataset}", f"the correlations of datasets.{dataset}"
-        yield _figure(study, name, named, Drawing("correlations", name), [correlations(study, dataset)])
+        named, drawn = f"the correlations of datasets.{dataset}", [correlations(study, dataset)]
+        yield _figure(study, f"{CORRELATIONS}{dataset}", named, ("correlations", key), drawn)
 
 
 @once
 def _models_beside(study: Study, experiment: str) -> int:
     """The most models that any one thing is trained with."""
     found: dict[tuple[str, str, str], set[str]] = {}
-    for row in study.rows(experiment):
-        for method in row.methods:
+    for arm in study.arms(experiment):
+        for method in arm.methods:
             if study.config.n_train(method):
-                found.setdefault((row.dataset, row.variable, method), set()).update(row.models)
+                found.setdefault((arm.dataset, arm.variable, method), set()).update(arm.models)
     return max(map(len, found.values()), default=0)
 
 
-def _figure(study: Study, name: str, named: str, drawing: Drawing, drawn: list[Job]) -> Job:
-    config = study.config
+def _figure(study: Study, name: str, named: str, of: tuple[str, str], drawn: list[Job]) -> Job:
+    config, (kind, key) = study.config, of
+    figure: Figure = registry.load(ROOM, kind, NEEDS).FIGURES[key]
 
     def decide() -> Settings:
         """`order` is that of the figure's panels, bars and lines."""
-        rungs = config.ladders[name].train if name in config.ladders else {}
         order = {
             "model": list(config.models),
             "dataset": list(config.datasets),
             "method": list(config.methods),
-            "train_on": [UNSUPERVISED, *rungs],
+            "train_on": [UNSUPERVISED],
         }
         return {
-            "module": drawing.module,
-            "options": dict(drawing.options),
+            "of": kind,
+            "figure": key,
+            "plot": figure.plot,
+            "options": dict(figure.options),
             "order": order,
             "unsupervised": unsupervised(study),
         }
@@ -107,5 +81,5 @@ def _figure(study: Study, name: str, named: str, drawing: Drawing, drawn: list[J
         outputs={"png": [png], "pdf": [figure_path(name, "pdf")], PROVENANCE: [beside(png)]},
         decide=decide,
         reads={"drawn": drawn},
-        code=[f"uphill.figures.{drawing.module}"],
+        code=[f"{ROOM}.plots.{figure.plot}"],
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from uphill.experiments import Row
+from uphill.experiments.arms import Arm
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import grades_path
 from uphill.workflow.stages import predictions
@@ -19,8 +19,8 @@ def jobs(study: Study) -> Iterator[Job]:
 @once
 def slices(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
     """The parts of a job's file, by name: each grades one of the predictions, and is kept where that stays."""
-    rows = predictions.rows(study, method, model, dataset)
-    return {row.slice: _slice(study, method, model, row) for row in rows}
+    arms = predictions.arms(study, method, model, dataset)
+    return {arm.slice: _slice(study, method, model, arm) for arm in arms}
 
 
 @once
@@ -35,20 +35,20 @@ def grades(study: Study, method: str, model: str, dataset: str) -> Job:
     )
 
 
-def _slice(study: Study, method: str, model: str, row: Row) -> Job:
-    grader, own = study.config.grader(row.dataset, method)
+def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
+    grader, own = study.config.grader(arm.dataset, method)
 
     def decide() -> Settings:
         return {
             "grader": grader,
             "settings": plain(own),
-            "dataset": row.dataset,
-            "experiment": row.experiment,
-            "variable": row.variable,
+            "dataset": arm.dataset,
+            "experiment": arm.experiment,
+            "variable": arm.variable,
         }
 
-    answers = predictions.slices(study, method, model, row.dataset)[row.slice]
-    return _job(study, method, model, row.dataset, answers=[answers], decide=decide, part=row.slice)
+    answers = predictions.slices(study, method, model, arm.dataset)[arm.slice]
+    return _job(study, method, model, arm.dataset, answers=[answers], decide=decide, part=arm.slice)
 
 
 def _job(study: Study, method: str, model: str, dataset: str, answers: list[Job], **own: Any) -> Job:

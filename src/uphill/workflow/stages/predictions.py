@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from uphill.experiments import Row
+from uphill.experiments.arms import Arm
 from uphill.registry import reads_states
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import predictions_path
@@ -16,25 +16,25 @@ FROM_RESPONSES, ON_MODEL = "predictions_from_responses", "predictions_on_model"
 
 
 def jobs(study: Study) -> Iterator[Job]:
-    """One a method, model and dataset that occur together in some row."""
-    named = ((method, model, row.dataset) for row in study.rows() for model in row.models for method in row.methods)
+    """One a method, model and dataset that occur together in some arm."""
+    named = ((method, model, arm.dataset) for arm in study.arms() for model in arm.models for method in arm.methods)
     yield from (predictions(study, *each) for each in dict.fromkeys(named))
 
 
 @once
-def rows(study: Study, method: str, model: str, dataset: str) -> list[Row]:
-    """What a job makes: a row for each (experiment, variable)."""
-    found: dict[str, Row] = {}
-    for row in study.rows():
-        if row.dataset == dataset and method in row.methods and model in row.models:
-            found.setdefault(row.slice, row)
+def arms(study: Study, method: str, model: str, dataset: str) -> list[Arm]:
+    """What a job makes: an arm for each (experiment, variable)."""
+    found: dict[str, Arm] = {}
+    for arm in study.arms():
+        if arm.dataset == dataset and method in arm.methods and model in arm.models:
+            found.setdefault(arm.slice, arm)
     return list(found.values())
 
 
 @once
 def slices(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
     """The parts of a job's file, by name: each has an identity of its own, and is kept where that stays."""
-    return {row.slice: _slice(study, method, model, row) for row in rows(study, method, model, dataset)}
+    return {arm.slice: _slice(study, method, model, arm) for arm in arms(study, method, model, dataset)}
 
 
 @once
@@ -53,7 +53,7 @@ def predictions(study: Study, method: str, model: str, dataset: str) -> Job:
     )
 
 
-def _slice(study: Study, method: str, model: str, row: Row) -> Job:
+def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
     config, module = study.config, study.config.method_module(method)
 
     def decide() -> Settings:
@@ -62,24 +62,24 @@ def _slice(study: Study, method: str, model: str, row: Row) -> Job:
             "kind": config.methods[method]["kind"],
             "settings": plain(config.method_settings(method)),
             "model": model_identity(study, model) if module.RUNS_MODEL else {"name": model},
-            "experiment": row.experiment,
-            "variable": row.variable,
-            "split": row.split,
-            "sources": list(row.sources),
-            "sizes": list(row.sizes.get(method, ())),
-            "noise": list(row.noise),
-            "hard_noise": row.hard_noise,
-            "datasets": {name: _put(study, method, model, name) for name in row.involved},
+            "experiment": arm.experiment,
+            "variable": arm.variable,
+            "split": arm.split,
+            "sources": list(arm.sources),
+            "sizes": list(arm.sizes.get(method, ())),
+            "noise": list(arm.noise),
+            "noise_factors": dict(arm.noise_factors),
+            "datasets": {name: _put(study, method, model, name) for name in arm.involved},
             "seed": config.seed,
         }
 
     read = {
-        "questions": [items(study, name) for name in row.involved],
-        "splits": [splits(study, name, row.split) for name in row.involved],
+        "questions": [items(study, name) for name in arm.involved],
+        "splits": [splits(study, name, arm.split) for name in arm.involved],
     }
     if module.READS_RESPONSES:
-        read["responses"] = [responses(study, model, name) for name in row.involved]
-    return _job(study, method, model, row.dataset, decide=decide, reads=read, part=row.slice)
+        read["responses"] = [responses(study, model, name) for name in arm.involved]
+    return _job(study, method, model, arm.dataset, decide=decide, reads=read, part=arm.slice)
 
 
 def _job(study: Study, method: str, model: str, dataset: str, **own: Any) -> Job:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from uphill.workflow.jobs import Job, Settings
 from uphill.workflow.paths import REPORT
-from uphill.workflow.stages import figures, hardness, items
-from uphill.workflow.stages.tables import correlations, names, table, wide
+from uphill.workflow.stages import figures, hardness, items, tables
+from uphill.workflow.stages.tables import correlations, modules, names, table, wide
 from uphill.workflow.study import Study
 
 TEMPLATE = "src/uphill/report/report.html.j2"
@@ -13,7 +13,7 @@ TEMPLATE = "src/uphill/report/report.html.j2"
 
 def jobs(study: Study) -> Iterator[Job]:
     """The one, which shows the config too."""
-    tables = [table(study, name) for name in names(study)]
+    shown = [table(study, name) for name in names(study)]
     yield Job(
         rule="report",
         wildcards={},
@@ -25,13 +25,19 @@ def jobs(study: Study) -> Iterator[Job]:
         reads={
             "questions": list(items.jobs(study)),
             "hardness": list(hardness.jobs(study)),
-            "tables": [*tables, *(correlations(study, dataset) for dataset in study.datasets)],
+            "tables": [*shown, *(correlations(study, dataset) for dataset in study.datasets)],
             "wide": [wide(study)],
             "figures": figures.jobs(study),
         },
-        code=[TEMPLATE],
+        code=[TEMPLATE, *_captions(study)],
         from_config={"config": ""},
     )
+
+
+def _captions(study: Study) -> list[str]:
+    """The modules that say what the study's tables and figures show."""
+    own = [f"{figures.ROOM}.{name}" for name in ("hardness", "correlations")]
+    return [*modules(study, tables.ROOM, tables.NEEDS), *modules(study, figures.ROOM, figures.NEEDS), *own]
 
 
 def _in_order(config: Settings) -> Settings:

@@ -51,11 +51,11 @@ def _probed(study: Study) -> set[tuple[str, str]]:
     config = study.config
     methods = {
         (model, dataset)
-        for row in study.rows()
-        for method in row.methods
+        for arm in study.arms()
+        for method in arm.methods
         if reads_states(config.method_module(method))
-        for model in row.models
-        for dataset in row.involved
+        for model in arm.models
+        for dataset in arm.involved
     }
     return methods | {
         (model, dataset)

@@ -1,10 +1,10 @@
-"""Who trains and who tests: of a variable, or of an experiment with sizes, levels or bands of its own."""
+"""Who trains and who tests: of a variable, or of an experiment with sizes or levels of its own."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from uphill.config.study import ALL_VARIABLE
-from uphill.experiments import Row
+from uphill.experiments.arms import Arm
 from uphill.splits.settings import SplitSettings
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import splits_path
@@ -19,37 +19,38 @@ def jobs(study: Study) -> Iterator[Job]:
 
 
 @once
-def drawn(study: Study) -> dict[tuple[str, str], Row]:
-    """By (dataset, split) of each file of splits, the first row that asks for it."""
-    found: dict[tuple[str, str], Row] = {}
-    for row in study.rows():
-        for name in row.involved:
-            found.setdefault((name, row.split), row)
+def drawn(study: Study) -> dict[tuple[str, str], Arm]:
+    """By (dataset, split) of each file of splits, the first arm that asks for it."""
+    found: dict[tuple[str, str], Arm] = {}
+    for arm in study.arms():
+        for name in arm.involved:
+            found.setdefault((name, arm.split), arm)
     return found
 
 
 @once
 def splits(study: Study, dataset: str, split: str) -> Job:
     """The splits of a dataset, which rest on its own variables' measures: a person's grades wait for no model."""
-    row, entry = drawn(study)[dataset, split], study.config.datasets[dataset]
-    bands = row.bands.get(dataset, {})
-    graded_by = {band.variable for band in bands.values()} if row.bands else {row.variable} - {ALL_VARIABLE}
+    arm, entry = drawn(study)[dataset, split], study.config.datasets[dataset]
+    graded_by = {level.variable for level in arm.levels_in(dataset)} - {ALL_VARIABLE}
 
     def decide() -> Settings:
+        """`order` names every level of the arm, easiest first; `levels` says which of the dataset's items they are."""
         return {
             "dataset": dataset,
-            "variable": row.variable,
-            "bands": {name: asdict(band) for name, band in bands.items()},
+            "variable": arm.variable,
+            "order": list(arm.order),
+            "levels": {level.name: level.definition for level in arm.levels_in(dataset)},
             "cuts": {name: plain(cut) for name, cut in entry.cuts.items() if name in graded_by},
-            "sizes": asdict(_sizes(study, row, dataset)),
+            "sizes": asdict(_sizes(study, arm, dataset)),
         }
 
-    own = "" if row.split == row.variable else f" for {row.experiment}"
+    own = "" if arm.split == arm.variable else f" for {arm.experiment}"
     return Job(
         rule="splits",
         wildcards={"dataset": dataset, "split": split},
         title=f"Splits of {dataset} by {split}",
-        named=f"the splits of datasets.{dataset} by {row.variable}{own}",
+        named=f"the splits of datasets.{dataset} by {arm.variable}{own}",
         record=f"splits/{dataset}/{split}",
         outputs={"splits": [splits_path(dataset, split)]},
         decide=decide,
@@ -61,25 +62,22 @@ def splits(study: Study, dataset: str, split: str) -> Job:
     )
 
 
-def _sizes(study: Study, row: Row, dataset: str) -> SplitSettings:
-    general, bands = study.config.splits, row.bands.get(dataset)
+def _sizes(study: Study, arm: Arm, dataset: str) -> SplitSettings:
+    general = study.config.splits
     n_test = study.config.datasets[dataset].n_test or general.n_test
+    trained = arm.train_on if dataset == arm.dataset else arm.some_in(dataset, arm.train_on)
     return SplitSettings(
-        boots=row.boots or general.draws,
-        n_train=row.n_train or general.n_train,
+        boots=arm.boots or general.draws,
+        n_train=arm.n_train or general.n_train,
         n_test=n_test,
-        min_test=1 if bands else general.min_test,
+        min_test=general.min_test if arm.min_test is None else arm.min_test,
         seed=study.config.seed,
         own_test=general.own_test,
         fresh_test=general.fresh_test and n_test is not None,
         fixed_noise=general.fixed_noise,
         folds=general.folds is not None,
         train_on_test=general.train_on_test,
-        train_on=_listed(row.train_on if dataset == row.dataset else row.rungs_of(dataset)),
-        test_on=[] if bands and dataset != row.dataset else _listed(row.test_on),
+        train_on=None if trained is None else list(trained),
+        test_on=arm.some_in(dataset, arm.test_on),
+        levels=[level.name for level in arm.levels_in(dataset)],
     )
-
-
-def _listed(names: Iterable[str] | None) -> list[str] | None:
-    """Names as plain data."""
-    return None if names is None else list(names)

@@ -1,11 +1,12 @@
 """Tables: of each experiment, of rank correlations, and as a paper prints them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from uphill.experiments import ALL_TO_ALL, NOISY_LABELS, POPULATION, QUANTIZATION, Row
+from uphill import registry
+from uphill.experiments.finding import own_settings
 from uphill.running.provenance import beside
-from uphill.tables.layouts import LAYOUTS, TIDY
+from uphill.tables.table import Table
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, wide_path
 from uphill.workflow.stages.grades import slices
@@ -14,15 +15,7 @@ from uphill.workflow.stages.items import items
 from uphill.workflow.stages.splits import splits
 from uphill.workflow.study import Study
 
-TABLES = {
-    POPULATION: POPULATION,
-    "sgr": POPULATION,
-    "accuracy_by_hardness": POPULATION,
-    ALL_TO_ALL: ALL_TO_ALL,
-    "all_to_all_by_hardness": ALL_TO_ALL,
-}
-"""The experiment that a table shows, where it is not the one that it is named after."""
-READS_HARDNESS = ("all_to_all_by_hardness",)
+ROOM, NEEDS = "uphill.tables", "TABLES"
 
 
 def jobs(study: Study) -> Iterator[Job]:
@@ -33,69 +26,84 @@ def jobs(study: Study) -> Iterator[Job]:
 
 
 @once
+def made(study: Study, room: str, needs: str) -> dict[str, tuple[str, str, str]]:
+    """By name of each table or figure of a room: its experiment, the module, and what it is called there.
+
+    An entry that has a name gives it to what its module calls as the module is called, and puts it before other names.
+    """
+    found: dict[str, tuple[str, str, str]] = {}
+    known = registry.names(room, needs)
+    for experiment, kind in {arm.experiment: arm.kind for arm in study.arms()}.items():
+        for key in getattr(registry.load(room, kind, needs), needs) if kind in known else ():
+            own = experiment if key == kind else f"{experiment}_{key}"
+            found[own if experiment != kind else key] = experiment, kind, key
+    return found
+
+
 def names(study: Study) -> list[str]:
     """Every table but those of correlations."""
-    experiments = list(dict.fromkeys(row.experiment for row in study.rows()))
-    own = [name for name in experiments if name not in TABLES]
-    return [*(name for name, experiment in TABLES.items() if experiment in experiments), *own]
+    return list(made(study, ROOM, NEEDS))
 
 
-def experiment_of(name: str) -> str:
-    """The experiment that a table shows."""
-    return TABLES.get(name, name)
+def table_of(study: Study, name: str) -> Table:
+    """How a table is made."""
+    _, kind, key = made(study, ROOM, NEEDS)[name]
+    found: Table = registry.load(ROOM, kind, NEEDS).TABLES[key]
+    return found
 
 
 @once
 def table(study: Study, name: str) -> Job:
     """One table of an experiment; of each file of grades it depends on its own slices only."""
-    rows = study.rows(experiment_of(name))
+    experiment, kind, key = made(study, ROOM, NEEDS)[name]
+    arms = study.arms(experiment)
 
     def decide() -> Settings:
         return {
-            "table": name,
+            "of": kind,
+            "table": key,
             "unsupervised": unsupervised(study),
             **_intervals(study, study.config.statistics.draws),
-            "hard_noise": _hard_noise(rows) if name == NOISY_LABELS else [],
-            "rungs": list(rows[0].train_on or ()) if rows[0].bands else [],
             "seen": study.config.splits.train_on_test,
-            "pairs": _pairs(study) if name == QUANTIZATION else {},
+            "own": own_settings(kind, arms),
         }
 
-    made = table_path(name)
+    path = table_path(name)
     read = {
         "grades": [
-            slices(study, method, model, row.dataset)[row.slice]
-            for row in rows
-            for model in row.models
-            for method in row.methods
+            slices(study, method, model, arm.dataset)[arm.slice]
+            for arm in arms
+            for model in arm.models
+            for method in arm.methods
         ],
-        "splits": [splits(study, row.dataset, row.split) for row in rows],
-        "hardness": [hardness(study, row.dataset) for row in rows] if name in READS_HARDNESS else [],
+        "splits": [splits(study, arm.dataset, arm.split) for arm in arms],
+        "hardness": [hardness(study, arm.dataset) for arm in arms] if table_of(study, name).reads_hardness else [],
     }
     return Job(
         rule="table",
         wildcards={"table": name},
         title=f"Table {name}",
-        named=f"ladders.{name}" if name in study.config.ladders else f"the table {name}",
+        named=f"the table {name}" if experiment == kind else f"{kind}.{experiment}",
         record=f"tables/{name}",
-        outputs={"table": [made], PROVENANCE: [beside(made)]},
+        outputs={"table": [path], PROVENANCE: [beside(path)]},
         decide=decide,
         reads={key: list(dict.fromkeys(jobs)) for key, jobs in read.items()},
-        from_config={"seen": "splits.train_on_test", "": "statistics"},
+        code=[f"{ROOM}.{kind}"],
+        from_config={"seen": "splits.train_on_test", "own": kind, "": "statistics"},
     )
 
 
 @once
 def correlations(study: Study, dataset: str) -> Job:
     """Rank correlations between a dataset's hardness variables."""
-    made = correlations_path(dataset)
+    path = correlations_path(dataset)
     return Job(
         rule="correlations",
         wildcards={"dataset": dataset},
         title=f"Rank correlations between the hardness variables of {dataset}",
         named=f"the correlations of datasets.{dataset}",
         record=f"tables/{CORRELATIONS}{dataset}",
-        outputs={"table": [made], PROVENANCE: [beside(made)]},
+        outputs={"table": [path], PROVENANCE: [beside(path)]},
         decide=lambda: {"dataset": dataset, **_intervals(study, study.config.statistics.correlation_draws)},
         reads={"questions": [items(study, dataset)], "hardness": [hardness(study, dataset)]},
         from_config={"draws": "statistics.correlation_draws", "": "statistics"},
@@ -105,20 +113,27 @@ def correlations(study: Study, dataset: str) -> Job:
 @once
 def wide(study: Study) -> Job:
     """Tables as a paper prints them, all in one job; each by the tidy one that it is made from."""
-    tidy = names(study)
-    sources = {name: TIDY.get(name, name) for name in LAYOUTS if TIDY.get(name, name) in tidy}
-    sources |= {name: name for name in study.config.ladders}
-    made = {kind: [wide_path(name, kind) for name in sources] for kind in ("csv", "tex")}
+    sources: dict[str, Any] = {}
+    for tidy, (_, kind, key) in made(study, ROOM, NEEDS).items():
+        how = table_of(study, tidy)
+        sources |= {name: [tidy, kind, key] for name in [*([tidy] if how.layout else []), *how.also]}
+    paths = {form: [wide_path(name, form) for name in sources] for form in ("csv", "tex")}
     return Job(
         rule="wide",
         wildcards={},
         title="Tables as a paper prints them",
         named="the tables as a paper prints them",
         record="tables/wide",
-        outputs={**made, PROVENANCE: [beside(path) for path in made["csv"]]},
+        outputs={**paths, PROVENANCE: [beside(path) for path in paths["csv"]]},
         decide=lambda: {"tables": dict(sources), "unsupervised": unsupervised(study)},
-        reads={"tidy": [table(study, name) for name in dict.fromkeys(sources.values())]},
+        reads={"tidy": [table(study, name) for name in dict.fromkeys(tidy for tidy, *_ in sources.values())]},
+        code=modules(study, ROOM, NEEDS),
     )
+
+
+def modules(study: Study, room: str, needs: str) -> list[str]:
+    """The modules of a room that the study's tables or figures are of."""
+    return list(dict.fromkeys(f"{room}.{kind}" for _, kind, _ in made(study, room, needs).values()))
 
 
 def unsupervised(study: Study) -> dict[str, str]:
@@ -128,21 +143,3 @@ def unsupervised(study: Study) -> dict[str, str]:
 
 def _intervals(study: Study, draws: int) -> Settings:
     return {"draws": draws, "coverage": study.config.statistics.coverage, "seed": study.config.seed}
-
-
-def _hard_noise(rows: Sequence[Row]) -> list[list[Any]]:
-    """[model, dataset, variable, method, factor] of each row of the config that noise is multiplied in."""
-    return [
-        [model, row.dataset, row.variable, method, row.hard_noise]
-        for row in rows
-        for model in row.models
-        for method in row.methods
-    ]
-
-
-def _pairs(study: Study) -> dict[str, dict[str, str]]:
-    """By dataset, the quantized model of each full one."""
-    found: dict[str, dict[str, str]] = {}
-    for entry in study.config.quantization:
-        found.setdefault(entry.dataset, {}).update(entry.pairs)
-    return found

@@ -6,15 +6,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from uphill.figures.marks import OTHER_DATA
-from uphill.figures.style import finish, name, panels, series_looks, title
+from uphill.figures.plots.marks import OTHER_DATA
+from uphill.figures.plots.style import finish, name, panels, series_looks, title
+from uphill.schemas.level_names import Levels
 
 SHOWN = (-0.25, 1.5)
 """What the axis holds; an arrow stands where a value lies beyond."""
 WHY = {"undefined": "undefined:\nno gap", "negative gap": "undefined:\nhard < none"}
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def plot(table: pd.DataFrame, _: Levels) -> Figure:
     """One panel per (dataset, variable), a section per model, a bar per method; `table` is tables/sgr.csv."""
     colours = {method: look["color"] for method, look in series_looks(table["method"]).items()}
     bars = table.groupby(["model", "dataset", "variable"]).size().max()

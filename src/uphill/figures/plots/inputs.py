@@ -1,13 +1,14 @@
 """What a figure draws: a table, or the hardness tables of some datasets, with rows in the config's order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from uphill.running.provenance import read_table
+from uphill.running.provenance import levels, read_table
 from uphill.schemas.files import read
 from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.level_names import Levels
 from uphill.schemas.names import UNSUPERVISED
 
 
@@ -25,6 +26,11 @@ def read_drawn(paths: Mapping[str, str]) -> pd.DataFrame:
         return read_table(path, identity)
     frames = [read(path, HARDNESS, identity).assign(dataset=Path(path).stem) for path, identity in paths.items()]
     return pd.concat(frames, ignore_index=True)
+
+
+def read_levels(paths: Iterable[str]) -> Levels:
+    """The levels of a table's rows, in order; of hardness tables, whose rows are no conditions, none."""
+    return {panel: names for path in paths if path.endswith(".csv") for panel, names in levels(path).items()}
 
 
 def arranged(table: pd.DataFrame, order: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from uphill.figures.style import COLOURS, name
+from uphill.figures.plots.style import COLOURS, name
 from uphill.schemas.names import UNSUPERVISED
 
 OTHER_DATA = "////"

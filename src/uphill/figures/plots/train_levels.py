@@ -5,31 +5,31 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.marks import baseline, baseline_entry, line_entry, whisker
-from uphill.figures.style import finish, name, panels, percent_axis, series_looks, title
-from uphill.schemas.level_names import hardest, in_order
+from uphill.figures.plots.marks import baseline, baseline_entry, line_entry, whisker
+from uphill.figures.plots.style import finish, name, panels, percent_axis, series_looks, title
+from uphill.schemas.level_names import Levels, hardest, occurring
 from uphill.schemas.names import UNSUPERVISED
 
 APART = 0.09
 """Space between the points of two methods, in levels."""
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def plot(table: pd.DataFrame, levels: Levels) -> Figure:
     """One panel per (dataset, variable), a section per model; `table` is tables/population.csv."""
-    shown = hardest(table[table["train_dataset"] == table["dataset"]])
+    shown = hardest(table[table["train_dataset"] == table["dataset"]], levels)
     looks = series_looks(shown.loc[shown["train_on"] != UNSUPERVISED, "method"])
     figure, drawn = panels(shown, "model", ["dataset", "variable"], 2.7, 2.5)
     for axis, rows in drawn:
         baseline(axis, rows)
-        _lines(axis, rows[rows["train_on"] != UNSUPERVISED], looks)
+        _lines(axis, rows[rows["train_on"] != UNSUPERVISED], looks, levels)
         axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0]))
         axis.set_xlabel("trained on")
         percent_axis(axis, "accuracy on hard items")
     return finish(figure, [baseline_entry(), *(line_entry(look, name(method)) for method, look in looks.items())])
 
 
-def _lines(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:
-    levels = in_order(rows["train_on"])
+def _lines(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]], order: Levels) -> None:
+    levels = occurring(rows, "train_on", order)
     methods = list(rows["method"].unique())
     for number, method in enumerate(methods):
         points = rows[rows["method"] == method]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from uphill.schemas.files import written_whole
-from uphill.schemas.level_names import BIN, in_order
+from uphill.schemas.level_names import BIN
 from uphill.schemas.names import ALL, UNSUPERVISED
 
 # Okabe and Ito's palette.
@@ -58,8 +58,8 @@ def name(key: str) -> str:
 
 
 def level_colours(levels: Iterable[str]) -> dict[str, Any]:
-    """A colour for each level that occurs, from easy to hard; bins run from dark to bright."""
-    seen = in_order(levels)
+    """A colour for each of some levels that are in order; those that have none of their own run from dark to bright."""
+    seen = list(dict.fromkeys(levels))
     bins = [level for level in seen if level not in COLOURS]
     shades = mpl.colormaps["cividis"].resampled(len(bins) + 1) if bins else None
     return {
@@ -76,7 +76,7 @@ def series_looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def level_looks(levels: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """A colour and a marker for each train level."""
+    """A colour and a marker for each train level; they are in order."""
     return {
         level: {"color": colour, "marker": MARKERS[place % len(MARKERS)]}
         for place, (level, colour) in enumerate(level_colours(levels).items())

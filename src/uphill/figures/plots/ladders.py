@@ -6,15 +6,16 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.marks import GREY, bar, top
-from uphill.figures.style import finish, grid, name, percent_axis
+from uphill.figures.plots.marks import GREY, bar, top
+from uphill.figures.plots.style import finish, grid, name, percent_axis
+from uphill.schemas.level_names import Levels, occurring
 from uphill.schemas.names import UNSUPERVISED
 
 
-def draw(table: pd.DataFrame) -> Figure:
-    """One panel per method, and model; `table` is that of the ladder, its rungs in order."""
+def plot(table: pd.DataFrame, levels: Levels) -> Figure:
+    """One panel per method, and model; `table` is that of the ladder."""
     trained = table[table["train_on"] != UNSUPERVISED]
-    rungs = list(dict.fromkeys(trained["train_on"]))
+    rungs = occurring(trained, "train_on", levels)
     keys = [list(key) for key in trained[["model", "method"]].drop_duplicates().to_numpy()]
     figure, axes = grid([("", len(keys))], 0.42 * (len(rungs) + 1) + 0.8, 2.7)
     for axis, (model, method) in zip(axes, keys, strict=True):

@@ -5,23 +5,26 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.marks import bar, level_entry, top
-from uphill.figures.style import finish, level_colours, panels, percent_axis, title, wrapped
-from uphill.schemas.level_names import extremes, hardest
+from uphill.figures.plots.marks import bar, level_entry, top
+from uphill.figures.plots.style import finish, level_colours, panels, percent_axis, title, wrapped
+from uphill.schemas.level_names import PANEL, Levels, extremes, hardest, occurring
 from uphill.schemas.names import UNSUPERVISED
 
 GAP = 0.8
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def plot(table: pd.DataFrame, levels: Levels) -> Figure:
     """One panel per (dataset, variable) that several models were run on, a section per method.
 
     `table` is tables/population.csv, its models in the order that they are to stand in.
     """
-    hard = hardest(table[table["train_dataset"] == table["dataset"]])
-    ends = hard.groupby(["dataset", "variable"])["train_on"].transform(lambda levels: "|".join(extremes(levels)))
-    kept = [level in (UNSUPERVISED, *both.split("|")) for level, both in zip(hard["train_on"], ends, strict=True)]
-    shown = hard[kept]
+    hard = hardest(table[table["train_dataset"] == table["dataset"]], levels)
+    ends = {
+        panel: (UNSUPERVISED, *extremes(rows["train_on"], levels.get(panel, ())))
+        for panel, rows in hard.groupby(PANEL, sort=False)
+    }
+    shown = hard[[row.train_on in ends[row.dataset, row.variable] for row in hard.itertuples()]]
+    order = occurring(shown, "train_on", levels)
     supervised = shown[shown["train_on"] != UNSUPERVISED]
     keys = ["dataset", "variable"]
     several = supervised.groupby([*keys, "method"])["model"].transform("nunique") > 1
@@ -31,16 +34,16 @@ def draw(table: pd.DataFrame) -> Figure:
     for axis, rows in drawn:
         dataset, variable = rows["dataset"].iloc[0], rows["variable"].iloc[0]
         nothing = shown[(shown["train_on"] == UNSUPERVISED) & (shown["dataset"] == dataset)]
-        _panel(axis, pd.concat([nothing[nothing["variable"] == variable], rows]), list(rows["model"].unique()))
+        _panel(axis, pd.concat([nothing[nothing["variable"] == variable], rows]), list(rows["model"].unique()), order)
         axis.set_title(title(dataset, variable, rows["method"].iloc[0]))
         percent_axis(axis, "accuracy on hard items")
         axis.set_ylim(0, top(shown))
-    return finish(figure, [level_entry(level, colour) for level, colour in level_colours(shown["train_on"]).items()])
+    return finish(figure, [level_entry(level, colour) for level, colour in level_colours(order).items()])
 
 
-def _panel(axis: Any, rows: pd.DataFrame, models: list[str]) -> None:
+def _panel(axis: Any, rows: pd.DataFrame, models: list[str], order: list[str]) -> None:
     place, ticks = 0.0, []
-    colours = level_colours(rows["train_on"])
+    colours = level_colours(order)
     for model in models:
         bars = rows[rows["model"] == model]
         bars = bars.assign(order=bars["train_on"].map(list(colours).index)).sort_values("order", kind="stable")

@@ -8,24 +8,25 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.marks import GREY, line, line_entry, whisker
-from uphill.figures.style import finish, name, panels, percent_axis, series_looks
-from uphill.schemas.level_names import from_easiest
+from uphill.figures.plots.marks import GREY, line, line_entry, whisker
+from uphill.figures.plots.style import finish, name, panels, percent_axis, series_looks
+from uphill.schemas.level_names import Levels, from_easiest
 from uphill.schemas.names import ALL, UNSUPERVISED
 
 WIDE = 0.8
 """Of the space between two values, the part that bars fill."""
 
 
-def draw(table: pd.DataFrame, train_on: str = "easy") -> Figure:
+def plot(table: pd.DataFrame, levels: Levels, train_on: str = "easy") -> Figure:
     """One panel per (dataset, variable), a section per model.
 
     Args:
         table: tables/accuracy_by_hardness.csv, or all_to_all_by_hardness.csv.
+        levels: in order.
         train_on: the level that supervised accuracies are trained on: `all`, or `easy` for the easiest.
     """
     own = table[table["train_dataset"] == table["dataset"]].reset_index(drop=True)
-    trained = own[own["train_on"] == ALL] if train_on == ALL else from_easiest(own)
+    trained = own[own["train_on"] == ALL] if train_on == ALL else from_easiest(own, levels)
     shown = own[(own["train_on"] == UNSUPERVISED) | own.index.isin(trained.index)]
     # A variable that is the same for all items orders nothing.
     shown = shown[shown.groupby(["model", "dataset", "variable"])["test_on"].transform("nunique") > 1]

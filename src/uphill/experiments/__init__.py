@@ -1,0 +1,1 @@
+"""What a study varies: one module an experiment, each with the entry of its config key and the arms that this makes."""

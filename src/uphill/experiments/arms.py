@@ -1,0 +1,180 @@
+"""What the workflow runs of an experiment: arms, each a dataset cut into ordered levels and what is run on it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from uphill.schemas.names import ALL
+from uphill.schemas.spelling import Names
+
+
+@dataclass(frozen=True)
+class Level:
+    """Some items of a dataset: of a level of a variable, or with values from `min` to `max`; of no variable, all.
+
+    Attributes:
+        name: what splits, tables and figures call it.
+        level: the variable's level, or several of them.
+        dataset: whose items alone it has; None for any dataset of the arm.
+    """
+
+    name: str
+    variable: str
+    level: str | tuple[str, ...] | None = None
+    min: float | None = None
+    max: float | None = None
+    dataset: str | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Levels of the variable that it is made of."""
+        return (self.level,) if isinstance(self.level, str) else self.level or ()
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Which items, as plain data."""
+        return {"variable": self.variable, "levels": list(self.parts) or None, "min": self.min, "max": self.max}
+
+
+def levels_of(variable: str, names: Iterable[str]) -> tuple[Level, ...]:
+    """The levels that a variable is cut into, from easy to hard; of no variable, the one of all items."""
+    return (Level(ALL, ALL),) if variable == ALL else tuple(Level(name, variable, name) for name in names)
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """One part of an experiment.
+
+    Attributes:
+        experiment: what it is called in files and tables: the experiment, or the entry's own name.
+        variable: the hardness variable that cuts levels; `all`, or what levels of several are called together.
+        levels: from easy to hard.
+        methods, models: what is run.
+        kind: the module of uphill/experiments that it is of.
+        train_from: datasets to train on; the tested one unless given.
+        sizes: by method, how many training items, instead of the method's own number.
+        noise: probabilities that a training label is drawn at random.
+        noise_factors: by train level, how many times that probability, where it is not once.
+        boots: draws of the training items; None for the study's.
+        n_train: training items drawn for each level; None for the study's.
+        min_test: items that each level keeps for testing; None for the study's.
+        train_on, test_on: levels to train on and to test on; None for every level.
+        pairs: the other model that each is held against.
+        baseline: whether the dataset's unsupervised method is run beside the others.
+    """
+
+    experiment: str
+    dataset: str
+    variable: str
+    levels: tuple[Level, ...]
+    methods: tuple[str, ...]
+    models: tuple[str, ...]
+    kind: str = ""
+    train_from: tuple[str, ...] = ()
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    noise: tuple[float, ...] = (0.0,)
+    noise_factors: Mapping[str, float] = field(default_factory=dict)
+    boots: int | None = None
+    n_train: int | None = None
+    min_test: int | None = None
+    train_on: tuple[str, ...] | None = None
+    test_on: tuple[str, ...] | None = None
+    pairs: Mapping[str, str] = field(default_factory=dict)
+    baseline: bool = True
+
+    @property
+    def slice(self) -> str:
+        """The arm's name within the predictions of a method, model and dataset."""
+        return f"{self.experiment}/{self.variable}"
+
+    @property
+    def split(self) -> str:
+        """The name of the arm's splits: the variable, where they are the study's own."""
+        asked = (self.boots, self.n_train, self.min_test, self.train_on, self.test_on)
+        general = asked == (None,) * len(asked) and self.levels == levels_of(self.variable, self.order)
+        return self.variable if general or self.experiment == self.variable else f"{self.variable}.{self.experiment}"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Datasets to train on."""
+        return self.train_from or (self.dataset,)
+
+    @property
+    def involved(self) -> tuple[str, ...]:
+        """Every dataset, the tested one first."""
+        return tuple(dict.fromkeys([self.dataset, *self.sources]))
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Names of the levels, from easy to hard."""
+        return tuple(level.name for level in self.levels)
+
+    def levels_in(self, dataset: str) -> tuple[Level, ...]:
+        """The levels that have items of a dataset."""
+        return tuple(level for level in self.levels if level.dataset in (None, dataset))
+
+    def some_in(self, dataset: str, names: Sequence[str] | None) -> list[str] | None:
+        """Those of some levels that have items of a dataset; None, for every level, stays so."""
+        there = {level.name for level in self.levels_in(dataset)}
+        return None if names is None else [name for name in names if name in there]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an experiment may ask of the rest of the config.
+
+    Attributes:
+        models: that are tested, unless an entry names its own.
+        n_train: how many items a method trains on.
+        levels: those that a dataset is cut into by a variable.
+    """
+
+    models: tuple[str, ...]
+    n_train: Callable[[str], int]
+    levels: Callable[[str, str], tuple[Level, ...]]
+
+
+class Entry(BaseModel):
+    """A part of the config: unknown keys are refused."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Tested(Entry):
+    """What every entry of an experiment may say."""
+
+    models: Names = Field([], description="Models to run; `test_models` unless given.")
+
+    @model_validator(mode="after")
+    def _some_if_any(self) -> Self:
+        for key in ("models", "train_from"):
+            if key in self.model_fields_set and not getattr(self, key):
+                raise ValueError(f"{key} is [], expected names, or no such key")
+        return self
+
+    def tested(self, given: Given) -> tuple[str, ...]:
+        """Models that are run."""
+        return tuple(self.models) or given.models
+
+
+class Experiment(Protocol):
+    """What a module of this room has.
+
+    Attributes:
+        PLACE: where it stands among experiments, in the config's documentation and in the report.
+        DESCRIPTION: of its config key.
+        NAMED: whether its entries have names, which are those of their tables; else they are a list.
+        REQUIRED: whether a study has to have it.
+        Entry: an entry of the config.
+    """
+
+    PLACE: int
+    DESCRIPTION: str
+    NAMED: bool
+    REQUIRED: bool
+    Entry: type[Entry]
+
+    def arms(self, entry: Any, name: str, given: Given) -> Sequence[Arm]:
+        """What an entry makes the workflow run; `name` is the entry's own, or the experiment's."""

@@ -1,0 +1,23 @@
+"""The experiments that there are, found by the names of their modules."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from uphill import registry
+from uphill.experiments.arms import Arm, Experiment
+
+ROOM = "uphill.experiments"
+
+
+@functools.cache
+def experiments() -> Mapping[str, Experiment]:
+    """Every module of the room that makes arms, in their places."""
+    found = {name: cast(Experiment, registry.load(ROOM, name, "arms")) for name in registry.names(ROOM, "arms")}
+    return dict(sorted(found.items(), key=lambda one: one[1].PLACE))
+
+
+def own_settings(experiment: str, arms: Sequence[Arm]) -> dict[str, Any]:
+    """What the tables of an experiment ask of its arms, where its module has `settings`."""
+    settings = getattr(experiments()[experiment], "settings", None)
+    return dict(settings(arms)) if settings else {}

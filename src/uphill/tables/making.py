@@ -1,0 +1,40 @@
+"""The job that makes a table: graded predictions to a tidy CSV, one row a cell, every row traceable to its grades."""
+
+from uphill import registry
+from uphill.identity.specs import together
+from uphill.running import provenance
+from uphill.running.job import Running
+from uphill.schemas.files import made_by
+from uphill.tables.predictions import read_grades, read_hardness, read_levels, read_tested, read_trained, write_table
+from uphill.tables.table import Bootstrap, Inputs, Table
+
+
+def write(job: Running) -> None:
+    """Make one table, and beside it the record of what it was made from, and of its levels in order.
+
+    Raises:
+        UphillError: a file of grades was made by another config or other code.
+    """
+    settings, slices = job.settings, {path: job.upstream(path) for path in job.input.grades}
+    hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
+    inputs = Inputs(
+        predictions=read_grades(slices),
+        tested=read_tested(splits),
+        levels=read_levels(splits),
+        study=Bootstrap(
+            settings["unsupervised"],
+            settings["draws"],
+            settings["coverage"],
+            settings["seed"],
+            trained=read_trained(splits) if settings["seen"] else None,
+        ),
+        hardness=read_hardness(hardness) if hardness else None,
+        own=settings["own"],
+    )
+    table: Table = registry.load("uphill.tables", settings["of"], "TABLES").TABLES[settings["table"]]
+    write_table(table.reduce(inputs), job.output.table)
+    sources = {path: made_by(path) for path in slices}
+    used = [sources[path]["versions"][slice] for path, own in slices.items() for slice in own]
+    made_with = together(job.versions([*job.input.splits, *hardness]), *used)
+    record = {**job.spec, "versions": made_with, provenance.LEVELS: provenance.listed(inputs.levels), **job.notes}
+    provenance.write(job.output.provenance, record, [job.output.table], sources)

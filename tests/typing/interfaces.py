@@ -2,6 +2,8 @@
 
 from uphill.datasets import ai2_arc, file, gsm8k, hub, mmlu_stem5, strategyqa, world
 from uphill.datasets.interface import DatasetSource
+from uphill.experiments import all_to_all, ladders, learning_curves, noisy_labels, population, quantization
+from uphill.experiments.arms import Experiment
 from uphill.grading import bbh, choice, ifeval, letter, math, number, span, stated
 from uphill.grading.grade import Grader
 from uphill.hardness import human, irt, irt_table, mdl_lora, mdl_probe, mdl_zero_shot, surface, text_logprob
@@ -46,4 +48,12 @@ GRADERS: dict[str, Grader] = {
     "number": number,
     "span": span,
     "stated": stated,
+}
+EXPERIMENTS: dict[str, Experiment] = {
+    "all_to_all": all_to_all,
+    "ladders": ladders,
+    "learning_curves": learning_curves,
+    "noisy_labels": noisy_labels,
+    "population": population,
+    "quantization": quantization,
 }

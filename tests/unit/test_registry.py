@@ -17,6 +17,7 @@ LISTED = Path(__file__).parents[1] / "typing/interfaces.py"
         ("MEASURES", "uphill.hardness", "measure"),
         ("SOURCES", "uphill.datasets", "load"),
         ("GRADERS", "uphill.grading", "grade"),
+        ("EXPERIMENTS", "uphill.experiments", "arms"),
     ],
 )
 def test_the_type_checker_sees_every_module(listed: str, room: str, needs: str) -> None:

@@ -174,7 +174,11 @@ class Experiment(Protocol):
     DESCRIPTION: str
     NAMED: bool
     REQUIRED: bool
-    Entry: type[Entry]
+
+    @property
+    def Entry(self) -> type[BaseModel]:
+        """The model of an entry."""
+        ...
 
     def arms(self, entry: Any, name: str, given: Given) -> Sequence[Arm]:
         """What an entry makes the workflow run; `name` is the entry's own, or the experiment's."""

@@ -77,7 +77,7 @@ def test_a_prompt_reaches_everything_that_asks_with_it() -> None:
 
 
 def test_a_model_that_measures_hardness_reaches_no_split_by_a_persons_grades() -> None:
-    stale = changed(hardness__mdl_probe__boots=2)
+    stale = changed(measures__mdl_probe__boots=2)
     assert {"hardness/dial", "hardness/road"} <= stale
     assert not any(name.startswith(("splits/", "icl/", "probe/")) for name in stale)
     assert stale - {"hardness/dial", "hardness/road"} == {"all_to_all_by_hardness"}

@@ -7,5 +7,5 @@ from uphill.methods.job import run_job
 from uphill.running.job import start
 
 with start(snakemake) as job:
-    model = next(iter(job.settings["shares"].values()))["settings"]["model"]
+    model = next(iter(job.settings["slices"].values()))["settings"]["model"]
     run_job(job, functools.cache(lambda: open_model(job, model)))

@@ -2,7 +2,15 @@
 
 from uphill.datasets import ai2_arc, file, gsm8k, hub, mmlu_stem5, strategyqa, world
 from uphill.datasets.interface import DatasetSource
-from uphill.experiments import all_to_all, ladders, learning_curves, noisy_labels, population, quantization
+from uphill.experiments import (
+    all_to_all,
+    cross_difficulty,
+    ladders,
+    learning_curves,
+    noisy_labels,
+    population,
+    quantization,
+)
 from uphill.experiments.arms import Experiment
 from uphill.grading import bbh, choice, ifeval, letter, math, number, span, stated
 from uphill.grading.grade import Grader
@@ -51,6 +59,7 @@ GRADERS: dict[str, Grader] = {
 }
 EXPERIMENTS: dict[str, Experiment] = {
     "all_to_all": all_to_all,
+    "cross_difficulty": cross_difficulty,
     "ladders": ladders,
     "learning_curves": learning_curves,
     "noisy_labels": noisy_labels,

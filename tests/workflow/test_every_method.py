@@ -40,6 +40,7 @@ def small(raw: dict[str, Any]) -> None:
         "climb": {"test": rung | {"min": 7}, "train": {"low": rung | {"max": 2}, "mid": rung | {"level": "medium"}},
                   "methods": ["probe"]}
     }  # fmt: skip
+    raw["cross_difficulty"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["probe"]}]
     raw["quantization"] = [{"dataset": "dial", "methods": ["icl", "lora"], "pairs": {"demo": "demo-8bit"}}]
 
 
@@ -62,6 +63,8 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     assert (curve.loc[curve["method"] == "icl", "k"] == curve.loc[curve["method"] == "icl", "n_train"]).all()
     assert set(tables["noisy_labels"]["noise_p"]) == {0, 0.5, 1.0}
     assert set(tables["climb"]["train_on"]) == {"none", "low", "mid"}
+    assert set(tables["cross_difficulty"]["test_on"]) == {"easy", "medium", "hard"}
+    assert {"easy to hard", "best train level"} <= set(tables["cross_difficulty_summary"]["statistic"])
     quantized = tables["quantization"]
     assert set(quantized["method"]) == {"icl", "lora"}
     assert set(quantized["quantized_model"]) == {"demo-8bit"}

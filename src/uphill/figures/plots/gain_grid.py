@@ -1,0 +1,67 @@
+"""Gains by train level and test level, as a heat-map with no gain in the middle of its colours.
+
+A number in brackets has an interval that holds 0; the diagonal is framed.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from uphill.figures.plots.style import finish, name, panels, title
+from uphill.schemas.level_names import Levels, occurring
+from uphill.schemas.names import UNSUPERVISED
+
+PER_LEVEL = 0.42
+"""Inches."""
+DARK = 0.6
+"""Beyond this part of the largest gain a cell is so dark that its number is white."""
+
+
+def plot(table: pd.DataFrame, levels: Levels) -> Figure:
+    """One panel per (method, dataset, variable, n_train), a section per model; `table` is cross_difficulty.csv."""
+    trained = table[table["train_on"] != UNSUPERVISED]
+    most = max((len(names) for names in levels.values()), default=2)
+    side = PER_LEVEL * most
+    figure, drawn = panels(trained, "model", ["method", "dataset", "variable", "n_train"], side + 1.9, side + 1.2)
+    largest = float(np.nanmax(trained["gain"].abs())) if trained["gain"].notna().any() else 1.0
+    image = None
+    for axis, rows in drawn:
+        image = _panel(axis, rows, levels, largest)
+        axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0], rows["method"].iloc[0]))
+    finish(figure)
+    if image is not None:
+        figure.colorbar(image, ax=figure.axes, shrink=0.7, label="gain (points)")
+    return figure
+
+
+def _panel(axis: Any, rows: pd.DataFrame, levels: Levels, largest: float) -> Any:
+    tested = rows.assign(train_on=rows["test_on"])
+    down, across = occurring(rows, "train_on", levels), occurring(tested, "train_on", levels)
+    gains = rows.pivot_table(index="train_on", columns="test_on", values="gain", observed=True)
+    shown = 100 * gains.reindex(index=down, columns=across)
+    image = axis.imshow(shown, cmap="RdBu", vmin=-100 * largest, vmax=100 * largest)
+    for row in rows.itertuples():
+        _cell(axis, across.index(row.test_on), down.index(row.train_on), row, largest)
+    axis.set_xticks(range(len(across)), [name(level) for level in across], rotation=90)
+    axis.set_yticks(range(len(down)), [name(level) for level in down])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.set_xlabel("tested on")
+    axis.set_ylabel("trained on")
+    return image
+
+
+def _cell(axis: Any, x: int, y: int, row: Any, largest: float) -> None:
+    if np.isnan(row.gain):
+        return
+    said = f"{100 * row.gain:+.0f}"
+    shown = f"({said})" if row.gain_low <= 0 <= row.gain_high else said
+    axis.text(
+        *(x, y, shown), ha="center", va="center", fontsize=6.5,
+        color="white" if abs(row.gain) > DARK * largest else "black",
+    )  # fmt: skip
+    if row.train_on == row.test_on:
+        axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=1.2))

@@ -38,7 +38,7 @@ def test_readme_examples_run_as_written(checkout: Checkout) -> None:
     blocks = BLOCK.findall((checkout.folder / "README.md").read_text())
     entries = [yaml.safe_load(body) for _, where, body in blocks if where == "config:"]
     modules = {where: body for kind, where, body in blocks if kind == "python"}
-    assert [next(iter(entry)) for entry in entries] == ["datasets", "models", "hardness", "methods", "datasets"]
+    assert [next(iter(entry)) for entry in entries] == ["datasets", "models", "measures", "methods", "datasets"]
     rooms = ["hardness/digits", "methods/nearest", "grading/last_word"]
     assert list(modules) == [f"src/uphill/{room}.py" for room in rooms]
     for path, body in modules.items():

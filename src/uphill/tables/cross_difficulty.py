@@ -134,7 +134,7 @@ TABLES = {
         "What the grids of gains say",
         "Mean gains over cells of the grid: all, trained on easier than tested, trained on harder, by distance and by "
         "gap (tested less trained level, in levels) and by the middle of the window between them (levels from 1); the "
-        "share of cells below 0; and for each test level the train level that gains most, and in which share of the draws. "
+        "share of cells below 0; and for each test level the train level that gains most, in which share of the draws. "
         f"{INTERVAL} Items are resampled once for all train levels, boots once for all test levels.",
     ),
 }

@@ -233,3 +233,12 @@ def test_what_is_no_grid_is_refused(change: Any, message: str) -> None:
 def test_cells_of_another_shape_are_refused(grid: GainGrid) -> None:
     with pytest.raises(ValueError, match=r"cells: expected shape \(4, 4\), got \(3, 3\)"):
         mean_gain(grid, every_cell(3))
+
+
+def test_a_cell_that_rounding_puts_below_zero_is_no_loss() -> None:
+    """Boots of .3 and .4 have the mean of one of .35, but for the last bit."""
+    point = np.array([[(0.1 + 0.2) - 0.3, 0.3 - (0.1 + 0.2)], [-0.05, 0.05]])
+    assert point[0, 1] < 0
+    grid = GainGrid(point, np.repeat(point[None], 5, axis=0))
+    found = share_negative(grid, every_cell(2))
+    assert (found.interval.point, found.interval.low, found.interval.high) == (0.25, 0.25, 0.25)

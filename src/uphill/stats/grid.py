@@ -137,8 +137,8 @@ def mean_gain(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> S
 
 
 def share_negative(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> Summary:
-    """Share of the chosen and known cells whose gain is below 0."""
-    return _over(grid, cells, lambda gains: _mean(np.where(np.isnan(gains), np.nan, gains < 0)), coverage)
+    """Share of the chosen and known cells whose gain is below 0, by more than rounding."""
+    return _over(grid, cells, lambda gains: _mean(np.where(np.isnan(gains), np.nan, np.round(gains, 12) < 0)), coverage)
 
 
 def _mean(gains: FloatArray) -> FloatArray:

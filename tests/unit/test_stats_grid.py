@@ -92,7 +92,7 @@ def grid() -> GainGrid:
 def slow_summary(grid: GainGrid, cells: set[tuple[int, int]], negative: bool = False) -> tuple[float, float, float]:
     def of(gains: Matrix) -> float:
         values = [gains[cell] for cell in sorted(cells)]
-        return sum(value < 0 for value in values) / len(values) if negative else sum(values) / len(values)
+        return sum(round(value, 12) < 0 for value in values) / len(values) if negative else sum(values) / len(values)
 
     sample = [of(draw) for draw in grid.draws]
     low, high = np.quantile(sample, [0.025, 0.975])

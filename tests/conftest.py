@@ -1,12 +1,13 @@
 """Checkouts and runs of the real workflow that several tests share."""
 
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,17 @@ LONG = ("tests/slurm/", "tests/faults/", "tests/workflow/", "tests/architectures
 HEAVY = tuple(f"tests/unit/test_{name}.py" for name in ("adapters", "agreement", "generation", "scoring", "choosing"))
 FIRST = (*OF_DEMO, *LONG, *HEAVY)
 """What takes long by itself is begun first, so that processes side by side end together."""
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Each test begins with the log as Python has it, whatever a job's own code, or a library, made of it before."""
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    logging.getLogger("uphill").setLevel(logging.NOTSET)
+    yield
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(False)
 
 
 def pytest_sessionfinish() -> None:

@@ -185,14 +185,14 @@ def named(place: str, name: str) -> dict[str, Any]:
     elif place in ("ladders", "rungs"):
         ladder, rung = (name, "one") if place == "ladders" else ("one", name)
         config["ladders"] = {ladder: {"test": BAND, "train": {rung: BAND}, "methods": ["probe"]}}
-    elif place == "hardness":
+    elif place == "measures":
         config[place][name] = config[place].pop("mdl_zero_shot")
     else:
         config[place][name] = next(iter(config[place].values()))
     return config
 
 
-@pytest.mark.parametrize("place", ["datasets", "models", "methods", "hardness", "human", "ladders", "rungs"])
+@pytest.mark.parametrize("place", ["datasets", "models", "methods", "measures", "human", "ladders", "rungs"])
 def test_no_name_that_reaches_a_table_or_a_caption_begins_a_formula_or_holds_markup(place: str) -> None:
     """So that no cell of a CSV table is taken for a formula, and no caption for markup."""
     check(named(place, "good"))

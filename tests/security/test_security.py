@@ -162,7 +162,7 @@ def test_remote_code_is_off_unless_asked_for_and_a_run_says_so(
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "/etc/x", "..", ".hidden", "a b", "{x}", ""])
-@pytest.mark.parametrize("group", ["datasets", "models", "hardness", "methods", "human", "ladders"])
+@pytest.mark.parametrize("group", ["datasets", "models", "measures", "methods", "human", "ladders"])
 def test_names_that_become_paths_are_plain(name: str, group: str) -> None:
     config = raw()
     if group == "human":

@@ -203,7 +203,7 @@ BAD = [
     ),
     (without("measures.surface.kind"), "measures.surface.kind is missing"),
     (at("hardness_models", ["demos"]), "hardness_models.0 is 'demos', expected one of demo (did you mean 'demo'?)"),
-    (at("methods.icl.kind", "ilc"), "methods.icl.kind is 'ilc', expected one of ccs, icl, "),
+    (at("methods.icl.kind", "ilc"), "methods.icl.kind is 'ilc', expected one of ccs, finetune, icl, "),
     (at("methods.icl.k", -1), "methods.icl.k: is -1"),
     (at("methods.icl.shots", 4), "methods.icl.shots: unknown key"),
     (at("methods.icl.k", 500), "methods.icl trains on 500 items, expected at most splits.n_train (160)"),

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from engine_models import tiny
 from graded import graded
-from test_methods import source, task
+from small_task import source, task
 
 from uphill.config.study import check
 from uphill.engine.asking import ask

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from published_files import COMMIT, FILES, MODULES, from_files, gsm8k_row, write
 from pydantic import ValidationError
-from test_published_datasets import COMMIT, FILES, MODULES, from_files, gsm8k_row, stand_in, write
+from test_hub_datasets import stand_in
 
 from uphill.datasets import ai2_arc, gsm8k, hub, mmlu_stem5, strategyqa
 from uphill.errors import UphillError

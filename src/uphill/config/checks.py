@@ -311,9 +311,9 @@ def _blocks(folder: Path) -> int | None:
 
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
-    *(_variables_exist, _entries_are_named, _cells_differ, _draws_agree, _folds_fit),
+    *(_variables_exist, _entries_are_named, _cells_differ, _levels_agree, _draws_agree, _folds_fit),
     *(_names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
-    *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist, _levels_agree),
+    *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -123,8 +123,9 @@ def test_each_job_sees_the_gpus_that_it_asked_for(study: Study) -> None:
 
 
 def test_jobs_with_a_gpu_run_side_by_side_on_different_ones(study: Study) -> None:
-    (icl,), large = study.of("_on_model", "icl"), study.of("_on_model", "large")[0]
-    assert icl.overlaps(large)
+    (icl,), large = study.of("_on_model", "icl"), study.of("_on_model", "large")
+    # With one of its attempts: on a busy machine the first may end before the other is in the queue.
+    assert any(icl.overlaps(attempt) for attempt in large)
     for one, other in combinations(study.jobs, 2):
         if one.overlaps(other):
             assert not set(study.seen[one.number]) & set(study.seen[other.number])

@@ -1,6 +1,8 @@
 """SIGINT and SIGTERM end a run in order: nothing half written, no job left, and a line that says how to go on."""
 
 import signal
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -63,3 +65,26 @@ def test_a_run_whose_job_fails_says_how_to_go_on(checkout: Checkout) -> None:
     run = checkout.snakemake("results/items/dial.parquet", "--configfile", checkout.configure(study))
     assert run.status == 1
     assert GO_ON in run.output.splitlines()
+
+
+HALF_MADE = """
+import os, signal
+from uphill.running.stopping import stop_run_on_signal
+
+class HalfMade:
+    def __init__(self, number):
+        os.kill(os.getpid(), number)
+        self.handle = open(os.devnull)
+    def __del__(self):
+        self.handle.close()
+
+stop_run_on_signal(jobs_are_here=False)
+HalfMade({number})
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_object_that_was_half_made_when_the_signal_came_says_nothing(number: int) -> None:
+    ended = subprocess.run([sys.executable, "-c", HALF_MADE.format(number=int(number))], capture_output=True, text=True)
+    assert ended.returncode == 128 + number
+    assert ended.stderr.strip() == f"{signal.Signals(number).name}: stopping. {GO_ON}"

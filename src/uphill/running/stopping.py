@@ -6,6 +6,7 @@ Every result is written whole and every finished cell is kept, so stopping loses
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
@@ -58,6 +59,9 @@ def stop_run_on_signal(jobs_are_here: bool) -> None:
 
     def stop(number: int, _: FrameType | None) -> None:
         _ignore_more()
+        # An object that was only half made when the signal came complains as it is thrown away: of this signal, not of
+        # a fault.
+        sys.unraisablehook = lambda _: None
         # Not print: the signal may have come while something was being printed.
         os.write(2, f"\n{signal.Signals(number).name}: stopping. {GO_ON}\n".encode())
         if jobs_are_here:

@@ -50,7 +50,7 @@ def begin():
 
 def one_of(names):
     """A pattern for one of some names; for none, one that nothing matches."""
-    return "|".join(map(re.escape, sorted(names))) or "(?!)"
+    return f"(?:{'|'.join(map(re.escape, sorted(names)))})" if names else "(?!)"
 
 
 def values(wildcard, *rules):
@@ -63,6 +63,7 @@ wildcard_constraints:
     model=values("model"),
     measure=values("measure"),
     split=values("split"),
+    taught=values("taught"),
 
 
 def inputs(rule):

@@ -12,7 +12,7 @@ from uphill.schemas.names import ALL, UNSUPERVISED
 from uphill.stats.generalization import generalization_gap
 from uphill.stats.panel import bootstrap_panel
 from uphill.tables.estimates import estimates
-from uphill.tables.predictions import CONDITION, correctness
+from uphill.tables.predictions import CONDITION, correctness, key_of
 from uphill.tables.table import Bootstrap, Inputs
 
 
@@ -198,7 +198,7 @@ def _seen(rows: pd.DataFrame, condition: Mapping[str, Any], study: Bootstrap) ->
 
 
 def _name(condition: Mapping[str, Any]) -> str:
-    return "|".join(map(str, condition.values()))
+    return "|".join(key_of(condition))
 
 
 def _gap(
@@ -219,5 +219,5 @@ def _gap(
     target, same = (
         correctness(rows[rows["item_id"].isin(group)], items, boots) for group in (set(panel.items), members)
     )
-    key: tuple[Key, ...] = (*panel.name, *map(str, condition.values()), study.seed)
+    key: tuple[Key, ...] = (*panel.name, *key_of(condition), study.seed)
     return estimates(gap=generalization_gap(target, same, keyed_rng("gap", *key), study.draws, study.coverage))

@@ -11,10 +11,10 @@ from uphill.stats.paired import Difference
 from uphill.stats.recovery import SGR, Supervision, compare_supervision
 from uphill.tables.accuracy import Panel, panels
 from uphill.tables.estimates import estimates
-from uphill.tables.predictions import correctness
+from uphill.tables.predictions import correctness, key_of
 from uphill.tables.table import Bootstrap
 
-TRAINED = ("method", "cot", "k", "n_train", "train_dataset")
+TRAINED = ("method", "cot", "k", "n_train", "train_dataset", "labels")
 SGR_COLUMNS: Sequence[str] = [
     *("model", "dataset", "variable", *TRAINED, "test_on", "boots", "n_test"),
     *(f"{name}{end}" for name in ("easy", "hard", "unsupervised") for end in ("", "_low", "_high")),
@@ -61,11 +61,11 @@ def _sgr(panel: Panel, study: Bootstrap, order: Levels) -> Iterator[dict[str, An
     for condition, easy in panel.conditions():
         if condition["train_on"] != first:
             continue
-        same = {name: condition[name] for name in ("method", "cot", "k", "n_train", "noise_p")}
+        same = {name: condition[name] for name in ("method", "cot", "k", "n_train", "noise_p", "labels")}
         hard = panel.condition(**same, train_on=last, train_dataset=condition["dataset"])
         if hard.empty or panel.baseline.empty:
             continue
-        key: tuple[Key, ...] = (*panel.name, *map(str, condition.values()), study.seed)
+        key: tuple[Key, ...] = (*panel.name, *key_of(condition), study.seed)
         trained_easy, trained_hard, untrained = (
             correctness(rows, panel.items) for rows in (easy, hard, panel.baseline)
         )

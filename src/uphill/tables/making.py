@@ -1,12 +1,17 @@
 """The job that makes a table: graded predictions to a tidy CSV, one row a cell, every row traceable to its grades."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
 from uphill import registry
 from uphill.identity.specs import together
 from uphill.running import provenance
 from uphill.running.job import Running
 from uphill.schemas.files import made_by
 from uphill.tables.predictions import read_grades, read_hardness, read_levels, read_tested, read_trained, write_table
-from uphill.tables.table import Bootstrap, Inputs, Table
+from uphill.tables.table import Bootstrap, Inputs, Table, Teaching
 
 
 def write(job: Running) -> None:
@@ -17,8 +22,9 @@ def write(job: Running) -> None:
     """
     settings, slices = job.settings, {path: job.upstream(path) for path in job.input.grades}
     hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
+    graded, answers = _apart(read_grades(slices), settings["teachers"])
     inputs = Inputs(
-        predictions=read_grades(slices),
+        predictions=graded,
         tested=read_tested(splits),
         levels=read_levels(splits),
         study=Bootstrap(
@@ -29,6 +35,7 @@ def write(job: Running) -> None:
             trained=read_trained(splits) if settings["seen"] else None,
         ),
         hardness=read_hardness(hardness) if hardness else None,
+        teaching=Teaching(settings["teachers"], answers, read_trained(splits)) if settings["teachers"] else None,
         own=settings["own"],
     )
     table: Table = registry.load("uphill.tables", settings["of"], "TABLES").TABLES[settings["table"]]
@@ -38,3 +45,9 @@ def write(job: Running) -> None:
     made_with = together(job.versions([*job.input.splits, *hardness]), *used)
     record = {**job.spec, "versions": made_with, provenance.LEVELS: provenance.listed(inputs.levels), **job.notes}
     provenance.write(job.output.provenance, record, [job.output.table], sources)
+
+
+def _apart(graded: pd.DataFrame, teachers: Mapping[str, Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The grades of an experiment, and those of teachers, which are of no experiment."""
+    taught = (graded["experiment"] + "/" + graded["variable"]).isin({one["slice"] for one in teachers.values()})
+    return graded[~taught].reset_index(drop=True), graded[taught].reset_index(drop=True)

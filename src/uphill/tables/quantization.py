@@ -12,7 +12,7 @@ from uphill.stats.paired import Difference
 from uphill.stats.panel import bootstrap_panel
 from uphill.tables.estimates import estimates
 from uphill.tables.layouts import N_TEST, accuracy, compared, named, with_tested
-from uphill.tables.predictions import CONDITION, correctness
+from uphill.tables.predictions import CONDITION, correctness, key_of
 from uphill.tables.table import Bootstrap, Inputs, Table
 from uphill.tables.wide import Part, WideLayout
 
@@ -43,7 +43,7 @@ def _quantized(
 ) -> dict[str, Any]:
     items = sorted(set(both["item_id"]))
     sides = {name: both[both["model"] == model] for name, model in (("full", full), ("quantized", quantized))}
-    key: tuple[Key, ...] = (full, quantized, *map(str, condition.values()), study.seed)
+    key: tuple[Key, ...] = (full, quantized, *key_of(condition), study.seed)
     matrices = {name: correctness(rows, items) for name, rows in sides.items()}
     cells = bootstrap_panel(matrices, "full", keyed_rng("quantization", *key), study.draws, study.coverage)
     found: dict[str, Interval | Difference] = {name: cell.accuracy for name, cell in cells.items()}

@@ -20,6 +20,7 @@ from uphill.schemas.names import HARDNESS_POOL
 
 RUNS_MODEL = True
 READS_RESPONSES = False
+LIKE = ("lora",)
 
 Scored = tuple[NDArray[np.float64], NDArray[np.float64]]
 

@@ -12,6 +12,7 @@ from uphill.schemas.names import HARDNESS_POOL
 
 RUNS_MODEL = False
 READS_RESPONSES = True
+LIKE = ("probe",)
 
 
 class Settings(BaseModel):

@@ -13,6 +13,8 @@ from uphill.schemas.tables import BY_VALUE
 
 WHY = {
     "undefined": "accuracy after training on hard data cannot be told from accuracy without supervision",
+    "unbounded": "accuracy after training on hard data cannot be told from accuracy without supervision, and the "
+    "data bound no ratio, though they exclude some",
     "negative gap": "training on hard data is worse than no supervision, so there is no gap to recover",
 }
 MOST_READ = 0.95

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from uphill.stats.random_effects import FEWEST_BOOTS
+
 ANSWERS = {"yes": "yes", "no": "no", "cannot tell": "the data cannot tell"}
-FEWEST_BOOTS = 3
 
 
 def verdicts(sgr: pd.DataFrame) -> Iterator[str]:

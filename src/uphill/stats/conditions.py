@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,13 @@ class Condition:
     correct: FloatArray
     trained: bool = True
     clusters: IntArray | None = None
+
+    @cached_property
+    def accuracy(self) -> float:
+        """As the function of that name."""
+        tested = tested_cells(self.correct)
+        right = np.where(tested, self.correct, 0.0).sum(axis=0)
+        return float(np.mean(right / tested.sum(axis=0)))
 
     @property
     def boots(self) -> int:
@@ -67,9 +75,8 @@ def accuracy(correct: npt.ArrayLike) -> float:
 
     Source: Hase et al. 2024, section 8.1 of the specification.
     """
-    matrix = checked(correct, "correct")
     # Sums of 0/1 are exact, so the order of the items cannot move the result.
-    return float(np.mean(np.nansum(matrix, axis=0) / tested_cells(matrix).sum(axis=0)))
+    return Condition(checked(correct, "correct")).accuracy
 
 
 def tested_cells(matrix: FloatArray) -> npt.NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from uphill.stats.conditions import Condition, accuracy
+from uphill.stats.conditions import Condition
 from uphill.stats.estimates import difference_parts
 from uphill.stats.random_effects import Spread, spread
 
@@ -42,7 +42,7 @@ def as_good(a: Condition, b: Condition, margin: float) -> AsGood:
     """
     if not 0.0 < margin < 1.0:
         raise ValueError(f"margin must lie strictly between 0 and 1, got {margin}")
-    behind = accuracy(b.correct) - accuracy(a.correct)
+    behind = b.accuracy - a.accuracy
     found = spread(difference_parts(a, b))
     least, most = one_sided(found, behind + margin), one_sided(found, margin - behind)
     verdict: Verdict = "cannot tell"

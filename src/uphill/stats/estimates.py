@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 
 from uphill.stats.bootstrap import COVERAGE
-from uphill.stats.conditions import Condition, accuracy, same_items, tested_cells
+from uphill.stats.conditions import Condition, same_items, tested_cells
 from uphill.stats.random_effects import Part, Spread, part, spread
 
 
@@ -62,7 +62,7 @@ def accuracy_interval(found: Condition, coverage: float = COVERAGE) -> Accuracy:
     own = part(found)
     own_spread = spread([own])
     means = own.known().means
-    point = accuracy(found.correct)
+    point = found.accuracy
     low, high = _exact(point, own_spread, own, int(tested_cells(found.correct).sum()), coverage)
     boots_sd = float(means.std(ddof=1)) if means.size > 1 else math.nan
     return Accuracy(point, low, high, boots_sd, means.size - 1.0 if means.size > 1 else math.nan)
@@ -77,7 +77,7 @@ def difference(a: Condition, b: Condition, coverage: float = COVERAGE) -> Differ
     Raises ValueError for other numbers of items, or a coverage outside (0, 1).
     """
     check_coverage(coverage)
-    return summarised(accuracy(b.correct) - accuracy(a.correct), spread(difference_parts(a, b)), coverage)
+    return summarised(b.accuracy - a.accuracy, spread(difference_parts(a, b)), coverage)
 
 
 def difference_parts(a: Condition, b: Condition) -> list[Part]:

@@ -143,10 +143,10 @@ def part(found: Condition, items: BoolArray | None = None, like: BoolArray | Non
     if like is not None:
         matrix = np.where(like, matrix[:, :1], np.nan)
     tested = tested_cells(matrix)
-    counts = tested.sum(axis=0)
+    counts, right = tested.sum(axis=0), np.where(tested, matrix, 0.0)
     with np.errstate(invalid="ignore"):  # 0 / 0: a boot that tested nothing is NaN
-        means = np.nansum(matrix, axis=0) / counts
-        influence = np.where(tested, (matrix - means) / np.where(counts, counts, 1), 0.0)
+        means = right.sum(axis=0) / counts
+    influence = np.where(tested, (right - means) / np.maximum(counts, 1), 0.0)
     asked = tested
     if found.clusters is not None:
         groups = np.zeros((int(found.clusters.max()) + 1, matrix.shape[1]))
@@ -155,7 +155,7 @@ def part(found: Condition, items: BoolArray | None = None, like: BoolArray | Non
         np.logical_or.at(asked, found.clusters, tested)
         influence = groups
     units: BoolArray = np.any(asked, axis=1)
-    level = float(np.nanmean(means)) if counts.any() else math.nan
+    level = float(means[counts > 0].mean()) if counts.any() else math.nan
     doubt = (level**2 + (1.0 - level) ** 2) / max(int(units.sum()), 1) ** 2
     nested = matrix.shape[1] > 1 and bool((asked.sum(axis=1) <= 1).all()) and like is None
     return Part(means, influence, units, doubt, nested, found.trained)

@@ -100,7 +100,7 @@ def gap_recovered(reached: Condition, ceiling: Condition, floor: Condition, cove
         spread(difference_parts(*pair)) for pair in ((floor, reached), (floor, ceiling), (reached, ceiling))
     )
     risen, whole = first.point - third.point, second.point - third.point
-    ratios = _allowed(risen, whole, above, gap, short, 1.0 - coverage)
+    ratios = allowed(risen, whole, above, gap, short, 1.0 - coverage)
     status: Status = "defined"
     if ratios.kind != "interval":
         status = "unbounded" if ratios.kind == "outside" else "undefined"
@@ -122,8 +122,11 @@ def gap_recovered(reached: Condition, ceiling: Condition, floor: Condition, cove
     )
 
 
-def _allowed(a: float, b: float, of_a: Spread, of_b: Spread, of_rest: Spread, alpha: float) -> RatioSet:
-    """Fieller's set of a / b, from the variances of a, of b and of b - a, with the fewest degrees of freedom of all."""
+def allowed(a: float, b: float, of_a: Spread, of_b: Spread, of_rest: Spread, alpha: float) -> RatioSet:
+    """Fieller's set of a / b, from the variances of a, of b and of b - a, with the fewest degrees of freedom of all.
+
+    `alpha` is 1 - the coverage.
+    """
     if any(math.isnan(one.items) for one in (of_a, of_b, of_rest)):
         return RatioSet("all", math.nan, math.nan)
     known = [one.draws_df for one in (of_a, of_b, of_rest) if not math.isnan(one.draws_df)]

@@ -1,36 +1,39 @@
 """What a strong model makes of a weak one's labels: performance gap recovered, by who taught and on which items."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uphill.randomness import Key, keyed_rng
 from uphill.schemas.level_names import Levels, places
 from uphill.schemas.names import GOLD
 from uphill.stats.agreement import error_consistency
-from uphill.stats.bootstrap import Interval
-from uphill.stats.paired import Difference
-from uphill.stats.panel import bootstrap_panel
-from uphill.stats.recovery import performance_gap_recovered
-from uphill.tables.accuracy import Panel, by_level, panels
-from uphill.tables.estimates import estimates
+from uphill.stats.conditions import Condition
+from uphill.stats.estimates import accuracy_interval
+from uphill.stats.recovery import gap_recovered
+from uphill.tables.accuracy import Panel, by_level, circular, panels
+from uphill.tables.estimates import columns, estimates
 from uphill.tables.layouts import accuracy, named, with_supervision, with_tested
-from uphill.tables.predictions import correctness, key_of
+from uphill.tables.predictions import answered
 from uphill.tables.table import INTERVAL, Inputs, Table, Teaching
 from uphill.tables.wide import Estimate, Part, WideLayout
 
 ROLES = ("weak", "student", "ceiling", "weak_gold", "ceiling_supervisor", "unsupervised")
 """The teacher; the strong model on its labels and on right answers of the same items; the weak model on these right
 answers; the strong model trained as the teacher was; and the strong model without training."""
+SUPERVISED = ("weak", "ceiling_supervisor")
+"""Roles that were trained on the supervisor pool, once."""
+ITSELF = {**dict.fromkeys(("pgr", "pgr_low", "pgr_high", "pgr_p"), float("nan")), "pgr_set": "", "status": "same model"}
+"""Of a model that teaches itself: there is no gap between it and itself."""
 COLUMNS: Sequence[str] = [
     *("dataset", "variable", "train_on", "test_on", "weak", "strong", "method", "cot", "k", "n_train"),
     *("labels", "soft", "teacher", "teacher_variable", "teacher_on", "boots", "n_test"),
-    *(f"{role}_accuracy{end}" for role in ROLES for end in ("", "_low", "_high")),
-    *("pgr", "pgr_low", "pgr_high", "pgr_p", "status"),
-    *("label_accuracy", "n_labels", "agreement", "error_kappa", "source"),
+    *(column for role in ROLES for column in columns(f"{role}_accuracy")),
+    *(*columns("pgr"), "pgr_p", "pgr_set", "status"),
+    *("label_accuracy", "n_labels", "agreement", "error_kappa", "circular", "source"),
 ]
 ROWS = ("dataset", "variable", "weak", "strong", "method", "n_train", "supervision", "taught on", "labels")
 
@@ -39,9 +42,11 @@ def weak_to_strong_rows(inputs: Inputs) -> pd.DataFrame:
     """One row per student (who taught it, what it was trained on) and group of test items.
 
     PGR = (student - weak) / (ceiling - weak), all on the same test items, paired; weak is the very teacher that
-    labelled, and the ceiling differs from the student in its labels alone (Burns et al. 2023, section 3). `status` is
-    `undefined` where the bootstrap cannot tell ceiling from weak, `negative gap` where the ceiling lies below and `same
-    model` where a model teaches itself; there is a PGR where it is `defined`. `label_accuracy` is the share of a
+    labelled, and the ceiling differs from the student in its labels alone (Burns et al. 2023, section 3). `pgr_set`
+    holds all ratios that the data allow. `status` is `unbounded` or `undefined` where the gap between ceiling and weak
+    cannot be told from 0, `negative gap` where the ceiling lies below and `same model` where a model teaches itself;
+    there is a PGR where it is `defined`. A teacher is taken as it is: intervals say nothing of how another training of
+    it would have taught. `label_accuracy` is the share of a
     student's labels, as choices, that are right, and `n_labels` how many items these are, over all boots. `agreement`
     is the share of test items where student and teacher are both right or both wrong, the mean over boots, and
     `error_kappa` what of it is beyond chance (error consistency, Geirhos et al. 2020).
@@ -63,7 +68,10 @@ def _rows(panel: Panel, inputs: Inputs) -> Iterator[dict[str, Any]]:
         if condition["labels"] == GOLD or teacher is None:
             continue
         rows = _roles(panel, condition, student, teacher, inputs)
-        matrices = {role: correctness(own, panel.items) for role, own in rows.items() if len(own)}
+        clusters = inputs.study.clusters.get(panel.name[1])
+        roles = {role: answered(own, panel.items, clusters) for role, own in rows.items() if len(own)}
+        # Of a teacher there is one training, which gave the labels: no draw of several.
+        roles |= {role: replace(roles[role], trained=False) for role in SUPERVISED if role in roles}
         yield {
             **{name: condition[name] for name in COLUMNS if name in condition},
             "test_on": panel.test_on,
@@ -75,10 +83,11 @@ def _rows(panel: Panel, inputs: Inputs) -> Iterator[dict[str, Any]]:
             "teacher_on": teacher["train_on"],
             "boots": student["boot"].nunique(),
             "n_test": len(panel.items),
-            **_measured(matrices, (*panel.name, str(panel.test_on), *key_of(condition)), inputs),
-            **({"status": "same model"} | NO_PGR if teacher["model"] == condition["model"] else {}),
+            **_measured(roles, inputs.study.coverage),
+            **(ITSELF if teacher["model"] == condition["model"] else {}),
             **_right_labels(teaching, condition, teacher),
-            **_agreement(matrices["student"], matrices["weak"]),
+            **_agreement(roles["student"].correct, roles["weak"].correct),
+            "circular": circular(condition, inputs.study),
             "source": student["source"].iloc[0],
         }
 
@@ -116,27 +125,21 @@ def _answers(teaching: Teaching | None, teacher: Mapping[str, Any], panel: Panel
     return own[own["item_id"].isin(set(panel.items))]
 
 
-NO_PGR = dict.fromkeys(("pgr", "pgr_low", "pgr_high", "pgr_p"), float("nan"))
-
-
-def _measured(matrices: Mapping[str, NDArray[np.float64]], key: tuple[Key, ...], inputs: Inputs) -> dict[str, Any]:
+def _measured(roles: Mapping[str, Condition], coverage: float) -> dict[str, Any]:
     """Accuracies with their intervals, and the gap recovered."""
-    study = inputs.study
-    cells = bootstrap_panel(matrices, None, keyed_rng("teaching", *key, study.seed), study.draws, study.coverage)
-    accuracies: dict[str, Interval | Difference] = {f"{role}_accuracy": cell.accuracy for role, cell in cells.items()}
-    if "ceiling" not in matrices:
-        return {**estimates(**accuracies), **NO_PGR, "status": "no ceiling"}
-    found = performance_gap_recovered(
-        matrices["weak"],
-        matrices["student"],
-        matrices["ceiling"],
-        keyed_rng("pgr", *key, study.seed),
-        study.draws,
-        study.coverage,
-    )
-    status = "undefined" if not found.defined else "defined" if found.strong > found.weak else "negative gap"
-    recovered = {"pgr": found.pgr, "pgr_low": found.low, "pgr_high": found.high, "pgr_p": found.p_value}
-    return {**estimates(**accuracies), **(recovered if status == "defined" else NO_PGR), "status": status}
+    accuracies = {f"{role}_accuracy": accuracy_interval(own, coverage) for role, own in roles.items()}
+    if "ceiling" not in roles:
+        return {**estimates(**accuracies), "status": "no ceiling"}
+    found = gap_recovered(roles["student"], roles["ceiling"], roles["weak"], coverage)
+    row = {**estimates(**accuracies), "pgr_set": str(found.ratios), "status": found.status}
+    if found.status != "defined":
+        return row
+    return row | {
+        "pgr": found.point,
+        "pgr_low": found.ratios.low,
+        "pgr_high": found.ratios.high,
+        "pgr_p": found.p_value,
+    }
 
 
 def _right_labels(teaching: Teaching, condition: Mapping[str, Any], teacher: Mapping[str, Any]) -> dict[str, float]:

@@ -12,7 +12,12 @@ from uphill.schemas.level_names import Levels, hardest, occurring
 from uphill.schemas.names import ALL
 
 GAP = 0.8
-WHY = {"undefined": "undefined:\nno gap", "negative gap": "undefined:\nceiling < weak", "no ceiling": "no ceiling"}
+WHY = {
+    "undefined": "undefined:\nno gap",
+    "unbounded": "unbounded:\nno clear gap",
+    "negative gap": "undefined:\nceiling < weak",
+    "no ceiling": "no ceiling",
+}
 ITSELF = "same model"
 
 
@@ -31,7 +36,7 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
     colours = level_colours(order)
     for axis, rows in drawn:
         _panel(axis, rows, colours)
-        axis.set_title(title(*(rows[key].iloc[0] for key in keys)))
+        axis.set_title(title(rows, method=True))
     return finish(figure, [level_entry(level, colour) for level, colour in colours.items()] if drawn else [])
 
 

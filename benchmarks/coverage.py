@@ -46,7 +46,7 @@ ALPHA, ITEM_SD, COMMON, IN_CLUSTER, CHANCE = 0.05, 1.5, 0.8, 5, 0.25
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 PUBLISHED = 400
-"""Studies on which the published bootstrap is run beside, and its draws."""
+"""Studies on which the published bootstrap is run beside; and its draws."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ def holds(made: dict[str, Condition], world: World) -> dict[str, bool]:
     return found
 
 
-def measured(cell: Cell, studies: int) -> dict[str, float | int | str]:
-    """The row of a cell."""
+def measured(cell: Cell, studies: int, published: int = PUBLISHED) -> dict[str, float | int | str]:
+    """The row of a cell, with the published bootstrap on the first of its studies."""
     world, began = World(cell), time.process_time()
     held: dict[str, list[bool]] = defaultdict(list)
     for number in range(studies):
@@ -163,7 +163,7 @@ def measured(cell: Cell, studies: int) -> dict[str, float | int | str]:
         made = world.study(rng)
         for name, value in holds(made, world).items():
             held[name].append(value)
-        if number < PUBLISHED:
+        if number < published:
             before = bootstrap_difference(made["easy"].correct, made["hard"].correct, rng, draws=PUBLISHED)
             held["published"].append(before.low <= 0.0 <= before.high)
     shares = {name: round(float(np.mean(each)), 4) for name, each in held.items()}

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing import get_context
@@ -217,9 +217,9 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def row_key(row: dict[str, object]) -> tuple[object, ...]:
+def row_key(row: Mapping[str, object]) -> tuple[object, ...]:
     """What names a cell."""
-    return (row["design"], *(float(row[name]) for name in ("items", "boots", "sd", "truth")))  # type: ignore[arg-type]
+    return (row["design"], *(float(row[name]) for name in ("items", "boots", "sd", "truth")))  # type: ignore[arg-type] # numbers, or texts of numbers
 
 
 def summarise(rows: list[dict[str, str]]) -> None:

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing import get_context
@@ -46,7 +46,7 @@ ALPHA, ITEM_SD, COMMON, IN_CLUSTER, CHANCE = 0.05, 1.5, 0.8, 5, 0.25
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 PUBLISHED = 400
-"""Studies on which the published bootstrap is run beside, and its draws."""
+"""Studies on which the published bootstrap is run beside; and its draws."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,14 @@ class World:
         """Conditions easy, hard, weak and none."""
         shared = rng.standard_normal(self.groups[-1] + 1)[self.groups] * ITEM_SD * np.sqrt(COMMON)
         return {
-            "easy": self._trained(rng, shared, self.cell.truth),
-            "hard": self._trained(rng, shared, self.cell.truth),
-            "weak": self._trained(rng, shared, self.weak),
+            "easy": self.trained(rng, shared, self.cell.truth),
+            "hard": self.trained(rng, shared, self.cell.truth),
+            "weak": self.trained(rng, shared, self.weak),
             "none": self._asked(rng, shared, self.untrained, np.zeros(1), trained=False),
         }
 
-    def _trained(self, rng: np.random.Generator, shared: Matrix, mean: float) -> Condition:
+    def trained(self, rng: np.random.Generator, shared: Matrix, mean: float) -> Condition:
+        """A condition in its draws; `shared` is the ease of the items that all conditions have in common."""
         if self.cell.design != "luck":
             return self._asked(rng, shared, mean, rng.standard_normal(self.boots) * self.cell.sd, sd=self.cell.sd)
         works = rng.random(self.boots) < 1 / 3
@@ -154,8 +155,8 @@ def holds(made: dict[str, Condition], world: World) -> dict[str, bool]:
     return found
 
 
-def measured(cell: Cell, studies: int) -> dict[str, float | int | str]:
-    """The row of a cell."""
+def measured(cell: Cell, studies: int, published: int = PUBLISHED) -> dict[str, float | int | str]:
+    """The row of a cell, with the published bootstrap on the first of its studies."""
     world, began = World(cell), time.process_time()
     held: dict[str, list[bool]] = defaultdict(list)
     for number in range(studies):
@@ -163,7 +164,7 @@ def measured(cell: Cell, studies: int) -> dict[str, float | int | str]:
         made = world.study(rng)
         for name, value in holds(made, world).items():
             held[name].append(value)
-        if number < PUBLISHED:
+        if number < published:
             before = bootstrap_difference(made["easy"].correct, made["hard"].correct, rng, draws=PUBLISHED)
             held["published"].append(before.low <= 0.0 <= before.high)
     shares = {name: round(float(np.mean(each)), 4) for name, each in held.items()}
@@ -216,9 +217,9 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def row_key(row: dict[str, object]) -> tuple[object, ...]:
+def row_key(row: Mapping[str, object]) -> tuple[object, ...]:
     """What names a cell."""
-    return (row["design"], *(float(row[name]) for name in ("items", "boots", "sd", "truth")))  # type: ignore[arg-type]
+    return (row["design"], *(float(row[name]) for name in ("items", "boots", "sd", "truth")))  # type: ignore[arg-type] # numbers, or texts of numbers
 
 
 def summarise(rows: list[dict[str, str]]) -> None:

@@ -93,7 +93,8 @@ def _of(hardness: pd.DataFrame, variable: str, pool: pd.Series) -> pd.DataFrame:
     rows = hardness[hardness["variable"] == variable].set_index("item_id")[["level", "value"]]
     if rows.empty:
         raise UphillError(f"no variable {variable!r}, expected one of {', '.join(sorted(set(hardness['variable'])))}")
-    return rows.loc[list(pool)]
+    # A measure may leave out items that are broken.
+    return rows.loc[[item for item in pool if item in rows.index]]
 
 
 def _members(graded: pd.DataFrame, level: Mapping[str, Any]) -> pd.DataFrame:

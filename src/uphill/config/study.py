@@ -88,6 +88,12 @@ class Config(Entry):
         return self
 
     @model_validator(mode="after")
+    def _something_is_run(self) -> Self:
+        if not any(self.entries(experiment) for experiment in experiments()):
+            raise ValueError(f"no experiment, expected entries of at least one of {', '.join(experiments())}")
+        return self
+
+    @model_validator(mode="after")
     def _tests_are_drawn(self) -> Self:
         if self.splits.fresh_test and not any(one.n_test or self.splits.n_test for one in self.datasets.values()):
             raise ValueError("splits.fresh_test is on and there is no n_test, expected one: all that is left is tested")
@@ -293,8 +299,7 @@ def _of_experiments() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, module in experiments().items():
         kind = dict[Name, module.Entry] if module.NAMED else list[module.Entry]  # type: ignore[name-defined] # at run time
-        needed: dict[str, Any] = {"min_length": 1} if module.REQUIRED else {"default": {} if module.NAMED else []}
-        found[name] = (kind, Field(description=module.DESCRIPTION, **needed))
+        found[name] = (kind, Field({} if module.NAMED else [], description=module.DESCRIPTION))
     return found
 
 

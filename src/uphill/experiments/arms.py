@@ -166,14 +166,12 @@ class Experiment(Protocol):
         PLACE: where it stands among experiments, in the config's documentation and in the report.
         DESCRIPTION: of its config key.
         NAMED: whether its entries have names, which are those of their tables; else they are a list.
-        REQUIRED: whether a study has to have it.
         Entry: an entry of the config.
     """
 
     PLACE: int
     DESCRIPTION: str
     NAMED: bool
-    REQUIRED: bool
 
     @property
     def Entry(self) -> type[BaseModel]:

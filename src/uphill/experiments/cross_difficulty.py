@@ -9,7 +9,7 @@ from uphill.experiments.arms import Arm, Given, Tested
 from uphill.schemas.names import ALL
 from uphill.schemas.spelling import Names
 
-PLACE, NAMED, REQUIRED = 7, False, False
+PLACE, NAMED = 7, False
 DESCRIPTION = "Rows of the cross-difficulty experiment: every level trained on by every level tested."
 
 

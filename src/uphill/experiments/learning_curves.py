@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from uphill.experiments.arms import Arm, Given, Tested
 from uphill.schemas.spelling import Names
 
-PLACE, NAMED, REQUIRED = 3, False, False
+PLACE, NAMED = 3, False
 DESCRIPTION = "Rows of the learning curves."
 
 

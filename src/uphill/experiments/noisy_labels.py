@@ -9,7 +9,7 @@ from uphill.experiments.arms import Arm, Given, Tested
 from uphill.schemas.level_names import extremes
 from uphill.schemas.spelling import Names, distinct
 
-PLACE, NAMED, REQUIRED = 4, False, False
+PLACE, NAMED = 4, False
 DESCRIPTION = "Rows of the experiment on label noise."
 
 

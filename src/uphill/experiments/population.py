@@ -8,7 +8,7 @@ from uphill.experiments.arms import Arm, Given, Tested
 from uphill.schemas.names import ALL
 from uphill.schemas.spelling import Names
 
-PLACE, NAMED, REQUIRED = 1, False, True
+PLACE, NAMED = 1, False
 DESCRIPTION = "Rows of the population experiment."
 
 

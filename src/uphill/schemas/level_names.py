@@ -12,6 +12,7 @@ import pandas as pd
 
 from uphill.errors import UphillError
 from uphill.schemas.names import ALL, UNSUPERVISED
+from uphill.schemas.tables import BY_VALUE
 
 BIN = "bin_"
 PANEL = ["dataset", "variable"]
@@ -79,6 +80,17 @@ def hardest(table: pd.DataFrame, levels: Levels) -> pd.DataFrame:
 def from_easiest(table: pd.DataFrame, levels: Levels) -> pd.DataFrame:
     """The rows that are trained on the easiest level of those of their dataset and variable that are trained on."""
     return table[_are(table, "train_on", levels, lambda names, order: extremes(names, order)[0])]
+
+
+OF_LEVELS = {"train_on", "test_on", "gain", *PANEL}
+"""Columns of a table whose rows are of levels that are trained on and levels that are tested on."""
+
+
+def main_table(tables: Mapping[str, pd.DataFrame]) -> str | None:
+    """The first table of levels that are trained on; else the first of test levels; None if there is neither."""
+    of_levels = {name: table for name, table in tables.items() if {*table} >= OF_LEVELS and name not in BY_VALUE}
+    trained = (name for name, table in of_levels.items() if not set(table["train_on"]) <= set(NO_LEVELS))
+    return next(trained, next(iter(of_levels), None))
 
 
 def levels_by_value(hardness: pd.DataFrame) -> list[str]:

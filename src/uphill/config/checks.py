@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from uphill import registry
 from uphill.config.complaints import first_problem, guess
+from uphill.config.panels import check_panels
 from uphill.experiments.arms import Arm
 from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
@@ -134,7 +135,7 @@ def _entries_are_named(config: "Config") -> None:
 
 
 def _names_differ(config: "Config") -> None:
-    groups = {group: list(getattr(config, group)) for group in ("datasets", "models", "measures", "methods")}
+    groups = {group: list(getattr(config, group)) for group in ("datasets", "models", "measures", "methods", "panels")}
     for experiment, name in _named_entries(config):
         groups.setdefault(experiment, []).append(name)
     for group, names in groups.items():
@@ -293,7 +294,8 @@ def _layers_exist(config: "Config") -> None:
 def _used(config: "Config", arms: Iterable[Arm]) -> list[str]:
     """Models that some measure or arm names."""
     named = [model for arm in arms for model in arm.models]
-    return list(dict.fromkeys([*config.hardness_models, *config.test_models, *named]))
+    asked = [model for panel in config.panels.values() for model in panel.models]
+    return list(dict.fromkeys([*config.hardness_models, *config.test_models, *named, *asked]))
 
 
 def _blocks(folder: Path) -> int | None:
@@ -314,6 +316,6 @@ CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _entries_are_named, _cells_differ, _levels_agree, _draws_agree, _folds_fit),
     *(_names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
-    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
+    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, check_panels),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

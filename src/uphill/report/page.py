@@ -18,6 +18,7 @@ from uphill.errors import damaged
 from uphill.report import captions, made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
+from uphill.report.circular import circular
 from uphill.report.spent import spent
 from uphill.running.job import Running
 from uphill.running.noting import NOTES
@@ -52,7 +53,11 @@ def render(job: Running) -> None:
             _table(name, table, wide.get(name), records[name]["spec"]["settings"]) for name, table in tables.items()
         ],
         figures=[_figure(job, path) for path in job.input.figures],
-        cautions=[*cautions(tables, job.notes.get(NOTES, [])), *made.caution(versions)],
+        cautions=[
+            *cautions(tables, job.notes.get(NOTES, [])),
+            *circular(job.settings["config"], tables),
+            *made.caution(versions),
+        ],
         versions=made.alike(versions),
         identity=job.spec["id"],
         spent=spent(Path(job.output[0]).parent),

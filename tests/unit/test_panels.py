@@ -4,7 +4,6 @@ import copy
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 import yaml
 from changed_studies import ROOT
@@ -15,9 +14,9 @@ from uphill.config.study import Config, check
 from uphill.errors import UphillError
 from uphill.hardness import irt
 from uphill.registry import settings_of
-from uphill.report.circular import circular
 from uphill.workflow import launch
 from uphill.workflow.jobs import Job
+from uphill.workflow.stages.tables import circular
 from uphill.workflow.study import Study
 
 
@@ -170,13 +169,13 @@ def test_an_edit_of_a_panels_cell_restales_its_scale_and_what_follows(change: An
     assert "lora with demo on dial" not in stale
 
 
-def test_models_of_a_panel_that_are_judged_on_its_scale_are_named() -> None:
-    told = config().model_dump(mode="json", exclude_none=True)
-    rows = pd.DataFrame({"model": ["demo", "other"], "dataset": "dial", "variable": "rasch", "method": "later"})
-    [found] = circular(told, {"population": rows})
-    assert found.cases == ["demo on dial by rasch: it is of panel p."]
-    assert circular(told, {"population": rows.assign(variable="num_steps")}) == []
-    assert circular(told | {"panels": {}}, {"population": rows}) == []
+def test_models_of_a_panel_that_are_judged_on_its_scale_are_marked() -> None:
+    study = Study(config())
+    found = circular(study, study.arms("population"))
+    assert ["demo", "dial", "rasch", ["zero_shot", "zero_shot_cot", "icl", "icl_cot"]] in found
+    assert not [row for row in found if row[2] == "num_steps"]
+    table = jobs(study)["Table population"]
+    assert table.settings["circular"] == found
 
 
 def test_groups_of_a_cluster_wait_for_no_step_outside_that_waits_for_them() -> None:

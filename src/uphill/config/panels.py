@@ -74,6 +74,14 @@ def chosen(config: "Config", panel: str) -> Iterator[Chosen]:
             yield from _of_method(config, f"panels.{panel}.cells.{number}", entry.dataset, cells, method)
 
 
+def kinds_by_model(config: "Config", panel: str) -> dict[str, set[str]]:
+    """By model of a panel, the kinds of methods by which it answers; as it is, that of the zero-shot pass."""
+    found: dict[str, set[str]] = {model: {"zero_shot"} for model in config.panels[panel].models}
+    for cells in chosen(config, panel):
+        found.setdefault(cells.model, set()).add(str(config.methods[cells.method]["kind"]))
+    return found
+
+
 def _of_method(config: "Config", where: str, dataset: str, cells: PanelCells, method: str) -> Iterator[Chosen]:
     arms = [
         arm

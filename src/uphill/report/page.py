@@ -18,8 +18,8 @@ from uphill.errors import damaged
 from uphill.report import captions, made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
-from uphill.report.circular import circular
 from uphill.report.spent import spent
+from uphill.report.verdicts import question, verdicts
 from uphill.running.job import Running
 from uphill.running.noting import NOTES
 from uphill.running.provenance import beside, checked, levels, read_table, sha256
@@ -47,17 +47,15 @@ def render(job: Running) -> None:
         config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
         counts=_study(job.settings["config"], tables),
         answer=_answer(tables[main], order) if main else [],
+        question="" if (sgr := tables.get("sgr", pd.DataFrame())).empty else question(sgr),
+        verdicts=list(verdicts(sgr)),
         datasets=[_counts(path, job.upstream(path)) for path in job.input.questions],
         levels=[row for path in job.input.hardness for row in _levels(path, job.upstream(path))],
         tables=[
             _table(name, table, wide.get(name), records[name]["spec"]["settings"]) for name, table in tables.items()
         ],
         figures=[_figure(job, path) for path in job.input.figures],
-        cautions=[
-            *cautions(tables, job.notes.get(NOTES, [])),
-            *circular(job.settings["config"], tables),
-            *made.caution(versions),
-        ],
+        cautions=[*cautions(tables, job.notes.get(NOTES, [])), *made.caution(versions)],
         versions=made.alike(versions),
         identity=job.spec["id"],
         spent=spent(Path(job.output[0]).parent),
@@ -104,7 +102,6 @@ def _study(config: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> dic
     return {
         **{f"{name}s": list(found) for name, found in named.items()},
         "boots": config["splits"]["boots"],
-        "draws": config["statistics"]["draws"],
         "coverage": config["statistics"]["coverage"],
     }
 

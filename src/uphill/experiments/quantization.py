@@ -10,7 +10,7 @@ from uphill.experiments.arms import Entry as ConfigEntry
 from uphill.schemas.names import ALL
 from uphill.schemas.spelling import Names
 
-PLACE, NAMED, REQUIRED = 5, False, False
+PLACE, NAMED = 5, False
 DESCRIPTION = "Rows of the comparison with quantized models."
 
 

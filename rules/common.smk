@@ -27,6 +27,7 @@ try:
         check(config, where=", ".join(map(os.path.relpath, workflow.configfiles)))
     )
     HARDWARE = hardware.read("config/hardware.yaml")
+    launch.ungroup(workflow, STUDY)
     # Not again in each job's own process.
     if workflow.is_main_process:
         check_claims(STUDY)
@@ -63,6 +64,7 @@ wildcard_constraints:
     model=values("model"),
     measure=values("measure"),
     split=values("split"),
+    panel=values("panel"),
     taught=values("taught"),
 
 

@@ -17,6 +17,7 @@ from uphill.config import labelled
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
 from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
+from uphill.config.panels import Panel
 from uphill.config.renamed_keys import outdated
 from uphill.config.yaml_files import plain, read_map, read_yaml
 from uphill.datasets.interface import DatasetSource, source_of
@@ -66,6 +67,9 @@ class Config(Entry):
     measures: dict[Name, dict[str, Any]] = Field(
         description="Hardness measures by name: `measure` names a module of uphill/hardness; the rest are its settings."
     )
+    panels: dict[Name, Panel] = Field(
+        {}, description="Who answers what, by name; an `irt` measure makes a scale of it."
+    )
     hardness_models: Names = Field(min_length=1, description="Models whose MDL scores are averaged.")
     methods: dict[Name, dict[str, Any]] = Field(
         description="Methods by name: `kind` names a module of uphill/methods; the rest are its settings."
@@ -97,6 +101,12 @@ class Config(Entry):
                 )
             if dataset.grader is not None:
                 check_settings(f"datasets.{name}.grader", dataset.grader, "kind", "uphill.grading", "grade")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_run(self) -> Self:
+        if not any(self.entries(experiment) for experiment in experiments()):
+            raise ValueError(f"no experiment, expected entries of at least one of {', '.join(experiments())}")
         return self
 
     @model_validator(mode="after")
@@ -175,6 +185,14 @@ class Config(Entry):
         for name, entry in self.measures.items():
             if "dataset" in entry:
                 yield f"measures.{name}.dataset", entry["dataset"], datasets
+            if (panel := self.panel_of(name)) is not None:
+                yield f"measures.{name}.panel", panel, set(self.panels)
+        for name, read in self.panels.items():
+            yield f"panels.{name}.dataset", read.dataset, datasets
+            for model in read.models:
+                yield f"panels.{name}.models", model, models
+            for cells in read.cells:
+                yield from ((f"panels.{name}.cells.methods", method, methods) for method in cells.methods)
         for name, own in labelled.entries(self).items():
             for field, known in (("dataset", datasets), ("method", methods), ("model", models)):
                 if field in own:
@@ -267,6 +285,11 @@ class Config(Entry):
         """A hardness measure's entry as its module's settings."""
         return registry.settings_of(self.measure_module(name), _without(self.measures[name], "kind"))
 
+    def panel_of(self, measure: str) -> str | None:
+        """The panel whose answers a measure reads, if it names one."""
+        found: str | None = getattr(self.measure_settings(measure), "panel", None)
+        return found
+
     def source_module(self, dataset: str) -> DatasetSource:
         """The module that a dataset's source names."""
         return source_of(self.datasets[dataset].source["kind"])
@@ -320,8 +343,7 @@ def _of_experiments() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, module in experiments().items():
         kind = dict[Name, module.Entry] if module.NAMED else list[module.Entry]  # type: ignore[name-defined] # at run time
-        needed: dict[str, Any] = {"min_length": 1} if module.REQUIRED else {"default": {} if module.NAMED else []}
-        found[name] = (kind, Field(description=module.DESCRIPTION, **needed))
+        found[name] = (kind, Field({} if module.NAMED else [], description=module.DESCRIPTION))
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from uphill.schemas.level_names import MIX, is_mix
 from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD, TEST_POOL
 from uphill.schemas.spelling import Names
 
@@ -21,6 +22,7 @@ class Level:
         name: what splits, tables and figures call it.
         level: the variable's level, or several of them.
         dataset: whose items alone it has; None for any dataset of the arm.
+        equal: whether it is of several levels and trained on as many items of each; nobody is tested on it.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Level:
     min: float | None = None
     max: float | None = None
     dataset: str | None = None
+    equal: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -44,6 +47,26 @@ class Level:
 def levels_of(variable: str, names: Iterable[str]) -> tuple[Level, ...]:
     """The levels that a variable is cut into, from easy to hard; of no variable, the one of all items."""
     return (Level(ALL, ALL),) if variable == ALL else tuple(Level(name, variable, name) for name in names)
+
+
+TRAIN_ON = (
+    "A list entry is a level, or several with `+` between, from easy to hard: `easy+hard` is half of each, "
+    "`easy+medium+hard` a third; as many items in all as of one level."
+)
+"""What every key says of the levels that are trained on."""
+
+
+def with_mixes(levels: Sequence[Level], train_on: Iterable[str]) -> tuple[Level, ...]:
+    """Levels, and the mixes of them that are trained on, each after the hardest of its parts.
+
+    Args:
+        levels: that a variable cuts, from easy to hard.
+        train_on: names of levels and of mixes.
+    """
+    place = {level.name: number for number, level in enumerate(levels)}
+    mixes = [Level(name, levels[0].variable, tuple(name.split(MIX)), equal=True) for name in train_on if is_mix(name)]
+    hardest = {mix.name: max(place.get(part, len(levels)) for part in mix.parts) for mix in mixes}
+    return tuple(sorted([*levels, *mixes], key=lambda level: (place | hardest)[level.name]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +196,7 @@ class Tested(Labelled):
 
     @model_validator(mode="after")
     def _some_if_any(self) -> Self:
-        for key in ("models", "train_from"):
+        for key in ("models", "train_from", "train_on"):
             if key in self.model_fields_set and not getattr(self, key):
                 raise ValueError(f"{key} is [], expected names, or no such key")
         return self
@@ -190,14 +213,12 @@ class Experiment(Protocol):
         PLACE: where it stands among experiments, in the config's documentation and in the report.
         DESCRIPTION: of its config key.
         NAMED: whether its entries have names, which are those of their tables; else they are a list.
-        REQUIRED: whether a study has to have it.
         Entry: an entry of the config.
     """
 
     PLACE: int
     DESCRIPTION: str
     NAMED: bool
-    REQUIRED: bool
 
     @property
     def Entry(self) -> type[BaseModel]:

@@ -47,7 +47,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """A file name, of this cell alone: dashes of names, in which there is no plus, are told from those between."""
+        """A file name, of this cell alone: dashes of names are told from those between. Mixes alone have a plus."""
         what = "-".join(part.replace("-", "+") for part in (self.train_dataset, self.train_on))
         noise = f"-noise{self.noise_p!r}" if self.noise_p else ""
         return f"{what}-{self.boot}-{self.n_train}{noise}"

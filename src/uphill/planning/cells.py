@@ -48,7 +48,7 @@ def _of_arm(config: Config, arm: Arm, method: str, model: str) -> Iterator[Cells
     if not n_train:
         yield Cells(method, model, arm.dataset, arm.dataset, 1, 0, share=share)
         return
-    reserved = _trained(config, arm, arm.dataset) * (arm.n_train or config.splits.n_train)
+    reserved = _reserved(config, arm) * (arm.n_train or config.splits.n_train)
     for source in arm.sources:
         count = _trained(config, arm, source) * (arm.boots or config.splits.draws) * len(arm.noise)
         for size in arm.sizes.get(method) or (n_train,):
@@ -60,6 +60,14 @@ def _trained(config: Config, arm: Arm, dataset: str) -> int:
     """How many levels of a dataset are trained on."""
     named = arm.some_in(dataset, arm.train_on)
     return n_levels(config, dataset, arm.variable) if named is None else len(named)
+
+
+def _reserved(config: Config, arm: Arm) -> int:
+    """How many levels of the tested dataset have items that are trained on: a mix takes none that they do not."""
+    named = arm.some_in(arm.dataset, arm.train_on)
+    if named is None:
+        return n_levels(config, arm.dataset, arm.variable)
+    return len({part for level in arm.levels if level.name in named for part in level.parts or (level.name,)})
 
 
 def _share(config: Config, arm: Arm) -> float:

@@ -17,6 +17,16 @@ def measure_path(dataset: str, measure: str, model: str | None = None) -> str:
     return f"{RESULTS}/hardness/measures/{dataset}/{measure}{f'/{model}' if model else ''}.parquet"
 
 
+def matrix_path(panel: str) -> str:
+    """Which items each respondent of a panel answered rightly."""
+    return f"{RESULTS}/matrices/{panel}.parquet"
+
+
+def respondents_path(panel: str) -> str:
+    """What each respondent of a panel is, and is worth."""
+    return f"{RESULTS}/matrices/respondents/{panel}.parquet"
+
+
 def hardness_path(dataset: str) -> str:
     """The hardness table of a dataset."""
     return f"{RESULTS}/hardness/{dataset}.parquet"

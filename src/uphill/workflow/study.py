@@ -19,11 +19,12 @@ STAGES = (
     "splits",
     "predictions",
     "grades",
+    "panels",
     "tables",
     "figures",
     "report",
 )
-"""Modules of uphill/workflow/stages, each after those that it reads from."""
+"""Modules of uphill/workflow/stages, each after those that it reads from; but measures may read panels."""
 
 
 @dataclass(frozen=True, eq=False)

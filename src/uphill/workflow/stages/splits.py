@@ -41,7 +41,7 @@ def splits(study: Study, dataset: str, split: str) -> Job:
             "dataset": dataset,
             "variable": arm.variable,
             "order": list(arm.order),
-            "levels": {level.name: level.definition for level in arm.levels_in(dataset)},
+            "levels": {level.name: level.definition for level in arm.levels_in(dataset) if not level.equal},
             "pools": {"train": arm.train_pool, "test": list(arm.test_pools)},
             "cuts": {name: plain(cut) for name, cut in entry.cuts.items() if name in graded_by},
             "sizes": asdict(_sizes(study, arm, dataset)),
@@ -83,7 +83,8 @@ def _sizes(study: Study, arm: Arm, dataset: str) -> SplitSettings:
         train_on_test=general.train_on_test,
         train_on=None if trained is None else list(trained),
         test_on=arm.some_in(dataset, arm.test_on),
-        levels=[level.name for level in arm.levels_in(dataset)],
+        levels=[level.name for level in arm.levels_in(dataset) if not level.equal],
+        mixes={level.name: list(level.parts) for level in arm.levels_in(dataset) if level.equal},
     )
     if arm.train_pool == EXPERIMENT_POOL:
         return found

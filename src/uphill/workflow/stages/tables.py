@@ -5,6 +5,7 @@ from typing import Any
 
 from uphill import registry
 from uphill.config import labelled
+from uphill.config.panels import kinds_by_model
 from uphill.experiments.arms import Arm
 from uphill.experiments.finding import implied_labels, own_settings
 from uphill.running.provenance import beside
@@ -178,6 +179,10 @@ def circular(study: Study, arms: Sequence[Arm]) -> list[list[Any]]:
                 kinds = getattr(module, "LIKE", ())
                 alike = [name for name, entry in config.methods.items() if entry["kind"] in kinds]
                 found += [[model, dataset, variable, alike] for model in config.hardness_models]
+            if (panel := config.panel_of(measure)) is not None:
+                for model, own in kinds_by_model(config, panel).items():
+                    alike = [name for name, entry in config.methods.items() if entry["kind"] in own]
+                    found.append([model, dataset, variable, alike])
     return found
 
 

@@ -189,9 +189,12 @@ def checkout(tmp_path: Path) -> Checkout:
 
 @pytest.fixture(scope="session")
 def demo() -> Checkout:
-    """The project itself, with the embedded default run (what `make demo` runs; nothing to do if it was)."""
+    """The project itself, with the embedded default run (what `make demo` runs; nothing to do if it was).
+
+    Its scripts are forks; that new Pythons make the same bytes is seen of `study`, in test_running.py.
+    """
     here = Checkout(ROOT)
-    run = here.snakemake(warm=False)
+    run = here.snakemake()
     assert run.status == 0, run.output[-4000:]
     return here
 

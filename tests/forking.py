@@ -5,6 +5,8 @@ So are those of `python -m uphill`. The scripts that Snakemake starts may be for
 Run as a script this is that process. It has loaded nothing of the library, which each run finds in its own folder.
 """
 
+import gc
+import importlib
 import json
 import os
 import runpy
@@ -16,6 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import warm
+
+LIBRARIES = (
+    *("pandas", "pyarrow.parquet", "pyarrow.pandas_compat", "scipy", "pydantic", "yaml", "grimp", "jinja2", "typer"),
+    *("rich.console", "rich.table", "rich.progress", "psutil"),
+    # Snakemake's own, of a run or a dry run.
+    *("requests", "nbformat", "jsonschema.validators", "yte", "dpath", "platformdirs", "smart_open"),
+    *("snakemake.report.html_reporter", "snakemake.profiles", "snakemake.storage", "docutils.core"),
+)
+"""What the library, which is each folder's own, and Snakemake import for any run."""
 
 
 @dataclass
@@ -58,6 +69,9 @@ class Server:
 def _serve() -> None:
     from snakemake.cli import main
 
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    gc.freeze()  # memory that forks share as long as nobody looks through it
     assert not any(name.split(".")[0] in ("uphill", "torch", "huggingface_hub") for name in sys.modules)
     for line in sys.stdin:
         order = json.loads(line)
@@ -68,10 +82,8 @@ def _serve() -> None:
             sys.argv = [module, *order["arguments"]]
             if module == "snakemake":
                 _let_scripts_be_forks()
-                main()
-            else:
-                runpy.run_module(module, run_name="__main__", alter_sys=True)
-                sys.exit()
+                warm.run_to_the_end(main)
+            warm.run_to_the_end(lambda name=module: runpy.run_module(name, run_name="__main__", alter_sys=True))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from filelock import FileLock
-from forking import Server
+from forking import Begun, Server
 from hypothesis import settings
 from warm import Warm
 
@@ -119,9 +119,16 @@ class Checkout:
 
     def _forked(self, module: str, *arguments: str, warm: bool = False) -> Run:
         with tempfile.NamedTemporaryFile("r") as output:
-            given = environment(self.folder) | (WARM.command() if warm else {})
-            status = SNAKEMAKE.run(self.folder, module, [*arguments], given, Path(output.name))
+            status = self._begun(module, [*arguments], Path(output.name), warm).wait()
             return Run(status, output.read())
+
+    def _begun(self, module: str, arguments: list[str], output: Path, warm: bool, alone: bool = False) -> Begun:
+        given = environment(self.folder) | (WARM.command() if warm else {})
+        return SNAKEMAKE.begin(self.folder, module, arguments, given, output, alone)
+
+    def begin(self, *arguments: str, output: Path) -> Begun:
+        """Begin a run of the workflow as a fork whose scripts are forks, in a process group of its own."""
+        return self._begun("snakemake", ["--profile", LOCAL, *arguments], output, warm=True, alone=True)
 
     def uphill(self, *arguments: str) -> Run:
         """Run `python -m uphill` in this folder, with its library, as a fork."""

@@ -42,9 +42,17 @@ def environment(folder: Path) -> dict[str, str]:
 
 OF_DEMO = ("tests/workflow/test_demo.py", "tests/workflow/test_staleness.py")
 """What runs the demo in this folder, which one process does."""
-LONG = ("tests/slurm/", "tests/faults/", "tests/workflow/", "tests/architectures/", "tests/security/", "tests/parity/")
-HEAVY = tuple(f"tests/unit/test_{name}.py" for name in ("adapters", "agreement", "generation", "scoring", "choosing"))
-FIRST = (*OF_DEMO, *LONG, *HEAVY)
+WAITING = "tests/slurm/"
+"""What waits for a cluster longer than it works: another process has the machine meanwhile."""
+LONG = ("tests/workflow/test_every_method.py", "tests/faults/", "tests/workflow/", "tests/architectures/")
+HEAVY = (
+    *("agreement", "scoring", "generation", "adapters.", "choosing", "fallback", "attention", "adapters_memory"),
+    *("finetune_method", "harness_tasks"),
+)
+FIRST = (
+    *(WAITING, *OF_DEMO, *LONG, "tests/security/", "tests/parity/"),
+    *(f"tests/unit/test_{name}" for name in HEAVY),
+)
 """What takes long by itself is begun first, so that processes side by side end together."""
 
 

@@ -18,7 +18,8 @@ import signal
 import socket
 import sys
 
-if False:  # what types alone need, without the time to import it
+TYPE_CHECKING = False  # as typing calls it, without the time to import that
+if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 

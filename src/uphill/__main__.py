@@ -16,6 +16,7 @@ from uphill.errors import UphillError
 from uphill.planning.cost import estimate
 from uphill.planning.show import show_cost
 from uphill.planning.study import check_profiles, read_study
+from uphill.report.verdicts import question, verdicts
 from uphill.running.places import RESULTS
 from uphill.running.provenance import levels, read_table
 from uphill.schemas.level_names import hardest
@@ -178,9 +179,22 @@ def _population(test_on: str | None) -> None:
         if len(found):
             told = ", ".join(f"{method} {100 * share:.1f}" for method, share in found.items())
             console.print(f"  texts with an answer, % at least: {told}\n")
+    _verdicts(console)
     console.print(f"tables   {path.parent}/  (this one, with every test level: {path.name})")
     console.print(f"figures  {RESULTS}/figures/")
     console.print(f"report   {REPORT}")
+
+
+def _verdicts(console: Console) -> None:
+    """The study's question answered in words, where a table says it."""
+    path = Path(table_path("sgr"))
+    sgr = read_table(path) if path.is_file() else None
+    if sgr is None or sgr.empty:
+        return
+    console.print(question(sgr))
+    for line in verdicts(sgr):
+        console.print(f"  {line}", soft_wrap=True)
+    console.print()
 
 
 @app.command()

@@ -11,7 +11,7 @@ from uphill.experiments import cross_difficulty
 from uphill.experiments.arms import Given, levels_of
 from uphill.figures.plots import gain_grid
 from uphill.tables.cross_difficulty import TABLES
-from uphill.tables.table import Bootstrap, Inputs
+from uphill.tables.table import Analysis, Inputs
 from uphill.tables.wide import wide
 
 BINS = ["bin_01", "bin_02", "bin_03"]
@@ -40,7 +40,7 @@ def inputs(**changes: Any) -> Inputs:
         "predictions": pd.concat([answers(BEFORE, "zero_shot", "none", 1), *trained], ignore_index=True),
         "tested": tested.assign(dataset="d", variable="rasch"),
         "levels": LEVELS,
-        "study": Bootstrap({"d": "zero_shot"}, draws=200, coverage=0.95, seed=0),
+        "study": Analysis({"d": "zero_shot"}, draws=200, coverage=0.95, seed=0),
     }
     return Inputs(**{**given, **changes})
 

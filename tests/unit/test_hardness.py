@@ -1,5 +1,6 @@
 """Measures against values worked out by hand, levels at their edges."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
 from uphill.hardness import human, mdl_lora, mdl_probe, mdl_zero_shot, surface
 from uphill.hardness.data import Graded, HardnessData, Responded, long_form
-from uphill.hardness.description_length import code_length
+from uphill.hardness.description_length import code_length, places, training_items
 from uphill.hardness.levels import Cuts, add_levels, cut, mean_over_models
 from uphill.randomness import keyed_seed
 
@@ -114,6 +115,23 @@ def test_prequential_code_length_by_hand() -> None:
     # A message of 10 answers of four choices: 2 sent uniformly, 3 at p = .5, 5 at p = .25.
     bits = code_length(np.log([[[0.5], [0.25]]]), [2, 5], 10, np.array([2.0]))
     assert bits == pytest.approx((2 * 2 + 3 * 1 + 5 * 2) / 10)
+
+
+def test_an_answer_of_the_pool_costs_what_it_did_at_its_place() -> None:
+    """At places 0, 2, 4 and 5 of a message whose models know 2 and 5 answers: uniform, first, first, second model."""
+    log_p = np.log(np.array([[[0.5] * 5, [0.25] * 5]]))
+    bits = code_length(log_p, [2, 5], 10, np.full(5, 3.0), np.array([[0, 2, 4, 5, -1]]))
+    assert bits[0, :4] == pytest.approx([3, 1, 1, 2])
+    assert bits[0, 4] == pytest.approx((2 * 3 + 3 * 1 + 5 * 2) / 10)
+
+
+def test_no_answer_is_sent_with_a_model_that_was_trained_on_it() -> None:
+    made, ids = data(), list(items().index)
+    own = places(made, 3, ids)
+    for boot, size in itertools.product(range(3), (5, 10, 20)):
+        trained = set(training_items(made, size, boot))
+        assert {item for item, place in zip(ids, own[boot], strict=True) if 0 <= place < size} == trained
+    assert sorted(own[0]) == [-1] * 20 + list(range(20))
 
 
 def test_prequential_code_is_short_where_a_probe_can_read_the_answer() -> None:

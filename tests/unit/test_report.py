@@ -112,6 +112,13 @@ def test_comparisons_are_counted_where_they_are_tests() -> None:
     ]
 
 
+def test_scales_of_the_tested_model_and_few_draws_are_told() -> None:
+    table = pd.concat([rows(circular="model", boots=2), rows(circular="", boots=5).assign(model="n")])
+    found = {caution.title: caution.cases for caution in cautions({"population": table})}
+    assert found["Scales that the tested model made itself"] == ["icl with m on d by v: the same model."]
+    assert found["Fewer than 3 training draws"] == ["icl with m on d by v, easy data: 2."]
+
+
 def test_nothing_to_warn_of_is_no_warning() -> None:
     assert cautions({"population": rows(dropped=0.0, n_test=500), "sgr": rows(status="defined")}) == []
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uphill.errors import UphillError
+from uphill.running import noting
 from uphill.schemas.splits import SPLITS
 from uphill.splits.draw import draw_splits
-from uphill.splits.levels import experiment_levels
+from uphill.splits.levels import experiment_levels, note_levels
 from uphill.splits.settings import SplitSettings
 from uphill.splits.sizes import check_sizes
 
@@ -294,3 +295,25 @@ def test_an_item_in_two_bands_is_never_both_trained_on_and_tested() -> None:
         tested = set(test_items(splits, "easy", boot))
         assert tested
         assert not tested & {*train(splits, "easy", boot), *train(splits, "hard", boot)}
+
+
+@pytest.mark.parametrize(
+    ("levels", "values", "said"),
+    [
+        (["easy"] * 8 + ["hard"] * 2, [1.0] * 8 + [2.0] * 2, "scale v of d: 80 % of the items are of level easy"),
+        (
+            ["bin_01"] * 5 + ["bin_02"] * 5,
+            [1.0] * 3 + [2.0] * 4 + [3.0] * 3,
+            "scale v of d: 40 % of the items have a value that occurs in several levels",
+        ),
+        (["easy"] * 5 + ["hard"] * 5, list(range(10)), ""),
+        (["all"] * 10, [float("nan")] * 10, ""),
+    ],
+)
+def test_levels_that_tell_little_apart_are_noted(levels: list[str], values: list[float], said: str) -> None:
+    noting.forget()
+    note_levels(pd.DataFrame({"level": levels, "value": values}), "d", "v")
+    lines = noting.noted()
+    noting.forget()
+    assert len(lines) == bool(said)
+    assert "".join(lines).startswith(said)

@@ -1,6 +1,7 @@
 """A grid of gains against a slow loop over draws, cells, boots and items, and what must hold of any grid."""
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,10 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
+from uphill.stats.conditions import Condition, condition
+from uphill.stats.estimates import difference
 from uphill.stats.grid import (
     GainGrid,
     best_train_bins,
@@ -22,7 +26,6 @@ from uphill.stats.grid import (
     mean_gain,
     share_negative,
 )
-from uphill.stats.paired import difference
 
 Matrix = npt.NDArray[np.float64]
 
@@ -71,13 +74,18 @@ def slow_grid(trained: list[Matrix], baseline: Matrix, bins: Any, seed: int, dra
                 found = slow_accuracy(trained[row], chosen, picked[row][draw].tolist())
                 base = slow_accuracy(baseline, chosen, picked[-1][draw].tolist())
                 sample[draw, row, column] = found - base
-    return GainGrid(point, sample)
+    return GainGrid(point, sample, [])
+
+
+def asked(trained: list[Matrix], baseline: Matrix, bins: Any) -> tuple[list[Condition], Condition, Any]:
+    """Those of `drawn`, as `gain_grid` takes them."""
+    return [condition(one) for one in trained], condition(baseline, trained=False), bins
 
 
 @pytest.mark.parametrize("folds", [False, True])
 def test_gains_are_those_of_a_slow_loop(folds: bool) -> None:
     trained, baseline, bins = drawn(3, 7, 3, folds=folds)
-    found = gain_grid(trained, baseline, bins, np.random.default_rng(5), draws=40)
+    found = gain_grid(*asked(trained, baseline, bins), np.random.default_rng(5), draws=40)
     slow = slow_grid(trained, baseline, bins, 5, 40)
     np.testing.assert_allclose(found.point, slow.point, atol=1e-12)
     np.testing.assert_allclose(found.draws, slow.draws, atol=1e-12)
@@ -86,7 +94,7 @@ def test_gains_are_those_of_a_slow_loop(folds: bool) -> None:
 
 @pytest.fixture(scope="module")
 def grid() -> GainGrid:
-    return gain_grid(*drawn(4, 30, 3), np.random.default_rng(1), draws=300)
+    return gain_grid(*asked(*drawn(4, 30, 3)), np.random.default_rng(1), draws=300)
 
 
 def slow_summary(grid: GainGrid, cells: set[tuple[int, int]], negative: bool = False) -> tuple[float, float, float]:
@@ -114,11 +122,35 @@ CASES = [
 
 @pytest.mark.parametrize(("chosen", "cells"), CASES)
 def test_summaries_are_those_of_a_slow_loop(grid: GainGrid, chosen: Any, cells: set[tuple[int, int]]) -> None:
-    for summary, negative in ((mean_gain(grid, chosen), False), (share_negative(grid, chosen), True)):
-        point, low, high = slow_summary(grid, cells, negative)
-        found = summary.interval
-        assert (found.point, found.low, found.high) == pytest.approx((point, low, high), abs=1e-12)
-        assert summary.cells == len(cells)
+    mean, losses = mean_gain(grid, chosen), share_negative(grid, chosen)
+    point, *_ = slow_summary(grid, cells)
+    assert mean.point == pytest.approx(point, abs=1e-12)
+    assert mean.low < point < mean.high
+    assert (losses.point, losses.low, losses.high) == pytest.approx(slow_summary(grid, cells, True), abs=1e-12)
+    assert mean.cells == losses.cells == len(cells)
+
+
+@pytest.mark.parametrize("cells", [ALL, {(0, 3), (1, 2)}, {(2, 1)}])
+def test_a_means_variance_is_that_of_what_each_item_moves_it_by(cells: set[tuple[int, int]]) -> None:
+    """One boot: the items alone vary, each in all cells that test it at once."""
+    trained, baseline, bins = drawn(4, 12, 1)
+    chosen = np.array([[(row, column) in cells for column in range(4)] for row in range(4)])
+    found = mean_gain(gain_grid(*asked(trained, baseline, bins), np.random.default_rng(0), draws=1), chosen)
+    variance, tested = 0.0, {column for _, column in cells}
+    units = sum(int(own) in tested for own in bins)
+    for item, own in enumerate(bins):
+        others = [place for place, other in enumerate(bins) if other == own]
+        gains = {
+            row: [trained[row][place, 0] - baseline[place, 0] for place in others]
+            for row, column in cells
+            if column == own
+        }
+        moved = sum(
+            (trained[row][item, 0] - baseline[item, 0] - sum(each) / len(each)) / len(each)
+            for row, each in gains.items()
+        )
+        variance += (moved / len(cells)) ** 2 * units / (units - 1)
+    assert found.high - found.point == pytest.approx(stats.t.ppf(0.975, units - 1) * math.sqrt(variance))
 
 
 def test_middles_are_those_that_windows_have() -> None:
@@ -146,69 +178,81 @@ def test_best_bin_is_the_most_frequent_of_a_slow_loop(grid: GainGrid) -> None:
 
 def test_equal_gains_go_to_the_nearest_bin_then_the_easier_one() -> None:
     point = np.array([[0.1, 0.3, 0.1], [0.1, 0.1, 0.1], [0.1, 0.3 + 1e-15, 0.1]])
-    found = best_train_bins(GainGrid(point, point[None]), every_cell(3))
+    parts = gain_grid(*asked(*drawn(3, 4, 2)), np.random.default_rng(0), draws=1).parts
+    found = best_train_bins(GainGrid(point, point[None], parts), every_cell(3))
     assert [best.bin for best in found if best] == [0, 0, 2]
 
 
-def test_a_cells_interval_is_near_that_of_the_paired_difference() -> None:
-    trained, baseline, bins = drawn(2, 150, 4)
-    found = gain_grid(trained, baseline, bins, np.random.default_rng(0), draws=4000)
+@pytest.mark.parametrize("folds", [False, True])
+def test_a_cells_interval_is_that_of_the_paired_difference(folds: bool) -> None:
+    trained, baseline, bins = drawn(2, 40, 4, folds=folds)
+    found = gain_grid(*asked(trained, baseline, bins), np.random.default_rng(0), draws=10)
     for row, column in itertools.product(range(2), range(2)):
-        own = bins == column
-        pair = difference(baseline[own], trained[row][own], np.random.default_rng(1), draws=4000)
-        low, high = np.quantile(found.draws[:, row, column], [0.025, 0.975])
-        assert found.point[row, column] == pytest.approx(pair.point, abs=1e-12)
-        assert (low, high) == pytest.approx((pair.low, pair.high), abs=0.02)  # of other draws
+        only, own = np.zeros((2, 2), dtype=bool), bins == column
+        only[row, column] = True
+        pair = difference(condition(baseline[own], trained=False), condition(trained[row][own]))
+        cell = mean_gain(found, only)
+        assert (cell.point, cell.low, cell.high, cell.p_value) == pytest.approx(
+            (pair.point, pair.low, pair.high, pair.p_value), abs=1e-9
+        )
 
 
-def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
-    """Of 200 grids, easy-to-hard means of a known gain: 95 % intervals, give or take 3 standard errors."""
+@pytest.mark.parametrize(("boots", "shift", "folds"), [(1, 0.0, False), (3, 0.15, False), (5, 0.15, True)])
+def test_intervals_cover_the_truth_as_often_as_they_say(boots: int, shift: float, folds: bool) -> None:
+    """Of 400 grids, means of a known gain, draws of each train bin moving all its answers: at least 95 %."""
     truth, covered = 0.2, 0
-    for seed in range(200):
+    for seed in range(400):
         rng = np.random.default_rng(seed)
-        bins = np.repeat(np.arange(3), 60)
-        baseline = (rng.random((180, 1)) < 0.5).astype(float)
-        trained = [(rng.random((180, 1)) < 0.5 + truth).astype(float) for _ in range(3)]
-        found = mean_gain(gain_grid(trained, baseline, bins, rng, draws=200), easy_to_hard(3)).interval
+        bins = np.repeat(np.arange(3), 30)
+        baseline = (rng.random((90, 1)) < 0.5).astype(float)
+        trained = []
+        for _ in range(3):
+            matrix = (rng.random((90, boots)) < 0.5 + truth + rng.uniform(-shift, shift, size=boots)).astype(float)
+            if folds:
+                matrix[np.arange(90)[:, None] % boots != np.arange(boots)] = np.nan
+            trained.append(matrix)
+        found = mean_gain(gain_grid(*asked(trained, baseline, bins), rng, draws=2), easy_to_hard(3))
         covered += found.low <= truth <= found.high
-    assert covered / 200 == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 200))
+    assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400) <= covered / 400 < 0.99
 
 
 @settings(max_examples=25)
 @given(size=st.integers(2, 4), items=st.integers(2, 6), boots=st.integers(1, 3), seed=st.integers(0, 99))
 def test_turning_the_difficulty_round_swaps_the_triangles(size: int, items: int, boots: int, seed: int) -> None:
     trained, baseline, bins = drawn(size, items, boots, seed)
-    found = gain_grid(trained, baseline, bins, np.random.default_rng(0), draws=5)
-    turned = gain_grid(trained[::-1], baseline, size - 1 - bins, np.random.default_rng(0), draws=5)
+    found = gain_grid(*asked(trained, baseline, bins), np.random.default_rng(0), draws=5)
+    back = asked(trained[::-1], baseline, size - 1 - bins)
+    turned = gain_grid(*back, np.random.default_rng(0), draws=5)
     np.testing.assert_allclose(turned.point, found.point[::-1, ::-1], atol=1e-12)
     up, down = mean_gain(found, easy_to_hard(size)), mean_gain(turned, hard_to_easy(size))
-    assert up.interval.point == pytest.approx(down.interval.point, abs=1e-12)
+    assert up.point == pytest.approx(down.point, abs=1e-12)
     order = np.random.default_rng(seed).permutation(len(bins))
-    mixed = gain_grid([one[order] for one in trained], baseline[order], bins[order], np.random.default_rng(0), draws=5)
+    moved = asked([one[order] for one in trained], baseline[order], bins[order])
+    mixed = gain_grid(*moved, np.random.default_rng(0), draws=5)
     np.testing.assert_allclose(mixed.point, found.point, atol=1e-12)
-    same = gain_grid([baseline] * size, baseline, bins, np.random.default_rng(0), draws=5)
+    same = gain_grid(*asked([baseline] * size, baseline, bins), np.random.default_rng(0), draws=5)
     assert not same.point.any()
     assert not same.draws.any()  # the same items on both sides of every draw
 
 
 def test_other_train_bins_move_no_cell() -> None:
     trained, baseline, bins = drawn(3, 8, 2)
-    found = gain_grid(trained, baseline, bins, np.random.default_rng(0), draws=20)
-    other = gain_grid([trained[0], trained[2], trained[2]], baseline, bins, np.random.default_rng(0), draws=20)
+    found = gain_grid(*asked(trained, baseline, bins), np.random.default_rng(0), draws=20)
+    other = gain_grid(*asked([trained[0], trained[2], trained[2]], baseline, bins), np.random.default_rng(0), draws=20)
     np.testing.assert_array_equal(other.draws[:, [0, 2]], found.draws[:, [0, 2]])
 
 
 def test_a_cell_that_nobody_tested_is_left_out_and_counted() -> None:
     trained, baseline, bins = drawn(3, 8, 2)
     trained[0][bins == 2] = np.nan
-    found = gain_grid(trained, baseline, bins, np.random.default_rng(0), draws=20)
+    found = gain_grid(*asked(trained, baseline, bins), np.random.default_rng(0), draws=20)
     assert np.isnan(found.point[0, 2])
     summary = mean_gain(found, easy_to_hard(3))
     assert summary.cells == 2
-    assert summary.interval.point == pytest.approx((found.point[0, 1] + found.point[1, 2]) / 2)
+    assert summary.point == pytest.approx((found.point[0, 1] + found.point[1, 2]) / 2)
     nothing = mean_gain(found, by_distance(3)[2] & easy_to_hard(3))
-    assert (nothing.cells, nothing.interval.draws) == (0, 0)
-    assert np.isnan(nothing.interval.point)
+    assert nothing.cells == 0
+    assert math.isnan(nothing.point)
     only = np.zeros((3, 3), dtype=bool)
     only[0, 2] = True
     assert best_train_bins(found, only) == [None, None, None]
@@ -221,13 +265,16 @@ def test_a_cell_that_nobody_tested_is_left_out_and_counted() -> None:
         (lambda trained, baseline, bins: (trained, baseline, bins.astype(float)), "bins: expected a whole number"),
         (lambda trained, baseline, bins: (trained, baseline, bins[1:]), "bins: expected a whole number for each of 12"),
         (lambda trained, baseline, bins: (trained, baseline, bins + 1), r"of each of 0 to 2, got \[1, 2, 3\]"),
-        (lambda trained, baseline, bins: (trained, baseline[1:], bins), "must have the same items"),
-        (lambda trained, baseline, bins: ([*trained[:2], trained[2] + 2], baseline, bins), "expected 0, 1 or NaN"),
+        (
+            lambda trained, baseline, bins: (trained, condition(baseline.correct[1:]), bins),
+            "must have the same items",
+        ),
+        (lambda trained, _, bins: (trained, trained[0], bins), "baseline: expected one boot"),
     ],
 )
 def test_what_is_no_grid_is_refused(change: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        gain_grid(*change(*drawn(3, 4, 2)), np.random.default_rng(0), draws=2)
+        gain_grid(*change(*asked(*drawn(3, 4, 2))), np.random.default_rng(0), draws=2)
 
 
 def test_cells_of_another_shape_are_refused(grid: GainGrid) -> None:
@@ -239,6 +286,6 @@ def test_a_cell_that_rounding_puts_below_zero_is_no_loss() -> None:
     """Boots of .3 and .4 have the mean of one of .35, but for the last bit."""
     point = np.array([[(0.1 + 0.2) - 0.3, 0.3 - (0.1 + 0.2)], [-0.05, 0.05]])
     assert point[0, 1] < 0
-    grid = GainGrid(point, np.repeat(point[None], 5, axis=0))
+    grid = GainGrid(point, np.repeat(point[None], 5, axis=0), [])
     found = share_negative(grid, every_cell(2))
-    assert (found.interval.point, found.interval.low, found.interval.high) == (0.25, 0.25, 0.25)
+    assert (found.point, found.low, found.high) == (0.25, 0.25, 0.25)

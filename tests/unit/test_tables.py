@@ -20,11 +20,11 @@ from uphill.tables.correlations import correlation_rows
 from uphill.tables.noisy_labels import TABLES as NOISY
 from uphill.tables.predictions import correctness, read_grades, write_table
 from uphill.tables.quantization import quantization_rows
-from uphill.tables.table import Bootstrap, Inputs
+from uphill.tables.table import Analysis, Inputs
 
 ITEMS = [f"i{number:02d}" for number in range(40)]
 ORDER = {("d", variable): ["easy", "medium", "hard"] for variable in "vw"}
-STUDY = Bootstrap({"d": "zero_shot"}, draws=400, coverage=0.95, seed=0)
+STUDY = Analysis({"d": "zero_shot"}, draws=400, coverage=0.95, seed=0)
 
 
 def hardness() -> pd.DataFrame:
@@ -70,8 +70,8 @@ def first(right_easy: int, right_hard: int) -> list[bool]:
 PREDICTED = pd.concat(
     [
         condition("zero_shot", "none", [first(5, 5)]),
-        condition("probe", "easy", [first(20, 15), first(20, 13)]),
-        condition("probe", "hard", [first(18, 17), first(18, 15)]),
+        condition("probe", "easy", [first(20, 15), first(20, 14), first(20, 13)]),
+        condition("probe", "hard", [first(18, 17), first(18, 16), first(18, 15)]),
         condition("icl", "easy", [first(20, 10)]),
         condition("icl", "hard", [first(20, 5)]),
         condition("lora", "easy", [first(9, 9)]),
@@ -91,14 +91,61 @@ def row(table: pd.DataFrame, **wanted: object) -> pd.Series:
 def test_accuracy_is_the_mean_over_boots_and_gains_are_paired() -> None:
     table = accuracy_rows(PREDICTED, by_level(hardness(), ORDER), STUDY, ORDER)
     found = row(table, method="probe", train_on="easy", test_on="hard")
-    assert found["accuracy"] == pytest.approx((15 / 20 + 13 / 20) / 2)
+    assert found["accuracy"] == pytest.approx((15 / 20 + 14 / 20 + 13 / 20) / 3)
     assert found["gain"] == pytest.approx(0.70 - 0.25)
-    assert (found["boots"], found["n_test"]) == (2, 20)
+    assert (found["boots"], found["n_test"]) == (3, 20)
     assert found["low"] < found["accuracy"] < found["high"]
     assert 0 < found["gain_low"] < found["gain"] < found["gain_high"]
     everything = row(table, method="probe", train_on="easy", test_on="all")
-    assert everything["accuracy"] == pytest.approx((35 / 40 + 33 / 40) / 2)
+    assert everything["accuracy"] == pytest.approx((35 / 40 + 34 / 40 + 33 / 40) / 3)
+    assert found["boots_sd"] == pytest.approx(1 / 20)
+    assert found["df"] == 2
+    assert found["gain_mde"] > found["gain_high"] - found["gain"]
     assert pd.isna(row(table, method="zero_shot", test_on="hard")["gain"])
+
+
+def test_one_draw_of_training_items_makes_no_test() -> None:
+    found = row(
+        accuracy_rows(PREDICTED, by_level(hardness(), ORDER), STUDY, ORDER),
+        method="icl",
+        train_on="easy",
+        test_on="hard",
+    )
+    assert pd.isna(found["gain_p"])
+    assert pd.isna(found["df"])
+    assert found["gain_low"] < found["gain"] < found["gain_high"]
+
+
+def test_a_blind_guess_stands_beside_scores_alone() -> None:
+    study = dataclasses.replace(STUDY, chance={"d": {item: 0.25 if n < 20 else 0.5 for n, item in enumerate(ITEMS)}})
+    texts = condition("icl", "easy", [first(9, 9)], k=3).assign(ended=True)
+    table = accuracy_rows(pd.concat([PREDICTED, texts]), by_level(hardness(), ORDER), study, ORDER)
+    found = {test_on: row(table, method="zero_shot", test_on=test_on)["chance"] for test_on in ("all", "easy", "hard")}
+    assert found == {"all": 0.375, "easy": 0.25, "hard": 0.5}
+    assert pd.isna(row(table, method="icl", k=3, test_on="hard")["chance"])
+
+
+def test_items_that_belong_together_count_as_one() -> None:
+    """Twenty hard items of two clusters of ten: the interval is that of two."""
+    clusters = {"d": {item: f"passage {n // 10}" for n, item in enumerate(ITEMS)}}
+    alone, together = (
+        row(accuracy_rows(PREDICTED, by_level(hardness(), ORDER), study, ORDER), method="zero_shot", test_on="hard")
+        for study in (STUDY, dataclasses.replace(STUDY, clusters=clusters))
+    )
+    assert together["accuracy"] == alone["accuracy"]
+    assert together["high"] - together["low"] > 1.5 * (alone["high"] - alone["low"])
+
+
+def test_a_scale_that_the_tested_model_made_is_marked() -> None:
+    study = dataclasses.replace(STUDY, circular={("m", "d", "v"): frozenset({"probe"}), ("n", "d", "v"): frozenset()})
+    table = accuracy_rows(PREDICTED, by_level(hardness(), ORDER), study, ORDER)
+    assert set(table.loc[table["method"] == "probe", "circular"]) == {"model and method"}
+    assert set(table.loc[table["method"] == "icl", "circular"]) == {"model"}
+    assert set(accuracy_rows(PREDICTED, by_level(hardness(), ORDER), STUDY, ORDER)["circular"]) == {""}
+    assert (
+        row(sgr_rows(PREDICTED, by_level(hardness(), ORDER), study, ORDER), method="probe")["circular"]
+        == "model and method"
+    )
 
 
 def test_written_answers_say_how_many_were_found_and_how_many_were_cut_off() -> None:
@@ -135,8 +182,12 @@ def test_sgr_by_hand_undefined_and_negative() -> None:
     assert probe["sgr"] == pytest.approx((0.70 - 0.25) / (0.80 - 0.25))
     assert (probe["easy"], probe["hard"], probe["unsupervised"]) == pytest.approx((0.70, 0.80, 0.25))
     assert probe["status"] == "defined"
+    assert probe["sgr_set"] == f"[{probe['sgr_low']:.2f}, {probe['sgr_high']:.2f}]"
+    assert (probe["as_good"], probe["margin"]) == ("cannot tell", 0.03)
     icl = row(table, method="icl")
-    assert icl["status"] == "undefined"
+    # Easy data gains and hard data does not: the ratio is not small, and may be anything else.
+    assert icl["status"] == "unbounded"
+    assert icl["sgr_set"].startswith("up to -")
     assert pd.isna(icl["sgr"])
     assert row(table, method="lora")["status"] == "negative gap"
 
@@ -153,7 +204,7 @@ def test_few_values_stand_for_themselves_and_many_for_their_range() -> None:
 def test_untested_items_are_no_wrong_answers() -> None:
     rows = PREDICTED[(PREDICTED["method"] == "probe") & (PREDICTED["train_on"] == "easy")]
     matrix = correctness(rows[~((rows["boot"] == 1) & (rows["item_id"] == "i00"))], ITEMS)
-    assert matrix.shape == (40, 2)
+    assert matrix.shape == (40, 3)
     assert np.isnan(matrix[0, 1])
     assert matrix[0, 0] == 1.0
 

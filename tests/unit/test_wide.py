@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from uphill import registry
 from uphill.errors import UphillError
-from uphill.stats.bootstrap import Interval
-from uphill.stats.paired import Difference
-from uphill.stats.recovery import compare_supervision
+from uphill.stats.conditions import condition
+from uphill.stats.estimates import Accuracy, Difference
+from uphill.stats.recovery import gap_recovered
 from uphill.tables.comparisons import supervision_estimates
 from uphill.tables.estimates import estimates
 from uphill.tables.layouts import ACCURACY, GAIN
@@ -46,7 +46,7 @@ def tidy(*cells: dict[str, Any]) -> pd.DataFrame:
 
 def printed(row: pd.Series) -> str:
     """An independent spelling of a cell."""
-    return "%.1f ± %.1f" % (100 * row["accuracy"], 50 * (row["high"] - row["low"]))  # noqa: UP031
+    return "%.1f [%.1f, %.1f]" % (100 * row["accuracy"], 100 * row["low"], 100 * row["high"])  # noqa: UP031
 
 
 def layouts() -> dict[str, WideLayout]:
@@ -66,9 +66,9 @@ def shown(table: pd.DataFrame, name: str, order: Sequence[str] = ("easy", "mediu
 def test_cells_are_published_in_style() -> None:
     row = {"accuracy": 0.8312, "low": 0.81, "high": 0.85, "gain": -0.04, "gain_low": -0.06, "gain_high": -0.02}
     table = pd.DataFrame([{**row, "gain_p": p} for p in (0.0123, 0.0004, math.nan)])
-    assert ACCURACY.text(table)[0] == "83.1 ± 2.0"
-    assert GAIN.text(table) == ["-4.0 ± 2.0 (p = 0.012)", "-4.0 ± 2.0 (p < 0.001)", "-4.0 ± 2.0"]
-    assert GAIN.text(table.assign(gain=0.04))[0] == "+4.0 ± 2.0 (p = 0.012)"
+    assert ACCURACY.text(table)[0] == "83.1 [81.0, 85.0]"
+    assert GAIN.text(table) == ["-4.0 [-6.0, -2.0] (p = 0.012)", "-4.0 [-6.0, -2.0] (p < 0.001)", "-4.0 [-6.0, -2.0]"]
+    assert GAIN.text(table.assign(gain=0.04))[0] == "+4.0 [-6.0, -2.0] (p = 0.012)"
     assert GAIN.text(table.assign(gain=-0.0001))[0].startswith("+0.0 ")
     assert ACCURACY.text(table.assign(low=math.nan))[0] == "83.1"
     assert ACCURACY.text(table.assign(accuracy=math.nan))[0] == DASH
@@ -88,8 +88,8 @@ def test_population_has_a_column_for_each_level_and_the_gain_of_easy_data() -> N
     assert list(found.columns) == ["Unsupervised", "Easy", "Medium", "Hard", "Easy - Unsupervised", "n test"]
     icl, probe = found.loc[("m_7b", "arc", "grade", "icl", 8)], found.loc[("m_7b", "arc", "grade", "probe", 160)]
     texts = [printed(row) for _, row in table.iterrows()]
-    assert list(icl) == [texts[0], texts[1], texts[3], texts[2], "+5.0 ± 3.5 (p = 0.012)", "100"]
-    assert list(probe) == [texts[0], texts[4], DASH, texts[5], "+5.0 ± 3.5 (p = 0.012)", "100"]
+    assert list(icl) == [texts[0], texts[1], texts[3], texts[2], "+5.0 [1.0, 8.0] (p = 0.012)", "100"]
+    assert list(probe) == [texts[0], texts[4], DASH, texts[5], "+5.0 [1.0, 8.0] (p = 0.012)", "100"]
 
 
 def test_unsupervised_is_the_datasets_own_method_whatever_the_reasoning() -> None:
@@ -143,26 +143,26 @@ def test_sgr_prints_a_status_where_the_ratio_says_nothing() -> None:
     ).assign(status=["defined", "undefined", "negative gap"])
     found = shown(table.drop(columns="train_on"), "sgr")
     assert list(found.columns) == ["icl n=8", "probe n=160", "lora n=160"]
-    assert found.iloc[0].tolist() == ["0.93 ± 0.10", "undefined", "negative gap"]
+    assert found.iloc[0].tolist() == ["0.93 [0.80, 1.00]", "undefined", "negative gap"]
 
 
 def test_comparisons_hold_what_the_statistics_found() -> None:
     rng = np.random.default_rng(0)
-    easy, hard, zero = ((rng.random((300, 4)) < mean).astype(float) for mean in (0.7, 0.8, 0.5))
-    result = compare_supervision(easy, hard, zero, rng, draws=300)
-    table = tidy({"n_test": 300}).assign(status="defined", **supervision_estimates(result))
+    easy, hard, zero = (condition((rng.random((300, 4)) < mean).astype(float)) for mean in (0.7, 0.8, 0.5))
+    result = gap_recovered(easy, hard, zero)
+    table = tidy({"n_test": 300}).assign(**supervision_estimates(result))
     found = shown(table, "comparisons").iloc[0]
     for heading, part, sign in (
-        ("Unsupervised", result.unsupervised, ""),
-        ("Easy", result.easy, ""),
-        ("Hard", result.hard, ""),
-        ("Hard - Easy", result.hard_easy, "+"),
-        ("Easy - Unsupervised", result.easy_unsupervised, "+"),
+        ("Unsupervised", result.floor, ""),
+        ("Easy", result.reached, ""),
+        ("Hard", result.ceiling, ""),
+        ("Hard - Easy", result.ceiling_reached, "+"),
+        ("Easy - Unsupervised", result.reached_floor, "+"),
     ):
-        text = f"{100 * part.point:{sign}.1f} ± {50 * (part.high - part.low):.1f}"
+        text = f"{100 * part.point:{sign}.1f} [{100 * part.low:.1f}, {100 * part.high:.1f}]"
         assert found[heading].startswith(text)
         assert ("(p " in found[heading]) == isinstance(part, Difference)
-    assert found["SGR"] == f"{result.sgr.sgr:.2f} ± {(result.sgr.high - result.sgr.low) / 2:.2f} (p < 0.001)"
+    assert found["SGR"] == f"{result.point:.2f} {result.ratios} (p < 0.001)"
     assert found["n test"] == "300"
 
 
@@ -193,16 +193,16 @@ def test_ladders_climb_in_the_order_of_their_rungs() -> None:
 
 def test_quantization_sets_pairs_side_by_side() -> None:
     pair = estimates(
-        full=Interval(0.5, 0.4, 0.6, 10),
-        quantized=Interval(0.45, 0.4, 0.5, 10),
-        difference=Difference(-0.05, -0.07, -0.03, 0.5, 10),
+        full=Accuracy(0.5, 0.4, 0.6, 0.1, 2),
+        quantized=Accuracy(0.45, 0.4, 0.5, 0.1, 2),
+        difference=Difference(-0.05, -0.07, -0.03, 0.5, 0.1),
     )
     assert set(pair) == {
         f"{name}{end}" for name in ("full", "quantized", "difference") for end in ("", "_low", "_high")
-    } | {"difference_p"}
+    } | {"difference_p", "difference_mde"}
     found = shown(tidy({"method": "lora"}).assign(**pair), "quantization")
     assert found.index.names == ["dataset", "method", "n_train", "model"]
-    assert found.iloc[0].tolist() == ["50.0 ± 10.0", "45.0 ± 5.0", "-5.0 ± 2.0 (p = 0.500)", "100"]
+    assert found.iloc[0].tolist() == ["50.0 [40.0, 60.0]", "45.0 [40.0, 50.0]", "-5.0 [-7.0, -3.0] (p = 0.500)", "100"]
 
 
 @given(st.sets(st.tuples(*(st.sampled_from("abc") for _ in range(3)), st.sampled_from([8, 160])), min_size=1))
@@ -244,8 +244,8 @@ def test_latex_is_escaped_and_has_a_cell_for_each_of_the_tables() -> None:
     assert header == ["model", "dataset", "variable", "method", r"n\_train", *found.columns[:2], *header[7:]]
     assert header[7:] == ["Easy $-$ Unsupervised", "n test"]
     assert row[:2] == [r"a\_b \& 50\%", "arc"]
-    assert row[5] == printed(table.iloc[0]).replace("±", r"$\pm$")
-    assert row[7] == r"$-$5.0 $\pm$ 3.5 (p $<$ 0.001)"
+    assert row[5] == printed(table.iloc[0])
+    assert row[7] == r"$-$5.0 [1.0, 8.0] (p $<$ 0.001)"
     assert text.count("{") == text.count("}")
     assert text.count("$") % 2 == 0
     assert re.sub(r"\\[&%_$#{}]", "", text).isascii()

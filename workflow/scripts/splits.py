@@ -6,7 +6,7 @@ from uphill.schemas.files import write
 from uphill.schemas.items import ITEMS
 from uphill.schemas.splits import SPLITS
 from uphill.splits.draw import draw_splits
-from uphill.splits.levels import experiment_levels, levels_tested
+from uphill.splits.levels import experiment_levels, levels_tested, note_levels
 from uphill.splits.settings import SplitSettings
 
 with start(snakemake) as job:
@@ -14,5 +14,6 @@ with start(snakemake) as job:
     hardness = levelled(job.expected(job.input.measures), items, settings["cuts"], settings["sizes"]["seed"])
     cut = items, hardness, settings["levels"]
     graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["sizes"])
+    note_levels(graded, settings["dataset"], settings["variable"])
     drawn = draw_splits(graded, settings["dataset"], settings["variable"], sizes, tested)
     write(drawn, job.output[0], SPLITS, job.made_by)

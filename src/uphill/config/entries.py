@@ -38,6 +38,11 @@ class Dataset(Entry):
         validate_default=True,
     )
 
+    cluster: str | None = Field(
+        None,
+        description="Column that says which items belong together, such as those of one passage or template; intervals "
+        "then take clusters, not items, as drawn one by one.",
+    )
     n_test: int | None = Field(None, ge=3, le=1_000_000, description="Test items of a boot, instead of splits.n_test.")
     unsupervised: str = Field("zero_shot", description="The method whose accuracy is Unsupervised in SGR.")
     grader: dict[str, Any] | None = Field(
@@ -149,9 +154,18 @@ class Splits(Entry):
 class Statistics(Entry):
     """How intervals are made."""
 
-    draws: int = Field(10_000, ge=100, le=1_000_000, description="Bootstrap draws.")
+    draws: int = Field(
+        10_000,
+        ge=100,
+        le=1_000_000,
+        description="Bootstrap draws of what has no variance in closed form: which train level is the best, and how "
+        "many cells of a grid lose.",
+    )
     correlation_draws: int = Field(1_000, ge=100, le=1_000_000, description="Bootstrap draws of a rank correlation.")
     coverage: float = Field(0.95, gt=0, lt=1, description="Coverage of intervals.")
+    margin: float = Field(
+        0.03, gt=0, lt=1, description="Easy data is as good as hard data where it is worse by less than this accuracy."
+    )
 
 
 class Responses(Entry):

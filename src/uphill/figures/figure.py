@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-WHISKERS = "Whiskers are bootstrap intervals over items and boots."
-BANDS = "Bands are bootstrap intervals over items and boots."
+WHISKERS = "Whiskers are intervals over test items and training draws."
+BANDS = "Bands are intervals over test items and training draws."
 
 
 @dataclass(frozen=True)

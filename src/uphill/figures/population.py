@@ -33,14 +33,15 @@ FIGURES = {
         "sgr",
         "sgr",
         "Supervision Gap Recovered by easy data: 1 (dashed) is as good as hard data, 0 no better than none. Whiskers "
-        "are paired-bootstrap intervals; arrows stand where one leaves the frame.",
+        "hold all ratios that the data allow; arrows stand where they leave the frame. Where no bar stands, the data "
+        "do not bound the ratio.",
     ),
     "accuracy_by_hardness": Figure(
         "accuracy_by_hardness",
         "accuracy_by_hardness",
         "Accuracy against the hardness of the test items, without supervision and after training on easy items of the "
         "same dataset. Bars stand for values, points joined by lines for the middles of equally wide ranges; whiskers "
-        "and bands are bootstrap intervals.",
+        "and bands are intervals over test items and training draws.",
         {"train_on": "easy"},
     ),
 }

@@ -7,6 +7,6 @@ FIGURES = {
         "quantization",
         "quantization",
         "What quantization costs: accuracy of the quantized model less that of the full one, on the same items after "
-        "the same training. Whiskers are paired-bootstrap intervals.",
+        "the same training. Whiskers are intervals over test items and training draws.",
     )
 }

@@ -62,22 +62,34 @@ def to_bits(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def code_length(
-    log_p_gold: NDArray[np.float64], sizes: Sequence[int], pool: int, uniform: NDArray[np.float64]
+    log_p_gold: NDArray[np.float64],
+    sizes: Sequence[int],
+    pool: int,
+    uniform: NDArray[np.float64],
+    places: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
-    """[B, N] expected bits that an item's answer costs at a random place of the message.
+    """[B, N] expected bits that an item's answer costs at a random place of the message, or at its own.
 
     The answers before `sizes[0]` are sent with the uniform code, those from `sizes[k]` up to `sizes[k + 1]` with the
-    model trained on `sizes[k]`, the rest of the pool with the last one.
+    model trained on `sizes[k]`, the rest of the pool with the last one. So no answer of the pool is sent with a model
+    that was trained on it.
 
     Args:
         log_p_gold: [B, K, N] log-probability (nats) of the gold answer, by boot, training size and item.
         sizes: K training sizes, growing.
         pool: how many answers the message holds.
         uniform: [N] bits of the uniform code, such as log2 of the number of choices.
+        places: [B, N] where in the message an item of the pool stands, from 0; -1 for other items.
     """
-    blocks = np.diff([*sizes, pool]).astype(np.float64)
-    learned = np.einsum("k,bkn->bn", blocks, to_bits(log_p_gold))
-    return (sizes[0] * uniform + learned) / pool
+    blocks, bits = np.diff([*sizes, pool]).astype(np.float64), to_bits(log_p_gold)
+    length = (sizes[0] * uniform + np.einsum("k,bkn->bn", blocks, bits)) / pool
+    if places is None:
+        return length
+    # The last size that an item's place is not below: 0 of them sends it with the uniform code.
+    known = np.searchsorted(np.asarray(sizes), places, side="right")
+    codes = np.concatenate([np.broadcast_to(uniform, (len(bits), 1, len(uniform))), bits], axis=1)
+    own = np.take_along_axis(codes, known[:, None, :], axis=1)[:, 0]
+    return np.where(places < 0, length, own)
 
 
 def training_items(data: HardnessData, size: int, boot: int) -> list[str]:
@@ -86,13 +98,28 @@ def training_items(data: HardnessData, size: int, boot: int) -> list[str]:
     Raises:
         UphillError: the pool holds fewer.
     """
-    pool = sorted(data.items.index[data.items["pool"] == HARDNESS_POOL])
-    if size > len(pool):
+    order = _order(data, boot)
+    if size > len(order):
         raise UphillError(
-            f"dataset {data.dataset.name!r}: MDL trains on {size} items, expected at most the {len(pool)} of the "
+            f"dataset {data.dataset.name!r}: MDL trains on {size} items, expected at most the {len(order)} of the "
             "hardness pool"
         )
-    order = keyed_rng("mdl order", data.dataset.name, boot, data.seed).permutation(len(pool))[:size]
+    return order[:size]
+
+
+def places(data: HardnessData, boots: int, item_ids: Sequence[str]) -> NDArray[np.int64]:
+    """[B, N] the place of each of N items in each boot's order of the hardness pool, from 0; -1 for items not of it."""
+    ids = pd.Index(item_ids)
+    found = np.full((boots, len(ids)), -1, dtype=np.int64)
+    for boot in range(boots):
+        order = _order(data, boot)
+        found[boot, ids.get_indexer(order)] = np.arange(len(order))
+    return found
+
+
+def _order(data: HardnessData, boot: int) -> list[str]:
+    pool = sorted(data.items.index[data.items["pool"] == HARDNESS_POOL])
+    order = keyed_rng("mdl order", data.dataset.name, boot, data.seed).permutation(len(pool))
     return [pool[index] for index in order]
 
 

@@ -20,7 +20,8 @@ class Measure(Protocol):
         Settings: its config entry.
         RUNS_MODEL: whether it loads a hardness model; it is made once for each, and the hardness table holds means.
         READS_RESPONSES: whether it reads a hardness model's zero-shot responses. One that does and reads no hidden
-            states says `READS_STATES = False`.
+            states says `READS_STATES = False`. One that asks a model as some kinds of methods do names them in `LIKE`:
+            tables mark where a method is tested on a scale that the same model made in the same way.
     """
 
     @property

@@ -20,6 +20,7 @@ from uphill.hardness import stability
 from uphill.hardness.answer_matrix import AnswerMatrix, read_matrix
 from uphill.hardness.bins import drawn_by_lot, number_of_bin
 from uphill.hardness.data import Graded, HardnessData, long_form
+from uphill.hardness.item_checks import certainty, copies, item_rest, reliability
 from uphill.hardness.item_response import (
     MISSING,
     RIGHT,
@@ -38,15 +39,18 @@ log = logging.getLogger(__name__)
 
 RUNS_MODEL = False
 READS_RESPONSES = False
-DETAILS = ("se", "slope", "n_answers", "flag")
+DETAILS = ("se", "slope", "n_answers", "flag", "item_rest", "p_bin")
 """Standard error of the difficulty, discrimination, models that answered, and PERFECT or ZERO where all, or none, did
-so rightly: such an item's value is finite because of the prior alone."""
+so rightly: such an item's value is finite because of the prior alone. Then the correlation of an item's answers with
+the rest of a model's, below 0 where the item may be broken; and the probability that it is of its bin, by its error."""
 MOVED = "moved"
 """Share of the refits on resampled models in which an item is in another bin; empty where no refit asked it."""
 FEW = 10
 """Fewer models, or fewer distinct difficulties, than this make a scale that the report cautions of."""
-MUCH_MOVED, MUCH_DRAWN = 0.5, 0.1
-"""Shares of items from which the report cautions that they change bins, or are in theirs by a draw."""
+MUCH_MOVED, MUCH_DRAWN, MUCH_BROKEN = 0.5, 0.1, 0.05
+"""Shares of items from which the report cautions that they change bins, are in theirs by a draw, or may be broken."""
+LITTLE_RELIABLE, LITTLE_CERTAIN = 0.7, 0.5
+"""A reliability, and a mean probability of an item's bin, below which the report cautions."""
 PERFECT, ZERO, UNANSWERED = "perfect", "zero", "unanswered"
 TOLERANCE, DECIMALS = 1e-7, 6
 """Values are rounded to less than they converge to: items that the model cannot tell apart tie exactly."""
@@ -104,6 +108,10 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
     table = calibrate(settings, matrix)
     _check_answered(settings, data, table)
     values = table.loc[data.items.index]
+    number = number_of_bin(
+        values["difficulty"], data.items.index[data.items["pool"] == EXPERIMENT_POOL], settings.bins, name, data.seed
+    )
+    values = values.assign(p_bin=certainty(values["difficulty"], values["se"], number).round(DECIMALS))
     pool = data.items.index[data.items["pool"] == EXPERIMENT_POOL]
     details = list(DETAILS)
     if settings.stability:
@@ -127,6 +135,7 @@ def calibrate(settings: Settings, matrix: AnswerMatrix) -> pd.DataFrame:
             "slope": found.slope.round(DECIMALS),
             "n_answers": answered,
             "flag": flags,
+            "item_rest": item_rest(matrix.answers).round(DECIMALS),
         },
         index=pd.Index(matrix.item_ids, name="item_id"),
     )
@@ -192,12 +201,36 @@ def _cautions(
     unbounded = int(values.loc[pool, "flag"].isin([PERFECT, ZERO]).sum())
     if unbounded >= MUCH_DRAWN * len(pool):
         yield f"{unbounded} of {len(pool)} items were answered rightly by all models or by none; the prior places them"
+    yield from _broken(values.loc[pool], number_of_bin(difficulty, pool, settings.bins, name, seed), settings.bins)
+    pairs = list(copies(matrix.answers, matrix.models))
+    if pairs:
+        first, second, kappa = pairs[0]
+        yield (
+            f"{len(pairs)} pairs of models answer alike, such as {first} and {second} (kappa {kappa:.3f}): copies "
+            "count as models of their own, so that standard errors are too small"
+        )
     agreement = stability.agreement_of_halves(matrix.answers, name, seed)
+    if reliability(agreement) < LITTLE_RELIABLE:
+        yield f"the split-half reliability is {reliability(agreement):.2f}, expected {LITTLE_RELIABLE} or more"
+    certain = values.loc[pool, "p_bin"].mean()
+    if certain < LITTLE_CERTAIN:
+        yield f"by the errors of the difficulties an item is of its bin with a probability of {certain:.2f} on average"
     if not agreement > stability.chance_agreement(len(matrix.item_ids)):
         yield f"halves of the models agree on no difficulty (rank correlation {agreement:.2f}): there is no scale"
     if MOVED in values and values.loc[pool, MOVED].mean() >= MUCH_MOVED:
         share = 100 * values.loc[pool, MOVED].mean()
         yield f"{share:.0f} % of the items are in another of {settings.bins} bins where the models are resampled"
+
+
+def _broken(values: pd.DataFrame, number: pd.Series, bins: int) -> Iterator[str]:
+    """Items that models get wrong the more often, the more they get right of the rest."""
+    negative = values["item_rest"] < 0
+    if negative.mean() >= MUCH_BROKEN:
+        hardest = negative[(number == bins).to_numpy()].mean()
+        yield (
+            f"{100 * negative.mean():.0f} % of the items, and {100 * hardest:.0f} % of the hardest bin, are got wrong "
+            "by models that get the rest right (item-rest correlation below 0): their keys may be wrong"
+        )
 
 
 def _report(settings: Settings, matrix: AnswerMatrix, found: Calibration, table: pd.DataFrame) -> None:

@@ -14,12 +14,22 @@ from pydantic import Field
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.passes import ResponseTable
 from uphill.hardness.data import Graded, OnModel
-from uphill.hardness.description_length import Sizes, code_length, described, fit_key, names, trainable, training_items
+from uphill.hardness.description_length import (
+    Sizes,
+    code_length,
+    described,
+    fit_key,
+    names,
+    places,
+    trainable,
+    training_items,
+)
 from uphill.schemas.measures import MEASURE
 from uphill.schemas.names import HARDNESS_POOL
 
 RUNS_MODEL = True
 READS_RESPONSES = False
+LIKE = ("lora",)
 
 Scored = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -37,12 +47,12 @@ def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]: 
 
 
 def measure(name: str, settings: Settings, data: OnModel) -> pd.DataFrame:
-    """Both values of every item. Items that an adapter trained on look easier than they are, as with probes."""
+    """Both values of every item. The published scores of items that an adapter trained on are optimistic."""
     loaded = data.open_model()
     sizes = sorted(settings.sizes)
     fits = list(_fits(settings, sizes, data))
     log_p = np.array([scored[0] for scored in fits]).reshape(settings.boots, len(sizes), -1)
-    length = fits[0][1]
+    length, own = fits[0][1], places(data, settings.boots, list(data.items.index))
     pool = int((data.items["pool"] == HARDNESS_POOL).sum())
     # Before it has learned anything, any choice is as good as another, or any token.
     uniform = (
@@ -50,7 +60,7 @@ def measure(name: str, settings: Settings, data: OnModel) -> pd.DataFrame:
         if data.dataset.generative
         else np.log2(data.items["choices"].map(len).to_numpy())
     )
-    return described(name, list(data.items.index), log_p / length, code_length(log_p, sizes, pool, uniform))
+    return described(name, list(data.items.index), log_p / length, code_length(log_p, sizes, pool, uniform, own))
 
 
 def _fits(settings: Settings, sizes: Sequence[int], data: OnModel) -> Iterator[Scored]:

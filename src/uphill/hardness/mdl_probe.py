@@ -7,11 +7,21 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from uphill.hardness.data import Graded, Responded
-from uphill.hardness.description_length import Sizes, code_length, described, fit_key, names, trainable, training_items
+from uphill.hardness.description_length import (
+    Sizes,
+    code_length,
+    described,
+    fit_key,
+    names,
+    places,
+    trainable,
+    training_items,
+)
 from uphill.schemas.names import HARDNESS_POOL
 
 RUNS_MODEL = False
 READS_RESPONSES = True
+LIKE = ("probe",)
 
 
 class Settings(BaseModel):
@@ -31,8 +41,8 @@ def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]: 
 def measure(name: str, settings: Settings, data: Responded) -> pd.DataFrame:
     """Both values of every item.
 
-    Probes train on the hardness pool only. They score its items too, so that each item has a value, but the values of
-    items that some probe trained on are optimistic; experiments use the other pool.
+    Probes train on the hardness pool only. They score its items too, so that each item has a value, but the published
+    scores of items that some probe trained on are optimistic (their bits are not); experiments use the other pool.
     """
     # torch takes seconds to import, and reading the config imports this module.
     from uphill.engine.probe_recipe import ProbeRecipe
@@ -48,4 +58,5 @@ def measure(name: str, settings: Settings, data: Responded) -> pd.DataFrame:
     # A probe's float32 softmax may say 0; no answer costs infinitely much.
     log_p = np.log(np.maximum(p_gold, np.finfo(np.float32).tiny)).reshape(settings.boots, len(sizes), len(gold))
     pool = int((data.items["pool"] == HARDNESS_POOL).sum())
-    return described(name, table.item_ids, log_p, code_length(log_p, sizes, pool, np.log2(table.exists.sum(1))))
+    own = places(data, settings.boots, table.item_ids)
+    return described(name, table.item_ids, log_p, code_length(log_p, sizes, pool, np.log2(table.exists.sum(1)), own))

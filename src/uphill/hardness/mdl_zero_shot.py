@@ -10,6 +10,7 @@ from uphill.hardness.description_length import described, names, to_bits
 
 RUNS_MODEL = False
 READS_RESPONSES = True
+LIKE = ("zero_shot", "icl")
 READS_STATES = False
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uphill.config.hardware import Hardware
 from uphill.planning.cells import cells_of
 from uphill.planning.lengths import Lengths, lengths
+from uphill.planning.power import Sight, sights
 from uphill.planning.rates import hours
 from uphill.planning.work import Work, cell_work, measure_work, responses_work
 from uphill.workflow.jobs import Job
@@ -46,11 +47,15 @@ class Cost:
         jobs: all of them.
         loads: those that load a model.
         unknown: methods and measures whose tokens this cannot count.
+        sights: what the study would be able to tell apart.
+        margin: within which easy data is to be as good as hard data.
     """
 
     jobs: list[Job]
     loads: list[Load]
     unknown: list[str]
+    sights: list[Sight]
+    margin: float
 
 
 def estimate(study: Study, hardware: Hardware) -> Cost:
@@ -73,7 +78,7 @@ def estimate(study: Study, hardware: Hardware) -> Cost:
         taken = hours(work or Work(), job.model, study.config.models[job.model], hardware) if gpus else None
         loads.append(Load(job, job.model, work or Work(), taken, gpus))
         unknown += [loads[-1].stage] if work is None else []
-    return Cost(study.jobs, loads, sorted(set(unknown)))
+    return Cost(study.jobs, loads, sorted(set(unknown)), sights(study, sizes), study.config.statistics.margin)
 
 
 def _work(study: Study, job: Job, sizes: dict[str, Lengths]) -> Work | None:

@@ -1,7 +1,9 @@
 """A study's cost in a reader's tables."""
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
@@ -11,6 +13,7 @@ from rich.table import Table
 from uphill.config.hardware import Hardware
 from uphill.planning.cost import Cost, Load
 from uphill.planning.lengths import CHARS_PER_TOKEN
+from uphill.planning.power import Sight
 from uphill.planning.work import Work
 
 NUMBERS = ("GPUs", "loads", "read", "fitted", "written", "GPU h", "longest")
@@ -26,6 +29,7 @@ def show_cost(cost: Cost, hardware: Hardware, console: Console) -> None:
     )
     console.print(_by_model(cost.loads))
     console.print(_by_stage(cost.loads))
+    console.print(_by_sight(cost))
     if cost.unknown:
         console.print(f"Not counted, since their tokens are not known: {', '.join(cost.unknown)}.")
     long = _too_long(cost.loads, hardware)
@@ -42,6 +46,25 @@ def _by_model(loads: Sequence[Load]) -> Table:
     table.add_section()
     table.add_row("all", "", *_sums(loads), "")
     return table
+
+
+def _by_sight(cost: Cost) -> str:
+    """What the study would be able to tell apart, a line for all variables of a dataset that are alike in it."""
+    variables: dict[Sight, list[str]] = defaultdict(list)
+    for one in cost.sights:
+        variables[replace(one, variable="")].append(one.variable)
+    lines = [
+        f"  {one.experiment}, {one.dataset} by {', '.join(names)}: {one.items:,} items x {one.boots} boots see "
+        f"{_points(one.gain)} of gain, {_points(one.between)} of hard - easy"
+        + ("" if one.needed is None else f"; {one.needed[0]} boots x {one.needed[1]:,} items would see the margin")
+        for one, names in variables.items()
+    ]
+    head = "Smallest difference on one level's items that four of five such studies would find; the margin is "
+    return "\n".join([f"{head}{_points(cost.margin)}:", *lines, ""])
+
+
+def _points(value: float) -> str:
+    return "nothing (too few boots to test)" if math.isnan(value) else f"{100 * value:.3g} points"
 
 
 def _too_long(loads: Sequence[Load], hardware: Hardware) -> list[str]:
@@ -97,4 +120,6 @@ What this assumes. Expect it to be wrong by a factor of 2; of 3 for 8 bits, floa
   Tokens   of {CHARS_PER_TOKEN:g} characters; lengths of results/items where it is made, else of the published files.
            Written answers are as long as gold ones; a base model may ramble on to max_new_tokens.
   Packs    a model that cannot be scored in packs (mpt: no rotary positions) reads some four times as much.
+  Seeing   accuracies about 70 %, answers to one item that correlate by .7 between boots and by .5 between conditions,
+           and boots whose accuracies have a standard deviation of 4 points; boots are seeds, draws of training items.
   Levels   are of equal size, and tested without training items. Nothing counts as done; no job is retried."""

@@ -10,9 +10,12 @@ from uphill.report.cells import ADJUSTED, TITLES
 from uphill.running.noting import SCALE
 from uphill.schemas.names import UNSUPERVISED
 from uphill.schemas.tables import BY_VALUE
+from uphill.stats.random_effects import FEWEST_BOOTS
 
 WHY = {
     "undefined": "accuracy after training on hard data cannot be told from accuracy without supervision",
+    "unbounded": "accuracy after training on hard data cannot be told from accuracy without supervision, and the "
+    "data bound no ratio, though they exclude some",
     "negative gap": "training on hard data is worse than no supervision, so there is no gap to recover",
 }
 MOST_READ = 0.95
@@ -74,6 +77,17 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
             [f"{note.removeprefix(SCALE)}." for note in notes if note.startswith(SCALE)],
         ),
         Caution(
+            "Scales that the tested model made itself",
+            "What is hard for a model is then found hard by it, most of all where the measure asked it as the tested "
+            "method does: no difference between its levels stands for what another model finds hard.",
+            list(dict.fromkeys(case for name in tables for case in _circular(tables[name]))),
+        ),
+        Caution(
+            f"Fewer than {FEWEST_BOOTS} training draws",
+            "Their intervals speak of these training sets alone, or are too wide to lean on, and no test is made.",
+            list(dict.fromkeys(case for name in tables for case in _few_draws(tables[name]))),
+        ),
+        Caution(
             "Many comparisons",
             "Where many differences are looked at, some lie beyond any threshold by chance. p-values in brackets are "
             "adjusted for their number by Benjamini and Hochberg's procedure, within each table and column.",
@@ -110,6 +124,23 @@ def _unread(table: pd.DataFrame) -> Iterator[str]:
     for row in first[first["parse_rate"] < MOST_READ].to_dict("records"):
         unread, cut = (100 * (1 - row[name]) for name in ("parse_rate", "ended_rate"))
         yield f"{_condition(row)}: {unread:.1f} % of the texts; {cut:.1f} % were cut off."
+
+
+def _circular(table: pd.DataFrame) -> Iterator[str]:
+    if "circular" not in table:
+        return
+    names = ["model", "dataset", "variable", "method", "circular"]
+    for row in table.loc[table["circular"] != "", names].drop_duplicates().to_dict("records"):
+        where = f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}"
+        yield f"{where}: the same {row['circular']}."
+
+
+def _few_draws(table: pd.DataFrame) -> Iterator[str]:
+    if not {"boots", "train_on", "method"} <= set(table):
+        return
+    few = table[(table["boots"] < FEWEST_BOOTS) & (table["train_on"] != UNSUPERVISED)]
+    for row in few.drop_duplicates(CONDITION).to_dict("records"):
+        yield f"{_condition(row)}: {row['boots']}."
 
 
 def _few(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:

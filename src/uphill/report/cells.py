@@ -20,7 +20,14 @@ TITLES: Mapping[str, str] = {
     "easy_noise_p": "random labels of easy data",
     "hard_easy": "hard - easy",
     "easy_unsupervised": "easy - unsupervised",
+    "hard_unsupervised": "hard - unsupervised",
     "gap": "generalization gap",
+    "boots_sd": "sd over boots",
+    "df": "df of boots",
+    "sgr_set": "ratios that the data allow",
+    "as_good": "easy as good as hard",
+    "equivalent_p": "equivalent, p",
+    "circular": "scale made by the tested",
     "parsed_accuracy": "accuracy where an answer was found",
     "parse_rate": "answers found",
     "ended_rate": "texts not cut off",
@@ -29,12 +36,13 @@ PLAIN_BOUNDS = ("accuracy", "difference", "rho")
 """Values whose bounds are called `low` and `high`."""
 NUMBERS = frozenset({"sgr", "rho"})
 """Values with an interval that are no share of anything; the others are shown as percent."""
-PERCENTS = frozenset({"a", "b", "easy", "hard", "unsupervised"})
+PERCENTS = frozenset({"a", "b", "easy", "hard", "unsupervised", "chance", "margin", "boots_sd"})
 SHARES = frozenset({"noise_p", "easy_noise_p"})
 OF_TEXTS = frozenset({"parsed_accuracy", "parse_rate", "ended_rate"})
 """Shares that tables of scores alone have none of."""
 HIDDEN = frozenset({"source", "dropped"})
 ADJUSTED = "_adjusted"
+DETECTABLE = "_mde"
 SEVERAL = 3
 
 
@@ -42,23 +50,29 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     """A tidy table with one column for a value, its interval and its p-value, adjusted in brackets; all text."""
     bounds = _bounds(table)
     used = {bound for pair in bounds.values() for bound in pair} | {f"{name}_p" for name in bounds}
-    used |= {f"{name}{ADJUSTED}" for name in [*used, "p"]}
+    used |= {f"{name}{ADJUSTED}" for name in table.columns}
     found = {}
     for name in table.columns:
         if name in used or name in HIDDEN or (name in SHARES and not table[name].any()):
             continue
         if name in OF_TEXTS and table[name].isna().all():
             continue
-        heading = TITLES.get(name, name.replace("_", " "))
+        heading = _heading(name)
         if name in bounds:
             found[heading] = [_estimate(name, row, bounds[name]) for row in table.to_dict("records")]
-        elif name in PERCENTS or name in SHARES or name in OF_TEXTS:
+        elif name in PERCENTS or name in SHARES or name in OF_TEXTS or name.endswith(DETECTABLE):
             found[heading] = [percent(value) for value in table[name]]
-        elif name == "p":
+        elif name == "p" or name.endswith("_p"):
             found[heading] = [_p_value(name, row) for row in table.to_dict("records")]
         else:
             found[heading] = [plain(value) for value in table[name]]
     return pd.DataFrame(found)
+
+
+def _heading(name: str) -> str:
+    if name.endswith(DETECTABLE):
+        return f"{_heading(name.removesuffix(DETECTABLE))}, smallest found"
+    return TITLES.get(name, name.replace("_", " "))
 
 
 def in_all_rows(table: pd.DataFrame) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from uphill.report import captions, made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
 from uphill.report.spent import spent
+from uphill.report.verdicts import question, verdicts
 from uphill.running.job import Running
 from uphill.running.noting import NOTES
 from uphill.running.provenance import beside, checked, levels, read_table, sha256
@@ -44,6 +45,8 @@ def render(job: Running) -> None:
         config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
         counts=_study(job.settings["config"], tables),
         answer=_answer(tables["population"], levels(population)),
+        question="" if (sgr := tables.get("sgr", pd.DataFrame())).empty else question(sgr),
+        verdicts=list(verdicts(sgr)),
         datasets=[_counts(path, job.upstream(path)) for path in job.input.questions],
         levels=[row for path in job.input.hardness for row in _levels(path, job.upstream(path))],
         tables=[
@@ -97,7 +100,6 @@ def _study(config: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> dic
         "models": list(population["model"].unique()),
         "methods": list(population["method"].unique()),
         "boots": config["splits"]["boots"],
-        "draws": config["statistics"]["draws"],
         "coverage": config["statistics"]["coverage"],
     }
 

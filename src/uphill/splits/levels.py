@@ -1,14 +1,17 @@
 """Which items of a pool are of which level."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from uphill.errors import UphillError
+from uphill.running.noting import SCALE, note
 from uphill.schemas.names import ALL, EXPERIMENT_POOL, TEST_POOL
 
+MUCH_IN_ONE, MUCH_PARTED = 0.6, 0.1
+"""Shares of items, in one level and with a value of several, from which the report cautions."""
 Levels = Mapping[str, Mapping[str, Any]]
 """By name, a variable with `levels` of it, or with `min` and `max`, or with neither: then all items are in it."""
 
@@ -33,6 +36,28 @@ def experiment_levels(items: pd.DataFrame, hardness: pd.DataFrame, levels: Level
         if name not in there and level["variable"] != ALL and level["levels"] != [name]:
             raise UphillError(f"level {name!r}: no item {_said(level)}, expected some to train on or to test")
     return found
+
+
+def note_levels(graded: pd.DataFrame, dataset: str, variable: str) -> None:
+    """Note, for the report, levels that tell little apart: most items in one, or one value in several.
+
+    Args:
+        graded: level and value of each item, by item_id.
+        dataset, variable: how the notes name them.
+    """
+    note(*(f"{SCALE}{variable} of {dataset}: {line}" for line in _little_told(graded)))
+
+
+def _little_told(graded: pd.DataFrame) -> Iterator[str]:
+    shares = graded["level"].value_counts(normalize=True)
+    if len(shares) > 1 and shares.iloc[0] >= MUCH_IN_ONE:
+        yield f"{100 * shares.iloc[0]:.0f} % of the items are of level {shares.index[0]}"
+    levels = graded.groupby("value")["level"].nunique()
+    parted = float(graded["value"].isin(levels.index[levels > 1]).mean())
+    if parted >= MUCH_PARTED:
+        yield (
+            f"{100 * parted:.0f} % of the items have a value that occurs in several levels, and are in theirs by a draw"
+        )
 
 
 def levels_tested(items: pd.DataFrame, hardness: pd.DataFrame, levels: Levels) -> pd.DataFrame | None:

@@ -1,14 +1,18 @@
 """A grid of gains, K bins trained on by K bins tested, and what it says in a few numbers.
 
 Sources: Kordi et al. 2025 (the grid and its diagonals); Burns et al. 2023 and Hase et al. 2024 ask of it what easy data
-does for hard items. A draw resamples the items of each test bin, the same ones for all train bins and the baseline, and
-the boots of each train bin, the same ones for all test bins: so every summary's interval is of paired differences.
+does for hard items. A mean of cells is a sum of paired differences, of the same items in all train bins and of the same
+training draws in all test bins, and has its interval from their variance (`random_effects`). What has no variance in
+closed form, the best bin and the number of cells that lose, is taken from a bootstrap that resamples the items of each
+test bin and the boots of each train bin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +21,14 @@ from uphill.stats.bootstrap import (
     COVERAGE,
     DRAWS,
     FloatArray,
-    Interval,
     check_settings,
     percentile_interval,
     resample_counts,
 )
-from uphill.stats.paired import accuracy_draws, checked_pairs, mean_of_means, tested_cells
+from uphill.stats.conditions import Condition, same_items, tested_cells
+from uphill.stats.estimates import Difference, summarised
+from uphill.stats.published import accuracy_draws, mean_of_means
+from uphill.stats.random_effects import Part, part, spread
 
 BASELINE = "baseline"
 BoolArray = npt.NDArray[np.bool_]
@@ -35,17 +41,22 @@ class GainGrid:
     Attributes:
         point: [K, K]; NaN where nothing was tested.
         draws: [D, K, K] of the bootstrap; NaN where a draw hit no tested item.
+        parts: [K][K] each cell's gain in each boot.
     """
 
     point: FloatArray
     draws: FloatArray
+    parts: Sequence[Sequence[Part]]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A statistic of some cells with its percentile interval, and how many cells it is of."""
+    """A statistic of some cells with its interval and p-value against 0, NaN where it has none; how many cells."""
 
-    interval: Interval
+    point: float
+    low: float
+    high: float
+    p_value: float
     cells: int
 
 
@@ -57,34 +68,34 @@ class Best:
         bin: its number; of equal gains that of the nearest bin, then of the easier one.
         low, high: the interval of that number over the draws.
         share: of the draws in which it is the best.
-        gain: its gain, in the whole and with the interval that the draws give that bin.
+        gain: its gain. The best of several is the better for being chosen: read it with `share`.
     """
 
     bin: int
     low: int
     high: int
     share: float
-    gain: Interval
+    gain: Difference
 
 
 def gain_grid(
-    trained: Sequence[npt.ArrayLike],
-    baseline: npt.ArrayLike,
+    trained: Sequence[Condition],
+    baseline: Condition,
     bins: npt.ArrayLike,
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> GainGrid:
     """The gains of every cell, and their bootstrap draws.
 
-    `trained` are K matrices of items x boots as in `accuracy`, one a train bin, of the same items in the same order;
-    `baseline` is another, and `bins` [items] are the items' own bins, 0 to K - 1. With folds a boot tests its fold
-    alone. A cell's draws hang on `rng`'s state and the numbers of its two bins alone.
+    `trained` are K conditions, one a train bin, of the same items in the same order; `baseline` is another, with one
+    boot, and `bins` [items] are the items' own bins, 0 to K - 1. With folds a boot tests its fold alone. A cell's draws
+    hang on `rng`'s state and the numbers of its two bins alone.
 
-    Raises ValueError for fewer than two bins, a bin without items, other numbers of them, or whatever `accuracy`
-    refuses.
+    Raises ValueError for fewer than two bins, a bin without items, or other numbers of them.
     """
     check_settings(draws, COVERAGE)
-    matrices = checked_pairs({**{str(i): one for i, one in enumerate(trained)}, BASELINE: baseline})
+    matrices = {**{str(i): one.correct for i, one in enumerate(trained)}, BASELINE: baseline.correct}
+    same_items(**{name: len(matrix) for name, matrix in matrices.items()})
     own = _checked_bins(bins, len(matrices) - 1, len(matrices[BASELINE]))
     key = rng.integers(2**32, size=4)
     boots = {
@@ -92,6 +103,7 @@ def gain_grid(
         for name, matrix in matrices.items()
     }
     size = len(matrices) - 1
+    parts = [[_gain(one, baseline, own == column) for column in range(size)] for one in trained]
     point, sample = np.empty((size, size)), np.empty((draws, size, size))
     for column in range(size):
         tested = {name: matrix[own == column] for name, matrix in matrices.items()}
@@ -99,7 +111,14 @@ def gain_grid(
         for row in range(size):
             point[row, column] = _accuracy(tested[str(row)]) - _accuracy(tested[BASELINE])
             sample[:, row, column] = found[str(row)] - found[BASELINE]
-    return GainGrid(point, sample)
+    return GainGrid(point, sample, parts)
+
+
+def _gain(trained: Condition, baseline: Condition, items: BoolArray) -> Part:
+    own = part(trained, items)
+    if baseline.boots > 1:
+        raise ValueError(f"baseline: expected one boot, that answers every item, got {baseline.boots}")
+    return own.minus(part(baseline, like=tested_cells(trained.of(items))))
 
 
 def _place(name: str) -> tuple[int, int]:
@@ -133,29 +152,47 @@ def mean_gain(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> S
 
     `cells` is [K, K]. Raises ValueError for another shape.
     """
-    return _over(grid, cells, _mean, coverage)
+    known = _known(grid, cells)
+    count = int(known.sum())
+    if not count:
+        return Summary(math.nan, math.nan, math.nan, math.nan, 0)
+    rows = [_sum([grid.parts[i][int(j)] for j in np.flatnonzero(known[i])]).times(1 / count) for i in _rows(known)]
+    # Folds are the same for every train bin, so that their boots are paired; other boots are draws of their own.
+    found = spread([_sum(rows)] if all(one.nested for one in rows) else rows)
+    point = float(grid.point[known].mean())
+    said = summarised(point, found, coverage)
+    return Summary(point, said.low, said.high, said.p_value, count)
 
 
 def share_negative(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> Summary:
-    """Share of the chosen and known cells whose gain is below 0, by more than rounding."""
-    return _over(grid, cells, lambda gains: _mean(np.where(np.isnan(gains), np.nan, np.round(gains, 12) < 0)), coverage)
+    """Share of the chosen and known cells whose gain is below 0, by more than rounding; percentile interval."""
+    known = _known(grid, cells)
+    # A cell that was never tested is in no draw; one that was may be missing from a few.
+    point, sample = _negative(grid.point[known]), _negative(grid.draws[:, known])
+    found = percentile_interval(float(point), sample, coverage)
+    return Summary(found.point, found.low, found.high, math.nan, int(known.sum()))
 
 
-def _mean(gains: FloatArray) -> FloatArray:
-    """Mean over the last axis of what is known; NaN of nothing."""
+def _negative(gains: FloatArray) -> FloatArray:
+    """Share of what is known that is below 0, over the last axis; NaN of nothing."""
     known = ~np.isnan(gains)
     count = known.sum(-1)
-    return np.asarray(np.nansum(gains, axis=-1) / np.where(count, count, np.nan), dtype=np.float64)
+    return np.asarray((np.round(gains, 12) < 0).sum(-1) / np.where(count, count, np.nan), dtype=np.float64)
 
 
-def _over(grid: GainGrid, cells: BoolArray, statistic: Callable[[FloatArray], FloatArray], coverage: float) -> Summary:
-    check_settings(len(grid.draws), coverage)
+def _known(grid: GainGrid, cells: BoolArray) -> BoolArray:
     if cells.shape != grid.point.shape:
         raise ValueError(f"cells: expected shape {grid.point.shape}, got {cells.shape}")
-    # A cell that was never tested is in no draw; one that was may be missing from a few.
-    known = cells & ~np.isnan(grid.point)
-    point = float(statistic(grid.point[known]))
-    return Summary(percentile_interval(point, statistic(grid.draws[:, known]), coverage), int(known.sum()))
+    known: BoolArray = cells & ~np.isnan(grid.point)
+    return known
+
+
+def _rows(known: BoolArray) -> list[int]:
+    return [int(row) for row in np.flatnonzero(known.any(axis=1))]
+
+
+def _sum(parts: Sequence[Part]) -> Part:
+    return reduce(Part.plus, parts)
 
 
 def best_train_bins(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> list[Best | None]:
@@ -177,7 +214,7 @@ def _best(grid: GainGrid, rows: BoolArray, column: int, coverage: float) -> Best
         share = float((drawn == best).mean())
         tail = (1.0 - coverage) / 2.0
         low, high = (int(end) for end in np.quantile(drawn, [tail, 1.0 - tail], method="closest_observation"))
-    gain = percentile_interval(float(grid.point[best, column]), grid.draws[:, best, column], coverage)
+    gain = summarised(float(grid.point[best, column]), spread([grid.parts[best][column]]), coverage)
     return Best(best, low, high, share, gain)
 
 

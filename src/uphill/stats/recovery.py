@@ -1,198 +1,156 @@
 """How much of a gap in accuracy is recovered: SGR for easy-to-hard, PGR for weak-to-strong.
 
-Sources: Hase et al. 2024 (arXiv 2401.06751) for SGR; Burns et al. 2023 (arXiv 2312.09390) for PGR.
+A ratio of two differences has no standard error where the lower one may be 0. Its interval is Fieller's set: all ratios
+that the two differences do not contradict, which is an interval, everything but one, or everything.
+
+Sources: Hase et al. 2024 (arXiv 2401.06751) for SGR; Burns et al. 2023 (arXiv 2312.09390) for PGR; Fieller 1954 for the
+set, whose three cases are those of von Luxburg and Franz 2009.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
+from uphill.stats.bootstrap import COVERAGE
+from uphill.stats.conditions import Condition, same_items
+from uphill.stats.estimates import (
+    Accuracy,
+    Difference,
+    accuracy_interval,
+    check_coverage,
+    difference_parts,
+    summarised,
+)
+from uphill.stats.random_effects import Spread, spread
 
-from uphill.stats.bootstrap import COVERAGE, DRAWS, FloatArray, Interval, check_settings, percentile_interval
-from uphill.stats.paired import ROUNDING, Difference, accuracy, paired_bootstrap, summarised
+Status = Literal["defined", "negative gap", "unbounded", "undefined"]
 
-Triple = tuple[float, float, float]
+
+@dataclass(frozen=True)
+class RatioSet:
+    """All ratios that the data do not contradict.
+
+    Attributes:
+        kind: `interval`: those from `low` to `high`; `outside`: those up to `low` and those from `high`; `all`: any.
+        low, high: NaN for `all`.
+    """
+
+    kind: Literal["interval", "outside", "all"]
+    low: float
+    high: float
+
+    def __contains__(self, ratio: float) -> bool:
+        """Whether a ratio is in the set."""
+        if self.kind == "interval":
+            return self.low <= ratio <= self.high
+        return self.kind == "all" or ratio <= self.low or ratio >= self.high
+
+    def __str__(self) -> str:
+        """For readers."""
+        if self.kind == "all":
+            return "any value"
+        said = [f"{round(bound, 2) + 0.0:.2f}" for bound in (self.low, self.high)]
+        return f"[{said[0]}, {said[1]}]" if self.kind == "interval" else f"up to {said[0]} or from {said[1]}"
 
 
 @dataclass(frozen=True)
 class GapRecovered:
-    """(reached - floor) / (ceiling - floor): three accuracies, the ratio `point` and its interval.
+    """(reached - floor) / (ceiling - floor), on the same test items.
 
-    `p_value` is two-sided, against a ratio of 0: nothing recovered. Where the interval of ceiling - floor includes 0
-    the ratio is undefined: `defined` is False and `point`, `low`, `high` and `p_value` are NaN. `draws` is the number
-    of draws behind the interval.
+    Attributes:
+        reached, ceiling, floor: the accuracies, each with its interval.
+        ceiling_reached: ceiling - reached, what is not recovered.
+        reached_floor: reached - floor.
+        ceiling_floor: ceiling - floor, the gap.
+        point: the ratio; NaN unless `status` is `defined` or `negative gap`.
+        ratios: its set.
+        p_value: two-sided, against nothing recovered: that of `reached_floor`; NaN where `point` is.
+        status: `defined`; `negative gap` where the ceiling is below the floor; `unbounded` where the gap cannot be told
+            from 0 but some ratios are excluded; `undefined` where none is.
     """
 
-    reached: float
-    ceiling: float
-    floor: float
+    reached: Accuracy
+    ceiling: Accuracy
+    floor: Accuracy
+    ceiling_reached: Difference
+    reached_floor: Difference
+    ceiling_floor: Difference
     point: float
-    low: float
-    high: float
+    ratios: RatioSet
     p_value: float
-    defined: bool
-    draws: int
+    status: Status
 
 
-@dataclass(frozen=True)
-class SGR:
-    """Supervision gap recovered; accuracies are fractions, `sgr` is 1 where easy data loses nothing.
+def gap_recovered(reached: Condition, ceiling: Condition, floor: Condition, coverage: float = COVERAGE) -> GapRecovered:
+    """(reached - floor) / (ceiling - floor) with the set of ratios that the data allow.
 
-    `p_value` is against `sgr` = 0. `sgr`, `low`, `high` and `p_value` are NaN where `defined` is False.
+    SGR (Hase et al. 2024, section 5): `reached` is trained on easy data, `ceiling` on hard data, `floor` is no
+    supervision. PGR (Burns et al. 2023): `reached` is the strong model trained on weak labels, `ceiling` on true
+    labels, `floor` the weak supervisor.
+
+    The variances are those of `difference`; covariances follow from them, as the three differences add up. Raises
+    ValueError for other numbers of items, or a coverage outside (0, 1).
     """
-
-    easy: float
-    hard: float
-    unsupervised: float
-    sgr: float
-    low: float
-    high: float
-    p_value: float
-    defined: bool
-    draws: int
-
-
-@dataclass(frozen=True)
-class Supervision:
-    """What easy, hard and no supervision give on the same hard test items, all from the same draws.
-
-    `hard_easy` is accuracy(hard) - accuracy(easy), `easy_unsupervised` accuracy(easy) - accuracy(unsupervised).
-    """
-
-    easy: Interval
-    hard: Interval
-    unsupervised: Interval
-    hard_easy: Difference
-    easy_unsupervised: Difference
-    sgr: SGR
-
-
-@dataclass(frozen=True)
-class PGR:
-    """Performance gap recovered; accuracies are fractions, `pgr` is 1 where weak labels lose nothing.
-
-    `p_value` is against `pgr` = 0. `pgr`, `low`, `high` and `p_value` are NaN where `defined` is False.
-    """
-
-    weak: float
-    weak_to_strong: float
-    strong: float
-    pgr: float
-    low: float
-    high: float
-    p_value: float
-    defined: bool
-    draws: int
-
-
-def gap_recovered(
-    reached: npt.ArrayLike,
-    ceiling: npt.ArrayLike,
-    floor: npt.ArrayLike,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
-    coverage: float = COVERAGE,
-) -> GapRecovered:
-    """(reached - floor) / (ceiling - floor) with a paired-bootstrap percentile interval and two-sided p-value.
-
-    The three are items x boots, paired by row as in `paired_bootstrap`, with its errors. The published analysis divided
-    by gaps of any size; here a gap that the bootstrap cannot tell from 0 leaves the ratio undefined. Draws in which
-    the gap is 0 are dropped. The p-value is the share of the remaining draws, centred on their mean, at least as far
-    from 0 as the ratio; a few draws with a gap near 0 can move that mean, which a difference's draws cannot.
-
-    Source: Hase et al. 2024, sections 8.3 to 8.5 of the specification, with defect S3 of section 9.6 repaired.
-    """
-    check_settings(draws, coverage)
-    samples = paired_bootstrap({"reached": reached, "ceiling": ceiling, "floor": floor}, rng, draws)
-    return _gap_recovered((accuracy(reached), accuracy(ceiling), accuracy(floor)), samples, coverage)
-
-
-def _gap_recovered(points: Triple, samples: Mapping[str, FloatArray], coverage: float) -> GapRecovered:
-    gaps = samples["ceiling"] - samples["floor"]
-    gap = percentile_interval(points[1] - points[2], gaps, coverage)
-    if not _excludes_zero(gap.point, gap.low, gap.high):
-        nan = float("nan")
-        return GapRecovered(*points, nan, nan, nan, nan, False, 0)
-    usable = np.abs(gaps) > ROUNDING  # False for NaN too
-    ratios = (samples["reached"] - samples["floor"])[usable] / gaps[usable]
-    ratio = summarised((points[0] - points[2]) / gap.point, ratios, coverage)
-    return GapRecovered(*points, ratio.point, ratio.low, ratio.high, ratio.p_value, True, ratio.draws)
-
-
-def supervision_gap_recovered(
-    easy: npt.ArrayLike,
-    hard: npt.ArrayLike,
-    unsupervised: npt.ArrayLike,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
-    coverage: float = COVERAGE,
-) -> SGR:
-    """SGR = (easy - unsupervised) / (hard - unsupervised), all three measured on the same hard test items.
-
-    `easy` and `hard` are items x boots after training on easy and on hard data, `unsupervised` is the zero-shot result
-    (items x 1). Shapes, errors and the undefined case are those of `gap_recovered`.
-
-    Source: Hase et al. 2024, section 8.4 of the specification.
-    """
-    return _as_sgr(gap_recovered(easy, hard, unsupervised, rng, draws, coverage))
-
-
-def compare_supervision(
-    easy: npt.ArrayLike,
-    hard: npt.ArrayLike,
-    unsupervised: npt.ArrayLike,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
-    coverage: float = COVERAGE,
-) -> Supervision:
-    """`supervision_gap_recovered` with the accuracies' intervals and the differences between them, of the same draws.
-
-    Arguments, errors and the SGR itself are those of `supervision_gap_recovered` at the same state of `rng`.
-
-    Source: Hase et al. 2024, section 8.5 of the specification and the table of comparisons in 8.8 (T2).
-    """
-    check_settings(draws, coverage)
-    samples = paired_bootstrap({"reached": easy, "ceiling": hard, "floor": unsupervised}, rng, draws)
-    points = (accuracy(easy), accuracy(hard), accuracy(unsupervised))
-    found = {
-        name: percentile_interval(point, samples[name], coverage) for name, point in zip(samples, points, strict=True)
-    }
-    return Supervision(
-        easy=found["reached"],
-        hard=found["ceiling"],
-        unsupervised=found["floor"],
-        hard_easy=summarised(points[1] - points[0], samples["ceiling"] - samples["reached"], coverage),
-        easy_unsupervised=summarised(points[0] - points[2], samples["reached"] - samples["floor"], coverage),
-        sgr=_as_sgr(_gap_recovered(points, samples, coverage)),
+    check_coverage(coverage)
+    same_items(reached=len(reached.correct), ceiling=len(ceiling.correct), floor=len(floor.correct))
+    first, second, third = (accuracy_interval(one, coverage) for one in (reached, ceiling, floor))
+    above, gap, short = (
+        spread(difference_parts(*pair)) for pair in ((floor, reached), (floor, ceiling), (reached, ceiling))
+    )
+    risen, whole = first.point - third.point, second.point - third.point
+    ratios = allowed(risen, whole, above, gap, short, 1.0 - coverage)
+    status: Status = "defined"
+    if ratios.kind != "interval":
+        status = "unbounded" if ratios.kind == "outside" else "undefined"
+    elif whole < 0.0:
+        status = "negative gap"
+    known = ratios.kind == "interval"
+    reached_floor = summarised(risen, above, coverage)
+    return GapRecovered(
+        first,
+        second,
+        third,
+        summarised(whole - risen, short, coverage),
+        reached_floor,
+        summarised(whole, gap, coverage),
+        risen / whole if known else math.nan,
+        ratios,
+        reached_floor.p_value if known else math.nan,
+        status,
     )
 
 
-def performance_gap_recovered(
-    weak: npt.ArrayLike,
-    weak_to_strong: npt.ArrayLike,
-    strong: npt.ArrayLike,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
-    coverage: float = COVERAGE,
-) -> PGR:
-    """PGR = (weak_to_strong - weak) / (strong - weak), all three measured on the same test items.
+def allowed(a: float, b: float, of_a: Spread, of_b: Spread, of_rest: Spread, alpha: float) -> RatioSet:
+    """Fieller's set of a / b, from the variances of a, of b and of b - a, with the fewest degrees of freedom of all.
 
-    `weak` is the supervisor, `weak_to_strong` the strong model trained on its labels, `strong` the strong model trained
-    on true labels; each is items x boots. Shapes, errors and the undefined case are those of `gap_recovered`.
-
-    Source: Burns et al. 2023.
+    `alpha` is 1 - the coverage.
     """
-    gap = gap_recovered(weak_to_strong, strong, weak, rng, draws, coverage)
-    return PGR(gap.floor, gap.reached, gap.ceiling, gap.point, gap.low, gap.high, gap.p_value, gap.defined, gap.draws)
+    if any(math.isnan(one.items) for one in (of_a, of_b, of_rest)):
+        return RatioSet("all", math.nan, math.nan)
+    known = [one.draws_df for one in (of_a, of_b, of_rest) if not math.isnan(one.draws_df)]
+    df = min(known) if known else math.nan
+    squares = [
+        sum(Spread(one.items, one.items_df, one.draws, df, None).squares(alpha)) for one in (of_a, of_b, of_rest)
+    ]
+    return fieller(a, b, squares[0], squares[1], (squares[0] + squares[1] - squares[2]) / 2.0)
 
 
-def _as_sgr(gap: GapRecovered) -> SGR:
-    return SGR(gap.reached, gap.ceiling, gap.floor, gap.point, gap.low, gap.high, gap.p_value, gap.defined, gap.draws)
+def fieller(a: float, b: float, v_aa: float, v_bb: float, v_ab: float) -> RatioSet:
+    """Fieller's set of a / b: all ratios r with (a - r b)² <= v_aa - 2 r v_ab + r² v_bb.
 
-
-def _excludes_zero(point: float, low: float, high: float) -> bool:
-    # The point is asked too: boots with different untested items can bias the draws away from it.
-    return (low > ROUNDING and point > ROUNDING) or (high < -ROUNDING and point < -ROUNDING)
+    Args:
+        a, b: the estimates.
+        v_aa, v_bb, v_ab: their variances and covariance, times the square of the quantile.
+    """
+    lead, middle, last = b * b - v_bb, a * b - v_ab, a * a - v_aa
+    inside = middle * middle - lead * last
+    if lead > 0.0:
+        root = math.sqrt(max(0.0, inside))  # never below 0 but by rounding: a / b itself is in the set
+        return RatioSet("interval", (middle - root) / lead, (middle + root) / lead)
+    if lead == 0.0 or inside <= 0.0:
+        # A gap exactly at its half width bounds one side only, which no table could say; all is no wrong answer.
+        return RatioSet("all", math.nan, math.nan)
+    root = math.sqrt(inside)
+    return RatioSet("outside", *sorted(((middle - root) / lead, (middle + root) / lead)))

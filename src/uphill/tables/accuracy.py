@@ -4,16 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from uphill.randomness import Key, keyed_rng
 from uphill.schemas.level_names import Levels, extremes, places
 from uphill.schemas.names import ALL, UNSUPERVISED
+from uphill.stats.estimates import accuracy_interval, difference
 from uphill.stats.generalization import generalization_gap
-from uphill.stats.panel import bootstrap_panel
-from uphill.tables.estimates import estimates
-from uphill.tables.predictions import CONDITION, correctness
-from uphill.tables.table import Bootstrap, Inputs
+from uphill.tables.estimates import columns, estimates
+from uphill.tables.predictions import CONDITION, answered
+from uphill.tables.table import Analysis, Inputs
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Panel:
         return rows
 
 
-def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Bootstrap) -> Iterator[Panel]:
+def panels(predictions: pd.DataFrame, groups: pd.DataFrame, study: Analysis) -> Iterator[Panel]:
     """Cut predictions into panels.
 
     Args:
@@ -94,18 +94,20 @@ def by_value(tested: pd.DataFrame, most: int = 8, bins: int = 4) -> pd.DataFrame
 def accuracy_rows(
     predictions: pd.DataFrame,
     groups: pd.DataFrame,
-    study: Bootstrap,
+    study: Analysis,
     order: Levels,
     within: Sequence[str] = ("train_dataset", "train_on"),
 ) -> pd.DataFrame:
     """One row per training condition and group of test items.
 
     Columns: those of `CONDITION`, test_on, boots, n_test, dropped (examples that a prompt lacks on average, since the
-    model's window did not hold them), accuracy, low, high (percentile interval over items and boots), gain, gain_low,
-    gain_high, gain_p (accuracy - Unsupervised on the same items, paired), gap, gap_low, gap_high, gap_p, those of
-    `reading` and source. The gap, on hard items, is the accuracy there less that on test items of the level that was
-    trained on. Where items may be trained on and tested, `seen` before the source is the share of a condition's test
-    items that it was trained on, the mean over boots.
+    model's window did not hold them), chance (a blind guess, where the items have choices), accuracy, low, high,
+    boots_sd and df (the spread of the boots' accuracies and its degrees of freedom), gain (accuracy - Unsupervised on
+    the same items, paired), gap, those of `reading`, circular and source. The gap, on hard items, is the accuracy there
+    less that on test items of the level that was trained on. A difference has its interval (low, high), p and mde (the
+    smallest that such a study would find). `circular` says what of the tested model measured the variable: its levels
+    are then no independent scale. Where items may be trained on and tested, `seen` before the source is the share of a
+    condition's test items that it was trained on, the mean over boots.
 
     Args:
         predictions, groups, study: as for `panels`.
@@ -133,37 +135,54 @@ def of_values(inputs: Inputs) -> pd.DataFrame:
 
 
 COLUMNS: Sequence[str] = [
-    *(*CONDITION, "test_on", "boots", "n_test", "dropped", "accuracy", "low", "high"),
-    *("gain", "gain_low", "gain_high", "gain_p", "gap", "gap_low", "gap_high", "gap_p"),
-    *("parsed_accuracy", "parse_rate", "ended_rate", "source"),
+    *(*CONDITION, "test_on", "boots", "n_test", "dropped", "chance", "accuracy", "low", "high", "boots_sd", "df"),
+    *(*columns("gain", compared=True), *columns("gap", compared=True)),
+    *("parsed_accuracy", "parse_rate", "ended_rate", "circular", "source"),
 ]
 
 
-def _rows(
-    panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Bootstrap, order: Levels
-) -> Iterator[dict[str, Any]]:
-    conditions = list(panel.conditions())
-    matrices = {_name(condition): correctness(rows, panel.items) for condition, rows in conditions}
-    key: tuple[Key, ...] = (*panel.name, str(panel.test_on), study.seed)
-    baseline = next((_name(condition) for condition, _ in conditions if condition["train_on"] == UNSUPERVISED), None)
-    cells = bootstrap_panel(matrices, baseline, keyed_rng("panel", *key), study.draws, study.coverage)
-    for condition, rows in conditions:
-        cell = cells[_name(condition)]
+def _rows(panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Analysis, order: Levels) -> Iterator[dict[str, Any]]:
+    clusters = study.clusters.get(panel.name[1])
+    baseline = None if panel.baseline.empty else answered(panel.baseline, panel.items, clusters)
+    for condition, rows in panel.conditions():
+        found = answered(rows, panel.items, clusters)
+        own = accuracy_interval(found, study.coverage)
+        compared = baseline is not None and condition["train_on"] != UNSUPERVISED
         yield {
             **condition,
             "test_on": panel.test_on,
             "boots": rows["boot"].nunique(),
             "n_test": rows["item_id"].nunique(),
             "dropped": rows["dropped"].mean(),
-            "accuracy": cell.accuracy.point,
-            "low": cell.accuracy.low,
-            "high": cell.accuracy.high,
-            **(estimates(gain=cell.gain) if cell.gain else {}),
+            "chance": chance(rows, study),
+            "accuracy": own.point,
+            "low": own.low,
+            "high": own.high,
+            "boots_sd": own.boots_sd,
+            "df": own.df,
+            **(estimates(gain=difference(baseline, found, study.coverage)) if baseline and compared else {}),
             **_gap(panel, condition, levels, study, order),
             **reading(rows),
+            "circular": circular(condition, study),
             "seen": _seen(rows, condition, study),
             "source": rows["source"].iloc[0],
         }
+
+
+def circular(condition: Mapping[str, Any], study: Analysis) -> str:
+    """What of the tested model measured the variable: `model`, `model and method`, or nothing."""
+    alike = study.circular.get((condition["model"], condition["dataset"], condition["variable"]))
+    if alike is None:
+        return ""
+    return "model and method" if condition["method"] in alike else "model"
+
+
+def chance(rows: pd.DataFrame, study: Analysis) -> float:
+    """Accuracy of a blind guess at the tested items; NaN where answers are written, which have none."""
+    of = study.chance.get(str(rows["dataset"].iloc[0]), {})
+    items = rows["item_id"].unique()
+    known = [of[item] for item in items if item in of]
+    return sum(known) / len(known) if len(known) == len(items) and rows["ended"].isna().all() else float("nan")
 
 
 def reading(rows: pd.DataFrame) -> dict[str, float]:
@@ -185,7 +204,7 @@ def reading(rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _seen(rows: pd.DataFrame, condition: Mapping[str, Any], study: Bootstrap) -> float:
+def _seen(rows: pd.DataFrame, condition: Mapping[str, Any], study: Analysis) -> float:
     """The share of a condition's test items that it was trained on, the mean over boots."""
     trained = study.trained
     if trained is None or condition["train_dataset"] != condition["dataset"]:
@@ -197,12 +216,8 @@ def _seen(rows: pd.DataFrame, condition: Mapping[str, Any], study: Bootstrap) ->
     return float(tested["known"].eq("both").groupby(tested["boot"]).mean().mean())
 
 
-def _name(condition: Mapping[str, Any]) -> str:
-    return "|".join(map(str, condition.values()))
-
-
 def _gap(
-    panel: Panel, condition: Mapping[str, Any], levels: Mapping[Any, pd.DataFrame], study: Bootstrap, order: Levels
+    panel: Panel, condition: Mapping[str, Any], levels: Mapping[Any, pd.DataFrame], study: Analysis, order: Levels
 ) -> dict[str, float]:
     """The generalization gap of a condition on hard items; none where its own level is not tested."""
     own = levels.get((*panel.name[1:], condition["train_on"]))
@@ -214,10 +229,8 @@ def _gap(
     rows = panel.everywhere
     for column in CONDITION:
         rows = rows[rows[column] == condition[column]]
-    members, boots = set(own["item_id"]), sorted(set(rows["boot"]))
+    members = set(own["item_id"])
     items = sorted({*panel.items, *members})
-    target, same = (
-        correctness(rows[rows["item_id"].isin(group)], items, boots) for group in (set(panel.items), members)
-    )
-    key: tuple[Key, ...] = (*panel.name, *map(str, condition.values()), study.seed)
-    return estimates(gap=generalization_gap(target, same, keyed_rng("gap", *key), study.draws, study.coverage))
+    found = answered(rows, items, study.clusters.get(panel.name[1]))
+    target, same = (np.array([item in group for item in items]) for group in (set(panel.items), members))
+    return estimates(gap=generalization_gap(found, target, same, study.coverage))

@@ -1,5 +1,6 @@
 """Gains of training on each level for items of each level, and what the grid of them says in a few numbers."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from uphill.schemas.names import ALL, UNSUPERVISED
 from uphill.stats import grid
 from uphill.tables.accuracy import of_levels
 from uphill.tables.layouts import GAIN, N_TEST, named, with_supervision, with_tested
-from uphill.tables.predictions import CONDITION, correctness
+from uphill.tables.predictions import CONDITION, answered
 from uphill.tables.table import INTERVAL, Inputs, Table
 from uphill.tables.wide import Part, WideLayout
 
@@ -21,7 +22,7 @@ TRAINED = [name for name in CONDITION if name not in ("model", "dataset", "varia
 """Columns that name a way to train, whatever the level."""
 COLUMNS: Sequence[str] = [
     *("model", "dataset", "variable", *TRAINED, "levels", "boots", "n_test"),
-    *("statistic", "of", "cells", "value", "low", "high", "best", "share", "source"),
+    *("statistic", "of", "cells", "value", "low", "high", "value_p", "best", "share", "source"),
 ]
 
 
@@ -61,9 +62,11 @@ def _said(name: Mapping[str, Any], rows: pd.DataFrame, inputs: Inputs) -> Iterat
     if len(levels) < 2 or untrained.empty:
         return
     key: tuple[Key, ...] = ("grid", *map(str, name.values()), study.seed)
+    clusters = study.clusters.get(panel[0])
+    rows = rows[rows["item_id"].isin(set(items))]
     found = grid.gain_grid(
-        [correctness(rows[(rows["train_on"] == level) & rows["item_id"].isin(set(items))], items) for level in levels],
-        correctness(untrained, items),
+        [answered(rows[rows["train_on"] == level], items, clusters) for level in levels],
+        answered(untrained, items, clusters),
         np.array([levels.index(level_of[item]) for item in items]),
         keyed_rng(*key),
         study.draws,
@@ -100,9 +103,10 @@ def _row(statistic: str, of: float | int | str, found: grid.Summary) -> dict[str
         "statistic": statistic,
         "of": of,
         "cells": found.cells,
-        "value": found.interval.point,
-        "low": found.interval.low,
-        "high": found.interval.high,
+        "value": found.point,
+        "low": found.low,
+        "high": found.high,
+        "value_p": found.p_value,
     }
 
 
@@ -110,7 +114,7 @@ def _bests(found: grid.GainGrid, levels: Sequence[str], coverage: float) -> Iter
     """The train level with the largest gain on each level: its gain, and in which share of the draws it is the best."""
     for level, best in zip(levels, grid.best_train_bins(found, grid.every_cell(len(levels)), coverage), strict=True):
         if best is not None:
-            gain = grid.Summary(best.gain, 1)
+            gain = grid.Summary(best.gain.point, best.gain.low, best.gain.high, math.nan, 1)
             yield {**_row("best train level", level, gain), "best": levels[best.bin], "share": best.share}
 
 
@@ -135,6 +139,6 @@ TABLES = {
         "Mean gains over cells of the grid: all, trained on easier than tested, trained on harder, by distance and by "
         "gap (tested less trained level, in levels) and by the middle of the window between them (levels from 1); the "
         "share of cells below 0; and for each test level the train level that gains most, in which share of the draws. "
-        f"{INTERVAL} Items are resampled once for all train levels, boots once for all test levels.",
+        f"{INTERVAL} The best level's gain is the larger for having been chosen.",
     ),
 }

@@ -5,28 +5,43 @@ from uphill.identity.specs import together
 from uphill.running import provenance
 from uphill.running.job import Running
 from uphill.schemas.files import made_by
-from uphill.tables.predictions import read_grades, read_hardness, read_levels, read_tested, read_trained, write_table
-from uphill.tables.table import Bootstrap, Inputs, Table
+from uphill.tables.predictions import (
+    read_chance,
+    read_clusters,
+    read_grades,
+    read_hardness,
+    read_levels,
+    read_tested,
+    read_trained,
+    write_table,
+)
+from uphill.tables.table import Analysis, Inputs, Table
 
 
 def write(job: Running) -> None:
     """Make one table, and beside it the record of what it was made from, and of its levels in order.
 
     Raises:
-        UphillError: a file of grades was made by another config or other code.
+        UphillError: a file of grades was made by another config or other code, or a dataset lacks its column of
+            clusters.
     """
     settings, slices = job.settings, {path: job.upstream(path) for path in job.input.grades}
     hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
+    questions = job.expected(job.input.questions)
     inputs = Inputs(
         predictions=read_grades(slices),
         tested=read_tested(splits),
         levels=read_levels(splits),
-        study=Bootstrap(
+        study=Analysis(
             settings["unsupervised"],
             settings["draws"],
             settings["coverage"],
             settings["seed"],
+            settings["margin"],
             trained=read_trained(splits) if settings["seen"] else None,
+            chance=read_chance(questions),
+            clusters=read_clusters(questions, settings["clusters"]),
+            circular={tuple(names): frozenset(alike) for *names, alike in settings["circular"]},
         ),
         hardness=read_hardness(hardness) if hardness else None,
         own=settings["own"],

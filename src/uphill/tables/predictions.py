@@ -7,13 +7,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uphill.errors import damaged
+from uphill.errors import UphillError, damaged
 from uphill.schemas.files import made_by, read, written_whole
 from uphill.schemas.grades import GRADES
 from uphill.schemas.hardness import HARDNESS
+from uphill.schemas.items import ITEMS
 from uphill.schemas.level_names import Levels
+from uphill.schemas.names import UNSUPERVISED
 from uphill.schemas.splits import SPLITS
 from uphill.stats.comparisons import adjusted
+from uphill.stats.conditions import Condition, condition
 
 NOT_A_TEST = ("noise_p", "easy_noise_p")
 CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "noise_p", "train_dataset", "train_on"]
@@ -85,10 +88,68 @@ def read_hardness(paths: Mapping[str, str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def read_chance(paths: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """By dataset, after which a file of items is named, the accuracy of a blind guess at each item that has choices.
+
+    Args:
+        paths: files, each with the identity that it must have.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for path, identity in paths.items():
+        items = read(path, ITEMS, identity)
+        sizes = items["choices"].map(len)
+        asked = items[sizes > 0]
+        found[Path(path).stem] = dict(zip(asked["item_id"], 1.0 / sizes[sizes > 0], strict=True))
+    return found
+
+
+def read_clusters(paths: Mapping[str, str], names: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """By dataset, the cluster of each item.
+
+    Args:
+        paths: files of items, each with the identity that it must have.
+        names: by dataset, the column that names them.
+
+    Raises:
+        UphillError: there is no such column, or an item has no cluster.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for path, identity in paths.items():
+        dataset = Path(path).stem
+        if dataset not in names:
+            continue
+        items, column = read(path, ITEMS, identity), names[dataset]
+        if column not in items:
+            raise UphillError(
+                f"datasets.{dataset}.cluster: {path} has no column {column!r}, expected one of {list(items.columns)}"
+            )
+        if items[column].isna().any():
+            first = items.loc[items[column].isna(), "item_id"].iloc[0]
+            raise UphillError(f"datasets.{dataset}.cluster: item {first!r} has no {column}, expected one of every item")
+        found[dataset] = dict(zip(items["item_id"], items[column].astype(str), strict=True))
+    return found
+
+
 def correctness(rows: pd.DataFrame, items: list[str], boots: list[int] | None = None) -> NDArray[np.float64]:
     """[items, boots] of one condition: 1 right, 0 wrong, NaN where the item was not tested in that boot."""
     matrix = rows.pivot(index="item_id", columns="boot", values="correct").reindex(index=items, columns=boots)
     return matrix.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def answered(
+    rows: pd.DataFrame, items: list[str], clusters: Mapping[str, str] | None = None, boots: list[int] | None = None
+) -> Condition:
+    """The results of one training condition on some items.
+
+    Args:
+        rows: of the grades contract, of one condition.
+        items: ids, the order of the results.
+        clusters: of each item, by id; None where items are drawn one by one.
+        boots: which, in order; None takes those of the rows.
+    """
+    trained = bool((rows["train_on"] != UNSUPERVISED).any())
+    groups = None if clusters is None else [clusters[item] for item in items]
+    return condition(correctness(rows, items, boots), trained, groups)
 
 
 def write_table(table: pd.DataFrame, path: str) -> None:

@@ -5,29 +5,26 @@ from typing import Any
 
 import pandas as pd
 
-from uphill.randomness import Key, keyed_rng
 from uphill.schemas.level_names import Levels
-from uphill.stats.bootstrap import Interval
-from uphill.stats.paired import Difference
-from uphill.stats.panel import bootstrap_panel
+from uphill.stats.estimates import accuracy_interval, difference
 from uphill.tables.estimates import estimates
 from uphill.tables.layouts import N_TEST, accuracy, compared, named, with_tested
-from uphill.tables.predictions import CONDITION, correctness
-from uphill.tables.table import Bootstrap, Inputs, Table
+from uphill.tables.predictions import CONDITION, answered
+from uphill.tables.table import Analysis, Inputs, Table
 from uphill.tables.wide import Part, WideLayout
 
 ROWS = ("dataset", "variable", "method", "n_train", "model")
 
 
 def quantization_rows(
-    predictions: pd.DataFrame, pairs: Mapping[str, Mapping[str, str]], study: Bootstrap
+    predictions: pd.DataFrame, pairs: Mapping[str, Mapping[str, str]], study: Analysis
 ) -> pd.DataFrame:
     """Accuracy of each model and of its quantized self on the same items after the same training, and the difference.
 
     Args:
         predictions: rows of the grades contract, with `source`.
         pairs: by dataset, the quantized model of each full one.
-        study: draws, coverage and seed.
+        study: coverage, and clusters of items.
     """
     same = [name for name in CONDITION if name != "model"]
     rows = [
@@ -39,23 +36,23 @@ def quantization_rows(
 
 
 def _quantized(
-    condition: dict[str, Any], both: pd.DataFrame, full: str, quantized: str, study: Bootstrap
+    condition: dict[str, Any], both: pd.DataFrame, full: str, quantized: str, study: Analysis
 ) -> dict[str, Any]:
     items = sorted(set(both["item_id"]))
     sides = {name: both[both["model"] == model] for name, model in (("full", full), ("quantized", quantized))}
-    key: tuple[Key, ...] = (full, quantized, *map(str, condition.values()), study.seed)
-    matrices = {name: correctness(rows, items) for name, rows in sides.items()}
-    cells = bootstrap_panel(matrices, "full", keyed_rng("quantization", *key), study.draws, study.coverage)
-    found: dict[str, Interval | Difference] = {name: cell.accuracy for name, cell in cells.items()}
-    difference = cells["quantized"].gain
-    assert difference is not None, "the full model is the baseline"
+    clusters = study.clusters.get(str(condition["dataset"]))
+    of_full, of_quantized = (answered(rows, items, clusters) for rows in sides.values())
     return {
         "model": full,
         "quantized_model": quantized,
         **condition,
         "boots": sides["full"]["boot"].nunique(),
         "n_test": len(items),
-        **estimates(**found, difference=difference),
+        **estimates(
+            full=accuracy_interval(of_full, study.coverage),
+            quantized=accuracy_interval(of_quantized, study.coverage),
+            difference=difference(of_full, of_quantized, study.coverage),
+        ),
         "source": sides["full"]["source"].iloc[0],
     }
 

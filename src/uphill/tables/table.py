@@ -9,26 +9,36 @@ import pandas as pd
 from uphill.schemas.level_names import Levels
 from uphill.tables.wide import WideLayout
 
-INTERVAL = "In brackets, a bootstrap interval over test items and boots."
+INTERVAL = "In brackets, an interval over test items and training draws, both random."
 
 
 @dataclass(frozen=True)
-class Bootstrap:
+class Analysis:
     """What a reduction needs to know beside the predictions.
 
     Attributes:
         unsupervised: by dataset, the method whose accuracy is Unsupervised.
-        draws, coverage: of the bootstrap.
+        draws: of a bootstrap, for what has no variance in closed form.
+        coverage: of intervals.
+        margin: within which easy data is as good as hard data, as a fraction.
         seed: the run's seed.
         trained: rows dataset, variable, train_on, boot, item_id, rank of every training item, where one may be tested
             too; None where none is.
+        chance: by dataset, the accuracy of a blind guess at each item that has choices, by id.
+        clusters: by dataset that names a column of them, the cluster of each item, by id.
+        circular: by tested model, dataset and variable, where that model measured the variable, the methods that do
+            what the measure did.
     """
 
     unsupervised: Mapping[str, str]
     draws: int
     coverage: float
     seed: int
+    margin: float = 0.03
     trained: pd.DataFrame | None = None
+    chance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    clusters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    circular: Mapping[tuple[str, ...], frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class Inputs:
     predictions: pd.DataFrame
     tested: pd.DataFrame
     levels: Levels
-    study: Bootstrap
+    study: Analysis
     hardness: pd.DataFrame | None = None
     own: Mapping[str, Any] = field(default_factory=dict)
 

@@ -21,7 +21,7 @@ class Estimate:
     """The columns of a tidy table that hold a number, its interval and its p-value, and how to print them.
 
     Attributes:
-        value, low, high: columns; what follows `±` is half the interval's width, as published.
+        value, low, high: columns. Bounds are printed, not half a width as published: near 0 and 1 the sides differ.
         p_value: column of the p-value; None prints none.
         percent: print 100 times the number, with one decimal; else the number with two.
         signed: print a plus where the number is not below 0.
@@ -55,7 +55,7 @@ class Estimate:
         # Adding 0 makes a rounded -0.0 a 0.0.
         text = f"{round(factor * value, digits) + 0.0:{'+' if self.signed else ''}.{digits}f}"
         if not math.isnan(high - low):
-            text += f" ± {factor * (high - low) / 2:.{digits}f}"
+            text += f" [{', '.join(f'{round(factor * bound, digits) + 0.0:.{digits}f}' for bound in (low, high))}]"
         return text + (_p_text(p_value) if self.p_value else "")
 
 
@@ -154,8 +154,8 @@ def to_latex(table: pd.DataFrame) -> str:
     flat = table.reset_index().astype(str)
     styled = flat.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
     text = styled.to_latex(hrules=True, column_format="l" * table.index.nlevels + "c" * table.shape[1])
-    text = re.sub(r"(?<![\w.])-(?=\d+\.\d+ ±)", "$-$", text)
-    for plain, command in {"±": r"$\pm$", DASH: "--", "<": "$<$", ">": "$>$", " - ": " $-$ "}.items():
+    text = re.sub(r"(?<![\w.])-(?=\d+\.\d)", "$-$", text)
+    for plain, command in {DASH: "--", "<": "$<$", ">": "$>$", " - ": " $-$ "}.items():
         text = text.replace(plain, command)
     return text
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.marks import GREY, line, line_entry, whisker
+from uphill.figures.plots.marks import GREY, chance, chance_entries, line, line_entry, whisker
 from uphill.figures.plots.style import finish, name, panels, percent_axis, series_looks
 from uphill.schemas.level_names import Levels, from_easiest
 from uphill.schemas.names import ALL, UNSUPERVISED
@@ -35,10 +35,12 @@ def plot(table: pd.DataFrame, levels: Levels, train_on: str = "easy") -> Figure:
     figure, drawn = panels(shown, "model", ["dataset", "variable"], 2.7, 2.4)
     for axis, rows in drawn:
         _panel(axis, rows, looks)
+        chance(axis, rows)
         axis.set_title(f"{rows['dataset'].iloc[0]}")
         axis.set_xlabel(name(rows["variable"].iloc[0]))
         percent_axis(axis, "accuracy")
-    return finish(figure, [line_entry(look, name(key)) for key, look in looks.items()])
+    entries = [line_entry(look, name(key)) for key, look in looks.items()]
+    return finish(figure, [*entries, *chance_entries(shown)])
 
 
 def _panel(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:

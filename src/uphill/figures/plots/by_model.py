@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.marks import bar, level_entry, top
+from uphill.figures.plots.marks import bar, chance, chance_entries, level_entry, top
 from uphill.figures.plots.style import finish, level_colours, panels, percent_axis, title, wrapped
 from uphill.schemas.level_names import PANEL, Levels, extremes, hardest, occurring
 from uphill.schemas.names import UNSUPERVISED
@@ -35,10 +35,12 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
         dataset, variable = rows["dataset"].iloc[0], rows["variable"].iloc[0]
         nothing = shown[(shown["train_on"] == UNSUPERVISED) & (shown["dataset"] == dataset)]
         _panel(axis, pd.concat([nothing[nothing["variable"] == variable], rows]), list(rows["model"].unique()), order)
-        axis.set_title(title(dataset, variable, rows["method"].iloc[0]))
+        axis.set_title(title(rows, method=True))
+        chance(axis, rows)
         percent_axis(axis, "accuracy on hard items")
         axis.set_ylim(0, top(shown))
-    return finish(figure, [level_entry(level, colour) for level, colour in level_colours(order).items()])
+    entries = [level_entry(level, colour) for level, colour in level_colours(order).items()]
+    return finish(figure, [*entries, *chance_entries(supervised)])
 
 
 def _panel(axis: Any, rows: pd.DataFrame, models: list[str], order: list[str]) -> None:

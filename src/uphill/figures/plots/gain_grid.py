@@ -30,7 +30,7 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
     image = None
     for axis, rows in drawn:
         image = _panel(axis, rows, levels, largest)
-        axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0], rows["method"].iloc[0]))
+        axis.set_title(title(rows, method=True))
     finish(figure)
     if image is not None:
         figure.colorbar(image, ax=figure.axes, shrink=0.7, label="gain (points)")

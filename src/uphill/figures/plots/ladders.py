@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.marks import GREY, bar, top
+from uphill.figures.plots.marks import GREY, bar, chance, chance_entries, top
 from uphill.figures.plots.style import finish, grid, name, percent_axis
 from uphill.schemas.level_names import Levels, occurring
 from uphill.schemas.names import UNSUPERVISED
@@ -22,10 +22,11 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
         own = table[(table["model"] == model) & table["method"].eq(method)]
         nothing = table[(table["train_on"] == UNSUPERVISED) & (table["model"] == model)]
         _panel(axis, pd.concat([nothing, own]), rungs)
+        chance(axis, own)
         axis.set_title(f"{model}, {name(method)}")
         percent_axis(axis, f"accuracy on {table['dataset'].iloc[0]} items")
         axis.set_ylim(0, top(table))
-    return finish(figure)
+    return finish(figure, chance_entries(table))
 
 
 def _panel(axis: Any, rows: pd.DataFrame, rungs: list[str]) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from uphill.figures.plots.marks import baseline, baseline_entry, line, line_entry
+from uphill.figures.plots.marks import baseline, baseline_entry, chance, chance_entries, line, line_entry
 from uphill.figures.plots.style import finish, grid, level_looks, name, percent_axis, title
 from uphill.schemas.level_names import PANEL, Levels, extremes, occurring
 from uphill.schemas.names import UNSUPERVISED
@@ -33,12 +33,13 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
         untrained = nothing.merge(rows[["model", "dataset", "variable", "test_on"]].drop_duplicates())
         for axis, costly in zip(axes[2 * number : 2 * number + 2], (False, True), strict=True):
             baseline(axis, untrained)
+            chance(axis, untrained)
             _curves(axis, rows, looks, costly, levels)
-            axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0], rows["method"].iloc[0]))
+            axis.set_title(title(rows, method=True))
             percent_axis(axis, f"accuracy on {name(rows['test_on'].iloc[0])} items")
         axes[2 * number + 1].set_ylim(axes[2 * number].get_ylim())
     entries = [line_entry(look, f"trained on {name(level)}") for level, look in looks.items()]
-    return finish(figure, [baseline_entry(), *entries])
+    return finish(figure, [baseline_entry(), *chance_entries(nothing), *entries])
 
 
 def _curves(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]], costly: bool, levels: Levels) -> None:

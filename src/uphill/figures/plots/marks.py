@@ -10,6 +10,7 @@ from uphill.figures.plots.style import COLOURS, name
 from uphill.schemas.names import UNSUPERVISED
 
 OTHER_DATA = "////"
+CHANCE = {"color": "black", "linestyle": ":", "linewidth": 0.9}
 BASELINE = {"color": "#666666", "linestyle": "--", "linewidth": 1.0}
 
 
@@ -45,6 +46,18 @@ def baseline(axis: Any, rows: pd.DataFrame) -> None:
 def baseline_entry() -> Line2D:
     """The legend's entry for `baseline`."""
     return Line2D([], [], **BASELINE, label=name(UNSUPERVISED))  # type: ignore[arg-type] # a dict of its keywords
+
+
+def chance(axis: Any, rows: pd.DataFrame) -> None:
+    """A blind guess at the test items, across the whole panel; nothing where answers are written."""
+    if "chance" in rows and rows["chance"].notna().any():
+        axis.axhline(float(rows["chance"].mean()), **CHANCE)
+
+
+def chance_entries(table: pd.DataFrame) -> list[Line2D]:
+    """The legend's entry for `chance`, where a panel has it."""
+    drawn = "chance" in table and table["chance"].notna().any()
+    return [Line2D([], [], **CHANCE, label="chance")] if drawn else []  # type: ignore[arg-type] # as above
 
 
 def line_entry(look: dict[str, Any], label: str) -> Line2D:

@@ -1,6 +1,6 @@
 """Accuracy on some test items after training on nothing, easy, medium and hard data, by method.
 
-A bar's whisker is its bootstrap interval; hatched bars are trained on data of another dataset.
+A bar's whisker is its interval; hatched bars are trained on data of another dataset.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from uphill.figures.plots.marks import OTHER_DATA, bar, level_entry, top
+from uphill.figures.plots.marks import OTHER_DATA, bar, chance, chance_entries, level_entry, top
 from uphill.figures.plots.style import finish, level_colours, name, panels, percent_axis, title, wrapped
 from uphill.schemas.level_names import Levels, hardest, occurring
 from uphill.schemas.names import ALL, UNSUPERVISED
@@ -33,10 +33,11 @@ def plot(table: pd.DataFrame, levels: Levels, test_on: str = "hard") -> Figure:
     figure, drawn = panels(shown, "model", ["dataset", "variable"], width, 2.3)
     for axis, rows in drawn:
         _panel(axis, rows, order)
-        axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0]))
+        chance(axis, rows)
+        axis.set_title(title(rows))
         percent_axis(axis, f"accuracy on {'all' if test_on == ALL else 'hard'} items")
         axis.set_ylim(0, top(shown))
-    return finish(figure, _legend(shown, order))
+    return finish(figure, [*_legend(shown, order), *chance_entries(shown)])
 
 
 def _panel(axis: Any, rows: pd.DataFrame, order: list[str]) -> None:

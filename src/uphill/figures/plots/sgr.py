@@ -12,7 +12,11 @@ from uphill.schemas.level_names import Levels
 
 SHOWN = (-0.25, 1.5)
 """What the axis holds; an arrow stands where a value lies beyond."""
-WHY = {"undefined": "undefined:\nno gap", "negative gap": "undefined:\nhard < none"}
+WHY = {
+    "undefined": "undefined:\nno gap",
+    "unbounded": "unbounded:\nno clear gap",
+    "negative gap": "undefined:\nhard < none",
+}
 
 
 def plot(table: pd.DataFrame, _: Levels) -> Figure:
@@ -22,7 +26,7 @@ def plot(table: pd.DataFrame, _: Levels) -> Figure:
     figure, drawn = panels(table, "model", ["dataset", "variable"], max(2.15, 0.3 * bars + 0.7), 2.4)
     for axis, rows in drawn:
         _panel(axis, rows, colours)
-        axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0]))
+        axis.set_title(title(rows))
     entries = [Patch(color=colour, label=name(method)) for method, colour in colours.items()]
     if (table["train_dataset"] != table["dataset"]).any():
         entries.append(

@@ -83,10 +83,15 @@ def level_looks(levels: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def title(dataset: str, variable: str, method: str | None = None) -> str:
-    """What a panel shows."""
-    first = f"{dataset}, {name(method)}" if method else dataset
-    return first if variable == ALL else f"{first}\nby {name(variable)}"
+def title(rows: pd.DataFrame, method: bool = False) -> str:
+    """What a panel shows, of rows of one dataset and variable; with their method, if it is one.
+
+    A scale that the tested model made itself, or that its tested method did, is said to be its own.
+    """
+    dataset, variable = rows["dataset"].iloc[0], rows["variable"].iloc[0]
+    first = f"{dataset}, {name(rows['method'].iloc[0])}" if method else str(dataset)
+    own = " (the tested model's own scale)" if "circular" in rows and (rows["circular"] != "").any() else ""
+    return first if variable == ALL else f"{first}\nby {name(variable)}{own}"
 
 
 def wrapped(label: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.marks import baseline, baseline_entry, line_entry, whisker
+from uphill.figures.plots.marks import baseline, baseline_entry, chance, chance_entries, line_entry, whisker
 from uphill.figures.plots.style import finish, name, panels, percent_axis, series_looks, title
 from uphill.schemas.level_names import Levels, hardest, occurring
 from uphill.schemas.names import UNSUPERVISED
@@ -21,11 +21,13 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
     figure, drawn = panels(shown, "model", ["dataset", "variable"], 2.7, 2.5)
     for axis, rows in drawn:
         baseline(axis, rows)
+        chance(axis, rows)
         _lines(axis, rows[rows["train_on"] != UNSUPERVISED], looks, levels)
-        axis.set_title(title(rows["dataset"].iloc[0], rows["variable"].iloc[0]))
+        axis.set_title(title(rows))
         axis.set_xlabel("trained on")
         percent_axis(axis, "accuracy on hard items")
-    return finish(figure, [baseline_entry(), *(line_entry(look, name(method)) for method, look in looks.items())])
+    entries = [line_entry(look, name(method)) for method, look in looks.items()]
+    return finish(figure, [baseline_entry(), *chance_entries(shown), *entries])
 
 
 def _lines(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]], order: Levels) -> None:

@@ -1,9 +1,10 @@
 """Tables: of each experiment, of rank correlations, and as a paper prints them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from uphill import registry
+from uphill.experiments.arms import Arm
 from uphill.experiments.finding import own_settings
 from uphill.running.provenance import beside
 from uphill.tables.table import Table
@@ -57,6 +58,7 @@ def table(study: Study, name: str) -> Job:
     """One table of an experiment; of each file of grades it depends on its own slices only."""
     experiment, kind, key = made(study, ROOM, NEEDS)[name]
     arms = study.arms(experiment)
+    datasets = list(dict.fromkeys(arm.dataset for arm in arms))
 
     def decide() -> Settings:
         return {
@@ -64,6 +66,9 @@ def table(study: Study, name: str) -> Job:
             "table": key,
             "unsupervised": unsupervised(study),
             **_intervals(study, study.config.statistics.draws),
+            "margin": study.config.statistics.margin,
+            "clusters": {name: column for name in datasets if (column := study.config.datasets[name].cluster)},
+            "circular": circular(study, arms),
             "seen": study.config.splits.train_on_test,
             "own": own_settings(kind, arms),
         }
@@ -77,7 +82,8 @@ def table(study: Study, name: str) -> Job:
             for method in arm.methods
         ],
         "splits": [splits(study, arm.dataset, arm.split) for arm in arms],
-        "hardness": [hardness(study, arm.dataset) for arm in arms] if table_of(study, name).reads_hardness else [],
+        "questions": [items(study, dataset) for dataset in datasets],
+        "hardness": [hardness(study, dataset) for dataset in datasets] if table_of(study, name).reads_hardness else [],
     }
     return Job(
         rule="table",
@@ -89,7 +95,13 @@ def table(study: Study, name: str) -> Job:
         decide=decide,
         reads={key: list(dict.fromkeys(jobs)) for key, jobs in read.items()},
         code=[f"{ROOM}.{kind}"],
-        from_config={"seen": "splits.train_on_test", "own": kind, "": "statistics"},
+        from_config={
+            "seen": "splits.train_on_test",
+            "own": kind,
+            "circular": "measures",
+            "clusters": "datasets",
+            "": "statistics",
+        },
     )
 
 
@@ -139,6 +151,19 @@ def modules(study: Study, room: str, needs: str) -> list[str]:
 def unsupervised(study: Study) -> dict[str, str]:
     """By dataset, the method whose accuracy is Unsupervised."""
     return {name: entry.unsupervised for name, entry in study.config.datasets.items()}
+
+
+def circular(study: Study, arms: Sequence[Arm]) -> list[list[Any]]:
+    """Model, dataset, variable where a tested model measured the variable, and the methods that do what that did."""
+    config, found = study.config, []
+    for dataset, variable in dict.fromkeys((arm.dataset, arm.variable) for arm in arms):
+        for measure in (name for name, given in config.measures_of(dataset).items() if variable in given):
+            module = config.measure_module(measure)
+            if module.RUNS_MODEL or module.READS_RESPONSES:
+                kinds = getattr(module, "LIKE", ())
+                alike = [name for name, entry in config.methods.items() if entry["kind"] in kinds]
+                found += [[model, dataset, variable, alike] for model in config.hardness_models]
+    return found
 
 
 def _intervals(study: Study, draws: int) -> Settings:

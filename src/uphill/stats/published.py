@@ -1,6 +1,9 @@
-"""Accuracy over items and boots, its bootstrap, and differences between conditions on the same items.
+"""The published analysis: a bootstrap that resamples test items and training boots, both as if there were many.
 
-Source: Hase et al. 2024 (arXiv 2401.06751), the two-way bootstrap over test items and training boots.
+With three boots it covers too little (benchmarks/coverage.py): tables are made by `estimates` instead. It is here for
+comparison, and its draws serve what a grid says that has no variance in closed form.
+
+Source: Hase et al. 2024 (arXiv 2401.06751).
 """
 
 from __future__ import annotations
@@ -21,13 +24,14 @@ from uphill.stats.bootstrap import (
     percentile_interval,
     resample_counts,
 )
+from uphill.stats.conditions import accuracy, checked_pairs, tested_cells
 
 # Accuracies closer than this differ by floating-point rounding only: one item in a million weighs 1e-6.
 ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Difference:
+class BootstrapDifference:
     """accuracy(b) - accuracy(a) with its percentile interval and two-sided p-value; fractions, not percent."""
 
     point: float
@@ -35,19 +39,6 @@ class Difference:
     high: float
     p_value: float
     draws: int
-
-
-def accuracy(correct: npt.ArrayLike) -> float:
-    """Mean over boots of the mean over that boot's tested items, as a fraction.
-
-    `correct` is items x boots: 1 right, 0 wrong, NaN not tested in that boot. Boots without a tested item count for
-    nothing. Raises ValueError for an array that is not 2-D, is empty or all NaN, or holds another value.
-
-    Source: Hase et al. 2024, section 8.1 of the specification.
-    """
-    matrix = _checked(correct, "correct")
-    # Sums of 0/1 are exact, so the order of the items cannot move the result.
-    return float(np.mean(np.nansum(matrix, axis=0) / tested_cells(matrix).sum(axis=0)))
 
 
 def bootstrap_accuracy(
@@ -109,9 +100,9 @@ def accuracy_draws(
     return samples
 
 
-def difference(
+def bootstrap_difference(
     a: npt.ArrayLike, b: npt.ArrayLike, rng: np.random.Generator, draws: int = DRAWS, coverage: float = COVERAGE
-) -> Difference:
+) -> BootstrapDifference:
     """accuracy(b) - accuracy(a) on the same items, with interval and two-sided p-value.
 
     `a` and `b` are items x boots, paired by row as in `paired_bootstrap`, with its errors. The p-value is the share of
@@ -124,11 +115,11 @@ def difference(
     return summarised(accuracy(b) - accuracy(a), samples["b"] - samples["a"], coverage)
 
 
-def summarised(point: float, sample: FloatArray, coverage: float) -> Difference:
+def summarised(point: float, sample: FloatArray, coverage: float) -> BootstrapDifference:
     """A statistic that is 0 where nothing differs, with the interval and p-value that its draws give it."""
     interval = percentile_interval(point, sample, coverage)
     p_value = centred_p_value(point, sample[np.isfinite(sample)])
-    return Difference(interval.point, interval.low, interval.high, p_value, interval.draws)
+    return BootstrapDifference(interval.point, interval.low, interval.high, p_value, interval.draws)
 
 
 def centred_p_value(point: float, sample: FloatArray) -> float:
@@ -149,33 +140,3 @@ def mean_of_means(right: FloatArray, tested: FloatArray, boots: FloatArray) -> F
     means = right / np.where(tested > 0, tested, 1.0)
     with np.errstate(invalid="ignore"):  # 0 / 0: a draw without any tested item is NaN
         return np.asarray((weights * means).sum(axis=1) / weights.sum(axis=1), dtype=np.float64)
-
-
-def tested_cells(matrix: FloatArray) -> npt.NDArray[np.bool_]:
-    """True where a boot tested an item."""
-    return ~np.isnan(matrix)
-
-
-def _checked(correct: npt.ArrayLike, name: str) -> FloatArray:
-    """`correct` as a float64 matrix without its never-tested boots; ValueError if it is no such matrix."""
-    matrix = np.asarray(correct, dtype=np.float64)
-    if matrix.ndim != 2:
-        raise ValueError(f"{name}: expected a 2-D array, items x boots, got shape {matrix.shape}")
-    tested = tested_cells(matrix)
-    if not tested.any():
-        raise ValueError(f"{name}: no tested item in an array of shape {matrix.shape}")
-    other = matrix[tested & (matrix != 0.0) & (matrix != 1.0)]
-    if other.size:
-        raise ValueError(f"{name}: expected 0, 1 or NaN, got {other[0]}")
-    return matrix[:, tested.any(axis=0)]
-
-
-def checked_pairs(conditions: Mapping[str, npt.ArrayLike]) -> dict[str, FloatArray]:
-    """Float64 matrices of the same items, each without its never-tested boots; ValueError if they are no such thing."""
-    if not conditions:
-        raise ValueError("no condition to bootstrap")
-    matrices = {name: _checked(correct, name) for name, correct in conditions.items()}
-    items = {name: len(matrix) for name, matrix in matrices.items()}
-    if len(set(items.values())) > 1:
-        raise ValueError(f"paired conditions must have the same items, got {items} rows")
-    return matrices

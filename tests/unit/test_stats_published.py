@@ -1,4 +1,4 @@
-"""Accuracy, its two-way bootstrap and paired differences, against loops, closed forms and simulation."""
+"""Accuracy, and the published two-way bootstrap, against loops, closed forms and simulation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from uphill.stats import bootstrap
-from uphill.stats.paired import accuracy, bootstrap_accuracy, difference, paired_bootstrap
+from uphill.stats.conditions import accuracy
+from uphill.stats.published import bootstrap_accuracy, bootstrap_difference, paired_bootstrap
 
 Matrix = npt.NDArray[np.float64]
 
@@ -142,7 +143,7 @@ def test_a_draw_that_tests_nothing_is_nan_and_left_out_of_the_interval() -> None
     sample = paired_bootstrap(correct, np.random.default_rng(4), draws=500)
     assert np.isnan(sample["rare"]).any()
     assert not np.isnan(sample["full"]).any()
-    gap = difference(correct["full"], correct["rare"], np.random.default_rng(4), draws=500)
+    gap = bootstrap_difference(correct["full"], correct["rare"], np.random.default_rng(4), draws=500)
     assert gap.draws == np.isfinite(sample["rare"]).sum() < 500
     assert not math.isnan(gap.high - gap.low + gap.p_value)
 
@@ -195,7 +196,7 @@ def test_same_generator_state_same_result_whatever_the_chunks(monkeypatch: pytes
 
 @given(matrices(st.sampled_from([0.0, 1.0])), SEEDS)
 def test_a_condition_does_not_differ_from_itself(matrix: Matrix, seed: int) -> None:
-    gap = difference(matrix, matrix, np.random.default_rng(seed), draws=50)
+    gap = bootstrap_difference(matrix, matrix, np.random.default_rng(seed), draws=50)
     assert (gap.point, gap.p_value) == (0.0, 1.0)
 
 
@@ -203,9 +204,9 @@ def test_a_condition_does_not_differ_from_itself(matrix: Matrix, seed: int) -> N
 def test_items_are_paired(matrix: Matrix, seed: int) -> None:
     """With one boot a condition equals itself in every draw, and so do identical copies of it."""
     one = matrix[:, :1]
-    same = difference(one, one, np.random.default_rng(seed), draws=50)
+    same = bootstrap_difference(one, one, np.random.default_rng(seed), draws=50)
     assert (same.low, same.high) == (0.0, 0.0)
-    copies = difference(one, np.tile(one, (1, 3)), np.random.default_rng(seed), draws=50)
+    copies = bootstrap_difference(one, np.tile(one, (1, 3)), np.random.default_rng(seed), draws=50)
     assert (copies.low, copies.high) == pytest.approx((0.0, 0.0), abs=1e-14)
     assert copies.p_value == 1.0
 
@@ -213,7 +214,10 @@ def test_items_are_paired(matrix: Matrix, seed: int) -> None:
 def test_difference_is_antisymmetric_and_significant_when_it_should_be() -> None:
     rng = np.random.default_rng(15)
     low, high = simulated(rng, 300, 1, 0.5), simulated(rng, 300, 1, 0.8)
-    up, down = difference(low, high, np.random.default_rng(16)), difference(high, low, np.random.default_rng(16))
+    up, down = (
+        bootstrap_difference(low, high, np.random.default_rng(16)),
+        bootstrap_difference(high, low, np.random.default_rng(16)),
+    )
     assert (up.point, up.low, up.high) == pytest.approx((-down.point, -down.high, -down.low), abs=1e-12)
     assert up.p_value == down.p_value < 0.001
     assert up.low > 0
@@ -227,7 +231,9 @@ def test_p_value_is_the_normal_tail_for_a_large_sample() -> None:
     # Half a unit of the count, 1 / 400, on either side is the lattice's share: density 2 * .0540 / sd(counts = 9.95).
     lattice = 0.054 * 2 / 9.95 / 2
     error = 4 * math.sqrt(tail * (1 - tail) / 10_000)
-    assert difference(before, after, np.random.default_rng(17)).p_value == pytest.approx(tail, abs=lattice + error)
+    assert bootstrap_difference(before, after, np.random.default_rng(17)).p_value == pytest.approx(
+        tail, abs=lattice + error
+    )
 
 
 def covered(boots: int, repetitions: int, rng: np.random.Generator) -> float:
@@ -268,12 +274,12 @@ def test_unusable_arrays_are_refused(correct: npt.ArrayLike, message: str) -> No
     with pytest.raises(ValueError, match=message):
         bootstrap_accuracy(correct, rng, draws=10)
     with pytest.raises(ValueError, match=message):
-        difference([[1.0]], correct, rng, draws=10)
+        bootstrap_difference([[1.0]], correct, rng, draws=10)
 
 
 def test_conditions_on_different_items_are_refused() -> None:
     with pytest.raises(ValueError, match=r"same items.*'a': 3.*'b': 4"):
-        difference(np.ones((3, 1)), np.ones((4, 1)), np.random.default_rng(0))
+        bootstrap_difference(np.ones((3, 1)), np.ones((4, 1)), np.random.default_rng(0))
     with pytest.raises(ValueError, match="no condition"):
         paired_bootstrap({}, np.random.default_rng(0))
 

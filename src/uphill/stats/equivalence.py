@@ -1,0 +1,61 @@
+"""Is it as good, within a margin: yes, no, or the data cannot tell.
+
+Sources: Schuirmann 1987 (two one-sided tests).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from uphill.stats.conditions import Condition
+from uphill.stats.estimates import difference_parts
+from uphill.stats.random_effects import Spread, spread
+
+Verdict = Literal["yes", "no", "cannot tell"]
+LEVEL = 0.05
+"""Of each one-sided test."""
+
+
+@dataclass(frozen=True)
+class AsGood:
+    """Whether an accuracy is as good as another within a margin.
+
+    Attributes:
+        margin: as a fraction.
+        p_value: of equivalence, the larger of the two one-sided p-values: small where the two differ by less than the
+            margin either way. NaN where no test can be made.
+        verdict: `yes` where it is worse by less than the margin, `no` where it is worse by more, each by a one-sided
+            test at 5 %; else `cannot tell`.
+    """
+
+    margin: float
+    p_value: float
+    verdict: Verdict
+
+
+def as_good(a: Condition, b: Condition, margin: float) -> AsGood:
+    """Whether condition `a` is as good as condition `b` within `margin`, on the same items.
+
+    Raises ValueError for a margin outside (0, 1), or other numbers of items.
+    """
+    if not 0.0 < margin < 1.0:
+        raise ValueError(f"margin must lie strictly between 0 and 1, got {margin}")
+    behind = b.accuracy - a.accuracy
+    found = spread(difference_parts(a, b))
+    least, most = one_sided(found, behind + margin), one_sided(found, margin - behind)
+    verdict: Verdict = "cannot tell"
+    if most < LEVEL:
+        verdict = "yes"
+    elif 1.0 - most < LEVEL:
+        verdict = "no"
+    return AsGood(margin, max(least, most), verdict)
+
+
+def one_sided(found: Spread, above: float) -> float:
+    """The p-value against a number's being 0 or less, which was found `above` it; NaN where no test can be made."""
+    two_sided = found.p_value(above)
+    if math.isnan(two_sided):
+        return math.nan
+    return two_sided / 2.0 if above >= 0.0 else 1.0 - two_sided / 2.0

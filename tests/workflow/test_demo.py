@@ -85,7 +85,7 @@ def test_all_methods_have_their_rows(tables: dict[str, pd.DataFrame]) -> None:
     expected = {"easy": 80, "medium": 80, "hard": 80, "all": 240}
     for level, count in expected.items():
         assert set(rows(tables["population"], dataset="dial", test_on=level)["n_test"]) == {count}
-    assert set(rows(tables["population"], method="icl")["boots"]) == {3}
+    assert set(rows(tables["population"], method="icl")["boots"]) == {5}
 
 
 def test_every_interval_holds_its_point(tables: dict[str, pd.DataFrame]) -> None:

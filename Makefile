@@ -30,7 +30,7 @@ demo-all: install  ## the demo's world with every method, measure and experiment
 	@$(BIN)/python -m uphill check config/demo-all.yaml
 	@echo "Running every method and experiment on the demo's world: some 110 jobs"
 	@$(BIN)/snakemake --profile profiles/local --configfile config/demo-all.yaml
-	@$(BIN)/python -m uphill show
+	@$(BIN)/python -m uphill show --configfile config/demo-all.yaml
 
 check: install  ## whether Snakemake may read the study in CONFIG: nothing of it is evaluated
 	@$(BIN)/python -m uphill check $(CONFIG)

@@ -44,6 +44,7 @@ def alone(function: Callable[..., Any], *arguments: Any) -> Any:
 def calibrated(settings: Settings) -> tuple[pd.DataFrame, str]:
     """The items of a matrix file, and a line on what that took."""
     cpu, wall = time.process_time(), time.perf_counter()
+    assert settings.path is not None, "what is timed is a file"
     matrix = read_matrix(settings.path, settings.item_id, settings.not_models)
     read = time.process_time() - cpu
     table = calibrate(settings, matrix)

@@ -27,6 +27,7 @@ try:
         check(config, where=", ".join(map(os.path.relpath, workflow.configfiles)))
     )
     HARDWARE = hardware.read("config/hardware.yaml")
+    launch.ungroup(workflow, STUDY)
     # Not again in each job's own process.
     if workflow.is_main_process:
         check_claims(STUDY)
@@ -50,7 +51,7 @@ def begin():
 
 def one_of(names):
     """A pattern for one of some names; for none, one that nothing matches."""
-    return "|".join(map(re.escape, sorted(names))) or "(?!)"
+    return f"(?:{'|'.join(map(re.escape, sorted(names)))})" if names else "(?!)"
 
 
 def values(wildcard, *rules):
@@ -63,6 +64,8 @@ wildcard_constraints:
     model=values("model"),
     measure=values("measure"),
     split=values("split"),
+    panel=values("panel"),
+    taught=values("taught"),
 
 
 def inputs(rule):

@@ -1,7 +1,7 @@
 """How hard each item is.
 
 Needs: questions=results/items/{dataset}.parquet; a measure by a model also responses=results/responses/{model}/{dataset}/
-shard-*.parquet or the model itself; the table measures=results/hardness/measures/{dataset}/**.parquet, all of them.
+shard-*.parquet or the model itself, one by a panel matrix=results/matrices/{panel}.parquet; the table measures=results/hardness/measures/{dataset}/**.parquet, all of them.
 Makes: results/hardness/measures/{dataset}/{measure}.parquet or, by a model, {measure}/{model}.parquet, and
 results/hardness/{dataset}.parquet, a row an (item, variable) with its value, the mean over models, and level.
 """
@@ -29,6 +29,30 @@ rule measure:
         "Hardness of {wildcards.dataset}: {wildcards.measure}"
     script:
         "../workflow/scripts/measure.py"
+
+
+rule measure_from_matrix:
+    input:
+        inputs("measure_from_matrix"),
+    output:
+        paths.measure_path("{dataset}", "{measure}"),
+    log:
+        paths.log_path("hardness/{dataset}/{measure}"),
+    benchmark:
+        paths.benchmark_path("hardness/{dataset}/{measure}")
+    wildcard_constraints:
+        measure=values("measure", "measure_from_matrix"),
+    conda:
+        CONDA
+    resources:
+        mem_mb=on_cpu("mem_mb"),
+        runtime=on_cpu("runtime"),
+    params:
+        spec=spec("measure_from_matrix"),
+    message:
+        "Hardness of {wildcards.dataset}: {wildcards.measure}, by a panel"
+    script:
+        "../workflow/scripts/measure_from_matrix.py"
 
 
 rule measure_from_responses:

@@ -19,18 +19,19 @@ from uphill.planning.study import check_profiles, read_study
 from uphill.report.verdicts import question, verdicts
 from uphill.running.places import RESULTS
 from uphill.running.provenance import levels, read_table
-from uphill.schemas.level_names import hardest
-from uphill.schemas.names import UNSUPERVISED
+from uphill.schemas.level_names import hardest, main_table
+from uphill.schemas.names import ALL, UNSUPERVISED
 from uphill.why.explaining import explain
 from uphill.why.records import summary
 from uphill.why.show import show as show_why
 from uphill.workflow.paths import REPORT, table_path
+from uphill.workflow.stages.tables import names
 
 HARDWARE = "config/hardware.yaml"
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-show_app = typer.Typer(help="Print the population table; or an item, a prompt, or what is behind a row.")
+show_app = typer.Typer(help="Print the first table; or an item, a prompt, or what is behind a row.")
 app.add_typer(show_app, name="show")
 harness_app = typer.Typer(help="Other tools' formats: export tasks and answers, read logs.", no_args_is_help=True)
 app.add_typer(harness_app, name="harness")
@@ -42,10 +43,11 @@ CONFIG = Path("config/config.yaml")
 def show(
     context: typer.Context,
     test_on: Annotated[str | None, typer.Option(help="Test level to show; the hardest, unless given.")] = None,
+    configfile: Annotated[Path | None, typer.Option(help="The study, if its first table is not population.")] = None,
 ) -> None:
-    """Print the population table's rows of one test level; or an item, a prompt, or what is behind a row."""
+    """Print the first table's rows of one test level; or an item, a prompt, or what is behind a row."""
     if context.invoked_subcommand is None:
-        _population(test_on)
+        _accuracies(_first_table(configfile), test_on)
 
 
 @show_app.command("item")
@@ -152,19 +154,34 @@ def _print(lines: Iterable[str]) -> None:
         typer.echo(line)
 
 
-def _population(test_on: str | None) -> None:
-    """The population table's rows of one test level, and where everything else is."""
-    path = Path(table_path("population"))
-    if not path.is_file():
-        raise UphillError(f"{path}: no such file; run `make demo` first")
+def _first_table(configfile: Path | None) -> Path:
+    """The table that says what training on each level does: population, or the first such one of a study."""
+    if configfile is None:
+        path = Path(table_path("population"))
+        if not path.is_file():
+            raise UphillError(f"{path}: no such file; run `make demo` first, or name your study with --configfile")
+        return path
+    found = {name: read_table(table_path(name)) for name in names(read_study(configfile))}
+    main = main_table(found)
+    if main is None:
+        raise UphillError(
+            f"{configfile}: no table of levels, expected one; look at {', '.join(map(table_path, found))}"
+        )
+    return Path(table_path(main))
+
+
+def _accuracies(path: Path, test_on: str | None) -> None:
+    """A table's rows of one test level, and where everything else is."""
     rows = read_table(path)
     order = levels(path)
     console = Console()
+    chosen = rows[rows["test_on"] == test_on] if test_on else hardest(rows, order)
+    if chosen.empty and test_on is None:
+        chosen, test_on = rows[rows["test_on"] == ALL], ALL
     console.print(
         f"Accuracy on {test_on or 'the hardest'} test items, and the gain over no supervision "
         "(%, with 95 % intervals)\n"
     )
-    chosen = rows[rows["test_on"] == test_on] if test_on else hardest(rows, order)
     for (model, dataset, variable), panel in chosen.groupby(["model", "dataset", "variable"], sort=False):
         size = f"{panel['n_test'].max()} items, up to {panel['boots'].max()} boots"
         table = Table(title=f"{dataset} by {variable}, {model}: {size}", box=SIMPLE_HEAD, title_justify="left")
@@ -179,7 +196,8 @@ def _population(test_on: str | None) -> None:
         if len(found):
             told = ", ".join(f"{method} {100 * share:.1f}" for method, share in found.items())
             console.print(f"  texts with an answer, % at least: {told}\n")
-    _verdicts(console)
+    if path.stem == "population":
+        _verdicts(console)
     console.print(f"tables   {path.parent}/  (this one, with every test level: {path.name})")
     console.print(f"figures  {RESULTS}/figures/")
     console.print(f"report   {REPORT}")
@@ -243,7 +261,8 @@ def _shots(row) -> str:  # type: ignore[no-untyped-def] # a named tuple of panda
 def _trained_on(row) -> str:  # type: ignore[no-untyped-def] # a named tuple of pandas
     if row.train_on == UNSUPERVISED:
         return "nothing"
-    return row.train_on if row.train_dataset == row.dataset else f"{row.train_on} ({row.train_dataset})"
+    noise = f", {100 * row.noise_p:g} % random labels" if row.noise_p else ""
+    return row.train_on + noise + ("" if row.train_dataset == row.dataset else f" ({row.train_dataset})")
 
 
 def _percent(value: float, low: float, high: float, sign: str = "") -> str:

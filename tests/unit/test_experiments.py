@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -10,6 +11,7 @@ from uphill.config.study import StudyConfig, check
 from uphill.errors import UphillError
 from uphill.experiments.arms import Arm, Level, levels_of
 from uphill.experiments.finding import experiments
+from uphill.schemas.level_names import main_table
 
 RAW = yaml.safe_load((Path(__file__).parents[2] / "config/config.yaml").read_text())
 NAMES = ("easy", "medium", "hard")
@@ -26,7 +28,7 @@ def arms(**change: Any) -> dict[str, list[Arm]]:
 def test_every_module_is_a_key_of_the_config_in_its_place() -> None:
     assert list(experiments()) == [
         *("population", "all_to_all", "learning_curves", "noisy_labels", "quantization", "ladders"),
-        "cross_difficulty",
+        *("cross_difficulty", "weak_to_strong"),
     ]
     assert list(StudyConfig.model_fields)[-len(experiments()) :] == list(experiments())
     assert len({module.PLACE for module in experiments().values()}) == len(experiments())
@@ -103,3 +105,24 @@ def test_a_level_of_several_says_which() -> None:
 def test_population_is_of_a_variable() -> None:
     with pytest.raises(UphillError, match=r"population.0.variable.*is 'all', expected a hardness variable"):
         arms(population=[{"dataset": "dial", "variable": "all", "methods": ["icl"]}])
+
+
+def test_a_study_has_one_experiment_or_more_whichever() -> None:
+    none = {name: {} if module.NAMED else [] for name, module in experiments().items()}
+    with pytest.raises(UphillError) as error:
+        arms(**none)
+    assert str(error.value).startswith("config: no experiment, expected entries of at least one of population, ")
+    for name in experiments():
+        if RAW.get(name):
+            assert set(arms(**none | {name: RAW[name]})) == {name}
+
+
+def test_the_main_table_is_the_first_of_levels_that_are_trained_on() -> None:
+    row = {"dataset": "d", "variable": "v", "test_on": "hard", "gain": 0.0}
+    unsupervised = pd.DataFrame([row | {"train_on": "none"}])
+    trained = pd.DataFrame([row | {"train_on": "none"}, row | {"train_on": "easy"}])
+    plain = pd.DataFrame([{"dataset": "d", "rho": 0.5}])
+    of_values = {"accuracy_by_hardness": trained}
+    assert main_table({"a": plain, **of_values, "b": unsupervised, "c": trained, "d": trained}) == "c"
+    assert main_table({"a": plain, **of_values, "b": unsupervised}) == "b"
+    assert main_table({"a": plain, **of_values}) is None

@@ -181,6 +181,9 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "fresh test items": (config("splits: {boots: 5,", "splits: {fresh_test: true, boots: 5,"), EVERY_SPLIT),
     "folds": (config("splits: {boots: 5,", "splits: {folds: 5, boots: 5,"), EVERY_SPLIT),
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
+    "the margin": (config("margin: 0.1", "margin: 0.05"), EVERY_TABLE),
+    "clusters": (config("n_test: 90", "n_test: 90\n    cluster: num_steps"),
+        {"Table population", "Table sgr", "Table accuracy_by_hardness"}),
     "draws of correlations": (config("correlation_draws: 1000", "correlation_draws: 900"), each(correlations)),
     "sizes of a curve": (config("[10, 20, 40, 80, 160]", "[10, 20, 40, 160]"), predictions("probe", "learning_curves")),
     "noise": (config("noise: [0, 0.1, 0.2, 0.3, 0.5]", "noise: [0, 0.1]"),
@@ -200,6 +203,7 @@ CAUSES = {
     "a grader": ["code uphill.grading.stated: edited"],
     "a dataset's grader of scores": ["datasets.dial.grader.norm: none -> chars"],
     "draws": ["statistics.draws: 10000 -> 9000"],
+    "the margin": ["statistics.margin: 0.1 -> 0.05"],
     "a limit of prompts": ["max_prompt_tokens: None -> 900"],
     "another row": [
         "population/question_num_words: asked for now",

@@ -27,7 +27,7 @@ def small(raw: dict[str, Any]) -> None:
             method["min_updates"] = 1
     raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 15, "min_test": 4}
     raw["statistics"] = {"draws": 200, "correlation_draws": 100}
-    chosen = sorted(set(raw["methods"]) - {"zero_shot_cot", "icl_cot", "lora_cot"})
+    chosen = sorted(set(raw["methods"]) - {"zero_shot_cot", "icl_cot", "lora_cot", "probe_by_scale"})
     raw["population"] = [
         {"dataset": "dial", "variable": "num_steps", "methods": chosen},
         {"dataset": "road_written", "variable": "num_steps", "methods": ["icl_cot", "lora_cot"]},
@@ -42,6 +42,13 @@ def small(raw: dict[str, Any]) -> None:
         "climb": {"test": rung | {"min": 7}, "train": {"low": rung | {"max": 2}, "mid": rung | {"level": "medium"}},
                   "methods": ["probe"]}
     }  # fmt: skip
+    asked = {"test": {"dataset": "dial_asked", "variable": "num_steps", "min": 1}, "methods": ["probe", "icl"]}
+    raw["ladders"]["road_to_asked"] = asked | {"train": {"low": rung | {"max": 2}, "high": rung | {"min": 5}}}
+    raw["panels"]["climbers"]["cells"][0]["methods"] = ["probe", "icl"]
+    raw["learning_curves"] += [
+        {"dataset": "dial_asked", "variable": "rasch", "sizes": {"probe_by_scale": [4]}, "test_on": ["bin_03"],
+         "train_on": ["bin_01", "bin_03"]}
+    ]  # fmt: skip
     raw["cross_difficulty"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["probe"]}]
     raw["quantization"] = [{"dataset": "dial", "methods": ["icl", "lora"], "pairs": {"demo": "demo-8bit"}}]
 
@@ -59,7 +66,7 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
         for path in (checkout.folder / "results/tables").glob("*.csv")
     }
     population = tables["population"]
-    assert set(population["method"]) == set(raw["methods"])
+    assert set(population["method"]) == set(raw["methods"]) - {"probe_by_scale"}
     assert set(tables["learning_curves"]["n_train"]) == {0, 1, 3, 4, 8}
     curve = tables["learning_curves"]
     assert (curve.loc[curve["method"] == "icl", "k"] == curve.loc[curve["method"] == "icl", "n_train"]).all()
@@ -71,6 +78,11 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     assert set(quantized["method"]) == {"icl", "lora"}
     assert set(quantized["quantized_model"]) == {"demo-8bit"}
     assert (quantized["difference"] - (quantized["quantized"] - quantized["full"])).abs().max() < 2e-6
+    of_panel = pd.read_parquet(checkout.folder / "results/matrices/respondents/climbers.parquet")
+    assert len(of_panel) == 1 + 2 * 2 * 2
+    assert set(curve.loc[curve["variable"] == "rasch", "train_on"]) == {"none", "bin_01", "bin_03"}
+    scaled = curve[(curve["variable"] == "rasch") & (curve["train_on"] != "none")]
+    assert set(scaled["circular"]) == {"model and method"}
     asked = read(checkout.folder / "results/predictions/icl_prompts/demo/dial.parquet", PREDICTIONS)
     assert set(asked["prompt"]) == {"0040+0340"}
     alone = read(checkout.folder / "results/predictions/zero_shot_cot/demo/road_written.parquet", PREDICTIONS)

@@ -87,7 +87,7 @@ from pydantic import Field
 
 from uphill.experiments.arms import Arm, Given, Level, Tested
 
-PLACE, NAMED, REQUIRED = 9, False, False
+PLACE, NAMED = 9, False
 DESCRIPTION = "Rows of the mixtures."
 
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from uphill import registry
+from uphill.config import labelled
 from uphill.config.complaints import first_problem, guess
-from uphill.experiments.arms import Arm
+from uphill.config.panels import check_panels
+from uphill.experiments.arms import Arm, Level
 from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
 from uphill.prompts.templates import PromptFormat
-from uphill.schemas.names import ALL
+from uphill.schemas.level_names import MIX
+from uphill.schemas.names import ALL, GOLD
 from uphill.schemas.spelling import alike, means_something, twice
 
 if TYPE_CHECKING:
@@ -70,10 +73,10 @@ def _cells_differ(config: "Config") -> None:
     seen: set[tuple[str, ...]] = set()
     for where, arm in config.placed_arms():
         baseline = config.datasets[arm.dataset].unsupervised
-        cells = {(arm.slice, arm.dataset, method, model) for method in arm.methods for model in arm.models}
-        again = sorted(cell for cell in cells & seen if cell[2] != baseline)
+        cells = {(arm.slice, arm.dataset, method, model, arm.labels) for method in arm.methods for model in arm.models}
+        again = sorted(cell for cell in cells & seen if cell[2] != baseline and not arm.repeats)
         if again:
-            _, dataset, method, model = again[0]
+            _, dataset, method, model, _ = again[0]
             raise ValueError(
                 f"{where}: {method!r} with {model!r} on {dataset!r} by {arm.variable!r} occurs in two rows, "
                 "expected each method once"
@@ -84,8 +87,9 @@ def _cells_differ(config: "Config") -> None:
 def _draws_agree(config: "Config") -> None:
     draws: dict[tuple[str, str], Arm] = {}
     for where, arm in config.placed_arms():
-        for dataset in arm.involved:
-            other = draws.setdefault((arm.split, dataset), arm)
+        # Of one slice, too, so that each variable of a table has one draw.
+        for split, dataset in (*((arm.split, name) for name in arm.involved), (arm.slice, arm.dataset)):
+            other = draws.setdefault((split, dataset), arm)
             if _drawn_by(other) != _drawn_by(arm):
                 raise ValueError(f"{where}: other boots, sizes or levels than an earlier row of the same variable")
 
@@ -134,7 +138,8 @@ def _entries_are_named(config: "Config") -> None:
 
 
 def _names_differ(config: "Config") -> None:
-    groups = {group: list(getattr(config, group)) for group in ("datasets", "models", "measures", "methods")}
+    kinds = ("datasets", "models", "measures", "methods", "panels", "labels")
+    groups = {group: list(getattr(config, group)) for group in kinds}
     for experiment, name in _named_entries(config):
         groups.setdefault(experiment, []).append(name)
     for group, names in groups.items():
@@ -143,6 +148,17 @@ def _names_differ(config: "Config") -> None:
             raise ValueError(
                 f"{group}.{same[1]}: {group}.{same[0]} differs in case only, which some file systems ignore; "
                 "expected another name"
+            )
+
+
+def _labels_are_named(config: "Config") -> None:
+    for name, entry in config.labels.items():
+        if name.lower() == GOLD:
+            raise ValueError(f"labels.{name}: the name is that of a dataset's own answers, expected another")
+        implied = labelled.entries(config)[name]
+        if implied != entry:
+            raise ValueError(
+                f"labels.{name}: the name is that of labels which a row makes ({implied}), expected another"
             )
 
 
@@ -196,14 +212,24 @@ def _cuts_cut(config: "Config") -> None:
 
 def _levels_exist(config: "Config") -> None:
     for where, arm in config.placed_arms():
-        for key in ("train_on", "test_on"):
+        plain = [level.name for level in arm.levels if not level.equal]
+        for key, names in (("train_on", arm.order), ("test_on", plain)):
             for level in getattr(arm, key) or ():
-                _is_level(f"{where}.{key} is", level, arm.dataset, arm.variable, arm.order)
+                _is_level(f"{where}.{key} is", level, arm.dataset, arm.variable, names)
         for one in (level for level in arm.levels if level.parts != (level.name,)):
             for dataset in arm.involved if one.dataset is None else (one.dataset,):
                 known = [level.name for level in config.levels(dataset, one.variable)]
                 for part in one.parts:
                     _is_level(f"{where}: the level of {one.name!r} is", part, dataset, one.variable, known)
+            if one.equal:
+                _from_easy_to_hard(where, one, plain)
+
+
+def _from_easy_to_hard(where: str, mix: Level, plain: Sequence[str]) -> None:
+    """A mix has one name."""
+    named = MIX.join(level for level in plain if level in mix.parts)
+    if named != mix.name:
+        raise ValueError(f"{where}.train_on is {mix.name!r}, expected each level once, from easy to hard: {named!r}")
 
 
 def _is_level(said: str, level: str, dataset: str, variable: str, known: Sequence[str]) -> None:
@@ -293,7 +319,8 @@ def _layers_exist(config: "Config") -> None:
 def _used(config: "Config", arms: Iterable[Arm]) -> list[str]:
     """Models that some measure or arm names."""
     named = [model for arm in arms for model in arm.models]
-    return list(dict.fromkeys([*config.hardness_models, *config.test_models, *named]))
+    asked = [model for panel in config.panels.values() for model in panel.models]
+    return list(dict.fromkeys([*config.hardness_models, *config.test_models, *named, *asked]))
 
 
 def _blocks(folder: Path) -> int | None:
@@ -312,8 +339,8 @@ def _blocks(folder: Path) -> int | None:
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _entries_are_named, _cells_differ, _levels_agree, _draws_agree, _folds_fit),
-    *(_names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
+    *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
-    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist),
+    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, check_panels),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

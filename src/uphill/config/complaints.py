@@ -36,7 +36,8 @@ def first_problem(error: ValidationError, model: type[BaseModel], prefix: str = 
     """
     problems = error.errors(include_url=False)
     first = problems[0]
-    key = prefix + ".".join(_part(part) for part in first["loc"] if not str(part).startswith("["))
+    parts = [_part(part) for part in first["loc"] if not str(part).startswith("[")]
+    key = prefix + ".".join(parts) if parts else prefix.removesuffix(".")
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown key{guess(str(first['loc'][-1]), _known_keys(model, first['loc'][:-1]))}{more}"

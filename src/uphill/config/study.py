@@ -13,16 +13,18 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from uphill import registry
+from uphill.config import labelled
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
 from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
+from uphill.config.panels import Panel
 from uphill.config.renamed_keys import outdated
 from uphill.config.yaml_files import plain, read_map, read_yaml
 from uphill.datasets.interface import DatasetSource, source_of
 from uphill.errors import UphillError
 from uphill.experiments import arms
-from uphill.experiments.arms import Arm, Entry, Given, Level
-from uphill.experiments.finding import experiments
+from uphill.experiments.arms import Arm, Entry, Given, Labelled, Level
+from uphill.experiments.finding import experiments, implied_labels
 from uphill.grading.grade import OF_SCORES, OF_TEXTS, grader_of, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.interface import Measure, measure_of
@@ -30,8 +32,9 @@ from uphill.methods.interface import Method, method_of
 from uphill.prompts.forms import Answers, Form, Templates, shipped
 from uphill.running.secrets import keys_with_tokens
 from uphill.schemas.level_names import bin_name
-from uphill.schemas.names import ALL, LEVELS
+from uphill.schemas.names import ALL, GOLD, LEVELS
 from uphill.schemas.spelling import Name, Names
+from uphill.weak_to_strong.interface import ROOM as LABEL_ROOM
 
 FEWEST_KEYS = 4
 ALL_VARIABLE = ALL
@@ -64,9 +67,17 @@ class Config(Entry):
     measures: dict[Name, dict[str, Any]] = Field(
         description="Hardness measures by name: `measure` names a module of uphill/hardness; the rest are its settings."
     )
+    panels: dict[Name, Panel] = Field(
+        {}, description="Who answers what, by name; an `irt` measure makes a scale of it."
+    )
     hardness_models: Names = Field(min_length=1, description="Models whose MDL scores are averaged.")
     methods: dict[Name, dict[str, Any]] = Field(
         description="Methods by name: `kind` names a module of uphill/methods; the rest are its settings."
+    )
+    labels: dict[Name, dict[str, Any]] = Field(
+        {},
+        description="Labels by name, which rows of experiments train on instead of right answers: `kind` names a "
+        "module of uphill/weak_to_strong/labels; the rest are its settings.",
     )
     splits: Splits = Field(Splits.model_construct(), description="Who trains, who tests.", validate_default=True)
     responses: Responses = Field(Responses.model_construct(), description="The zero-shot pass.", validate_default=True)
@@ -78,13 +89,24 @@ class Config(Entry):
         for group, field, room, needs in (
             ("measures", "kind", "uphill.hardness", "measure"),
             ("methods", "kind", "uphill.methods", "predict"),
+            ("labels", "kind", LABEL_ROOM, "label"),
         ):
             for name, entry in getattr(self, group).items():
                 check_settings(f"{group}.{name}", entry, field, room, needs)
         for name, dataset in self.datasets.items():
             check_settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+            if dataset.binary and self.generative(name):
+                raise ValueError(
+                    f"datasets.{name}.binary is on, expected a source with choices: its answers are written"
+                )
             if dataset.grader is not None:
                 check_settings(f"datasets.{name}.grader", dataset.grader, "kind", "uphill.grading", "grade")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_run(self) -> Self:
+        if not any(self.entries(experiment) for experiment in experiments()):
+            raise ValueError(f"no experiment, expected entries of at least one of {', '.join(experiments())}")
         return self
 
     @model_validator(mode="after")
@@ -146,6 +168,7 @@ class Config(Entry):
                     f"{where}: {method!r} trains on dataset {dataset!r}, whose source has answer: null, expected a "
                     "dataset with right answers"
                 )
+        labelled.check_fit(self, where, method, arm)
         for dataset in arm.involved:
             if getattr(settings, "cot", False) and self.datasets[dataset].cot_prompt is None:
                 raise ValueError(
@@ -162,7 +185,20 @@ class Config(Entry):
         for name, entry in self.measures.items():
             if "dataset" in entry:
                 yield f"measures.{name}.dataset", entry["dataset"], datasets
+            if (panel := self.panel_of(name)) is not None:
+                yield f"measures.{name}.panel", panel, set(self.panels)
+        for name, read in self.panels.items():
+            yield f"panels.{name}.dataset", read.dataset, datasets
+            for model in read.models:
+                yield f"panels.{name}.models", model, models
+            for cells in read.cells:
+                yield from ((f"panels.{name}.cells.methods", method, methods) for method in cells.methods)
+        for name, own in labelled.entries(self).items():
+            for field, known in (("dataset", datasets), ("method", methods), ("model", models)):
+                if field in own:
+                    yield f"labels.{name}.{field}", own[field], known
         for where, arm in self.placed_arms():
+            yield f"{where}.labels", arm.labels, {GOLD, *labelled.entries(self)}
             for used in arm.involved:
                 yield f"{where}.dataset" if used == arm.dataset else f"{where}.train_from", used, datasets
             for method in arm.methods:
@@ -181,11 +217,20 @@ class Config(Entry):
 
     def placed_arms(self) -> Iterator[tuple[str, Arm]]:
         """Arms, and where in the config each is."""
-        given = Given(tuple(self.test_models), self._n_train_if_known, self.levels)
+        used: dict[str, None] = {}
         for kind, module in experiments().items():
             for place, entry in self.entries(kind).items():
-                for arm in module.arms(entry, place if module.NAMED else kind, given):
-                    yield f"{kind}.{place}", self._with_baseline(replace(arm, kind=kind))
+                for arm in module.arms(entry, place if module.NAMED else kind, self.given):
+                    labels = entry.labels if isinstance(entry, Labelled) else arm.labels
+                    used[labels] = None
+                    yield f"{kind}.{place}", self._with_baseline(replace(arm, kind=kind, labels=labels))
+                used |= dict.fromkeys(implied_labels(kind, entry))
+        yield from labelled.teachers(self, used)
+
+    @property
+    def given(self) -> Given:
+        """What experiments and labels may ask of the rest."""
+        return Given(tuple(self.test_models), self._n_train_if_known, self.levels)
 
     def _n_train_if_known(self, method: str) -> int:
         return self.n_train(method) if method in self.methods else 0
@@ -240,6 +285,11 @@ class Config(Entry):
         """A hardness measure's entry as its module's settings."""
         return registry.settings_of(self.measure_module(name), _without(self.measures[name], "kind"))
 
+    def panel_of(self, measure: str) -> str | None:
+        """The panel whose answers a measure reads, if it names one."""
+        found: str | None = getattr(self.measure_settings(measure), "panel", None)
+        return found
+
     def source_module(self, dataset: str) -> DatasetSource:
         """The module that a dataset's source names."""
         return source_of(self.datasets[dataset].source["kind"])
@@ -293,8 +343,7 @@ def _of_experiments() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, module in experiments().items():
         kind = dict[Name, module.Entry] if module.NAMED else list[module.Entry]  # type: ignore[name-defined] # at run time
-        needed: dict[str, Any] = {"min_length": 1} if module.REQUIRED else {"default": {} if module.NAMED else []}
-        found[name] = (kind, Field(description=module.DESCRIPTION, **needed))
+        found[name] = (kind, Field({} if module.NAMED else [], description=module.DESCRIPTION))
     return found
 
 

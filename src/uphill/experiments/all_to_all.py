@@ -8,7 +8,7 @@ from uphill.experiments.arms import Arm, Given, Tested
 from uphill.schemas.names import ALL
 from uphill.schemas.spelling import Names
 
-PLACE, NAMED, REQUIRED = 2, False, False
+PLACE, NAMED = 2, False
 DESCRIPTION = "Rows of the all-to-all experiment."
 
 

@@ -6,8 +6,12 @@ from typing import Any, ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from uphill.schemas.names import ALL
+from uphill.schemas.level_names import MIX, is_mix
+from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD, TEST_POOL
 from uphill.schemas.spelling import Names
+
+TEACHERS = "labels"
+"""The kind of an arm that is no experiment's: of a teacher, whose answers become labels."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class Level:
         name: what splits, tables and figures call it.
         level: the variable's level, or several of them.
         dataset: whose items alone it has; None for any dataset of the arm.
+        equal: whether it is of several levels and trained on as many items of each; nobody is tested on it.
     """
 
     name: str
@@ -26,6 +31,7 @@ class Level:
     min: float | None = None
     max: float | None = None
     dataset: str | None = None
+    equal: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -41,6 +47,26 @@ class Level:
 def levels_of(variable: str, names: Iterable[str]) -> tuple[Level, ...]:
     """The levels that a variable is cut into, from easy to hard; of no variable, the one of all items."""
     return (Level(ALL, ALL),) if variable == ALL else tuple(Level(name, variable, name) for name in names)
+
+
+TRAIN_ON = (
+    "A list entry is a level, or several with `+` between, from easy to hard: `easy+hard` is half of each, "
+    "`easy+medium+hard` a third; as many items in all as of one level."
+)
+"""What every key says of the levels that are trained on."""
+
+
+def with_mixes(levels: Sequence[Level], train_on: Iterable[str]) -> tuple[Level, ...]:
+    """Levels, and the mixes of them that are trained on, each after the hardest of its parts.
+
+    Args:
+        levels: that a variable cuts, from easy to hard.
+        train_on: names of levels and of mixes.
+    """
+    place = {level.name: number for number, level in enumerate(levels)}
+    mixes = [Level(name, levels[0].variable, tuple(name.split(MIX)), equal=True) for name in train_on if is_mix(name)]
+    hardest = {mix.name: max(place.get(part, len(levels)) for part in mix.parts) for mix in mixes}
+    return tuple(sorted([*levels, *mixes], key=lambda level: (place | hardest)[level.name]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +89,10 @@ class Arm:
         train_on, test_on: levels to train on and to test on; None for every level.
         pairs: the other model that each is held against.
         baseline: whether the dataset's unsupervised method is run beside the others.
+        repeats: whether another row of the experiment may ask for the same.
+        labels: what is trained on: the dataset's own answers, or labels of the config.
+        train_pool: whose items are trained on. Of another than the experiment pool, all items of the experiment and
+            test pools are tested.
     """
 
     experiment: str
@@ -83,6 +113,9 @@ class Arm:
     test_on: tuple[str, ...] | None = None
     pairs: Mapping[str, str] = field(default_factory=dict)
     baseline: bool = True
+    repeats: bool = False
+    labels: str = GOLD
+    train_pool: str = EXPERIMENT_POOL
 
     @property
     def slice(self) -> str:
@@ -94,7 +127,13 @@ class Arm:
         """The name of the arm's splits: the variable, where they are the study's own."""
         asked = (self.boots, self.n_train, self.min_test, self.train_on, self.test_on)
         general = asked == (None,) * len(asked) and self.levels == levels_of(self.variable, self.order)
+        general = general and self.train_pool == EXPERIMENT_POOL
         return self.variable if general or self.experiment == self.variable else f"{self.variable}.{self.experiment}"
+
+    @property
+    def test_pools(self) -> tuple[str, ...]:
+        """Whose items alone are tested, where there are some; else those of the train pool that are not trained on."""
+        return (TEST_POOL,) if self.train_pool == EXPERIMENT_POOL else (EXPERIMENT_POOL, TEST_POOL)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -142,14 +181,22 @@ class Entry(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Tested(Entry):
+class Labelled(Entry):
+    """What every entry may say that trains on one kind of labels."""
+
+    labels: str = Field(
+        GOLD, description="What is trained on: `gold`, the dataset's own answers, or a name from `labels`."
+    )
+
+
+class Tested(Labelled):
     """What every entry of an experiment may say."""
 
     models: Names = Field([], description="Models to run; `test_models` unless given.")
 
     @model_validator(mode="after")
     def _some_if_any(self) -> Self:
-        for key in ("models", "train_from"):
+        for key in ("models", "train_from", "train_on"):
             if key in self.model_fields_set and not getattr(self, key):
                 raise ValueError(f"{key} is [], expected names, or no such key")
         return self
@@ -166,14 +213,12 @@ class Experiment(Protocol):
         PLACE: where it stands among experiments, in the config's documentation and in the report.
         DESCRIPTION: of its config key.
         NAMED: whether its entries have names, which are those of their tables; else they are a list.
-        REQUIRED: whether a study has to have it.
         Entry: an entry of the config.
     """
 
     PLACE: int
     DESCRIPTION: str
     NAMED: bool
-    REQUIRED: bool
 
     @property
     def Entry(self) -> type[BaseModel]:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from uphill.experiments.arms import Arm, Given, Tested
+from uphill.experiments.arms import TRAIN_ON, Arm, Given, Tested, with_mixes
 from uphill.schemas.names import ALL
 from uphill.schemas.spelling import Names
 
-PLACE, NAMED, REQUIRED = 7, False, False
+PLACE, NAMED = 7, False
 DESCRIPTION = "Rows of the cross-difficulty experiment: every level trained on by every level tested."
 
 
@@ -27,6 +27,7 @@ class CrossDifficulty(Tested):
         description="The hardness variable; `cuts: {VARIABLE: {bins: 10}}` of the dataset makes ten levels of it."
     )
     methods: Names = Field(min_length=1, description="Names from `methods`.")
+    train_on: Names = Field([], description=f"Levels to train on; every one unless given. {TRAIN_ON}")
 
 
 Entry = CrossDifficulty
@@ -34,5 +35,6 @@ Entry = CrossDifficulty
 
 def arms(entry: CrossDifficulty, name: str, given: Given) -> Sequence[Arm]:
     """One, of every level."""
-    levels = given.levels(entry.dataset, entry.variable)
-    return [Arm(name, entry.dataset, entry.variable, levels, tuple(entry.methods), entry.tested(given))]
+    levels = with_mixes(given.levels(entry.dataset, entry.variable), entry.train_on)
+    run, trained = (tuple(entry.methods), entry.tested(given)), tuple(entry.train_on) or None
+    return [Arm(name, entry.dataset, entry.variable, levels, *run, train_on=trained)]

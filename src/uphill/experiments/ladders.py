@@ -9,7 +9,7 @@ from uphill.experiments.arms import Arm, Given, Level, Tested
 from uphill.experiments.arms import Entry as ConfigEntry
 from uphill.schemas.spelling import Name, Names, alike, means_something
 
-PLACE, NAMED, REQUIRED = 6, True, False
+PLACE, NAMED = 6, True
 DESCRIPTION = "Ladders by name, which is also that of the table."
 
 

@@ -5,10 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from uphill.experiments.arms import Arm, Given, Tested
+from uphill.experiments.arms import TRAIN_ON, Arm, Given, Tested, with_mixes
 from uphill.schemas.spelling import Names
 
-PLACE, NAMED, REQUIRED = 3, False, False
+PLACE, NAMED = 3, False
 DESCRIPTION = "Rows of the learning curves."
 
 
@@ -23,7 +23,7 @@ class LearningCurves(Tested):
     boots: int | None = Field(
         None, ge=1, le=1000, description="Draws of the training items; splits.boots unless given."
     )
-    train_on: Names = Field(["easy", "hard"], min_length=1, description="Levels to train on.")
+    train_on: Names = Field(["easy", "hard"], min_length=1, description=f"Levels to train on. {TRAIN_ON}")
     test_on: Names = Field(["hard"], min_length=1, description="Levels to test on.")
 
     @model_validator(mode="after")
@@ -44,7 +44,7 @@ def arms(entry: LearningCurves, name: str, given: Given) -> Sequence[Arm]:
             name,
             entry.dataset,
             entry.variable,
-            given.levels(entry.dataset, entry.variable),
+            with_mixes(given.levels(entry.dataset, entry.variable), entry.train_on),
             tuple(entry.sizes),
             entry.tested(given),
             sizes={method: tuple(sizes) for method, sizes in entry.sizes.items()},

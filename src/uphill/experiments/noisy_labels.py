@@ -6,10 +6,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from uphill.experiments.arms import Arm, Given, Tested
-from uphill.schemas.level_names import extremes
+from uphill.schemas.level_names import extremes, is_mix
 from uphill.schemas.spelling import Names, distinct
 
-PLACE, NAMED, REQUIRED = 4, False, False
+PLACE, NAMED = 4, False
 DESCRIPTION = "Rows of the experiment on label noise."
 
 
@@ -34,6 +34,9 @@ class NoisyLabels(Tested):
     @model_validator(mode="after")
     def _probabilities(self) -> Self:
         distinct(self.noise)
+        mix = next(filter(is_mix, self.train_on), None)
+        if mix is not None:
+            raise ValueError(f"train_on is {mix!r}, expected single levels: a mix has no share of noise of its own")
         if max(self.noise) * max(1.0, self.hard_factor) > 1:
             raise ValueError(
                 f"noise up to {max(self.noise)} and hard_factor {self.hard_factor}, expected a product of at most 1"

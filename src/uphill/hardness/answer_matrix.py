@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from uphill.datasets.cells import NoText, as_text
 from uphill.datasets.raw_files import read_csv
-from uphill.errors import UphillError
+from uphill.errors import UphillError, damaged
 from uphill.hardness.item_response import MISSING, RIGHT, WRONG, Answers
 from uphill.schemas import parquet
-from uphill.schemas.files import METADATA_KEY, written_whole
+from uphill.schemas.files import METADATA_KEY, made_by, written_whole
 
 WORDS = {"1": RIGHT, "1.0": RIGHT, "true": RIGHT, "0": WRONG, "0.0": WRONG, "false": WRONG}
 EMPTY = {"", "nan", "na", "none"}
@@ -93,25 +93,36 @@ def _check_respondents(respondents: list[str], trained_on: Mapping[str, Collecti
         raise UphillError(f"{absent[0]!r} was trained and answers nothing, expected one of {', '.join(respondents)}")
 
 
-def write_matrix(matrix: AnswerMatrix, path: Path, made_by: Mapping[str, Any] | None = None) -> None:
+def write_matrix(matrix: AnswerMatrix, path: Path | str, identity: Mapping[str, Any] | None = None) -> None:
     """Write a matrix as `read_matrix` reads it: `item_id`, and a column a respondent of 1, 0 and null.
 
     Args:
         matrix: what is written.
         path: a .parquet file.
-        made_by: the identity of what made it, kept in the file's metadata.
+        identity: of what made it, kept in the file's metadata.
 
     Raises:
         UphillError: the file is no .parquet, or cannot be written.
     """
-    if path.suffix != ".parquet":
+    if Path(path).suffix != ".parquet":
         raise UphillError(f"{path}: a matrix is written as Parquet, expected a name that ends in .parquet")
     columns = [pa.array(row, pa.int8(), mask=row == MISSING) for row in matrix.answers]
     table = pa.table([pa.array(matrix.item_ids, pa.string()), *columns], [ITEM_ID, *matrix.models])
-    if made_by is not None:
-        table = table.replace_schema_metadata({METADATA_KEY: json.dumps(made_by).encode()})
+    if identity is not None:
+        table = table.replace_schema_metadata({METADATA_KEY: json.dumps(identity).encode()})
     with written_whole(path) as temporary:
         parquet.write(table, temporary)
+
+
+def read_panel(path: Path | str, identity: str) -> AnswerMatrix:
+    """A panel's matrix, as its job wrote it.
+
+    Raises:
+        UphillError: it is missing or damaged, or another job made it.
+    """
+    if made_by(path).get("id") != identity:
+        raise damaged(path, "made by another config or by older code")
+    return read_matrix(Path(path), ITEM_ID, [])
 
 
 def read_matrix(path: Path, item_id: str, not_models: list[str]) -> AnswerMatrix:

@@ -1,7 +1,7 @@
 """What a hardness measure may read."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,6 +11,7 @@ from uphill.running.parts import Parts
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
+    from uphill.hardness.answer_matrix import AnswerMatrix
     from uphill.prompts.forms import Form
 
 
@@ -34,11 +35,12 @@ class Graded:
 
 @dataclass(frozen=True)
 class HardnessData:
-    """A dataset's items, indexed by item_id: all that a measure sees that needs no model."""
+    """A dataset's items, indexed by item_id, and a panel's answers to them, if the measure names a panel."""
 
     dataset: Graded
     items: pd.DataFrame
     seed: int
+    matrix: "AnswerMatrix | None" = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ where the models are resampled); the report cautions of a scale that few models 
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.stats import spearmanr
 
 from uphill.errors import UphillError
@@ -57,14 +57,16 @@ TOLERANCE, DECIMALS = 1e-7, 6
 
 
 class Settings(BaseModel):
-    """Which file says who answered what, which model explains it, and its priors."""
+    """Which file or panel says who answered what, which model explains it, and its priors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: str = Field(description="The dataset whose items the matrix is about; others get no such variable.")
-    path: Path = Field(
-        description="The matrix, .csv or .parquet: a row an item, a column a model; 1 for right, 0 for wrong, empty "
-        "where not answered. Items that the dataset lacks help to place the models."
+    panel: str | None = Field(None, description="The panel of the study whose answers these are, from `panels`; or")
+    path: Path | None = Field(
+        None,
+        description="the matrix, .csv or .parquet: a row an item, a column a model; 1 for right, 0 for wrong, empty "
+        "where not answered. Items that the dataset lacks help to place the models.",
     )
     item_id: str = Field("item_id", description="Column with the items' ids.")
     not_models: list[str] = Field([], description="Columns that are neither the ids nor a model.")
@@ -85,11 +87,37 @@ class Settings(BaseModel):
     bins: int = Field(
         10, ge=2, le=99, description="The bins that are meant: those that the dataset cuts this variable into."
     )
+    leave_out_broken: bool = Field(
+        False,
+        description="Leave out items that models get wrong the more often, the more they get right of the rest "
+        "(item-rest correlation below 0): they are of no level of this variable. A second entry without this key shows "
+        "the results with them beside it.",
+    )
+
+    @model_validator(mode="after")
+    def _one_matrix(self) -> Self:
+        if (self.panel is None) == (self.path is None):
+            raise ValueError("expected either panel or path")
+        if self.panel is not None and (self.item_id, self.not_models) != ("item_id", []):
+            raise ValueError("item_id or not_models is given beside panel, expected them beside path alone")
+        return self
 
     @property
     def files(self) -> list[Path]:
         """Files whose content decides the values."""
-        return [self.path]
+        return [] if self.path is None else [self.path]
+
+    @property
+    def where(self) -> str:
+        """What messages call the matrix."""
+        return f"panels.{self.panel}" if self.path is None else str(self.path)
+
+    def read(self, data: HardnessData) -> AnswerMatrix:
+        """The matrix, from its file or as the workflow made it."""
+        if self.path is not None:
+            return read_matrix(self.path, self.item_id, self.not_models)
+        assert data.matrix is not None, "a measure that names a panel is given its answers"
+        return data.matrix
 
 
 def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:
@@ -103,16 +131,16 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
     Raises:
         UphillError: the matrix is not one, or has no answers to an item of the dataset; or `families` do not fit it.
     """
-    matrix = read_matrix(settings.path, settings.item_id, settings.not_models)
+    matrix = settings.read(data)
     _check_families(settings, matrix)
     table = calibrate(settings, matrix)
     _check_answered(settings, data, table)
     values = table.loc[data.items.index]
-    number = number_of_bin(
-        values["difficulty"], data.items.index[data.items["pool"] == EXPERIMENT_POOL], settings.bins, name, data.seed
-    )
+    if settings.leave_out_broken:
+        values = _sound(settings, values)
+    number = number_of_bin(values["difficulty"], _pool(data, values), settings.bins, name, data.seed)
     values = values.assign(p_bin=certainty(values["difficulty"], values["se"], number).round(DECIMALS))
-    pool = data.items.index[data.items["pool"] == EXPERIMENT_POOL]
+    pool = _pool(data, values)
     details = list(DETAILS)
     if settings.stability:
         values = values.assign(**{MOVED: _moved(name, settings, matrix, values["difficulty"], pool, data.seed)})
@@ -121,6 +149,20 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
     note(*(f"{SCALE}{name} of {settings.dataset}: {line}" for line in lines))
     rows = long_form(values[["difficulty"]].rename(columns={"difficulty": name}), kind="irt")
     return rows.merge(values[details], left_on="item_id", right_index=True, validate="one_to_one")
+
+
+def _pool(data: HardnessData, values: pd.DataFrame) -> pd.Index:
+    """The items that bins are cut from."""
+    return values.index[(data.items.loc[values.index, "pool"] == EXPERIMENT_POOL).to_numpy()]
+
+
+def _sound(settings: Settings, values: pd.DataFrame) -> pd.DataFrame:
+    """Without items that may be broken."""
+    sound = values[~(values["item_rest"] < 0)]
+    if sound.empty:
+        raise UphillError(f"{settings.path}: every item has a negative item-rest correlation, expected some to keep")
+    log.info("%s: %d of %d items left out as broken", settings.path, len(values) - len(sound), len(values))
+    return sound
 
 
 def calibrate(settings: Settings, matrix: AnswerMatrix) -> pd.DataFrame:
@@ -175,7 +217,7 @@ def _moved(
     log.info(
         "%s: in %d refits on resampled models %.0f %% of the items are in another of %d bins, %.0f %% in one that is "
         "no neighbour; rank correlation with the whole fit %.2f (%.2f at least)",
-        *(settings.path, settings.stability, mean["moved"], settings.bins, mean["far"], np.mean(kept), min(kept)),
+        *(settings.where, settings.stability, mean["moved"], settings.bins, mean["far"], np.mean(kept), min(kept)),
     )
     return found["moved"]
 
@@ -236,28 +278,28 @@ def _broken(values: pd.DataFrame, number: pd.Series, bins: int) -> Iterator[str]
 def _report(settings: Settings, matrix: AnswerMatrix, found: Calibration, table: pd.DataFrame) -> None:
     models, items = matrix.answers.shape
     counts = ", ".join(f"{(table['flag'] == flag).sum()} {flag}" for flag in (PERFECT, ZERO, UNANSWERED))
-    log.info("%s: %s, %d models x %d items (%s)", settings.path, settings.model, models, items, counts)
+    log.info("%s: %s, %d models x %d items (%s)", settings.where, settings.model, models, items, counts)
     log.info("standard errors %.2f (median) to %.2f; %d steps", table["se"].median(), table["se"].max(), found.steps)
     for model, answers in zip(matrix.models, matrix.answers, strict=True):
         if not ((answers == RIGHT).any() and (answers == WRONG).any()):
-            log.warning("%s: model %r has no right answers, or no wrong ones", settings.path, model)
+            log.warning("%s: model %r has no right answers, or no wrong ones", settings.where, model)
     if found.change >= TOLERANCE:
-        log.warning("%s: not converged: the last step still changed a parameter by %.1e", settings.path, found.change)
+        log.warning("%s: not converged: the last step still changed a parameter by %.1e", settings.where, found.change)
 
 
 def _check_families(settings: Settings, matrix: AnswerMatrix) -> None:
     unknown = [model for model in settings.families if model not in matrix.models]
     if unknown:
-        raise UphillError(f"{settings.path}: families names {unknown[0]!r}, expected one of the models of the matrix")
+        raise UphillError(f"{settings.where}: families names {unknown[0]!r}, expected one of the models of the matrix")
     families = {settings.families.get(model, model) for model in matrix.models}
     if settings.stability and len(families) < 2:
-        raise UphillError(f"{settings.path}: all models are of one family, expected two or more to resample")
+        raise UphillError(f"{settings.where}: all models are of one family, expected two or more to resample")
 
 
 def _check_answered(settings: Settings, data: HardnessData, table: pd.DataFrame) -> None:
     unanswered = data.items.index.difference(table.index[table["n_answers"] > 0], sort=False)
     if len(unanswered):
         raise UphillError(
-            f"{settings.path}: no answers to item {unanswered[0]!r}, expected some to each of the {len(data.items)} "
+            f"{settings.where}: no answers to item {unanswered[0]!r}, expected some to each of the {len(data.items)} "
             f"items of dataset {data.dataset.name!r} ({len(unanswered)} have none)"
         )

@@ -1,6 +1,9 @@
 """A hardness job: from files to data, through the measure, to one part of the hardness table."""
 
+from dataclasses import replace
+
 from uphill import registry
+from uphill.hardness.answer_matrix import read_panel
 from uphill.hardness.data import Graded, HardnessData
 from uphill.hardness.interface import measure_of
 from uphill.running.job import Running
@@ -13,6 +16,12 @@ def data_of(job: Running) -> HardnessData:
     """What every measure reads."""
     items = job.read("questions", ITEMS).set_index("item_id")
     return HardnessData(Graded(**job.settings["dataset"]), items, job.settings["seed"])
+
+
+def panelled(job: Running) -> HardnessData:
+    """What a measure of a panel's answers reads."""
+    [path] = job.input.matrix
+    return replace(data_of(job), matrix=read_panel(path, job.upstream(path)))
 
 
 def run_measure(job: Running, data: HardnessData) -> None:

@@ -27,7 +27,8 @@ from uphill.running.provenance import read as read_record
 from uphill.schemas.files import made_by, read, written_whole
 from uphill.schemas.hardness import HARDNESS
 from uphill.schemas.items import ITEMS
-from uphill.schemas.level_names import Levels, from_easiest, hardest, levels_by_value
+from uphill.schemas.level_names import Levels, from_easiest, hardest, levels_by_value, main_table
+from uphill.schemas.names import ALL
 
 TEMPLATE = "report.html.j2"
 POLICY = "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; form-action 'none'"
@@ -40,11 +41,12 @@ def render(job: Running) -> None:
     tables = {Path(path).stem: read_table(path) for path in job.input.tables}
     wide = {Path(path).stem: _wide(job, path) for path in job.input.get("wide", [])}
     versions = {name: record["spec"]["versions"] for name, record in records.items()}
-    population = next(path for path in job.input.tables if Path(path).stem == "population")
+    main = main_table(tables)
+    order = levels(next(path for path in job.input.tables if Path(path).stem == main)) if main else {}
     page = filled(
         config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
         counts=_study(job.settings["config"], tables),
-        answer=_answer(tables["population"], levels(population)),
+        answer=_answer(tables[main], order) if main else [],
         question="" if (sgr := tables.get("sgr", pd.DataFrame())).empty else question(sgr),
         verdicts=list(verdicts(sgr)),
         datasets=[_counts(path, job.upstream(path)) for path in job.input.questions],
@@ -92,21 +94,24 @@ def _wide(job: Running, path: str) -> pd.DataFrame:
 
 
 def _study(config: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """What the study is made of, by name."""
-    population = tables["population"]
+    """What the study is made of, by name; what levels of a table's own are called is no hardness variable."""
+    named: dict[str, dict[str, None]] = {name: {} for name in ("dataset", "variable", "model", "method")}
+    for table, rows in tables.items():
+        for column, found in named.items() if {*named} <= {*rows} else ():
+            found.update(dict.fromkeys(name for name in rows[column].unique() if name not in (ALL, table)))
     return {
-        "datasets": list(population["dataset"].unique()),
-        "variables": list(population["variable"].unique()),
-        "models": list(population["model"].unique()),
-        "methods": list(population["method"].unique()),
+        **{f"{name}s": list(found) for name, found in named.items()},
         "boots": config["splits"]["boots"],
         "coverage": config["statistics"]["coverage"],
     }
 
 
-def _answer(population: pd.DataFrame, order: Levels) -> list[dict[str, Any]]:
-    """The question in numbers: hard test items, without supervision and after training on easy data."""
-    hard = hardest(population, order)
+def _answer(table: pd.DataFrame, order: Levels) -> list[dict[str, Any]]:
+    """The question in numbers: hard test items, without supervision and after training on easy data.
+
+    None where no level is both trained on and easier than another. Labels that are drawn at random are left out.
+    """
+    hard = hardest(table[table["noise_p"] == 0], order)
     easy = from_easiest(hard[hard["train_dataset"] == hard["dataset"]], order)
     # Less the gain, whose baseline is the dataset's Unsupervised whichever zero-shot methods were run beside it.
     rows = easy.assign(unsupervised=easy["accuracy"] - easy["gain"])

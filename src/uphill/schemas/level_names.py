@@ -12,9 +12,12 @@ import pandas as pd
 
 from uphill.errors import UphillError
 from uphill.schemas.names import ALL, UNSUPERVISED
+from uphill.schemas.tables import BY_VALUE
 
 BIN = "bin_"
 PANEL = ["dataset", "variable"]
+MIX = "+"
+"""Between the names of levels that are trained on together, as many items of each."""
 NO_LEVELS = (UNSUPERVISED, ALL)
 """What stands in a column of levels and is none: it comes before them."""
 Levels = Mapping[tuple[str, str], Sequence[str]]
@@ -24,6 +27,11 @@ Levels = Mapping[tuple[str, str], Sequence[str]]
 def bin_name(number: int) -> str:
     """The level of bin `number`, counted from 1, the easiest; names sort as their numbers do."""
     return f"{BIN}{number:02d}"
+
+
+def is_mix(level: str) -> bool:
+    """Whether a level is several, trained on together."""
+    return MIX in level
 
 
 def place(level: str, order: Sequence[str]) -> int:
@@ -52,15 +60,15 @@ def in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
 
 
 def extremes(names: Iterable[str], order: Sequence[str]) -> tuple[str | None, str | None]:
-    """The easiest and the hardest of the levels that are trained on.
+    """The easiest and the hardest of the levels that are trained on; a mix of levels is neither.
 
     One level alone is the hardest if none is harder, and else the easiest.
     """
-    trained = [name for name in in_order(names, order) if name not in NO_LEVELS]
+    trained = [name for name in in_order(names, order) if name not in NO_LEVELS and not is_mix(name)]
     if len(trained) > 1:
         return trained[0], trained[-1]
-    first = trained[0] if trained else None
-    return (None, first) if first == (order[-1] if order else None) else (first, None)
+    first, last = trained[0] if trained else None, next((name for name in reversed(order) if not is_mix(name)), None)
+    return (None, first) if first == last else (first, None)
 
 
 def occurring(table: pd.DataFrame, column: str, levels: Levels) -> list[str]:
@@ -79,6 +87,17 @@ def hardest(table: pd.DataFrame, levels: Levels) -> pd.DataFrame:
 def from_easiest(table: pd.DataFrame, levels: Levels) -> pd.DataFrame:
     """The rows that are trained on the easiest level of those of their dataset and variable that are trained on."""
     return table[_are(table, "train_on", levels, lambda names, order: extremes(names, order)[0])]
+
+
+OF_LEVELS = {"train_on", "test_on", "gain", *PANEL}
+"""Columns of a table whose rows are of levels that are trained on and levels that are tested on."""
+
+
+def main_table(tables: Mapping[str, pd.DataFrame]) -> str | None:
+    """The first table of levels that are trained on; else the first of test levels; None if there is neither."""
+    of_levels = {name: table for name, table in tables.items() if {*table} >= OF_LEVELS and name not in BY_VALUE}
+    trained = (name for name, table in of_levels.items() if not set(table["train_on"]) <= set(NO_LEVELS))
+    return next(trained, next(iter(of_levels), None))
 
 
 def levels_by_value(hardness: pd.DataFrame) -> list[str]:

@@ -1,7 +1,8 @@
 """Training and test items of every train level and boot.
 
 A cell's training items depend on its own key (dataset, variable, level, boot) and on nothing else: not on the method,
-the number of boots, or the other levels. Smaller training sets, and the few-shot examples, are the first of the larger.
+the number of boots, or the other levels; a mix of levels is of their own draws, as many items of each. Smaller training
+sets, and the few-shot examples, are the first of the larger.
 No test item of a boot is in any level's training set, so that every condition answers the same questions and
 comparisons are paired. Where a dataset has a test pool, its items alone are tested.
 """
@@ -43,13 +44,14 @@ def draw_splits(
     parts = []
     for boot, (reserved, held) in enumerate(_boots(asked, dataset, settings)):
         open_pools = {
-            level: [item for item in pool if item not in held]
-            for level, pool in pools.items()
-            if settings.trains(level)
+            level: [item for item in pool if item not in held] for level, pool in pools.items() if settings.drawn(level)
         }
         train = {level: _train(pool, dataset, variable, level, boot, settings) for level, pool in open_pools.items()}
+        cells = {level: rows for level, rows in train.items() if settings.alone(level)} | {
+            name: _mixed([train[part] for part in parts], settings.n_train) for name, parts in settings.mixes.items()
+        }
         for level in settings.train_on or train:
-            own = [train[level].assign(level=level)] if level in train else []
+            own = [cells[level]] if level in cells else []
             untested = own if settings.own_test else [] if settings.train_on_test else list(train.values())
             test = _test(asked, reserved, untested, settings)
             parts.append(pd.concat([*own, test]).assign(train_on=level, boot=boot))
@@ -111,13 +113,14 @@ def _test(pools: Members, reserved: Held, train: list[pd.DataFrame], settings: S
 def _train(
     pool: list[str], dataset: str, variable: str, level: str, boot: int, settings: SplitSettings
 ) -> pd.DataFrame:
-    if len(pool) < settings.n_train:
+    count = settings.drawn(level)
+    if len(pool) < count:
         raise UphillError(
             f"dataset {dataset!r}, variable {variable!r}: {len(pool)} items of level {level!r} are not tested, "
-            f"expected at least n_train {settings.n_train}; test fewer, or levels that share no items"
+            f"expected at least n_train {count}; test fewer, or levels that share no items"
         )
     rng = keyed_rng("train", dataset, variable, level, boot, settings.seed)
-    order = rng.permutation(len(pool))[: settings.n_train]
+    order = rng.permutation(len(pool))[:count]
     noise_boot = 0 if settings.fixed_noise else boot
     noise = keyed_rng("noise", dataset, variable, level, noise_boot, settings.seed).random(len(order))
     return pd.DataFrame(
@@ -126,5 +129,13 @@ def _train(
             "role": "train",
             "rank": range(len(order)),
             "noise_draw": noise,
+            "level": level,
         }
     )
+
+
+def _mixed(parts: list[pd.DataFrame], n_train: int) -> pd.DataFrame:
+    """The first items of several levels in turn, so that any first few are of each level alike, to one item."""
+    turns = pd.concat([rows.assign(turn=number) for number, rows in enumerate(parts)])
+    chosen = turns.sort_values(["rank", "turn"], kind="stable").head(n_train)
+    return chosen.assign(rank=range(len(chosen))).drop(columns="turn")

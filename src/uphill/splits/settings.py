@@ -1,7 +1,7 @@
 """What decides who trains and who tests."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class SplitSettings:
             None for every level.
         test_on: levels that are tested; None for every level.
         levels: those that have items of the dataset, from easy to hard.
+        mixes: by name in `train_on`, levels of which a cell trains on as many items each, the first of their own draws.
     """
 
     boots: int
@@ -40,10 +41,16 @@ class SplitSettings:
     folds: bool = False
     train_on_test: bool = False
     levels: Sequence[str] = ()
+    mixes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def trains(self, level: str) -> bool:
-        """Whether a level is trained on."""
+    def alone(self, level: str) -> bool:
+        """Whether a level is trained on by itself."""
         return self.train_on is None or level in self.train_on
+
+    def drawn(self, level: str) -> int:
+        """Training items that are drawn of a level, for itself and for mixes."""
+        shares = [-(-self.n_train // len(parts)) for parts in self.mixes.values() if level in parts]
+        return self.n_train if self.alone(level) else max(shares, default=0)
 
     def tests(self, level: str) -> bool:
         """Whether a level is tested."""

@@ -50,7 +50,7 @@ def check_sizes(
 def _check_level(level: str, share: int, pools: Members, where: str, settings: SplitSettings) -> None:
     """A level whose items are trained on or tested."""
     tested = max(settings.min_test, share) if settings.tests(level) else 0
-    trained = settings.n_train * settings.trains(level)
+    trained = settings.drawn(level)
     needed = max(trained, tested) if settings.train_on_test else trained + tested
     if len(pools[level]) < needed:
         said = f"n_train {trained} {'and' if settings.train_on_test else '+'} {tested} to test on"
@@ -67,10 +67,10 @@ def _check_folds(pools: Members, dataset: str, where: str, settings: SplitSettin
             said = f"to test, {max(share, 1)} or more in each of {settings.boots} folds"
             raise _too_small(where, level, len(pools[level]), tested, said, _counted(pools, settings))
         fewest = min(len(boot[level]) for boot in left)
-        if settings.trains(level) and fewest < settings.n_train:
+        if fewest < settings.drawn(level):
             raise UphillError(
                 f"{where}: level {level!r} has {len(pools[level])} items, of which {fewest} are left beside a fold, "
-                f"expected at least n_train {settings.n_train}; all levels: {_counted(pools, settings)}"
+                f"expected at least n_train {settings.drawn(level)}; all levels: {_counted(pools, settings)}"
             )
 
 
@@ -79,7 +79,7 @@ def _check_two_pools(pools: Members, tested: Members, where: str, settings: Spli
     asked = list(_asked_for(settings))
     for level in sorted({*pools, *tested, *(level for level, _ in asked)}):
         named = any(level == one and use != TEST for one, use in asked)
-        needed = settings.n_train if settings.trains(level) and (level in {*pools, *tested} or named) else 0
+        needed = settings.drawn(level) if level in {*pools, *tested} or named else 0
         if len(pools.get(level, ())) < needed:
             counts = f"{_counted(pools, settings)} of the experiment pool"
             raise _too_small(where, level, len(pools.get(level, ())), needed, "n_train", counts)
@@ -117,6 +117,7 @@ def _asked_for(settings: SplitSettings) -> Iterator[tuple[str, str]]:
     """(level, what for) of the levels that must have items: those that are named, else the ends of what was cut."""
     yield from ((level, TEST) for level in settings.test_on or ())
     # Others are of another dataset, which is trained on and this one tested.
-    yield from ((level, TRAIN) for level in settings.train_on or () if level in settings.levels)
+    named = [part for level in settings.train_on or () for part in settings.mixes.get(level, [level])]
+    yield from ((level, TRAIN) for level in dict.fromkeys(named) if level in settings.levels)
     if settings.train_on is None:
         yield from ((level, BOTH) for level in dict.fromkeys([*settings.levels[:1], *settings.levels[-1:]]))

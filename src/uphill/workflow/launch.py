@@ -3,6 +3,7 @@
 import shlex
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,22 @@ def watch(workflow: Any, study: Study) -> None:
         build()
 
     workflow._build_dag = build_dag
+
+
+OUTSIDE = {"questions", "summary"}
+"""Groups of a cluster's profile with nothing between their steps that a panel could wait for."""
+
+
+def ungroup(workflow: Any, study: Study) -> None:
+    """Where levels rest on a panel's answers, have the steps between them wait each for itself.
+
+    Groups are bound together before anything runs: grades that a panel reads would share a job with grades of cells
+    that wait for its scale, and the group would wait for itself.
+    """
+    if study.of("matrix"):
+        settings = workflow.group_settings
+        kept = {rule: group for rule, group in settings.overwrite_groups.items() if group in OUTSIDE}
+        workflow.group_settings = replace(settings, overwrite_groups=kept, group_components={})
 
 
 def look(study: Study) -> list[str]:

@@ -1,6 +1,6 @@
 """What can be known before anything runs: bad items, and levels too small to train on and test on.
 
-A measure that needs a model cannot be known; neither can items that come over the network.
+A measure that needs a model, or the answers of a panel, cannot be known; neither can items that come over the network.
 """
 
 from itertools import groupby

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from uphill.figures.plots.marks import baseline, baseline_entry, chance, chance_entries, line_entry, whisker
 from uphill.figures.plots.style import finish, name, panels, percent_axis, series_looks, title
-from uphill.schemas.level_names import Levels, hardest, occurring
+from uphill.schemas.level_names import Levels, hardest, is_mix, occurring
 from uphill.schemas.names import UNSUPERVISED
 
 APART = 0.09
@@ -17,6 +17,8 @@ APART = 0.09
 def plot(table: pd.DataFrame, levels: Levels) -> Figure:
     """One panel per (dataset, variable), a section per model; `table` is tables/population.csv."""
     shown = hardest(table[table["train_dataset"] == table["dataset"]], levels)
+    # A mix of levels is none, and has no place between them.
+    shown = shown[~shown["train_on"].astype(str).map(is_mix)]
     looks = series_looks(shown.loc[shown["train_on"] != UNSUPERVISED, "method"])
     figure, drawn = panels(shown, "model", ["dataset", "variable"], 2.7, 2.5)
     for axis, rows in drawn:

@@ -11,7 +11,9 @@ from uphill.workflow.stages.items import items
 from uphill.workflow.stages.responses import asked, keys_of, model_identity, responses
 from uphill.workflow.study import Study
 
-ALONE, FROM_RESPONSES, ON_MODEL = "measure", "measure_from_responses", "measure_on_model"
+ALONE, FROM_MATRIX, FROM_RESPONSES, ON_MODEL = (
+    *("measure", "measure_from_matrix", "measure_from_responses", "measure_on_model"),
+)
 
 
 def jobs(study: Study) -> Iterator[Job]:
@@ -26,13 +28,15 @@ def measures(study: Study, dataset: str, variables: Iterable[str] | None = None)
         measure(study, dataset, name, model)
         for name, given in study.config.measures_of(dataset).items()
         if variables is None or set(given) & set(variables)
-        for model in ([None] if rule(study, name) == ALONE else study.config.hardness_models)
+        for model in ([None] if rule(study, name) in (ALONE, FROM_MATRIX) else study.config.hardness_models)
     ]
 
 
 def rule(study: Study, name: str) -> str:
     """The rule that runs a measure, by what it needs."""
     module = study.config.measure_module(name)
+    if study.config.panel_of(name) is not None:
+        return FROM_MATRIX
     return ON_MODEL if module.RUNS_MODEL else FROM_RESPONSES if module.READS_RESPONSES else ALONE
 
 
@@ -54,8 +58,13 @@ def measure(study: Study, dataset: str, name: str, model: str | None = None) -> 
             **(_put(study, model, dataset) if model and runs == ON_MODEL else {}),
         }
 
-    by = {ALONE: "", FROM_RESPONSES: f" by {model}", ON_MODEL: f" on {model}"}[runs]
+    panel = study.config.panel_of(name)
+    by = {ALONE: "", FROM_MATRIX: f" by panel {panel}", FROM_RESPONSES: f" by {model}", ON_MODEL: f" on {model}"}[runs]
     read = {"responses": [responses(study, model, dataset)]} if runs == FROM_RESPONSES and model else {}
+    if panel is not None:
+        from uphill.workflow.stages.panels import matrix  # which imports, by way of splits, this module
+
+        read = {"matrix": [matrix(study, panel)]}
     return Job(
         rule=runs,
         wildcards={"dataset": dataset, "measure": name, **({"model": model} if model else {})},
@@ -67,7 +76,7 @@ def measure(study: Study, dataset: str, name: str, model: str | None = None) -> 
         reads={"questions": [items(study, dataset)], **read},
         code=[f"uphill.hardness.{kind}"],
         model=model if runs == ON_MODEL else None,
-        holds=["responses"] if read and reads_states(study.config.measure_module(name)) else [],
+        holds=["responses"] if "responses" in read and reads_states(study.config.measure_module(name)) else [],
         from_config={
             "settings": f"measures.{name}",
             "content": f"measures.{name}",

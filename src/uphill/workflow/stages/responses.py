@@ -13,9 +13,9 @@ from uphill.workflow.study import Study
 
 def jobs(study: Study) -> Iterator[Job]:
     """Those that a later stage reads."""
-    from uphill.workflow.stages import measures, predictions  # which import this module
+    from uphill.workflow.stages import measures, panels, predictions  # which import this module
 
-    readers = [*predictions.jobs(study), *measures.jobs(study)]
+    readers = [*predictions.jobs(study), *measures.jobs(study), *panels.jobs(study)]
     yield from dict.fromkeys(job for reader in readers for job in reader.reads.get("responses", ()))
 
 

@@ -1,6 +1,6 @@
 # Does supervision on easy data carry a language model to hard tasks?
 #
-#   items -> responses -> hardness -> splits -> predictions -> grades -> tables -> figures -> report
+#   items -> responses -> hardness -> splits -> (labels ->) predictions -> grades -> tables -> figures -> report
 #
 # Run it:  make demo                                                      the embedded default, on this machine
 #          snakemake --profile slurm results/tables/population.csv        on a cluster
@@ -30,6 +30,7 @@ include: "rules/items.smk"
 include: "rules/responses.smk"
 include: "rules/hardness.smk"
 include: "rules/splits.smk"
+include: "rules/labels.smk"
 include: "rules/predictions.smk"
 include: "rules/grades.smk"
 include: "rules/panels.smk"

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing import get_context
@@ -105,13 +105,14 @@ class World:
         """Conditions easy, hard, weak and none."""
         shared = rng.standard_normal(self.groups[-1] + 1)[self.groups] * ITEM_SD * np.sqrt(COMMON)
         return {
-            "easy": self._trained(rng, shared, self.cell.truth),
-            "hard": self._trained(rng, shared, self.cell.truth),
-            "weak": self._trained(rng, shared, self.weak),
+            "easy": self.trained(rng, shared, self.cell.truth),
+            "hard": self.trained(rng, shared, self.cell.truth),
+            "weak": self.trained(rng, shared, self.weak),
             "none": self._asked(rng, shared, self.untrained, np.zeros(1), trained=False),
         }
 
-    def _trained(self, rng: np.random.Generator, shared: Matrix, mean: float) -> Condition:
+    def trained(self, rng: np.random.Generator, shared: Matrix, mean: float) -> Condition:
+        """A condition in its draws; `shared` is the ease of the items that all conditions have in common."""
         if self.cell.design != "luck":
             return self._asked(rng, shared, mean, rng.standard_normal(self.boots) * self.cell.sd, sd=self.cell.sd)
         works = rng.random(self.boots) < 1 / 3
@@ -216,9 +217,9 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def row_key(row: dict[str, object]) -> tuple[object, ...]:
+def row_key(row: Mapping[str, object]) -> tuple[object, ...]:
     """What names a cell."""
-    return (row["design"], *(float(row[name]) for name in ("items", "boots", "sd", "truth")))  # type: ignore[arg-type]
+    return (row["design"], *(float(row[name]) for name in ("items", "boots", "sd", "truth")))  # type: ignore[arg-type] # numbers, or texts of numbers
 
 
 def summarise(rows: list[dict[str, str]]) -> None:

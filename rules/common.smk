@@ -51,7 +51,7 @@ def begin():
 
 def one_of(names):
     """A pattern for one of some names; for none, one that nothing matches."""
-    return "|".join(map(re.escape, sorted(names))) or "(?!)"
+    return f"(?:{'|'.join(map(re.escape, sorted(names)))})" if names else "(?!)"
 
 
 def values(wildcard, *rules):
@@ -65,6 +65,7 @@ wildcard_constraints:
     measure=values("measure"),
     split=values("split"),
     panel=values("panel"),
+    taught=values("taught"),
 
 
 def inputs(rule):

@@ -11,11 +11,11 @@ rule grade:
     input:
         inputs("grade"),
     output:
-        update(paths.grades_path("{method}", "{model}", "{dataset}")),
+        update(paths.grades_path("{method}", "{model}", "{dataset}", "{taught}")),
     log:
-        paths.log_path("grades/{method}/{model}/{dataset}"),
+        paths.log_path("grades/{method}/{model}/{dataset}{taught}"),
     benchmark:
-        paths.benchmark_path("grades/{method}/{model}/{dataset}")
+        paths.benchmark_path("grades/{method}/{model}/{dataset}{taught}")
     wildcard_constraints:
         method=values("method", "grade"),
     conda:
@@ -26,6 +26,6 @@ rule grade:
     params:
         spec=spec("grade"),
     message:
-        "Grades of {wildcards.method} with {wildcards.model} on {wildcards.dataset}"
+        "Grades of {wildcards.method} with {wildcards.model} on {wildcards.dataset}{wildcards.taught}"
     script:
         "../workflow/scripts/grade.py"

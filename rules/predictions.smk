@@ -2,7 +2,8 @@
 
 Needs, of the tested dataset and of those trained on: questions=results/items/{dataset}.parquet, splits=results/splits/
 {dataset}/{split}.parquet, and responses=results/responses/{model}/{dataset}/shard-*.parquet or the model itself.
-Makes: results/predictions/{method}/{model}/{dataset}.parquet, a row a (variable, cell, test item). The file that is there
+What is trained on labels needs labels=results/labels/{labels}.parquet too.
+Makes: results/predictions/{method}/{model}/{dataset}.parquet, or {dataset}@{labels}.parquet, a row a (variable, cell, test item). The file that is there
 is brought up to date: what its config and code have not changed for, by variable, is not made again.
 """
 
@@ -11,11 +12,11 @@ rule predictions_from_responses:
     input:
         inputs("predictions_from_responses"),
     output:
-        update(paths.predictions_path("{method}", "{model}", "{dataset}")),
+        update(paths.predictions_path("{method}", "{model}", "{dataset}", "{taught}")),
     log:
-        paths.log_path("predictions/{method}/{model}/{dataset}"),
+        paths.log_path("predictions/{method}/{model}/{dataset}{taught}"),
     benchmark:
-        paths.benchmark_path("predictions/{method}/{model}/{dataset}")
+        paths.benchmark_path("predictions/{method}/{model}/{dataset}{taught}")
     wildcard_constraints:
         method=values("method", "predictions_from_responses"),
     conda:
@@ -26,7 +27,7 @@ rule predictions_from_responses:
     params:
         spec=spec("predictions_from_responses"),
     message:
-        "{wildcards.method} with {wildcards.model} on {wildcards.dataset}"
+        "{wildcards.method} with {wildcards.model} on {wildcards.dataset}{wildcards.taught}"
     script:
         "../workflow/scripts/predictions_from_responses.py"
 
@@ -35,11 +36,11 @@ rule predictions_on_model:
     input:
         inputs("predictions_on_model"),
     output:
-        update(paths.predictions_path("{method}", "{model}", "{dataset}")),
+        update(paths.predictions_path("{method}", "{model}", "{dataset}", "{taught}")),
     log:
-        paths.log_path("predictions/{method}/{model}/{dataset}"),
+        paths.log_path("predictions/{method}/{model}/{dataset}{taught}"),
     benchmark:
-        paths.benchmark_path("predictions/{method}/{model}/{dataset}")
+        paths.benchmark_path("predictions/{method}/{model}/{dataset}{taught}")
     wildcard_constraints:
         method=values("method", "predictions_on_model"),
     priority: 5
@@ -56,6 +57,6 @@ rule predictions_on_model:
     params:
         spec=spec("predictions_on_model"),
     message:
-        "{wildcards.method} with {wildcards.model} on {wildcards.dataset}"
+        "{wildcards.method} with {wildcards.model} on {wildcards.dataset}{wildcards.taught}"
     script:
         "../workflow/scripts/predictions_on_model.py"

@@ -10,6 +10,7 @@ from uphill.experiments import (
     noisy_labels,
     population,
     quantization,
+    weak_to_strong,
 )
 from uphill.experiments.arms import Experiment
 from uphill.grading import bbh, choice, ifeval, letter, math, number, span, stated
@@ -18,6 +19,8 @@ from uphill.hardness import human, irt, irt_table, mdl_lora, mdl_probe, mdl_zero
 from uphill.hardness.interface import Measure
 from uphill.methods import ccs, finetune, icl, lora, probe, random_probe, zero_shot
 from uphill.methods.interface import Method
+from uphill.weak_to_strong.interface import LabelKind
+from uphill.weak_to_strong.labels import gold, predicted
 
 METHODS: dict[str, Method] = {
     "ccs": ccs,
@@ -65,4 +68,6 @@ EXPERIMENTS: dict[str, Experiment] = {
     "noisy_labels": noisy_labels,
     "population": population,
     "quantization": quantization,
+    "weak_to_strong": weak_to_strong,
 }
+LABELS: dict[str, LabelKind] = {"gold": gold, "predicted": predicted}

@@ -12,6 +12,7 @@ MADE = {
     **dict.fromkeys(
         ("method", "model", "dataset", "experiment", "variable", "train_dataset", "train_on", "prompt"), "x"
     ),
+    "labels": "gold",
     **dict.fromkeys(("boot", "n_train", "k", "dropped"), 0),
     **{"noise_p": 0.0, "cot": False},
 }

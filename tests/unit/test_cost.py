@@ -267,9 +267,9 @@ def test_cells_of_every_experiment() -> None:
 
 def test_cells_of_the_demo() -> None:
     plan = Study(check(demo()))
-    # Two sources, three levels, three boots; all to all; two levels of each of three sizes; and a ladder's rungs.
+    # Two sources, three levels, five boots; all to all; two levels of each of three sizes; and a ladder's rungs.
     found = cells_of(plan, "icl", "demo", "dial")
-    assert sum(cell.count for cell in found) == 2 * 3 * 3 + 3 + 3 * 2 * 3 + 4 * 3
+    assert sum(cell.count for cell in found) == 5 * (2 * 3 + 1 + 3 * 2 + 4)
     assert [cell.count for cell in cells_of(plan, "zero_shot_cot", "demo", "road_written")] == [1]
 
 

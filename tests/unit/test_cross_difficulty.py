@@ -29,7 +29,15 @@ def answers(right: Any, method: str, train_on: str, boots: int) -> pd.DataFrame:
     parts = [pd.DataFrame({"item_id": ITEMS, "correct": correct, "boot": boot}) for boot in range(boots)]
     made = {"model": "m", "dataset": "d", "variable": "rasch", "experiment": "cross_difficulty", "method": method}
     made |= {"train_dataset": "d", "train_on": train_on, "n_train": 0 if train_on == "none" else 8, "k": 0}
-    read = {"cot": False, "prompt": "0040", "dropped": 0, "noise_p": 0.0, "status": "ok", "ended": None}
+    read = {
+        "cot": False,
+        "prompt": "0040",
+        "dropped": 0,
+        "noise_p": 0.0,
+        "labels": "gold",
+        "status": "ok",
+        "ended": None,
+    }
     return pd.concat(parts, ignore_index=True).assign(**made, **read, source="file")
 
 

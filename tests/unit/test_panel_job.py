@@ -46,7 +46,15 @@ class Paths(dict[str, Any]):
 def rows(correct: dict[str, int], **cell: Any) -> pd.DataFrame:
     """Grades of one cell."""
     told = {"method": "icl", "model": "m", "dataset": "d", "experiment": "population", "variable": "v"}
-    told |= {"train_dataset": "d", "train_on": "easy", "boot": 0, "n_train": 1, "noise_p": 0.0, **cell}
+    told |= {
+        "train_dataset": "d",
+        "train_on": "easy",
+        "boot": 0,
+        "n_train": 1,
+        "noise_p": 0.0,
+        "labels": "gold",
+        **cell,
+    }
     more = {"k": 1, "cot": False, "prompt": "p", "dropped": 0, "status": "ok", "parsed": "x", "p_gold": 0.5}
     frame = pd.DataFrame({"item_id": list(correct), "correct": [bool(one) for one in correct.values()]})
     return frame.assign(**told, **more, f1=None, ended=None, grader="choice")[GRADES.schema.names]

@@ -70,7 +70,7 @@ def test_cells_are_those_of_one_slice() -> None:
             cells(train_on=["harder"]),
             "panels.p.cells.0.train_on is 'harder', expected a level that population/num_steps",
         ),
-        (cells(boots=[99]), "panels.p.cells.0.boots is 99, expected less than 5, the boots of population/num_steps"),
+        (cells(boots=[5]), "panels.p.cells.0.boots is 5, expected less than 5, the boots of population/num_steps"),
         (cells(boots=[-1]), "panels.p.cells.0.boots.0: is -1"),
         ({"by": "text"}, "panels.p.by: is 'text', expected 'choice'"),
         ({"dataset": "road"}, "measures.rasch.dataset is 'dial' and panels.p.dataset 'road', expected the same"),

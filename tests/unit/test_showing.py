@@ -234,7 +234,13 @@ def tabled(made: Study) -> pd.DataFrame:
             tested = tested[tested["train_on"] == "easy"].drop_duplicates("item_id").assign(train_on="none", boot=0)
         answers = tested[["train_on", "boot", "item_id"]].assign(
             **{"method": name, "model": "demo", "dataset": "dial", "experiment": "population", "variable": "num_steps"},
-            **{"train_dataset": "dial", "n_train": 0 if name == "zero_shot" else 4, "noise_p": 0.0, "cot": False},
+            **{
+                "train_dataset": "dial",
+                "n_train": 0 if name == "zero_shot" else 4,
+                "noise_p": 0.0,
+                "labels": "gold",
+                "cot": False,
+            },
             **{"k": 4 if name == "icl" else 0, "prompt": "0040", "dropped": 0, "text": None, "ended": None},
             **{"status": "ok", "parsed": "x", "p_gold": 0.5, "f1": None, "grader": "choice"},
             scores=[[0.0, -1.0]] * len(tested),

@@ -42,6 +42,7 @@ def condition(method: str, train_on: str, boots: list[list[bool]], **columns: An
         "train_on": train_on,
         "n_train": 0 if train_on == "none" else 8,
         "noise_p": 0.0,
+        "labels": "gold",
         "k": 0,
         "cot": False,
         "prompt": "0040",

@@ -124,6 +124,7 @@ def graph(folder: Path) -> Graph:
         found[f"Table {table}"] = {
             *(job for _, dataset, methods, _ in rows for job in graded(predictions(methods, experiment, dataset))),
             *(splits(drawn[0]) for _, _, _, drawn in rows),  # of the tested dataset
+            *(questions(dataset) for _, dataset, _, _ in rows),
             *([hardness("dial")] if table == "all_to_all_by_hardness" else []),
         }
     found[WIDE] = {f"Table {table}" for table in TABLES if table not in NOT_WIDE}

@@ -12,7 +12,7 @@ from uphill.splits.settings import SplitSettings
 with start(snakemake) as job:
     settings, items = job.settings, job.read("questions", ITEMS)
     hardness = levelled(job.expected(job.input.measures), items, settings["cuts"], settings["sizes"]["seed"])
-    cut = items, hardness, settings["levels"]
+    cut = items, hardness, settings["levels"], settings["pools"]
     graded, tested, sizes = experiment_levels(*cut), levels_tested(*cut), SplitSettings(**settings["sizes"])
     note_levels(graded, settings["dataset"], settings["variable"])
     drawn = draw_splits(graded, settings["dataset"], settings["variable"], sizes, tested)

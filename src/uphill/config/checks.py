@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from uphill import registry
+from uphill.config import labelled
 from uphill.config.complaints import first_problem, guess
 from uphill.config.panels import check_panels
 from uphill.experiments.arms import Arm, Level
@@ -15,7 +16,7 @@ from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
 from uphill.prompts.templates import PromptFormat
 from uphill.schemas.level_names import MIX
-from uphill.schemas.names import ALL
+from uphill.schemas.names import ALL, GOLD
 from uphill.schemas.spelling import alike, means_something, twice
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ def _cells_differ(config: "Config") -> None:
     seen: set[tuple[str, ...]] = set()
     for where, arm in config.placed_arms():
         baseline = config.datasets[arm.dataset].unsupervised
-        cells = {(arm.slice, arm.dataset, method, model) for method in arm.methods for model in arm.models}
-        again = sorted(cell for cell in cells & seen if cell[2] != baseline)
+        cells = {(arm.slice, arm.dataset, method, model, arm.labels) for method in arm.methods for model in arm.models}
+        again = sorted(cell for cell in cells & seen if cell[2] != baseline and not arm.repeats)
         if again:
-            _, dataset, method, model = again[0]
+            _, dataset, method, model, _ = again[0]
             raise ValueError(
                 f"{where}: {method!r} with {model!r} on {dataset!r} by {arm.variable!r} occurs in two rows, "
                 "expected each method once"
@@ -137,7 +138,8 @@ def _entries_are_named(config: "Config") -> None:
 
 
 def _names_differ(config: "Config") -> None:
-    groups = {group: list(getattr(config, group)) for group in ("datasets", "models", "measures", "methods", "panels")}
+    kinds = ("datasets", "models", "measures", "methods", "panels", "labels")
+    groups = {group: list(getattr(config, group)) for group in kinds}
     for experiment, name in _named_entries(config):
         groups.setdefault(experiment, []).append(name)
     for group, names in groups.items():
@@ -146,6 +148,17 @@ def _names_differ(config: "Config") -> None:
             raise ValueError(
                 f"{group}.{same[1]}: {group}.{same[0]} differs in case only, which some file systems ignore; "
                 "expected another name"
+            )
+
+
+def _labels_are_named(config: "Config") -> None:
+    for name, entry in config.labels.items():
+        if name.lower() == GOLD:
+            raise ValueError(f"labels.{name}: the name is that of a dataset's own answers, expected another")
+        implied = labelled.entries(config)[name]
+        if implied != entry:
+            raise ValueError(
+                f"labels.{name}: the name is that of labels which a row makes ({implied}), expected another"
             )
 
 
@@ -326,7 +339,7 @@ def _blocks(folder: Path) -> int | None:
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _entries_are_named, _cells_differ, _levels_agree, _draws_agree, _folds_fit),
-    *(_names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
+    *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, check_panels),
 )

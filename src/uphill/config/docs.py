@@ -13,11 +13,13 @@ from uphill import registry
 from uphill.config.hardware import Hardware
 from uphill.config.study import StudyConfig
 from uphill.errors import UphillError
+from uphill.weak_to_strong.interface import ROOM as LABEL_ROOM
 
 ROOMS = (
     ("uphill.datasets", "load", "Sources of datasets", "datasets.NAME.source", "kind"),
     ("uphill.hardness", "measure", "Hardness measures", "measures.NAME", "kind"),
     ("uphill.methods", "predict", "Methods", "methods.NAME", "kind"),
+    (LABEL_ROOM, "label", "Labels", "labels.NAME", "kind"),
     ("uphill.grading", "grade", "Graders", "datasets.NAME.grader", "kind"),
 )
 HEAD = """# Configuration

@@ -16,6 +16,11 @@ class Dataset(Entry):
     """Where a dataset's questions come from, how they are asked, and which of its columns people graded."""
 
     source: dict[str, Any] = Field(description="`kind` names a module of uphill/datasets; the rest are its settings.")
+    binary: bool = Field(
+        False,
+        description="Each question is shown with one of its choices, right or wrong by the toss of a coin, and asked "
+        "whether it is right: true or false. Of sets with choices, multiple choice or yes and no.",
+    )
     prompt: str = Field(
         description="Template id of the prompt that asks for the answer at once: four keys, such as 0040, of an "
         "instruction, a question, a choices and a label template."

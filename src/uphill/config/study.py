@@ -13,6 +13,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from uphill import registry
+from uphill.config import labelled
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
 from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
@@ -22,8 +23,8 @@ from uphill.config.yaml_files import plain, read_map, read_yaml
 from uphill.datasets.interface import DatasetSource, source_of
 from uphill.errors import UphillError
 from uphill.experiments import arms
-from uphill.experiments.arms import Arm, Entry, Given, Level
-from uphill.experiments.finding import experiments
+from uphill.experiments.arms import Arm, Entry, Given, Labelled, Level
+from uphill.experiments.finding import experiments, implied_labels
 from uphill.grading.grade import OF_SCORES, OF_TEXTS, grader_of, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.interface import Measure, measure_of
@@ -31,8 +32,9 @@ from uphill.methods.interface import Method, method_of
 from uphill.prompts.forms import Answers, Form, Templates, shipped
 from uphill.running.secrets import keys_with_tokens
 from uphill.schemas.level_names import bin_name
-from uphill.schemas.names import ALL, LEVELS
+from uphill.schemas.names import ALL, GOLD, LEVELS
 from uphill.schemas.spelling import Name, Names
+from uphill.weak_to_strong.interface import ROOM as LABEL_ROOM
 
 FEWEST_KEYS = 4
 ALL_VARIABLE = ALL
@@ -72,6 +74,11 @@ class Config(Entry):
     methods: dict[Name, dict[str, Any]] = Field(
         description="Methods by name: `kind` names a module of uphill/methods; the rest are its settings."
     )
+    labels: dict[Name, dict[str, Any]] = Field(
+        {},
+        description="Labels by name, which rows of experiments train on instead of right answers: `kind` names a "
+        "module of uphill/weak_to_strong/labels; the rest are its settings.",
+    )
     splits: Splits = Field(Splits.model_construct(), description="Who trains, who tests.", validate_default=True)
     responses: Responses = Field(Responses.model_construct(), description="The zero-shot pass.", validate_default=True)
     statistics: Statistics = Field(Statistics.model_construct(), description="Intervals.", validate_default=True)
@@ -82,11 +89,16 @@ class Config(Entry):
         for group, field, room, needs in (
             ("measures", "kind", "uphill.hardness", "measure"),
             ("methods", "kind", "uphill.methods", "predict"),
+            ("labels", "kind", LABEL_ROOM, "label"),
         ):
             for name, entry in getattr(self, group).items():
                 check_settings(f"{group}.{name}", entry, field, room, needs)
         for name, dataset in self.datasets.items():
             check_settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
+            if dataset.binary and self.generative(name):
+                raise ValueError(
+                    f"datasets.{name}.binary is on, expected a source with choices: its answers are written"
+                )
             if dataset.grader is not None:
                 check_settings(f"datasets.{name}.grader", dataset.grader, "kind", "uphill.grading", "grade")
         return self
@@ -156,6 +168,7 @@ class Config(Entry):
                     f"{where}: {method!r} trains on dataset {dataset!r}, whose source has answer: null, expected a "
                     "dataset with right answers"
                 )
+        labelled.check_fit(self, where, method, arm)
         for dataset in arm.involved:
             if getattr(settings, "cot", False) and self.datasets[dataset].cot_prompt is None:
                 raise ValueError(
@@ -180,7 +193,12 @@ class Config(Entry):
                 yield f"panels.{name}.models", model, models
             for cells in read.cells:
                 yield from ((f"panels.{name}.cells.methods", method, methods) for method in cells.methods)
+        for name, own in labelled.entries(self).items():
+            for field, known in (("dataset", datasets), ("method", methods), ("model", models)):
+                if field in own:
+                    yield f"labels.{name}.{field}", own[field], known
         for where, arm in self.placed_arms():
+            yield f"{where}.labels", arm.labels, {GOLD, *labelled.entries(self)}
             for used in arm.involved:
                 yield f"{where}.dataset" if used == arm.dataset else f"{where}.train_from", used, datasets
             for method in arm.methods:
@@ -199,11 +217,20 @@ class Config(Entry):
 
     def placed_arms(self) -> Iterator[tuple[str, Arm]]:
         """Arms, and where in the config each is."""
-        given = Given(tuple(self.test_models), self._n_train_if_known, self.levels)
+        used: dict[str, None] = {}
         for kind, module in experiments().items():
             for place, entry in self.entries(kind).items():
-                for arm in module.arms(entry, place if module.NAMED else kind, given):
-                    yield f"{kind}.{place}", self._with_baseline(replace(arm, kind=kind))
+                for arm in module.arms(entry, place if module.NAMED else kind, self.given):
+                    labels = entry.labels if isinstance(entry, Labelled) else arm.labels
+                    used[labels] = None
+                    yield f"{kind}.{place}", self._with_baseline(replace(arm, kind=kind, labels=labels))
+                used |= dict.fromkeys(implied_labels(kind, entry))
+        yield from labelled.teachers(self, used)
+
+    @property
+    def given(self) -> Given:
+        """What experiments and labels may ask of the rest."""
+        return Given(tuple(self.test_models), self._n_train_if_known, self.levels)
 
     def _n_train_if_known(self, method: str) -> int:
         return self.n_train(method) if method in self.methods else 0

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from uphill import registry
+from uphill.datasets.binary import as_binary
 from uphill.datasets.cells import is_blank
 from uphill.datasets.interface import source_of
 from uphill.datasets.pools import Pools, with_pools
@@ -106,7 +107,8 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
     """The item table of a dataset from its source.
 
     Args:
-        settings: `kind`, the source module; `source`, its settings; `dataset`, `pools` and `seed`.
+        settings: `kind`, the source module; `source`, its settings; `dataset`, `pools` and `seed`; `binary`, where
+            items are made true or false.
 
     Raises:
         UphillError: as `build_items`, or the source cannot be read.
@@ -118,4 +120,7 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
     # As JSON has it: a path is a text there.
     pools = registry.strict(Pools, settings["pools"])
     answered = getattr(known, "answered", True)
+    if settings.get("binary"):
+        check_rows(rows, where or settings["dataset"], answered)
+        rows = as_binary(rows, settings["dataset"], settings["seed"], where or f"dataset {settings['dataset']!r}")
     return build_items(rows, settings["dataset"], pools, settings["seed"], where, answered)

@@ -19,7 +19,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from uphill.engine import soft_losses
 from uphill.engine.probe_recipe import ProbeRecipe
+from uphill.engine.soft_losses import Loss
 from uphill.randomness import Key, keyed_rng
 
 FIT_BYTES = {"cpu": 2**25, "cuda": 2**33}
@@ -85,10 +87,11 @@ class Probes:
 def fit_probes(
     features: Features,
     rows: Sequence[NDArray[np.int64]],
-    gold: Sequence[NDArray[np.int64]],
+    gold: Sequence[NDArray[np.int64]] | Sequence[NDArray[np.float64]],
     keys: Sequence[Sequence[Key]],
     recipe: ProbeRecipe,
     device: str = "cpu",
+    loss: Loss = "xent",
 ) -> Probes:
     """Fit one probe for each set of training rows.
 
@@ -96,10 +99,12 @@ def fit_probes(
         features: the items that training rows index.
         rows: F arrays, each with the training items of one fit.
         gold: F arrays beside them, each with the index of each of these items' right choice: labels are a fit's own,
-            as one may be taught wrong ones.
+            as one may be taught wrong ones. Or F arrays [n, M] of probabilities of these items' choices, 0 where there
+            is none.
         keys: F keys of the generators that draw the initial weights.
         recipe: the recipe.
         device: where to compute.
+        loss: what the probes are drawn to; see `soft_losses`.
     """
     states, width = torch.from_numpy(features.states).to(device), features.states.shape[-1]
     fitted = Probes(*(torch.empty(len(rows), width, device=device) for _ in range(2)))
@@ -109,38 +114,76 @@ def fit_probes(
             fits = same[block]
             chosen = torch.from_numpy(np.stack([rows[fit] for fit in fits]))
             exists = torch.from_numpy(features.exists)[chosen].to(device)
-            labels = torch.from_numpy(np.stack([gold[fit] for fit in fits])).to(device)
+            labels = _shares(np.stack([gold[fit] for fit in fits]), exists)
             shown = states.index_select(0, chosen.flatten().to(device)).unflatten(0, chosen.shape).float()
             start = _initial([keys[fit] for fit in fits], width).to(device)
-            fitted.weight[fits], fitted.std[fits] = _fit(shown, exists, labels, start, recipe)
+            fitted.weight[fits], fitted.std[fits] = _fit(shown, exists, labels, start, recipe, loss)
     return fitted
 
 
+def _shares(labels: NDArray[np.int64] | NDArray[np.float64], exists: torch.Tensor) -> torch.Tensor:
+    """[F, n, M] probabilities of the choices: 0 or 1 where labels [F, n] are choices. Exact either way."""
+    given = torch.from_numpy(labels).to(exists.device)
+    return torch.nn.functional.one_hot(given, exists.shape[2]) if given.ndim == 2 else given
+
+
 def _fit(
-    states: torch.Tensor, exists: torch.Tensor, gold: torch.Tensor, start: torch.Tensor, recipe: ProbeRecipe
+    states: torch.Tensor,
+    exists: torch.Tensor,
+    labels: torch.Tensor,
+    start: torch.Tensor,
+    recipe: ProbeRecipe,
+    loss: Loss,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights and deviations [F, D] of F fits of n items each.
 
     Args:
         states: [F, n, M, D] float32.
         exists: [F, n, M].
-        gold: [F, n].
+        labels: [F, n, M] probabilities.
         start: [F, D] the first weights.
         recipe: the recipe.
+        loss: its name.
     """
     std = _deviation(states.flatten(1, 2), exists.flatten(1))
     inputs = _contrasts(states, exists).div_(std[:, None, None]).flatten(1, 2)
-    target = torch.nn.functional.one_hot(gold, exists.shape[2])[..., 1:].flatten(1)
     descend = _descend_in_span if inputs.shape[1] < inputs.shape[2] else _descend
-    return descend(inputs, start, exists, target, recipe), std
+    return descend(inputs, start, _Aim(exists, labels, recipe.epochs, loss), recipe), std
 
 
-def _descend(
-    inputs: torch.Tensor, weight: torch.Tensor, exists: torch.Tensor, target: torch.Tensor, recipe: ProbeRecipe
-) -> torch.Tensor:
-    """Gradient descent on weights [F, D]; inputs [F, n(M-1), D], exists [F, n, M], target [F, n(M-1)]."""
+@dataclass(frozen=True)
+class _Aim:
+    """What F fits of n items are drawn to.
+
+    Attributes:
+        exists: [F, n, M].
+        labels: [F, n, M] probabilities.
+        steps: of the training.
+        loss: its name.
+    """
+
+    exists: torch.Tensor
+    labels: torch.Tensor
+    steps: int
+    loss: Loss
+
+    def errors(self, logits: torch.Tensor, step: int) -> torch.Tensor:
+        """[F, n(M-1)] gradient of the mean loss with respect to the logits of all choices but the first.
+
+        Args:
+            logits: [F, n(M-1)] of these choices.
+            step: which, from 0.
+        """
+        n_items = self.exists.shape[1]
+        student = _softmax(logits.unflatten(1, (n_items, -1)), self.exists)
+        target = soft_losses.target(self.loss, student, self.labels.to(student.dtype), step / self.steps)
+        return (student[..., 1:].flatten(1) - target[..., 1:].flatten(1)) / n_items
+
+
+def _descend(inputs: torch.Tensor, weight: torch.Tensor, aim: _Aim, recipe: ProbeRecipe) -> torch.Tensor:
+    """Gradient descent on weights [F, D]; inputs [F, n(M-1), D]."""
     for step in range(recipe.epochs):
-        error = _errors((inputs @ weight[..., None])[..., 0], exists, target)
+        error = aim.errors((inputs @ weight[..., None])[..., 0], step)
         gradient = (error[:, None] @ inputs)[:, 0]
         gradient += recipe.l2 * weight / weight.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
         norm = gradient.norm(dim=-1, keepdim=True)
@@ -148,9 +191,7 @@ def _descend(
     return weight
 
 
-def _descend_in_span(
-    inputs: torch.Tensor, start: torch.Tensor, exists: torch.Tensor, target: torch.Tensor, recipe: ProbeRecipe
-) -> torch.Tensor:
+def _descend_in_span(inputs: torch.Tensor, start: torch.Tensor, aim: _Aim, recipe: ProbeRecipe) -> torch.Tensor:
     """As `_descend`, on weights share * start + inputs'coefficients, by the logits that they give.
 
     With e the errors of the logits, the gradient is inputs'e + l2 w/|w|. So a step of rate r scales w by
@@ -162,7 +203,7 @@ def _descend_in_span(
     square = start.double().square().sum(-1)
     share, coefficients = torch.ones_like(square), torch.zeros_like(logits)
     for step in range(recipe.epochs):
-        error = _errors(logits, exists, target)
+        error = aim.errors(logits, step)
         # As a row: a product with a column is ten times slower on a CPU.
         pushed = (error[:, None].float() @ products)[:, 0].double()
         along, own = (error * logits).sum(-1), (error * pushed).sum(-1)
@@ -175,12 +216,6 @@ def _descend_in_span(
         coefficients = keep[:, None] * coefficients - rate[:, None] * error
         logits = keep[:, None] * logits - rate[:, None] * pushed
     return share.float()[:, None] * start + (coefficients.float()[:, None] @ inputs)[:, 0]
-
-
-def _errors(logits: torch.Tensor, exists: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """[F, n(M-1)] gradient of the mean NLL with respect to the logits of all choices but the first."""
-    n_items = exists.shape[1]
-    return (_softmax(logits.unflatten(1, (n_items, -1)), exists)[..., 1:].flatten(1) - target) / n_items
 
 
 def _products(inputs: torch.Tensor) -> torch.Tensor:

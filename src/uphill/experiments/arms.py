@@ -7,8 +7,11 @@ from typing import Any, ClassVar, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from uphill.schemas.level_names import MIX, is_mix
-from uphill.schemas.names import ALL
+from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD, TEST_POOL
 from uphill.schemas.spelling import Names
+
+TEACHERS = "labels"
+"""The kind of an arm that is no experiment's: of a teacher, whose answers become labels."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,10 @@ class Arm:
         train_on, test_on: levels to train on and to test on; None for every level.
         pairs: the other model that each is held against.
         baseline: whether the dataset's unsupervised method is run beside the others.
+        repeats: whether another row of the experiment may ask for the same.
+        labels: what is trained on: the dataset's own answers, or labels of the config.
+        train_pool: whose items are trained on. Of another than the experiment pool, all items of the experiment and
+            test pools are tested.
     """
 
     experiment: str
@@ -106,6 +113,9 @@ class Arm:
     test_on: tuple[str, ...] | None = None
     pairs: Mapping[str, str] = field(default_factory=dict)
     baseline: bool = True
+    repeats: bool = False
+    labels: str = GOLD
+    train_pool: str = EXPERIMENT_POOL
 
     @property
     def slice(self) -> str:
@@ -117,7 +127,13 @@ class Arm:
         """The name of the arm's splits: the variable, where they are the study's own."""
         asked = (self.boots, self.n_train, self.min_test, self.train_on, self.test_on)
         general = asked == (None,) * len(asked) and self.levels == levels_of(self.variable, self.order)
+        general = general and self.train_pool == EXPERIMENT_POOL
         return self.variable if general or self.experiment == self.variable else f"{self.variable}.{self.experiment}"
+
+    @property
+    def test_pools(self) -> tuple[str, ...]:
+        """Whose items alone are tested, where there are some; else those of the train pool that are not trained on."""
+        return (TEST_POOL,) if self.train_pool == EXPERIMENT_POOL else (EXPERIMENT_POOL, TEST_POOL)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -165,7 +181,15 @@ class Entry(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Tested(Entry):
+class Labelled(Entry):
+    """What every entry may say that trains on one kind of labels."""
+
+    labels: str = Field(
+        GOLD, description="What is trained on: `gold`, the dataset's own answers, or a name from `labels`."
+    )
+
+
+class Tested(Labelled):
     """What every entry of an experiment may say."""
 
     models: Names = Field([], description="Models to run; `test_models` unless given.")

@@ -17,6 +17,12 @@ def experiments() -> Mapping[str, Experiment]:
     return dict(sorted(found.items(), key=lambda one: one[1].PLACE))
 
 
+def implied_labels(experiment: str, entry: Any) -> Mapping[str, dict[str, Any]]:
+    """Entries of labels, by name, that an entry of an experiment makes, where its module has `labels`."""
+    found = getattr(experiments()[experiment], "labels", None)
+    return dict(found(entry)) if found else {}
+
+
 def own_settings(experiment: str, arms: Sequence[Arm]) -> dict[str, Any]:
     """What the tables of an experiment ask of its arms, where its module has `settings`."""
     settings = getattr(experiments()[experiment], "settings", None)

@@ -5,8 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from uphill.experiments.arms import Arm, Given
-from uphill.experiments.arms import Entry as ConfigEntry
+from uphill.experiments.arms import Arm, Given, Labelled
 from uphill.schemas.names import ALL
 from uphill.schemas.spelling import Names
 
@@ -14,7 +13,7 @@ PLACE, NAMED = 5, False
 DESCRIPTION = "Rows of the comparison with quantized models."
 
 
-class Quantization(ConfigEntry):
+class Quantization(Labelled):
     """Models beside their quantized selves, trained and tested on items of any difficulty."""
 
     dataset: str = Field(description="The dataset that is trained and tested on.")

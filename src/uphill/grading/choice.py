@@ -11,6 +11,8 @@ from pydantic import Field
 
 from uphill.grading.grade import Grade, GraderSettings, Item, Output
 
+NO_SCORES = "a text or an item without choices was given, expected scores of choices; name another grader"
+
 
 class Settings(GraderSettings):
     """Settings of `choice`."""
@@ -28,19 +30,30 @@ def grade(settings: Settings, item: Item, output: Output) -> Grade:
     Raises:
         ValueError: there are no scores, not one a choice, or the item has no right choice.
     """
-    if output.scores is None or item.answer_idx is None:
-        raise ValueError("a text or an item without choices was given, expected scores of choices; name another grader")
-    scores = np.asarray(output.scores, dtype=np.float64)
-    if len(scores) != len(item.choices):
-        raise ValueError(f"{len(scores)} scores for {len(item.choices)} choices, expected one each")
-    if np.isnan(scores).any() or np.isinf(scores.max()):
-        raise ValueError(f"the scores are {scores.tolist()}, expected numbers, one of them finite")
-    scores = scores / _lengths(settings.norm, item, output)
+    if item.answer_idx is None:
+        raise ValueError(NO_SCORES)
+    scores = compared(settings, item, output)
     best = int(scores.argmax())
     shares = np.exp(scores - scores.max())
     return Grade(
         "ok", item.choices[best], best == item.answer_idx, p_gold=float(shares[item.answer_idx] / shares.sum())
     )
+
+
+def compared(settings: Settings, item: Item, output: Output) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """[C] the scores of an item's choices as they are compared: the largest is chosen. Its right answer is not read.
+
+    Raises:
+        ValueError: there are no scores, not one a choice, or they are no numbers.
+    """
+    if output.scores is None:
+        raise ValueError(NO_SCORES)
+    scores = np.asarray(output.scores, dtype=np.float64)
+    if len(scores) != len(item.choices):
+        raise ValueError(f"{len(scores)} scores for {len(item.choices)} choices, expected one each")
+    if np.isnan(scores).any() or np.isinf(scores.max()):
+        raise ValueError(f"the scores are {scores.tolist()}, expected numbers, one of them finite")
+    return np.asarray(scores / _lengths(settings.norm, item, output), dtype=np.float64)
 
 
 def _lengths(norm: str, item: Item, output: Output) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

@@ -87,6 +87,12 @@ class Settings(BaseModel):
     bins: int = Field(
         10, ge=2, le=99, description="The bins that are meant: those that the dataset cuts this variable into."
     )
+    leave_out_broken: bool = Field(
+        False,
+        description="Leave out items that models get wrong the more often, the more they get right of the rest "
+        "(item-rest correlation below 0): they are of no level of this variable. A second entry without this key shows "
+        "the results with them beside it.",
+    )
 
     @model_validator(mode="after")
     def _one_matrix(self) -> Self:
@@ -130,11 +136,11 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
     table = calibrate(settings, matrix)
     _check_answered(settings, data, table)
     values = table.loc[data.items.index]
-    number = number_of_bin(
-        values["difficulty"], data.items.index[data.items["pool"] == EXPERIMENT_POOL], settings.bins, name, data.seed
-    )
+    if settings.leave_out_broken:
+        values = _sound(settings, values)
+    number = number_of_bin(values["difficulty"], _pool(data, values), settings.bins, name, data.seed)
     values = values.assign(p_bin=certainty(values["difficulty"], values["se"], number).round(DECIMALS))
-    pool = data.items.index[data.items["pool"] == EXPERIMENT_POOL]
+    pool = _pool(data, values)
     details = list(DETAILS)
     if settings.stability:
         values = values.assign(**{MOVED: _moved(name, settings, matrix, values["difficulty"], pool, data.seed)})
@@ -143,6 +149,20 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
     note(*(f"{SCALE}{name} of {settings.dataset}: {line}" for line in lines))
     rows = long_form(values[["difficulty"]].rename(columns={"difficulty": name}), kind="irt")
     return rows.merge(values[details], left_on="item_id", right_index=True, validate="one_to_one")
+
+
+def _pool(data: HardnessData, values: pd.DataFrame) -> pd.Index:
+    """The items that bins are cut from."""
+    return values.index[(data.items.loc[values.index, "pool"] == EXPERIMENT_POOL).to_numpy()]
+
+
+def _sound(settings: Settings, values: pd.DataFrame) -> pd.DataFrame:
+    """Without items that may be broken."""
+    sound = values[~(values["item_rest"] < 0)]
+    if sound.empty:
+        raise UphillError(f"{settings.path}: every item has a negative item-rest correlation, expected some to keep")
+    log.info("%s: %d of %d items left out as broken", settings.path, len(values) - len(sound), len(values))
+    return sound
 
 
 def calibrate(settings: Settings, matrix: AnswerMatrix) -> pd.DataFrame:

@@ -20,8 +20,9 @@ from uphill.methods.noise import noised
 from uphill.prompts.forms import Form
 from uphill.prompts.templates import PromptFormat, Question
 from uphill.running.parts import Parts
-from uphill.schemas.names import UNSUPERVISED
+from uphill.schemas.names import GOLD, UNSUPERVISED
 from uphill.schemas.predictions import PREDICTIONS
+from uphill.weak_to_strong.taught import taught
 
 if TYPE_CHECKING:
     from uphill.engine.ending import Answer
@@ -63,6 +64,8 @@ class Source:
         shards: files of the model's zero-shot responses, where the method reads them; `passed`, the identity of that
             pass; `states`, whether the method reads hidden states.
         forms: other forms that the method asks in, by template id.
+        labels: what is trained on instead of the items' answers, rows of the labels contract indexed by item_id;
+            `label_name`, what they are called.
     """
 
     name: str
@@ -75,6 +78,8 @@ class Source:
     forms: Mapping[str, Form] = field(default_factory=dict)
     passed: str | None = None
     states: bool = True
+    labels: pd.DataFrame | None = None
+    label_name: str = GOLD
 
     def prompt_format(self, cot: bool) -> PromptFormat:
         """How this dataset's questions are put."""
@@ -141,14 +146,22 @@ class Context:
         source = self.source(cell)
         drawn = source.drawn(cell.train_on, cell.boot, "train").head(cell.n_train)
         items = source.items.loc[drawn["item_id"]]
+        if source.labels is not None:
+            items = taught(items, source.labels, source.label_name)
         return noised(items, drawn["noise_draw"].to_numpy(), cell.noise_p, self.key(cell))
 
     def test_items(self, cell: Cell) -> pd.DataFrame:
-        """A cell's test items; without supervision, those of every boot."""
+        """A cell's test items, without their answers; without supervision, those of every boot.
+
+        The published limit of prompts alone counts an answer's tokens, so with it they are there.
+        """
         splits = self.target.splits
         if cell.train_on == UNSUPERVISED:
-            return self.target.items.loc[sorted(set(splits.loc[splits["role"] == "test", "item_id"]))]
-        return self.target.items.loc[self.target.drawn(cell.train_on, cell.boot, "test")["item_id"]]
+            asked = sorted(set(splits.loc[splits["role"] == "test", "item_id"]))
+        else:
+            asked = self.target.drawn(cell.train_on, cell.boot, "test")["item_id"].tolist()
+        items = self.target.items.loc[asked]
+        return items if self.max_prompt_tokens is not None else unanswered(items)
 
     def supervised_cells(self, n_train: int) -> list[Cell]:
         """Every train source, level and boot, of each size and share of noise.
@@ -177,6 +190,12 @@ class Context:
 
 
 Predicted = Iterator[tuple[Cell, pd.DataFrame]]
+
+
+def unanswered(items: pd.DataFrame) -> pd.DataFrame:
+    """Items without what is right: what a method may know of those that it is tested on."""
+    none = pd.array([pd.NA] * len(items), dtype="Int64")
+    return items.assign(answer_idx=none, answer_text="", reasoning="")
 
 
 def question_of(row: Mapping[str, Any]) -> Question:
@@ -265,5 +284,6 @@ def _complete(context: Context, cell: Cell, frame: pd.DataFrame) -> pd.DataFrame
         "noise_p": cell.noise_p,
         # Few-shot examples that the model's window did not hold.
         "dropped": frame.get("dropped", 0),
+        "labels": context.target.label_name,
     }
     return frame.assign(**columns)[PREDICTIONS.schema.names]

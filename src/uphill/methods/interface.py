@@ -18,7 +18,7 @@ class Method(Protocol):
             `cot` says that answers are written, which are graded as texts, and all others by the scores of choices.
         RUNS_MODEL: whether its jobs load the language model.
         READS_RESPONSES: whether its jobs read the zero-shot responses. One that does and reads no hidden states says
-            `READS_STATES = False`.
+            `READS_STATES = False`. One that can be trained on probabilities of choices says `TAKES_SOFT = True`.
     """
 
     @property
@@ -40,6 +40,11 @@ class Method(Protocol):
     def predict(self, context: "Context", settings: Any, cells: "list[Cell]") -> "Predicted":
         """(cell, raw predictions) of each cell, made by `context.chosen` or `context.written`."""
         ...
+
+
+def takes_soft(method: Method) -> bool:
+    """Whether a method can be trained on soft labels, the column `soft` of its training items."""
+    return bool(getattr(method, "TAKES_SOFT", False))
 
 
 def method_of(kind: str) -> Method:

@@ -16,6 +16,8 @@ from uphill.running.noting import note
 from uphill.running.slices import Slice, Slices
 from uphill.schemas.files import read, write_arrow
 from uphill.schemas.items import ITEMS
+from uphill.schemas.labels import LABELS
+from uphill.schemas.names import GOLD
 from uphill.schemas.predictions import PREDICTIONS
 from uphill.schemas.splits import SPLITS
 
@@ -83,6 +85,7 @@ def context_of(job: Running, slice: Slice, recipe: object, open_model: "Callable
 def _source(job: Running, slice: Slice, name: str) -> Source:
     asked, split = slice["settings"]["datasets"][name], slice["settings"]["split"]
     shards = [path for path in job.input.get("responses", []) if f"/{name}/shard-" in path]
+    label_name = slice["settings"].get("labels", GOLD)
     questions, splits = (_named(job, *end) for end in (("questions", name), ("splits", f"{name}/{split}")))
     return Source(
         name=name,
@@ -95,7 +98,14 @@ def _source(job: Running, slice: Slice, name: str) -> Source:
         forms=asked["forms"],
         passed=job.upstream(shards[0]) if shards else None,
         states=registry.reads_states(method_of(slice["settings"]["kind"])),
+        labels=None if label_name == GOLD else _labels(job, label_name),
+        label_name=label_name,
     )
+
+
+def _labels(job: Running, name: str) -> pd.DataFrame:
+    path = _named(job, "labels", name)
+    return read(path, LABELS, job.upstream(path)).set_index("item_id")
 
 
 @cache

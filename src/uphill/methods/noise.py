@@ -38,4 +38,8 @@ def noised(items: pd.DataFrame, draws: NDArray[np.float64], noise_p: float, key:
             changed.iloc[place, changed.columns.get_loc("answer_idx")] = index
         changed.iloc[place, changed.columns.get_loc("answer_text")] = answer
         changed.iloc[place, changed.columns.get_loc("reasoning")] = other["reasoning"]
+        if "soft" in changed:
+            # A label that is drawn is certain.
+            soft = np.eye(len(choices))[changed["answer_idx"].iloc[place]].tolist()
+            changed.iat[place, changed.columns.get_loc("soft")] = soft
     return changed

@@ -3,7 +3,11 @@
 All cells of a job are fitted as one batched computation; no model is loaded.
 """
 
+from typing import Any, Literal
+
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from uphill.engine.probe_recipe import ProbeRecipe
@@ -11,12 +15,18 @@ from uphill.methods.context import Cell, Context, Predicted, chosen
 
 RUNS_MODEL = False
 READS_RESPONSES = True
+TAKES_SOFT = True
 
 
 class Settings(ProbeRecipe):
     """The recipe, and how many items it is fitted to."""
 
     n_train: int = Field(160, ge=2, le=100_000, description="Training items.")
+    loss: Literal["xent", "logconf", "product"] = Field(
+        "xent",
+        description="xent: cross-entropy on the labels, which may be soft. Of a weaker model's labels also logconf, "
+        "which mixes the probe's own opinion in, or product, which multiplies them by it (Burns et al. 2023).",
+    )
 
 
 def misfit(settings: Settings, generative: bool) -> str | None:  # noqa: ARG001 - the interface
@@ -41,12 +51,22 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
         shown, training = source.responses, [context.train_items(cell) for cell in own]
         rows = [shown.rows(list(items.index)) for items in training]
         # A cell's own labels, which may be noisy.
-        gold = [items["answer_idx"].to_numpy(dtype=np.int64) for items in training]
+        labels: list[Any] = [_labels(items, shown.exists.shape[1]) for items in training]
         features, keys = Features(shown.states, shown.exists), [context.key(cell) for cell in own]
-        probes = fit_probes(features, rows, gold, keys, settings)
+        probes = fit_probes(features, rows, labels, keys, settings, loss=settings.loss)
         probabilities = probes.all_probabilities(asked.states, asked.exists)
         for cell, probability in zip(own, probabilities, strict=True):
             items = context.test_items(cell)
             tested = asked.rows(list(items.index))
             with np.errstate(divide="ignore"):  # a choice that does not exist has probability 0
                 yield cell, chosen(items, np.log(probability[tested].astype(np.float64)))
+
+
+def _labels(items: pd.DataFrame, choices: int) -> NDArray[np.int64] | NDArray[np.float64]:
+    """The labels of n items: [n] choices, or [n, choices] probabilities where labels are soft."""
+    if "soft" not in items:
+        return items["answer_idx"].to_numpy(dtype=np.int64)
+    soft = np.zeros((len(items), choices))
+    for row, shares in enumerate(items["soft"]):
+        soft[row, : len(shares)] = shares
+    return soft

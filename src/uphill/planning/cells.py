@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from uphill.config import labelled
 from uphill.config.study import ALL_VARIABLE, Config
 from uphill.experiments.arms import Arm
+from uphill.schemas.names import EXPERIMENT_POOL, GOLD
+from uphill.workflow.paths import taught_by
 from uphill.workflow.stages.predictions import arms
 from uphill.workflow.study import Study
 
@@ -19,6 +22,7 @@ class Cells:
         n_train: training items of each; 0 without supervision.
         reserved: training items of a boot, all levels together, that no cell is tested on.
         share: the part of the test items that is asked.
+        all_tested: whether every item is asked that a teacher may label, or that is tested.
     """
 
     method: str
@@ -29,11 +33,13 @@ class Cells:
     n_train: int
     reserved: int = 0
     share: float = 1.0
+    all_tested: bool = False
 
 
-def cells_of(study: Study, method: str, model: str, dataset: str) -> list[Cells]:
-    """Cells of one job, over all experiments that it is part of."""
-    found = arms(study, method, model, dataset)
+def cells_of(study: Study, method: str, model: str, dataset: str, taught: str = "") -> list[Cells]:
+    """Cells of one job, over all experiments that it is part of; `taught` is that of its files' names."""
+    labels = next((one for one in labelled.used(study.config) if taught_by(one) == taught), GOLD)
+    found = arms(study, method, model, dataset, labels)
     return [cells for arm in found for cells in _of_arm(study.config, arm, method, model)]
 
 
@@ -46,7 +52,8 @@ def _of_arm(config: Config, arm: Arm, method: str, model: str) -> Iterator[Cells
     for source in arm.sources:
         count = _trained(config, arm, source) * (arm.boots or config.splits.draws) * len(arm.noise)
         for size in arm.sizes.get(method) or (n_train,):
-            yield Cells(method, model, arm.dataset, source, count, size, reserved, share)
+            everything = arm.train_pool != EXPERIMENT_POOL
+            yield Cells(method, model, arm.dataset, source, count, size, reserved, share, everything)
 
 
 def _trained(config: Config, arm: Arm, dataset: str) -> int:

@@ -127,6 +127,8 @@ def responses_work(config: Config, dataset: str, lengths: Lengths) -> Work:
 def _tested(config: Config, cells: Cells, lengths: Lengths) -> float:
     """Items that each cell is tested on."""
     splits, most = config.splits, config.datasets[cells.dataset].n_test or config.splits.n_test
+    if cells.all_tested:
+        return lengths.items + (lengths.tested or 0)
     there = lengths.tested or lengths.items
     if most and (splits.fresh_test or splits.folds) and not cells.n_train:
         # Without supervision, those of every boot.

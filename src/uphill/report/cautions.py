@@ -49,6 +49,11 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
             list(_undefined(tables.get("sgr", pd.DataFrame()))),
         ),
         Caution(
+            "Performance Gap Recovered is undefined",
+            "There is no ratio to report where a strong model with right answers is not better than its teacher.",
+            list(_untaught(tables.get("weak_to_strong", pd.DataFrame()))),
+        ),
+        Caution(
             "Examples left out of prompts",
             "The model's window did not hold them, so that these conditions had less supervision than their name says.",
             list(dict.fromkeys(case for name in tables for case in _dropped(tables[name]))),
@@ -102,6 +107,14 @@ def _undefined(sgr: pd.DataFrame) -> Iterator[str]:
         if row["status"] != "defined":
             where = f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}"
             yield f"{where}, easy data of {row['train_dataset']}: {WHY.get(str(row['status']), row['status'])}."
+
+
+def _untaught(table: pd.DataFrame) -> Iterator[str]:
+    for row in table.to_dict("records"):
+        if row["status"] in ("undefined", "unbounded", "negative gap"):
+            who = f"{row['method']} with {row['strong']} taught by {row['weak']} ({row['labels']})"
+            where = f"on {row['dataset']} by {row['variable']}, {row['train_on']} data, tested on {row['test_on']}"
+            yield f"{who} {where}: {row['status']}."
 
 
 def _dropped(table: pd.DataFrame) -> Iterator[str]:

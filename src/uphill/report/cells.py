@@ -14,6 +14,12 @@ TITLES: Mapping[str, str] = {
     "train_on": "trained on",
     "test_on": "tested on",
     "sgr": "SGR",
+    "pgr": "PGR",
+    "teacher_on": "teacher trained on",
+    "teacher_variable": "by",
+    "error_kappa": "errors together (kappa)",
+    "ceiling_supervisor_accuracy": "ceiling on the teacher's items",
+    "weak_gold_accuracy": "weak on right answers of the student's items",
     "rho": "Spearman",
     "cot": "reasoning",
     "noise_p": "random labels",
@@ -34,9 +40,11 @@ TITLES: Mapping[str, str] = {
 }
 PLAIN_BOUNDS = ("accuracy", "difference", "rho")
 """Values whose bounds are called `low` and `high`."""
-NUMBERS = frozenset({"sgr", "rho"})
+NUMBERS = frozenset({"sgr", "pgr", "rho"})
 """Values with an interval that are no share of anything; the others are shown as percent."""
-PERCENTS = frozenset({"a", "b", "easy", "hard", "unsupervised", "chance", "margin", "boots_sd"})
+PERCENTS = frozenset(
+    {"a", "b", "easy", "hard", "unsupervised", "chance", "margin", "boots_sd", "label_accuracy", "agreement"}
+)
 SHARES = frozenset({"noise_p", "easy_noise_p"})
 OF_TEXTS = frozenset({"parsed_accuracy", "parse_rate", "ended_rate"})
 """Shares that tables of scores alone have none of."""

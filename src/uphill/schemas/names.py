@@ -3,5 +3,7 @@
 HARDNESS_POOL, SUPERVISOR_POOL, EXPERIMENT_POOL, TEST_POOL = "hardness", "supervisor", "experiment", "test"
 LEVELS = ("easy", "medium", "hard")
 ALL = "all"
+GOLD = "gold"
+"""The labels that a dataset has itself."""
 UNSUPERVISED = "none"
 """`train_on` of a cell that saw no training item."""

@@ -14,9 +14,10 @@ CONDITION: Mapping[str, pa.DataType] = {
     "cot": BOOL,
     "prompt": TEXT,
     "dropped": INT,
+    "labels": TEXT,
 }
 """Columns that say what an answer was trained on, and how it was asked for."""
-ANSWER = ("experiment", "variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "item_id")
+ANSWER = ("experiment", "variable", "train_dataset", "train_on", "boot", "n_train", "noise_p", "labels", "item_id")
 """Columns that name an answer."""
 PREDICTIONS = Contract(
     "predictions",

@@ -6,7 +6,8 @@ import pandas as pd
 
 NAMES = (
     *("dataset", "train_dataset", "model", "quantized_model", "method", "variable", "variable_a", "variable_b"),
-    *("train_on", "test_on", "supervision", "status", "sgr_set", "as_good", "circular", "source"),
+    *("train_on", "test_on", "supervision", "status", "sgr_set", "as_good", "circular", "labels"),
+    *("weak", "strong", "teacher", "teacher_variable", "teacher_on", "pgr_set", "source"),
 )
 """Columns of tables that hold names, which are texts: of a model called 007, 1e3 or NA too."""
 BY_VALUE = ("accuracy_by_hardness", "all_to_all_by_hardness")

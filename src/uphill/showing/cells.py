@@ -10,10 +10,10 @@ from uphill.errors import UphillError
 from uphill.running import provenance
 from uphill.running.places import within
 from uphill.schemas.files import made_by, read
-from uphill.schemas.names import UNSUPERVISED
+from uphill.schemas.names import GOLD, UNSUPERVISED
 from uphill.schemas.splits import SPLITS
-from uphill.tables.predictions import CONDITION, read_grades
-from uphill.workflow.paths import predictions_path, splits_path, table_path
+from uphill.tables.predictions import CONDITION, LABELS, read_grades
+from uphill.workflow.paths import predictions_path, splits_path, table_path, taught_by
 
 MOST_IDS = 8
 """Ids that are named of many."""
@@ -34,6 +34,7 @@ def cell_lines(table: str, wanted: Mapping[str, str]) -> Iterator[str]:
     row = _row(rows, wanted, path)
     yield f"{path}, made by {record['spec']['id']}\n"
     yield from (f"  {name:16} {value}" for name, value in row.items() if not pd.isna(value))
+    row.setdefault(LABELS, GOLD)
     missing = [name for name in ("source", *CONDITION) if name not in row]
     if missing:
         yield f"\nA row of several conditions (it has no {missing[0]!r}): see the table that shows each"
@@ -61,7 +62,8 @@ def _row(rows: pd.DataFrame, wanted: Mapping[str, str], path: str) -> dict[str, 
 
 def _behind(row: Mapping[str, Any], slices: Mapping[str, str], spec: Mapping[str, Any]) -> Iterator[str]:
     source = str(row["source"])
-    answers = predictions_path(str(row["method"]), str(row["model"]), str(row["dataset"]))
+    taught = taught_by(str(row[LABELS]))
+    answers = predictions_path(str(row["method"]), str(row["model"]), str(row["dataset"]), taught)
     name = next(slice for slice in slices if slice.split("/", 1)[1] == row["variable"] or len(slices) == 1)
     graded, made = (made_by(path)["settings"]["slices"][name] for path in (source, answers))
     settings = made["settings"]

@@ -14,10 +14,15 @@ MUCH_IN_ONE, MUCH_PARTED = 0.6, 0.1
 """Shares of items, in one level and with a value of several, from which the report cautions."""
 Levels = Mapping[str, Mapping[str, Any]]
 """By name, a variable with `levels` of it, or with `min` and `max`, or with neither: then all items are in it."""
+Pools = Mapping[str, Any]
+OWN_POOLS: Pools = {"train": EXPERIMENT_POOL, "test": [TEST_POOL]}
+"""The experiment pool is trained on, and tested where there is no test pool."""
 
 
-def experiment_levels(items: pd.DataFrame, hardness: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """Level and value of each item of the experiment pool, indexed by item_id; an item of none is left out.
+def experiment_levels(
+    items: pd.DataFrame, hardness: pd.DataFrame, levels: Levels, pools: Pools = OWN_POOLS
+) -> pd.DataFrame:
+    """Level and value of each item of the pool that is trained on, indexed by item_id; an item of none is left out.
 
     Of no variable (`all`), there is no value.
 
@@ -25,12 +30,16 @@ def experiment_levels(items: pd.DataFrame, hardness: pd.DataFrame, levels: Level
         items: the item table.
         hardness: rows of the hardness table, of the variables of the levels.
         levels: what each is.
+        pools: `train`, a pool, and `test`, pools.
 
     Raises:
-        UphillError: the hardness table lacks a variable, or a level that is not simply one of a variable's own has no
-            item, of the test pool neither.
+        UphillError: the pool has no item, the hardness table lacks a variable, or a level that is not simply one of a
+            variable's own has no item, of the test pool neither.
     """
-    found, tested = _levels(_pool(items, EXPERIMENT_POOL), hardness, levels), levels_tested(items, hardness, levels)
+    trained = _pool(items, pools["train"])
+    if trained.empty:
+        raise UphillError(f"no item of pool {pools['train']!r}, expected some to train on; see datasets.*.pools")
+    found, tested = _levels(trained, hardness, levels), levels_tested(items, hardness, levels, pools)
     there = {level for rows in (found, tested) if rows is not None for level in rows["level"]}
     for name, level in levels.items():
         if name not in there and level["variable"] != ALL and level["levels"] != [name]:
@@ -60,14 +69,16 @@ def _little_told(graded: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def levels_tested(items: pd.DataFrame, hardness: pd.DataFrame, levels: Levels) -> pd.DataFrame | None:
-    """As `experiment_levels`, of the test pool; None where a dataset has none."""
-    pool = _pool(items, TEST_POOL)
+def levels_tested(
+    items: pd.DataFrame, hardness: pd.DataFrame, levels: Levels, pools: Pools = OWN_POOLS
+) -> pd.DataFrame | None:
+    """As `experiment_levels`, of the pools that are tested alone; None where a dataset has no item of them."""
+    pool = _pool(items, *pools["test"])
     return _levels(pool, hardness, levels) if len(pool) else None
 
 
-def _pool(items: pd.DataFrame, pool: str) -> pd.Series:
-    return items.loc[items["pool"] == pool, "item_id"]
+def _pool(items: pd.DataFrame, *pools: str) -> pd.Series:
+    return items.loc[items["pool"].isin(pools), "item_id"]
 
 
 def _levels(pool: pd.Series, hardness: pd.DataFrame, levels: Levels) -> pd.DataFrame:
@@ -82,7 +93,8 @@ def _of(hardness: pd.DataFrame, variable: str, pool: pd.Series) -> pd.DataFrame:
     rows = hardness[hardness["variable"] == variable].set_index("item_id")[["level", "value"]]
     if rows.empty:
         raise UphillError(f"no variable {variable!r}, expected one of {', '.join(sorted(set(hardness['variable'])))}")
-    return rows.loc[list(pool)]
+    # A measure may leave out items that are broken.
+    return rows.loc[[item for item in pool if item in rows.index]]
 
 
 def _members(graded: pd.DataFrame, level: Mapping[str, Any]) -> pd.DataFrame:

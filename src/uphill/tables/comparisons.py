@@ -13,7 +13,7 @@ from uphill.tables.estimates import columns, estimates
 from uphill.tables.predictions import answered
 from uphill.tables.table import Analysis
 
-TRAINED = ("method", "cot", "k", "n_train", "train_dataset")
+TRAINED = ("method", "cot", "k", "n_train", "train_dataset", "labels")
 SGR_COLUMNS: Sequence[str] = [
     *("model", "dataset", "variable", *TRAINED, "test_on", "boots", "n_test", "chance"),
     *(column for name in ("easy", "hard", "unsupervised") for column in columns(name)),
@@ -61,7 +61,7 @@ def _sgr(panel: Panel, study: Analysis, order: Levels) -> Iterator[dict[str, Any
     for condition, easy in panel.conditions():
         if condition["train_on"] != first:
             continue
-        same = {name: condition[name] for name in ("method", "cot", "k", "n_train", "noise_p")}
+        same = {name: condition[name] for name in ("method", "cot", "k", "n_train", "noise_p", "labels")}
         hard = panel.condition(**same, train_on=last, train_dataset=condition["dataset"])
         if hard.empty or panel.baseline.empty:
             continue

@@ -26,6 +26,7 @@ def correlation_rows(
     pool = items.loc[items["pool"] == EXPERIMENT_POOL, "item_id"]
     values = hardness.pivot(index="item_id", columns="variable", values="value").reindex(sorted(pool))
     values = values.loc[:, values.nunique() > 1]
+    known = values.notna()
     dataset = str(hardness["dataset"].iloc[0])
     found = spearman_intervals(values.to_numpy(), keyed_rng("correlations", dataset, seed), draws, coverage)
     rows = [
@@ -36,7 +37,7 @@ def correlation_rows(
             "rho": found.point[i, j],
             "low": found.low[i, j],
             "high": found.high[i, j],
-            "n_items": len(values),
+            "n_items": int(known[[a, b]].all(axis=1).sum()),
         }
         for (i, a), (j, b) in itertools.combinations_with_replacement(enumerate(values.columns), 2)
     ]

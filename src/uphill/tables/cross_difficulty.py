@@ -13,7 +13,7 @@ from uphill.schemas.names import ALL, UNSUPERVISED
 from uphill.stats import grid
 from uphill.tables.accuracy import of_levels
 from uphill.tables.layouts import GAIN, N_TEST, named, with_supervision, with_tested
-from uphill.tables.predictions import CONDITION, answered
+from uphill.tables.predictions import CONDITION, answered, key_of
 from uphill.tables.table import INTERVAL, Inputs, Table
 from uphill.tables.wide import Part, WideLayout
 
@@ -61,7 +61,7 @@ def _said(name: Mapping[str, Any], rows: pd.DataFrame, inputs: Inputs) -> Iterat
     untrained = untrained[untrained["item_id"].isin(set(items))]
     if len(levels) < 2 or untrained.empty:
         return
-    key: tuple[Key, ...] = ("grid", *map(str, name.values()), study.seed)
+    key: tuple[Key, ...] = ("grid", *key_of(name), study.seed)
     clusters = study.clusters.get(panel[0])
     rows = rows[rows["item_id"].isin(set(items))]
     found = grid.gain_grid(

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from uphill.schemas.level_names import PANEL, Levels, extremes, from_easiest, hardest, occurring
-from uphill.schemas.names import ALL, LEVELS, UNSUPERVISED
+from uphill.schemas.names import ALL, GOLD, LEVELS, UNSUPERVISED
+from uphill.tables.predictions import LABELS
 from uphill.tables.wide import Estimate, Part
 
 TRAINING = ("method", "n_train", "train_dataset")
@@ -28,10 +29,17 @@ def compared(name: str) -> Estimate:
 
 
 def named(table: pd.DataFrame) -> pd.DataFrame:
-    """With `ran`, the method's id, and in `method` whether it reasons first."""
+    """With `ran`, the method's id, and in `method` whether it reasons first, and what it was taught by."""
     reasons = table["cot"].astype(bool) & ~table["method"].str.contains("cot")
-    named = table["method"] + reasons.map({True: " CoT", False: ""})
+    named = table["method"] + reasons.map({True: " CoT", False: ""}) + taught_by(table)
     return table.assign(ran=table["method"], method=named).reset_index(drop=True)
+
+
+def taught_by(table: pd.DataFrame) -> pd.Series:
+    """What follows the method in each row: nothing, or the labels in brackets where they are not the dataset's own."""
+    if LABELS not in table:
+        return pd.Series("", index=table.index)
+    return table[LABELS].map(lambda labels: "" if labels == GOLD else f" ({labels})")
 
 
 def with_tested(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:

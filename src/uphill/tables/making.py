@@ -1,5 +1,10 @@
 """The job that makes a table: graded predictions to a tidy CSV, one row a cell, every row traceable to its grades."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
 from uphill import registry
 from uphill.identity.specs import together
 from uphill.running import provenance
@@ -15,7 +20,7 @@ from uphill.tables.predictions import (
     read_trained,
     write_table,
 )
-from uphill.tables.table import Analysis, Inputs, Table
+from uphill.tables.table import Analysis, Inputs, Table, Teaching
 
 
 def write(job: Running) -> None:
@@ -27,9 +32,10 @@ def write(job: Running) -> None:
     """
     settings, slices = job.settings, {path: job.upstream(path) for path in job.input.grades}
     hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
+    graded, answers = _apart(read_grades(slices), settings["teachers"])
     questions = job.expected(job.input.questions)
     inputs = Inputs(
-        predictions=read_grades(slices),
+        predictions=graded,
         tested=read_tested(splits),
         levels=read_levels(splits),
         study=Analysis(
@@ -44,6 +50,7 @@ def write(job: Running) -> None:
             circular={tuple(names): frozenset(alike) for *names, alike in settings["circular"]},
         ),
         hardness=read_hardness(hardness) if hardness else None,
+        teaching=Teaching(settings["teachers"], answers, read_trained(splits)) if settings["teachers"] else None,
         own=settings["own"],
     )
     table: Table = registry.load("uphill.tables", settings["of"], "TABLES").TABLES[settings["table"]]
@@ -53,3 +60,9 @@ def write(job: Running) -> None:
     made_with = together(job.versions([*job.input.splits, *hardness]), *used)
     record = {**job.spec, "versions": made_with, provenance.LEVELS: provenance.listed(inputs.levels), **job.notes}
     provenance.write(job.output.provenance, record, [job.output.table], sources)
+
+
+def _apart(graded: pd.DataFrame, teachers: Mapping[str, Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The grades of an experiment, and those of teachers, which are of no experiment."""
+    taught = (graded["experiment"] + "/" + graded["variable"]).isin({one["slice"] for one in teachers.values()})
+    return graded[~taught].reset_index(drop=True), graded[taught].reset_index(drop=True)

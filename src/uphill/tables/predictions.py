@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +14,23 @@ from uphill.schemas.grades import GRADES
 from uphill.schemas.hardness import HARDNESS
 from uphill.schemas.items import ITEMS
 from uphill.schemas.level_names import Levels
-from uphill.schemas.names import UNSUPERVISED
+from uphill.schemas.names import GOLD, UNSUPERVISED
 from uphill.schemas.splits import SPLITS
 from uphill.stats.comparisons import adjusted
 from uphill.stats.conditions import Condition, condition
 
 NOT_A_TEST = ("noise_p", "easy_noise_p")
-CONDITION = ["model", "dataset", "variable", "method", "cot", "k", "n_train", "noise_p", "train_dataset", "train_on"]
+LABELS = "labels"
+CONDITION = [
+    *("model", "dataset", "variable", "method", "cot", "k", "n_train", "noise_p", "train_dataset", "train_on"),
+    LABELS,
+]
 """Columns that together name a training condition; its boots are columns of one matrix."""
+
+
+def key_of(condition: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a draw for a condition is keyed by: its values, without labels where they are the dataset's own."""
+    return tuple(str(value) for name, value in condition.items() if (name, value) != (LABELS, GOLD))
 
 
 def read_grades(paths: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
@@ -155,8 +165,11 @@ def answered(
 def write_table(table: pd.DataFrame, path: str) -> None:
     """Write a CSV whole; six decimals are far below any interval's width.
 
+    Where all labels are the datasets' own, there is no column of them.
     Beside each column of p-values comes one of them adjusted for the number of comparisons in the table.
     """
+    if LABELS in table and (table[LABELS] == GOLD).all():
+        table = table.drop(columns=LABELS)
     for name in [str(column) for column in table.columns if str(column).endswith("_p")]:
         if name not in NOT_A_TEST:
             table.insert(

@@ -42,6 +42,22 @@ class Analysis:
 
 
 @dataclass(frozen=True)
+class Teaching:
+    """Who gave labels, what they say themselves, and what they were asked for.
+
+    Attributes:
+        teachers: by labels, `method` and `model` of the teacher, `variable` and `train_on` of what it was trained on,
+            and whether its labels are `soft`.
+        answers: rows of the grades contract, of teachers alone.
+        trained: rows dataset, variable, train_on, boot, item_id, rank of every training item of students.
+    """
+
+    teachers: Mapping[str, Mapping[str, Any]]
+    answers: pd.DataFrame
+    trained: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What a table is made from.
 
@@ -51,6 +67,7 @@ class Inputs:
         levels: by dataset and variable, the names of the levels in order.
         study: what intervals are made of.
         hardness: rows of the hardness tables, with `dataset`; None unless the table reads them.
+        teaching: who taught, and whom; None unless the table reads it.
         own: what the experiment's `settings` give.
     """
 
@@ -59,6 +76,7 @@ class Inputs:
     levels: Levels
     study: Analysis
     hardness: pd.DataFrame | None = None
+    teaching: "Teaching | None" = None
     own: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -72,6 +90,7 @@ class Table:
         layout: how a paper prints it, if at all.
         also: other prints that are made of it, by name.
         reads_hardness: whether it needs the hardness tables of its datasets.
+        reads_teachers: whether it needs the answers of those who gave its labels.
     """
 
     reduce: Callable[[Inputs], pd.DataFrame]
@@ -80,3 +99,4 @@ class Table:
     layout: WideLayout | None = None
     also: Mapping[str, WideLayout] = field(default_factory=dict)
     reads_hardness: bool = False
+    reads_teachers: bool = False

@@ -1,6 +1,7 @@
 """The name of each file of a study; the rules give it patterns for names, and so get the pattern of the file."""
 
 from uphill.running.places import RESULTS
+from uphill.schemas.names import GOLD
 
 REPORT = f"{RESULTS}/report.html"
 CORRELATIONS = "correlations_"
@@ -36,14 +37,27 @@ def splits_path(dataset: str, split: str) -> str:
     return f"{RESULTS}/splits/{dataset}/{split}.parquet"
 
 
-def predictions_path(method: str, model: str, dataset: str) -> str:
-    """The predictions of one job."""
-    return f"{RESULTS}/predictions/{method}/{model}/{dataset}.parquet"
+def predictions_path(method: str, model: str, dataset: str, taught: str = "") -> str:
+    """The predictions of one job; `taught` is that of `taught_by`."""
+    return f"{RESULTS}/predictions/{method}/{model}/{dataset}{taught}.parquet"
 
 
-def grades_path(method: str, model: str, dataset: str) -> str:
+def grades_path(method: str, model: str, dataset: str, taught: str = "") -> str:
     """The grades of one file of predictions."""
-    return f"{RESULTS}/grades/{method}/{model}/{dataset}.parquet"
+    return f"{RESULTS}/grades/{method}/{model}/{dataset}{taught}.parquet"
+
+
+def taught_by(labels: str) -> str:
+    """What files of predictions are called after the dataset: nothing with its own labels, else after the labels.
+
+    Files of their own, so that a model can be taught by its own answers, which are in another file.
+    """
+    return "" if labels == GOLD else f"@{labels}"
+
+
+def labels_path(labels: str) -> str:
+    """Labels of the items of a dataset."""
+    return f"{RESULTS}/labels/{labels}.parquet"
 
 
 def table_path(table: str) -> str:

@@ -17,6 +17,7 @@ STAGES = (
     "measures",
     "hardness",
     "splits",
+    "labels",
     "predictions",
     "grades",
     "panels",
@@ -80,12 +81,14 @@ class Study:
         return {(job.rule, frozenset(job.wildcards.items())): job for job in self.jobs}
 
     def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
-        """The job of a rule with some wildcards.
+        """The job of a rule with some wildcards; without `taught`, the one that is taught by right answers.
 
         Raises:
             UphillError: the config asks for none.
         """
-        job = self._by_name.get((rule, frozenset(wildcards.items())))
+        asked = (wildcards, {**wildcards, "taught": ""})
+        found = (self._by_name.get((rule, frozenset(names.items()))) for names in asked)
+        job = next((job for job in found if job is not None), None)
         if job is None:
             told = ", ".join(f"{name} {value}" for name, value in wildcards.items())
             raise UphillError(f"{rule} of {told}: nothing in the config asks for it")

@@ -9,7 +9,7 @@ from uphill.running.provenance import levels, read_table
 from uphill.schemas.files import read
 from uphill.schemas.hardness import HARDNESS
 from uphill.schemas.level_names import Levels
-from uphill.schemas.names import UNSUPERVISED
+from uphill.schemas.names import GOLD, UNSUPERVISED
 
 
 def read_drawn(paths: Mapping[str, str]) -> pd.DataFrame:
@@ -31,6 +31,17 @@ def read_drawn(paths: Mapping[str, str]) -> pd.DataFrame:
 def read_levels(paths: Iterable[str]) -> Levels:
     """The levels of a table's rows, in order; of hardness tables, whose rows are no conditions, none."""
     return {panel: names for path in paths if path.endswith(".csv") for panel, names in levels(path).items()}
+
+
+def by_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose method tells what it was taught by, where that is not the dataset's own answers.
+
+    A table of teachers, which has the column `weak`, tells that itself.
+    """
+    if "labels" not in table or "weak" in table:
+        return table
+    taught = table["labels"].map(lambda labels: "" if labels == GOLD else f" ({labels})")
+    return table.assign(method=table["method"] + taught)
 
 
 def arranged(table: pd.DataFrame, order: Mapping[str, Sequence[str]]) -> pd.DataFrame:

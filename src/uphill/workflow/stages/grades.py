@@ -4,32 +4,44 @@ from collections.abc import Iterator
 from typing import Any
 
 from uphill.experiments.arms import Arm
+from uphill.schemas.names import GOLD
 from uphill.workflow.jobs import Job, Settings, once, plain
-from uphill.workflow.paths import grades_path
+from uphill.workflow.paths import grades_path, taught_by
 from uphill.workflow.stages import predictions
 from uphill.workflow.stages.items import items
+from uphill.workflow.stages.labels import labels_of
 from uphill.workflow.study import Study
 
 
 def jobs(study: Study) -> Iterator[Job]:
     """One a job of predictions."""
-    yield from (grades(study, **job.wildcards) for job in predictions.jobs(study))
+    yield from (grades(study, *each) for each in predictions.named(study))
 
 
 @once
-def slices(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
+def slices(study: Study, method: str, model: str, dataset: str, labels: str = GOLD) -> dict[str, Job]:
     """The parts of a job's file, by name: each grades one of the predictions, and is kept where that stays."""
-    arms = predictions.arms(study, method, model, dataset)
+    arms = predictions.arms(study, method, model, dataset, labels)
     return {arm.slice: _slice(study, method, model, arm) for arm in arms}
 
 
 @once
-def grades(study: Study, method: str, model: str, dataset: str) -> Job:
+def of_arm(study: Study, arm: Arm) -> list[Job]:
+    """The parts that grade an arm, of each of its models and methods."""
+    return [
+        slices(study, method, model, arm.dataset, labels_of(study, arm, method))[arm.slice]
+        for model in arm.models
+        for method in arm.methods
+    ]
+
+
+@once
+def grades(study: Study, method: str, model: str, dataset: str, labels: str = GOLD) -> Job:
     """The job that brings all slices of a file up to date."""
-    own = slices(study, method, model, dataset)
+    own = slices(study, method, model, dataset, labels)
     return _job(
-        *(study, method, model, dataset),
-        answers=list(predictions.slices(study, method, model, dataset).values()),
+        *(study, method, model, dataset, labels),
+        answers=list(predictions.slices(study, method, model, dataset, labels).values()),
         decide=lambda: {"slices": {name: slice.spec for name, slice in own.items()}},
         parts=list(own.values()),
     )
@@ -37,6 +49,7 @@ def grades(study: Study, method: str, model: str, dataset: str) -> Job:
 
 def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
     grader, own = study.config.grader(arm.dataset, method)
+    labels = labels_of(study, arm, method)
 
     def decide() -> Settings:
         return {
@@ -47,20 +60,21 @@ def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
             "variable": arm.variable,
         }
 
-    answers = predictions.slices(study, method, model, arm.dataset)[arm.slice]
-    return _job(study, method, model, arm.dataset, answers=[answers], decide=decide, part=arm.slice)
+    answers = predictions.slices(study, method, model, arm.dataset, labels)[arm.slice]
+    return _job(study, method, model, arm.dataset, labels, answers=[answers], decide=decide, part=arm.slice)
 
 
-def _job(study: Study, method: str, model: str, dataset: str, answers: list[Job], **own: Any) -> Job:
-    named = f"datasets.{dataset}.grader"
+def _job(study: Study, method: str, model: str, dataset: str, labels: str, answers: list[Job], **own: Any) -> Job:
+    named, taught = f"datasets.{dataset}.grader", taught_by(labels)
+    after = "" if labels == GOLD else f" taught by {labels}"
     grader, _ = study.config.grader(dataset, method)
     return Job(
         rule="grade",
-        wildcards={"method": method, "model": model, "dataset": dataset},
-        title=f"Grades of {method} with {model} on {dataset}",
-        named=f"the grades of methods.{method} with models.{model} on datasets.{dataset}",
-        record=f"grades/{method}/{model}/{dataset}",
-        outputs={"grades": [grades_path(method, model, dataset)]},
+        wildcards={"method": method, "model": model, "dataset": dataset, "taught": taught},
+        title=f"Grades of {method} with {model} on {dataset}{after}",
+        named=f"the grades of methods.{method} with models.{model} on datasets.{dataset}{after}",
+        record=f"grades/{method}/{model}/{dataset}{taught}",
+        outputs={"grades": [grades_path(method, model, dataset, taught)]},
         reads={"predictions": answers, "questions": [items(study, dataset)]},
         code=[f"uphill.grading.{grader}"],
         from_config={"grader": f"{named}.kind", "settings": named},

@@ -29,6 +29,7 @@ def items(study: Study, dataset: str) -> Job:
             "seed": study.config.seed,
             **({"pool_content": file_digest(str(named.ids))} if isinstance(named, PoolFile) else {}),
             **({"content": files} if files else {}),
+            **({"binary": True} if entry.binary else {}),
             "kind": kind,
         }
 
@@ -45,6 +46,7 @@ def items(study: Study, dataset: str) -> Job:
             "source": f"datasets.{dataset}.source",
             "content": f"datasets.{dataset}.source",
             "pools": f"datasets.{dataset}.pools",
+            "binary": f"datasets.{dataset}.binary",
             "pool_content": f"datasets.{dataset}.pools.hardness.ids",
         },
     )

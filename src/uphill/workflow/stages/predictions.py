@@ -1,13 +1,18 @@
-"""Predictions: a job a (method, model, dataset), of one slice for each experiment and variable that it is part of."""
+"""Predictions: a job a (method, model, dataset), of one slice for each experiment and variable that it is part of.
+
+What is trained on labels of the config is a job of its own for each of them.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
-from uphill.experiments.arms import Arm
+from uphill.experiments.arms import TEACHERS, Arm
 from uphill.registry import reads_states
+from uphill.schemas.names import GOLD
 from uphill.workflow.jobs import Job, Settings, once, plain
-from uphill.workflow.paths import predictions_path
+from uphill.workflow.paths import predictions_path, taught_by
 from uphill.workflow.stages.items import items
+from uphill.workflow.stages.labels import label, labels_of
 from uphill.workflow.stages.responses import keys_of, model_identity, responses
 from uphill.workflow.stages.splits import splits
 from uphill.workflow.study import Study
@@ -16,37 +21,49 @@ FROM_RESPONSES, ON_MODEL = "predictions_from_responses", "predictions_on_model"
 
 
 def jobs(study: Study) -> Iterator[Job]:
-    """One a method, model and dataset that occur together in some arm."""
-    named = ((method, model, arm.dataset) for arm in study.arms() for model in arm.models for method in arm.methods)
-    yield from (predictions(study, *each) for each in dict.fromkeys(named))
+    """One a method, model, dataset and kind of labels that occur together in some arm."""
+    yield from (predictions(study, *each) for each in named(study))
 
 
 @once
-def arms(study: Study, method: str, model: str, dataset: str) -> list[Arm]:
+def named(study: Study) -> list[tuple[str, str, str, str]]:
+    """(method, model, dataset, labels) of each job."""
+    found = (
+        (method, model, arm.dataset, labels_of(study, arm, method))
+        for arm in study.arms()
+        for model in arm.models
+        for method in arm.methods
+    )
+    return list(dict.fromkeys(found))
+
+
+@once
+def arms(study: Study, method: str, model: str, dataset: str, labels: str = GOLD) -> list[Arm]:
     """What a job makes: an arm for each (experiment, variable)."""
     found: dict[str, Arm] = {}
     for arm in study.arms():
-        if arm.dataset == dataset and method in arm.methods and model in arm.models:
+        part = arm.dataset == dataset and method in arm.methods and model in arm.models
+        if part and labels_of(study, arm, method) == labels:
             found.setdefault(arm.slice, arm)
     return list(found.values())
 
 
 @once
-def slices(study: Study, method: str, model: str, dataset: str) -> dict[str, Job]:
+def slices(study: Study, method: str, model: str, dataset: str, labels: str = GOLD) -> dict[str, Job]:
     """The parts of a job's file, by name: each has an identity of its own, and is kept where that stays."""
-    return {arm.slice: _slice(study, method, model, arm) for arm in arms(study, method, model, dataset)}
+    return {arm.slice: _slice(study, method, model, arm) for arm in arms(study, method, model, dataset, labels)}
 
 
 @once
-def predictions(study: Study, method: str, model: str, dataset: str) -> Job:
+def predictions(study: Study, method: str, model: str, dataset: str, labels: str = GOLD) -> Job:
     """The job that brings all slices of a file up to date."""
-    own = slices(study, method, model, dataset)
+    own = slices(study, method, model, dataset, labels)
     together: dict[str, dict[Job, None]] = {}
     for slice in own.values():
         for name, read in slice.reads.items():
             together.setdefault(name, {}).update(dict.fromkeys(read))
     return _job(
-        *(study, method, model, dataset),
+        *(study, method, model, dataset, labels),
         decide=lambda: {"slices": {name: slice.spec for name, slice in own.items()}},
         reads={name: list(read) for name, read in together.items()},
         parts=list(own.values()),
@@ -55,6 +72,7 @@ def predictions(study: Study, method: str, model: str, dataset: str) -> Job:
 
 def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
     config, module = study.config, study.config.method_module(method)
+    labels = labels_of(study, arm, method)
 
     def decide() -> Settings:
         return {
@@ -70,6 +88,7 @@ def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
             "noise": list(arm.noise),
             "noise_factors": dict(arm.noise_factors),
             "datasets": {name: _put(study, method, model, name) for name in arm.involved},
+            "labels": labels,
             "seed": config.seed,
         }
 
@@ -79,25 +98,29 @@ def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
     }
     if module.READS_RESPONSES:
         read["responses"] = [responses(study, model, name) for name in arm.involved]
-    return _job(study, method, model, arm.dataset, decide=decide, reads=read, part=arm.slice)
+    if labels != GOLD:
+        read["labels"] = [label(study, labels)]
+    asked_for = TEACHERS if arm.kind == TEACHERS else arm.experiment
+    return _job(study, method, model, arm.dataset, labels, asked_for, decide=decide, reads=read, part=arm.slice)
 
 
-def _job(study: Study, method: str, model: str, dataset: str, **own: Any) -> Job:
-    module = study.config.method_module(method)
+def _job(study: Study, method: str, model: str, dataset: str, labels: str, asked_for: str = "", **own: Any) -> Job:
+    module, taught = study.config.method_module(method), taught_by(labels)
+    after = "" if labels == GOLD else f" taught by {labels}"
     return Job(
         rule=ON_MODEL if module.RUNS_MODEL else FROM_RESPONSES,
-        wildcards={"method": method, "model": model, "dataset": dataset},
-        title=f"{method} with {model} on {dataset}",
-        named=f"methods.{method} with models.{model} on datasets.{dataset}",
-        record=f"predictions/{method}/{model}/{dataset}",
-        outputs={"predictions": [predictions_path(method, model, dataset)]},
+        wildcards={"method": method, "model": model, "dataset": dataset, "taught": taught},
+        title=f"{method} with {model} on {dataset}{after}",
+        named=f"methods.{method} with models.{model} on datasets.{dataset}{after}",
+        record=f"predictions/{method}/{model}/{dataset}{taught}",
+        outputs={"predictions": [predictions_path(method, model, dataset, taught)]},
         code=[f"uphill.methods.{study.config.methods[method]['kind']}"],
         model=model if module.RUNS_MODEL else None,
         holds=["responses"] if reads_states(module) else [],
         from_config={
             "settings": f"methods.{method}",
             **keys_of(model),
-            "": own.get("part", "").split("/")[0],
+            "": asked_for,
         },
         **own,
     )

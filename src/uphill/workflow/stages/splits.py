@@ -1,10 +1,11 @@
 """Who trains and who tests: of a variable, or of an experiment with sizes or levels of its own."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from uphill.config.study import ALL_VARIABLE
 from uphill.experiments.arms import Arm
+from uphill.schemas.names import EXPERIMENT_POOL
 from uphill.splits.settings import SplitSettings
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import splits_path
@@ -41,6 +42,7 @@ def splits(study: Study, dataset: str, split: str) -> Job:
             "variable": arm.variable,
             "order": list(arm.order),
             "levels": {level.name: level.definition for level in arm.levels_in(dataset) if not level.equal},
+            "pools": {"train": arm.train_pool, "test": list(arm.test_pools)},
             "cuts": {name: plain(cut) for name, cut in entry.cuts.items() if name in graded_by},
             "sizes": asdict(_sizes(study, arm, dataset)),
         }
@@ -66,7 +68,9 @@ def _sizes(study: Study, arm: Arm, dataset: str) -> SplitSettings:
     general = study.config.splits
     n_test = study.config.datasets[dataset].n_test or general.n_test
     trained = arm.train_on if dataset == arm.dataset else arm.some_in(dataset, arm.train_on)
-    return SplitSettings(
+    if arm.train_pool != EXPERIMENT_POOL:
+        n_test = None  # a teacher answers all that may be trained on, or tested
+    found = SplitSettings(
         boots=arm.boots or general.draws,
         n_train=arm.n_train or general.n_train,
         n_test=n_test,
@@ -82,3 +86,6 @@ def _sizes(study: Study, arm: Arm, dataset: str) -> SplitSettings:
         levels=[level.name for level in arm.levels_in(dataset) if not level.equal],
         mixes={level.name: list(level.parts) for level in arm.levels_in(dataset) if level.equal},
     )
+    if arm.train_pool == EXPERIMENT_POOL:
+        return found
+    return replace(found, own_test=False, fresh_test=False, folds=False, train_on_test=False)

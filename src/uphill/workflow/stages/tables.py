@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from uphill import registry
+from uphill.config import labelled
 from uphill.config.panels import kinds_by_model
 from uphill.experiments.arms import Arm
-from uphill.experiments.finding import own_settings
+from uphill.experiments.finding import implied_labels, own_settings
 from uphill.running.provenance import beside
+from uphill.schemas.names import GOLD
 from uphill.tables.table import Table
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, wide_path
-from uphill.workflow.stages.grades import slices
+from uphill.workflow.stages.grades import of_arm
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.splits import splits
@@ -59,6 +61,7 @@ def table(study: Study, name: str) -> Job:
     """One table of an experiment; of each file of grades it depends on its own slices only."""
     experiment, kind, key = made(study, ROOM, NEEDS)[name]
     arms = study.arms(experiment)
+    teachers = _teachers(study, arms) if table_of(study, name).reads_teachers else {}
     datasets = list(dict.fromkeys(arm.dataset for arm in arms))
 
     def decide() -> Settings:
@@ -71,17 +74,13 @@ def table(study: Study, name: str) -> Job:
             "clusters": {name: column for name in datasets if (column := study.config.datasets[name].cluster)},
             "circular": circular(study, arms),
             "seen": study.config.splits.train_on_test,
+            "teachers": {labels: _told(study, labels, arm) for labels, arm in teachers.items()},
             "own": own_settings(kind, arms),
         }
 
     path = table_path(name)
     read = {
-        "grades": [
-            slices(study, method, model, arm.dataset)[arm.slice]
-            for arm in arms
-            for model in arm.models
-            for method in arm.methods
-        ],
+        "grades": [part for arm in (*arms, *teachers.values()) for part in of_arm(study, arm)],
         "splits": [splits(study, arm.dataset, arm.split) for arm in arms],
         "questions": [items(study, dataset) for dataset in datasets],
         "hardness": [hardness(study, dataset) for dataset in datasets] if table_of(study, name).reads_hardness else [],
@@ -104,6 +103,22 @@ def table(study: Study, name: str) -> Job:
             "": "statistics",
         },
     )
+
+
+def _teachers(study: Study, arms: list[Arm]) -> dict[str, Arm]:
+    """By labels of an experiment's arms, and of the labels that its entries imply, who gives them."""
+    [kind] = {arm.kind for arm in arms}
+    entries = study.config.entries(kind).values()
+    used = [*(arm.labels for arm in arms), *(labels for entry in entries for labels in implied_labels(kind, entry))]
+    found = {labels: labelled.teacher(study.config, labels) for labels in dict.fromkeys(used) if labels != GOLD}
+    return {labels: arm for labels, arm in found.items() if arm is not None}
+
+
+def _told(study: Study, labels: str, arm: Arm) -> Settings:
+    """What a table says of a teacher."""
+    [method], [model], [level] = arm.methods, arm.models, arm.train_on or ("",)
+    same = {"method": method, "model": model, "variable": arm.variable, "train_on": level, "slice": arm.slice}
+    return {**same, "dataset": arm.dataset, "soft": labelled.settings_of(study.config, labels).softly}
 
 
 @once

@@ -1,0 +1,99 @@
+"""Labels of a config: their entries, who gives them, and whether methods can be trained on them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from uphill import registry
+from uphill.experiments.arms import TEACHERS, Arm
+from uphill.experiments.finding import experiments, implied_labels
+from uphill.methods.interface import takes_soft
+from uphill.schemas.names import GOLD
+from uphill.weak_to_strong.interface import LabelKind, LabelSettings, label_kind
+
+if TYPE_CHECKING:
+    from uphill.config.study import Config
+
+
+def entries(config: "Config") -> dict[str, dict[str, Any]]:
+    """Entries of labels by name: those of the config, and those that entries of experiments imply."""
+    found = dict(config.labels)
+    for kind in experiments():
+        for entry in config.entries(kind).values():
+            found |= implied_labels(kind, entry)
+    return found
+
+
+def kind_of(config: "Config", name: str) -> LabelKind:
+    """The module that an entry of labels names."""
+    return label_kind(entries(config)[name]["kind"])
+
+
+def settings_of(config: "Config", name: str) -> LabelSettings:
+    """An entry of labels as its module's settings."""
+    own = {key: value for key, value in entries(config)[name].items() if key != "kind"}
+    found = registry.settings_of(kind_of(config, name), own)
+    assert isinstance(found, LabelSettings), "of every kind of labels"
+    return found
+
+
+def used(config: "Config") -> list[str]:
+    """Names of labels that something is trained on."""
+    return [name for name in dict.fromkeys(arm.labels for arm in config.arms()) if name != GOLD]
+
+
+def teacher(config: "Config", name: str) -> Arm | None:
+    """The arm whose answers become the labels of a name, if it is known and they are a model's."""
+    if name not in entries(config):
+        return None
+    arm = kind_of(config, name).arm(settings_of(config, name), name, config.given)
+    return None if arm is None else replace(arm, kind=TEACHERS)
+
+
+def teachers(config: "Config", names: Iterable[str]) -> Iterator[tuple[str, Arm]]:
+    """Where in the config each teacher is, and its arm; one where several labels are of one teacher."""
+    seen: set[tuple[str, ...]] = set()
+    for name in names:
+        arm = teacher(config, name)
+        if arm is not None:
+            who = (*arm.methods, *arm.models, arm.dataset, arm.slice)
+            if who not in seen:
+                yield f"labels.{name}", arm
+            seen.add(who)
+
+
+def check_fit(config: "Config", where: str, method: str, arm: Arm) -> None:
+    """Whether a method can be trained on an arm's labels, and a teacher's answers can be labels.
+
+    Raises:
+        ValueError: not so.
+    """
+    scores, trains = not getattr(config.method_settings(method), "cot", False), config.n_train(method)
+    if arm.kind == TEACHERS:
+        if not scores or not trains:
+            raise ValueError(
+                f"{where}: {method!r} writes answers or trains on nothing, expected a method that is trained and "
+                "scores choices"
+            )
+        if not config.datasets[arm.dataset].pools.supervisor:
+            raise ValueError(
+                f"{where}: datasets.{arm.dataset}.pools.supervisor is 0, expected items to train the teacher on"
+            )
+    if arm.labels == GOLD or not trains:
+        return
+    own = settings_of(config, arm.labels)
+    for dataset in arm.sources:
+        if dataset != own.dataset:
+            raise ValueError(
+                f"{where}: labels {arm.labels!r} are of dataset {own.dataset!r}, expected some of {dataset!r}"
+            )
+    if own.softly and not takes_soft(config.method_module(method)):
+        raise ValueError(
+            f"{where}: labels {arm.labels!r} are soft, which {method!r} cannot be trained on; expected soft: false, or "
+            "a method that takes probabilities, such as probe"
+        )
+    if not scores and not kind_of(config, arm.labels).GIVES_REASONING:
+        raise ValueError(
+            f"{where}: labels {arm.labels!r} have no reasoning, which {method!r} is trained on; expected a method "
+            "without cot"
+        )

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from filelock import FileLock
-from forking import Server
+from forking import Begun, Server
 from hypothesis import settings
 from warm import Warm
 
@@ -42,9 +42,17 @@ def environment(folder: Path) -> dict[str, str]:
 
 OF_DEMO = ("tests/workflow/test_demo.py", "tests/workflow/test_staleness.py")
 """What runs the demo in this folder, which one process does."""
-LONG = ("tests/slurm/", "tests/faults/", "tests/workflow/", "tests/architectures/", "tests/security/", "tests/parity/")
-HEAVY = tuple(f"tests/unit/test_{name}.py" for name in ("adapters", "agreement", "generation", "scoring", "choosing"))
-FIRST = (*OF_DEMO, *LONG, *HEAVY)
+WAITING = "tests/slurm/"
+"""What waits for a cluster longer than it works: another process has the machine meanwhile."""
+LONG = ("tests/workflow/test_every_method.py", "tests/faults/", "tests/workflow/", "tests/architectures/")
+HEAVY = (
+    *("agreement", "scoring", "generation", "adapters.", "choosing", "fallback", "attention", "adapters_memory"),
+    *("finetune_method", "harness_tasks"),
+)
+FIRST = (
+    *(WAITING, *OF_DEMO, *LONG, "tests/security/", "tests/parity/"),
+    *(f"tests/unit/test_{name}" for name in HEAVY),
+)
 """What takes long by itself is begun first, so that processes side by side end together."""
 
 
@@ -119,9 +127,16 @@ class Checkout:
 
     def _forked(self, module: str, *arguments: str, warm: bool = False) -> Run:
         with tempfile.NamedTemporaryFile("r") as output:
-            given = environment(self.folder) | (WARM.command() if warm else {})
-            status = SNAKEMAKE.run(self.folder, module, [*arguments], given, Path(output.name))
+            status = self._begun(module, [*arguments], Path(output.name), warm).wait()
             return Run(status, output.read())
+
+    def _begun(self, module: str, arguments: list[str], output: Path, warm: bool, alone: bool = False) -> Begun:
+        given = environment(self.folder) | (WARM.command() if warm else {})
+        return SNAKEMAKE.begin(self.folder, module, arguments, given, output, alone)
+
+    def begin(self, *arguments: str, output: Path) -> Begun:
+        """Begin a run of the workflow as a fork whose scripts are forks, in a process group of its own."""
+        return self._begun("snakemake", ["--profile", LOCAL, *arguments], output, warm=True, alone=True)
 
     def uphill(self, *arguments: str) -> Run:
         """Run `python -m uphill` in this folder, with its library, as a fork."""
@@ -189,9 +204,12 @@ def checkout(tmp_path: Path) -> Checkout:
 
 @pytest.fixture(scope="session")
 def demo() -> Checkout:
-    """The project itself, with the embedded default run (what `make demo` runs; nothing to do if it was)."""
+    """The project itself, with the embedded default run (what `make demo` runs; nothing to do if it was).
+
+    Its scripts are forks; that new Pythons make the same bytes is seen of `study`, in test_running.py.
+    """
     here = Checkout(ROOT)
-    run = here.snakemake(warm=False)
+    run = here.snakemake()
     assert run.status == 0, run.output[-4000:]
     return here
 

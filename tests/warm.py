@@ -18,13 +18,20 @@ import signal
 import socket
 import sys
 
+TYPE_CHECKING = False  # as typing calls it, without the time to import that
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
 SOCKET, KNOWN = "UPHILL_TESTS_WARM", "UPHILL_TESTS_WARM_KNOWN"
 READ_AT_IMPORT = ("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "TORCH", "CUDA_", "MPL", "BNB_", "PYTHON")
 """Beginnings of the names of variables that libraries, or Python, read once."""
 LIBRARIES = (
     *("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "pydantic", "yaml", "matplotlib.pyplot"),
     *("snakemake.logging", "snakemake.iocontainers", "torch", "transformers", "transformers.core_model_loading"),
-    *("transformers.models.llama.modeling_llama", "peft"),
+    *("transformers.models.llama.modeling_llama", "peft", "snakemake.io", "pydantic.main", "pydantic.types"),
+    *("pydantic.functional_validators", "pydantic.json_schema", "pyarrow.pandas_compat", "pandas.io.formats.csvs"),
+    *("matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf", "fontTools.subset", "jinja2"),
 )
 
 
@@ -72,13 +79,14 @@ class Warm:
 
 
 def _serve(path: str) -> None:
+    import gc
     import importlib
     import select
 
     for name in LIBRARIES:
         importlib.import_module(name)
     assert "uphill" not in sys.modules
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for keepers
+    gc.freeze()  # memory that forks share as long as nobody looks through it
     asking = socket.socket(socket.AF_UNIX)
     asking.bind(path)
     asking.listen(64)
@@ -89,13 +97,22 @@ def _serve(path: str) -> None:
             asking.close()
             _keep(one)
         one.close()
+        _bury()
+
+
+def _bury() -> None:
+    """Wait for keepers that have ended: what all of them took is then known to who waits for this process."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
 
 
 def _keep(one: socket.socket) -> None:
     """Fork, and say how that ended; the fork itself goes on as the script."""
     import select
 
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     head, files, _, _ = socket.recv_fds(one, 1 << 20, 3)
     size, _, order = head.partition(b"\n")
     while len(order) < int(size):
@@ -134,8 +151,36 @@ def _become(script: str, folder: str, environment: dict[str, str], files: list[i
     main.__file__ = script
     with open(script) as stream:  # noqa: PTH123
         code = compile(stream.read(), script, "exec")
-    exec(code, main.__dict__)
-    sys.exit()
+    run_to_the_end(lambda: exec(code, main.__dict__))
+
+
+def run_to_the_end(main: "Callable[[], object]") -> "NoReturn":
+    """Do what a new Python does, and end as it ends; but leave its modules, whose taking apart is seconds of work."""
+    import atexit
+    import threading
+    import traceback
+
+    try:
+        main()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if end.code is not None and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+    except BaseException as error:
+        status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+        try:
+            sys.excepthook(type(error), error, error.__traceback__)
+        except Exception:
+            traceback.print_exc()
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    if status < 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(status & 255)
 
 
 def _ask(script: str) -> None:

@@ -15,6 +15,7 @@ from typing import Self
 
 import psutil
 from conftest import ROOT, Checkout, environment
+from forking import Begun
 
 PATIENCE_S = 600
 """For a loaded machine; nothing waits this long on a quiet one."""
@@ -57,28 +58,37 @@ class Watched:
 
     checkout: Checkout
     arguments: list[str]
+    forked: bool = False
+    """Whether it and its scripts are forks (see `forking`, `warm`), and not new Pythons."""
     parts: set[tuple[str, int]] = field(default_factory=set)
     """Each finished part: its name, and when it was written."""
     events: int = 0
     """Jobs begun, parts and results finished so far."""
 
     def __enter__(self) -> Self:
-        log = self.checkout.folder / "run.txt"
-        self._log = log.open("w")
-        command = [sys.executable, "-m", "snakemake", "--profile", "profiles/local", *self.arguments]
-        self.process = subprocess.Popen(
-            command,
-            cwd=self.checkout.folder,
-            env=environment(self.checkout.folder),
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        self.process = self._forked() if self.forked else self._new()
         self._seen: set[tuple[str, int]] = set()
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
         return self
+
+    def _forked(self) -> Begun:
+        log = self.checkout.folder / "run.txt"
+        log.touch()
+        return self.checkout.begin(*self.arguments, output=log)
+
+    def _new(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "snakemake", "--profile", "profiles/local", *self.arguments]
+        with (self.checkout.folder / "run.txt").open("w") as log:
+            return subprocess.Popen(
+                command,
+                cwd=self.checkout.folder,
+                env=environment(self.checkout.folder),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         if kind is not None and self.process.poll() is None:
@@ -86,7 +96,6 @@ class Watched:
         self.process.wait()
         self._ended.set()
         self._watcher.join()
-        self._log.close()
 
     def _watch(self) -> None:
         folder = self.checkout.folder / "results"

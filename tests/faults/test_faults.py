@@ -162,7 +162,7 @@ def test_an_input_that_changed_under_the_same_date(checkout: Checkout) -> None:
 def test_two_runs_in_one_folder(finished: Checkout, undisturbed: Checkout) -> None:
     (finished.folder / SPLITS).unlink()
     arguments = [SPLITS, "--configfile", "study.yaml"]
-    with Watched(finished, arguments) as first:
+    with Watched(finished, arguments, forked=True) as first:
         assert first.wait_for(lambda: bool(first.scripts()))
         # Held, so that it is at work for as long as the second takes to start.
         first.end(signal.SIGSTOP, everyone=True)

@@ -35,8 +35,10 @@ class Line:
         whole: how many times the targets came to their end and were begun anew.
     """
 
-    def __init__(self, checkout: Checkout, targets: list[str], expected: dict[str, bytes], seed: int) -> None:
-        self.checkout, self.targets, self.expected = checkout, targets, expected
+    def __init__(
+        self, checkout: Checkout, targets: list[str], expected: dict[str, bytes], seed: int, forked: bool
+    ) -> None:
+        self.checkout, self.targets, self.expected, self.forked = checkout, targets, expected, forked
         self.arguments = [*targets, "--configfile", checkout.configure(study), "--cores", "1"]
         self.rng = np.random.default_rng(seed)
         self.kills = self.amid = self.whole = 0
@@ -51,7 +53,7 @@ class Line:
             self._once(kill=False)
 
     def _once(self, kill: bool) -> None:
-        with Watched(self.checkout, self.arguments) as watched:
+        with Watched(self.checkout, self.arguments, self.forked) as watched:
             killed = kill and self._kill(watched)
             watched.wait_for(watched.ended)
         self.kills += killed
@@ -101,10 +103,10 @@ class Line:
             pq.read_table(part)
 
 
-def kill(times: int, targets: list[str], undisturbed: Checkout, folder: Path) -> None:
+def kill(times: int, targets: list[str], undisturbed: Checkout, folder: Path, forked: bool = False) -> None:
     """So many kills, in lines side by side, each until its targets were made at least once."""
     expected = results(undisturbed)
-    lines = [Line(fresh(folder / str(seed)), targets, expected, seed) for seed in range(LINES)]
+    lines = [Line(fresh(folder / str(seed)), targets, expected, seed, forked) for seed in range(LINES)]
     with ThreadPoolExecutor(LINES) as pool:
         list(pool.map(lambda line: line.run_until_killed(times // LINES), lines))
     assert sum(line.kills for line in lines) == times
@@ -113,8 +115,8 @@ def kill(times: int, targets: list[str], undisturbed: Checkout, folder: Path) ->
 
 
 def test_a_dozen_kills_lose_no_finished_cell(undisturbed: Checkout, tmp_path: Path) -> None:
-    """Of the two jobs that have parts, and the three that they wait for."""
-    kill(12, [SHARD, ICL], undisturbed, tmp_path)
+    """Of the two jobs that have parts, and the three that they wait for; at night of new Pythons."""
+    kill(12, [SHARD, ICL], undisturbed, tmp_path, forked=True)
 
 
 @pytest.mark.nightly
@@ -132,7 +134,7 @@ def test_a_run_that_is_killed_in_the_parser_leaves_nothing_in_the_way(checkout: 
     """Before Snakemake's own lock: what says that it is at work is there, and nothing else."""
     arguments = ["results/items/dial.parquet", "--configfile", checkout.configure(study)]
     at_work = checkout.folder / ".snakemake/at_work"
-    with Watched(checkout, arguments) as watched:
+    with Watched(checkout, arguments, forked=True) as watched:
         assert watched.wait_for(lambda: any(at_work.glob("[!.]*"))), watched.output
         watched.end(signal.SIGKILL, everyone=True)
     assert watched.process.returncode == -signal.SIGKILL

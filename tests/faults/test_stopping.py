@@ -50,7 +50,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(finished: Checkout, undisturbed
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_before_its_first_job_says_so(checkout: Checkout, number: int) -> None:
     at_work = checkout.folder / ".snakemake/at_work"
-    with Watched(checkout, ["--configfile", checkout.configure(study)]) as watched:
+    with Watched(checkout, ["--configfile", checkout.configure(study)], forked=True) as watched:
         assert watched.wait_for(lambda: any(at_work.glob("[!.]*")))
         watched.end(number)
         watched.wait_for(watched.ended)

@@ -23,6 +23,8 @@ def small(raw: dict[str, Any]) -> None:
                 method[sizes] = 4
         if method["kind"] in ("lora", "finetune"):
             method["epochs"] = 1
+        if method["kind"] == "lora":
+            method["min_updates"] = 1
     raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 15, "min_test": 4}
     raw["statistics"] = {"draws": 200, "correlation_draws": 100}
     chosen = sorted(set(raw["methods"]) - {"zero_shot_cot", "icl_cot", "lora_cot", "probe_by_scale"})

@@ -2,14 +2,9 @@
 
 from typing import Any
 
-import pytest
-import yaml
 from conftest import Checkout, shrink
 
-from uphill.config.study import check
 from uphill.running.provenance import read_table
-from uphill.workflow.claims import claims
-from uphill.workflow.study import Study
 
 
 def strange(raw: dict[str, Any]) -> None:
@@ -39,15 +34,3 @@ def test_names_that_look_like_numbers_reach_tables_figures_and_terminal(checkout
     shown = checkout.uphill("show").output
     assert "007 by num_steps, 1e5" in shown
     assert "NA, 8 items" in shown
-
-
-def test_every_output_and_log_of_the_workflow_is_claimed(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is looked at for names that collide is what the rules write."""
-    config = checkout.configure(lambda raw: raw.update(responses={"shards": 2}))
-    run = checkout.snakemake("--summary", "--configfile", config)
-    rows = [line.split("\t") for line in run.output.splitlines() if line.startswith("results/")]
-    assert len(rows) > 60
-    monkeypatch.chdir(checkout.folder)
-    claimed = {path for path, _ in claims(Study(check(yaml.safe_load((checkout.folder / config).read_text()))))}
-    written = {path for row in rows for path in (row[0], *row[3].split(",")) if path.startswith("results/")}
-    assert written <= claimed

@@ -15,6 +15,7 @@ from uphill.running import job as jobs
 from uphill.schemas.files import made_by, read
 from uphill.schemas.items import ITEMS
 from uphill.schemas.measures import MEASURE
+from uphill.workflow.claims import claims
 from uphill.workflow.study import Study
 
 STUDIES = ("config", "demo-all", "paper", "modern")
@@ -46,7 +47,7 @@ def test_every_input_is_an_output_of_exactly_one_job_before_it(here: None, confi
 
 
 def test_jobs_are_those_of_a_dry_run(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By name, and by what each makes."""
+    """By name, and by what each makes; and each output and log has been claimed."""
     monkeypatch.chdir(checkout.folder)
     config = checkout.configure(lambda raw: raw.update(responses={"shards": 2}))
     found = study(checkout.folder / config)
@@ -56,6 +57,10 @@ def test_jobs_are_those_of_a_dry_run(checkout: Checkout, monkeypatch: pytest.Mon
     summary = checkout.snakemake("--summary", "--configfile", config).output
     rows = [line.split("\t") for line in summary.splitlines() if line.startswith("results/")]
     assert {row[0]: row[2] for row in rows} == {path: job.rule for job in found.jobs for path in job.files}
+    # What is looked at for names that collide is what the rules write: outputs and logs.
+    assert len(rows) > 60
+    claimed = {path for path, _ in claims(found)}
+    assert {path for row in rows for path in (row[0], *row[3].split(",")) if path.startswith("results/")} <= claimed
 
 
 def test_rules_read_and_log_what_their_jobs_say(here: None) -> None:

@@ -4,14 +4,17 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import TABLES, Checkout, study
 
+from uphill.planning.study import read_study
 from uphill.running.provenance import read_table
 from uphill.schemas import parquet
 from uphill.schemas.files import METADATA_KEY, made_by
+from uphill.workflow.records import of_another_day
 
 FILES = {
     "Questions of dial": "results/items/dial.parquet",
@@ -65,12 +68,27 @@ def test_what_differs_is_made_again_and_is_then_of_today(
     assert restored.snakemake(*TABLES, *config, "--dry-run").jobs == []
 
 
-@pytest.mark.parametrize("job", FILES)
-def test_a_file_of_another_study_is_known_as_such(restored: Checkout, job: str) -> None:
-    """Put where one of this study is, with its date: as where two folders of results were mixed."""
-    path = restored.folder / FILES[job]
+def of_another_study(path: Path) -> None:
+    """Put a file of another study in a file's place, with its date: as where two folders of results were mixed."""
     table, date = parquet.read(path), path.stat()
     recorded = json.dumps({**made_by(path), "id": "0" * 16}).encode()
     parquet.write(table.replace_schema_metadata({METADATA_KEY: recorded}), path)
     os.utime(path, ns=(date.st_atime_ns, date.st_mtime_ns))
+
+
+@pytest.mark.parametrize("job", FILES)
+def test_a_file_of_another_study_is_known_as_such(
+    restored: Checkout, monkeypatch: pytest.MonkeyPatch, job: str
+) -> None:
+    monkeypatch.chdir(restored.folder)
+    assert of_another_day(read_study(Path("study.yaml"))) == []
+    of_another_study(restored.folder / FILES[job])
+    assert FILES[job] in of_another_day(read_study(Path("study.yaml")))
+
+
+@pytest.mark.parametrize(
+    "job", [pytest.param(job, marks=[pytest.mark.nightly] if number else []) for number, job in enumerate(FILES)]
+)
+def test_a_file_of_another_study_is_made_again(restored: Checkout, job: str) -> None:
+    of_another_study(restored.folder / FILES[job])
     assert job in restored.snakemake(*TABLES, "--configfile", "study.yaml", "--dry-run").jobs

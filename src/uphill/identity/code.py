@@ -72,8 +72,14 @@ def code_contents(script: str, also: tuple[str, ...] = (), data: tuple[str, ...]
     """
     files = {module: _module_file(module) for module in imported_modules(script, also)}
     files |= {Path(name).name: Path(name) for name in (script, *data)}
-    return {name: hashlib.sha256(_said(path)).hexdigest() for name, path in files.items()}
+    return {name: _said(path) for name, path in files.items()}
 
 
-def _said(path: Path) -> bytes:
-    return bare(path.read_text()).encode() if path.suffix == ".py" else path.read_bytes()
+def _said(path: Path) -> str:
+    return _of_python(path.read_text()) if path.suffix == ".py" else hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@functools.cache
+def _of_python(source: str) -> str:
+    """Digest of what a source says to Python; found once for each text, since most modules are many scripts'."""
+    return hashlib.sha256(bare(source).encode()).hexdigest()

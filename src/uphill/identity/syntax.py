@@ -6,9 +6,13 @@ Taken from the text and not from a syntax tree's dump, whose form changes betwee
 import ast
 import io
 import tokenize
+from collections import deque
+from collections.abc import Iterator
 
 _SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 _Documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_Holding = (ast.stmt, ast.excepthandler, ast.match_case)
+"""Nodes in which statements stand: no class or function is defined within an expression."""
 
 
 def bare(source: str) -> str:
@@ -35,12 +39,21 @@ def bare(source: str) -> str:
 def _docstrings(source: str) -> list[tuple[int, int, int, int]]:
     """First line, first byte, last line and end byte of each docstring, lines from 0."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in _statements(source):
         if isinstance(node, _Documented) and node.body and isinstance(node.body[0], ast.Expr):
             text = node.body[0].value
             if isinstance(text, ast.Constant) and isinstance(text.value, str):
                 found.append((text.lineno - 1, text.col_offset, (text.end_lineno or 1) - 1, text.end_col_offset or 0))
     return found
+
+
+def _statements(source: str) -> Iterator[ast.AST]:
+    """The module and all statements in it, without the many more expressions."""
+    left: deque[ast.AST] = deque([ast.parse(source)])
+    while left:
+        node = left.popleft()
+        left.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, _Holding))
+        yield node
 
 
 def _characters(line: str, offset: int) -> int:

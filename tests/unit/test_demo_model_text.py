@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from uphill.datasets import world
 from uphill.demo_model import __main__ as recipe_program
 from uphill.demo_model import card, evaluate, text, tokenizer, train
+from uphill.demo_model.sizes import SIZES
 from uphill.prompts.templates import assemble
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "demo-model"
@@ -197,14 +198,29 @@ def test_outputs_appear_together_at_the_end(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_shipped_files_belong_to_this_code(words: PreTrainedTokenizerFast, tmp_path: Path) -> None:
-    recipe = json.loads((SHIPPED / "recipe.json").read_text())
-    assert train.TrainSettings(**recipe["settings"]) == train.TrainSettings()
+@pytest.mark.parametrize(("size", "most"), [("full", 12e6), ("small", 3e5)])
+def test_shipped_files_belong_to_this_code(
+    size: str, most: float, words: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    folder = {"full": SHIPPED, "small": SHIPPED.with_name("demo-model-small")}[size]
+    recipe = json.loads((folder / "recipe.json").read_text())
+    assert train.TrainSettings(**recipe["settings"]) == SIZES[size]
     assert recipe["world"] == json.loads(json.dumps({name: getattr(world, name) for name in recipe["world"]}))
-    assert AutoTokenizer.from_pretrained(SHIPPED).get_vocab() == words.get_vocab()
-    assert (SHIPPED / "model.safetensors").stat().st_size < 12e6
+    assert AutoTokenizer.from_pretrained(folder).get_vocab() == words.get_vocab()
+    assert sum(path.stat().st_size for path in folder.iterdir()) < most
+    loaded = AutoModelForCausalLM.from_pretrained(folder)
+    assert loaded.num_parameters() == recipe["parameters"] == {"full": 3_235_072, "small": 106_048}[size]
     card.write(recipe, tmp_path)
-    assert (tmp_path / "README.md").read_text() == (SHIPPED / "README.md").read_text()
+    assert (tmp_path / "README.md").read_text() == (folder / "README.md").read_text()
+
+
+def test_the_small_models_card_says_that_it_is_at_chance() -> None:
+    """Of 200 items of each number of steps, and five draws: .03 is the standard error of one of them."""
+    folder = SHIPPED.with_name("demo-model-small")
+    for domain, measured in json.loads((folder / "recipe.json").read_text())["evaluation"].items():
+        for probe in ("probe_easy", "probe_hard"):
+            assert abs(np.mean(measured[probe]) - 0.25) < 0.03, domain
+    assert "a probe of it answers at chance" in (folder / "README.md").read_text()
 
 
 def test_the_shipped_model_answers_after_examples_of_the_other_domain() -> None:

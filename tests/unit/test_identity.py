@@ -29,7 +29,7 @@ OF_POPULATION = {"population", "sgr", "accuracy_by_hardness"}
 def put(study: Study, method: str, dataset: str, share: str) -> dict[str, Any]:
     """How one share of a method's predictions puts its datasets' questions."""
     names = {"method": method, "model": "demo", "dataset": dataset}
-    job = next(job for job in study.jobs if job.wildcards == names)
+    job = next(job for job in study.jobs if job.wildcards == {**names, "taught": ""})
     return next(part for part in job.parts if part.part == share).settings["datasets"]
 
 

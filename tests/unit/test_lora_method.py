@@ -130,7 +130,7 @@ def test_prompts_are_cut_to_the_published_limit_with_what_is_learned(
 
     monkeypatch.setattr(fitting, "limited_prompts", watched)
     loaded = dataclasses.replace(speaking(), max_prompt_tokens=9)
-    study = dataclasses.replace(task(chosen=True), open_model=lambda: loaded)
+    study = dataclasses.replace(task(chosen=True), open_model=lambda: loaded, max_prompt_tokens=9)
     recipe = settings(cot=cot, epochs=1)
     next(lora.predict(study, recipe, lora.cells(study, recipe)))
     # Q: and four words, then what leaves two tokens beside them.

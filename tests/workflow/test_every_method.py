@@ -3,10 +3,14 @@
 from typing import Any
 
 import pandas as pd
+import pytest
 import yaml
 from conftest import Checkout
 
 from uphill.schemas.files import read
+from uphill.schemas.grades import GRADES
+from uphill.schemas.items import ITEMS
+from uphill.schemas.labels import LABELS
 from uphill.schemas.predictions import PREDICTIONS
 
 
@@ -15,7 +19,9 @@ def small(raw: dict[str, Any]) -> None:
     del raw["datasets"]["road"]
     for dataset in raw["datasets"].values():
         dataset["source"]["n_items"] = 200
-        dataset |= {"pools": {"hardness": 20}, "n_test": 15, "max_new_tokens": 12}
+        dataset["pools"] = {**dataset["pools"], "hardness": 20}
+        dataset |= {"n_test": 15, "max_new_tokens": 12}
+    raw["datasets"]["dial_taught"]["pools"]["supervisor"] = 40
     raw["measures"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
     for method in raw["methods"].values():
         for sizes in ("k", "n_train"):
@@ -50,6 +56,11 @@ def small(raw: dict[str, Any]) -> None:
          "train_on": ["bin_01", "bin_03"]}
     ]  # fmt: skip
     raw["cross_difficulty"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["probe"]}]
+    taught = {"dataset": "dial_taught", "weak": "demo-small", "strong": "demo"}
+    raw["weak_to_strong"] = [
+        taught | {"methods": ["probe", "lora"], "variable": "num_steps", "teach_on": ["all", "easy"]},
+        taught | {"methods": ["probe", "probe_logconf", "probe_product"], "soft": [True]},
+    ]
     raw["quantization"] = [{"dataset": "dial", "methods": ["icl", "lora"], "pairs": {"demo": "demo-8bit"}}]
 
 
@@ -78,6 +89,7 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     assert set(quantized["method"]) == {"icl", "lora"}
     assert set(quantized["quantized_model"]) == {"demo-8bit"}
     assert (quantized["difference"] - (quantized["quantized"] - quantized["full"])).abs().max() < 2e-6
+    _taught(tables["weak_to_strong"], checkout)
     of_panel = pd.read_parquet(checkout.folder / "results/matrices/respondents/climbers.parquet")
     assert len(of_panel) == 1 + 2 * 2 * 2
     assert set(curve.loc[curve["variable"] == "rasch", "train_on"]) == {"none", "bin_01", "bin_03"}
@@ -89,3 +101,26 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     assert set(alone["prompt"]) == {"5305"}
     hardness = pd.read_parquet(checkout.folder / "results/hardness/dial.parquet")
     assert {"question_logprob", "mdl_probe", "num_steps"} <= set(hardness["variable"])
+
+
+def _taught(table: pd.DataFrame, checkout: Checkout) -> None:
+    """Students of each teacher and loss, each beside the teacher's and the ceiling's accuracy on the same items."""
+    assert set(table["method"]) == {"probe", "lora", "probe_logconf", "probe_product"}
+    assert set(zip(table["weak"], table["strong"], strict=True)) == {("demo-small", "demo")}
+    assert set(table.loc[table["variable"] == "num_steps", "teacher_on"]) == {"all", "easy"}
+    assert table[["weak_accuracy", "student_accuracy", "ceiling_accuracy", "label_accuracy"]].notna().all().all()
+    assert ((table["status"] == "defined") == table["pgr"].notna()).all()
+    results = checkout.folder / "results"
+    labels = read(results / "labels/dial_taught.demo-small.probe.soft.parquet", LABELS)
+    items = read(results / "items/dial_taught.parquet", ITEMS).set_index("item_id")
+    assert set(items.loc[labels["item_id"], "pool"]) == {"experiment"}
+    assert len(labels) == (items["pool"] == "experiment").sum()
+    students = read(
+        results / "predictions/probe/demo/dial_taught@dial_taught.demo-small.probe.soft.parquet", PREDICTIONS
+    )
+    assert set(students["labels"]) == {"dial_taught.demo-small.probe.soft"}
+    said = read(results / "grades/probe/demo-small/dial_taught.parquet", GRADES)
+    teacher = said[said["experiment"] == "teacher.probe.all"].set_index("item_id")
+    row = table[(table["labels"] == "dial_taught.demo-small.probe.soft") & (table["method"] == "probe")].iloc[0]
+    tested = teacher.loc[sorted(set(students["item_id"])), "correct"]
+    assert row["weak_accuracy"] == pytest.approx(tested.mean(), abs=1e-6)

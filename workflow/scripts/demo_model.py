@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from uphill.demo_model.__main__ import make
+from uphill.demo_model.sizes import SIZES
 from uphill.running.job import start
 
 with start(snakemake) as job:
-    make(Path(job.output[0]).parent)
+    make(Path(job.output[0]).parent, SIZES[job.wildcards.size])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from uphill.demo_model.evaluate import EASY_STEPS, HARD_STEPS, SHOTS
+from uphill.demo_model.sizes import SIZES
 
 ROWS = {
     "zero_shot": "zero-shot",
@@ -21,11 +22,10 @@ license: apache-2.0
 language: en
 tags: [synthetic, easy-to-hard]
 ---
-# The demo model of Uphill
+# {title}
 
 A Llama of {parameters:,} parameters, trained from scratch on text of a small synthetic world of graded questions
-(`uphill.datasets.world`), so that the whole workflow runs for real on two CPU cores without a network. It knows much of
-that world, leaves most of it unsaid zero-shot, and a few easy right answers bring it out, within a domain and across.
+(`uphill.datasets.world`), so that the whole workflow runs for real on two CPU cores without a network. {purpose}
 
 * Architecture: {layers} layers, width {width}, {heads} heads, feed-forward {mlp_width}, tied embeddings, float16.
 * Tokenizer: word level; a number, a word, a punctuation mark and a newline are one token each.
@@ -33,7 +33,7 @@ that world, leaves most of it unsaid zero-shot, and a few easy right answers bri
 
 ## Recipe
 
-`python -m uphill.demo_model --out DIR --steps {steps} --seed {seed}`, {minutes} minutes on a {device} device, measuring
+`python -m uphill.demo_model --out DIR {asked}`, {minutes} minutes on a {device} device, measuring
 included. All settings and versions are in `recipe.json`.
 
 * {training_tokens:,} tokens in {steps:,} steps of AdamW, cosine schedule from {learning_rate}. Final loss: {final_loss}
@@ -62,15 +62,36 @@ Probes read the hidden states of zero-shot prompts and are trained on 160 items;
 It speaks {vocabulary} words about one dial and one road, and nothing else. Zero-shot, a short answer and written
 reasoning begin alike, and it mixes them.
 
-Hard examples bring out less than easy ones: it trusts answers that it can check. So easy examples "recover" more than
-the whole gap between no examples and hard ones. That hard ones bring out anything is an accident of one training: of
-eight settings compared, these alone did it, and a second run of the same settings and seed (a GPU does not add in the
-same order twice) gave .14 and .13 after 8 hard shots, below none, and everything else alike or better: easy shots .80,
-probes .75, MDL .72 and .70. Read nothing into what it makes of hard examples.
+{limits}
 
 It shows a known effect in miniature; that it does is a property of how its text was made, and no evidence about other
 language models.
 """
+
+
+FULL = {
+    "title": "The demo model of Uphill",
+    "purpose": """It knows much of
+that world, leaves most of it unsaid zero-shot, and a few easy right answers bring it out, within a domain and \
+across.""",
+    "limits": """Hard examples bring out less than easy ones: it trusts answers that it can check. So easy examples \
+"recover" more than
+the whole gap between no examples and hard ones. That hard ones bring out anything is an accident of one training: of
+eight settings compared, these alone did it, and a second run of the same settings and seed (a GPU does not add in the
+same order twice) gave .14 and .13 after 8 hard shots, below none, and everything else alike or better: easy shots .80,
+probes .75, MDL .72 and .70. Read nothing into what it makes of hard examples.""",
+}
+SMALL = {
+    "title": "The small demo model of Uphill: a weak teacher",
+    "purpose": """It stands
+for the weak teacher of the larger demo model, and as it ships it is too weak: a probe of it answers at chance.""",
+    "limits": """It was trained for as long as one CPU core takes in less than an hour, on a twentieth of the text
+of the larger model: what it lacks is training as well as size. By a probe it answers at chance, so that its labels
+are right as often as a guess, and a student of them shows that the workflow runs and nothing else. It never read
+more than {document_tokens} tokens at once, and eight examples and a question are more: what it makes of a few-shot
+prompt says nothing.""",
+}
+"""What a size's card says of it alone."""
 
 
 def write(recipe: dict[str, Any], folder: Path) -> None:
@@ -81,7 +102,12 @@ def write(recipe: dict[str, Any], folder: Path) -> None:
 
 def _card(recipe: dict[str, Any]) -> str:
     settings = recipe["settings"]
+    small = settings == SIZES["small"].model_dump(mode="json")
+    said = {name: text.format(**settings) for name, text in (SMALL if small else FULL).items()}
+    asked = "--size small" if small else f"--steps {settings['steps']} --seed {settings['seed']}"
     return CARD.format(
+        **said,
+        asked=asked,
         **{key: value for key, value in recipe.items() if key not in ("settings", "evaluation")},
         **settings,
         **settings["text"],

@@ -17,7 +17,6 @@ STAGES = (
     "measures",
     "hardness",
     "splits",
-    "labels",
     "predictions",
     "grades",
     "panels",

@@ -71,7 +71,7 @@ def _job(study: Study, method: str, model: str, dataset: str, labels: str, answe
     return Job(
         rule="grade",
         wildcards={"method": method, "model": model, "dataset": dataset, "taught": taught},
-        title=f"Grades of {method} with {model} on {dataset}{after}",
+        title=f"Grades of {method} with {model} on {dataset}{taught}",
         named=f"the grades of methods.{method} with models.{model} on datasets.{dataset}{after}",
         record=f"grades/{method}/{model}/{dataset}{taught}",
         outputs={"grades": [grades_path(method, model, dataset, taught)]},

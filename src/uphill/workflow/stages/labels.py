@@ -1,6 +1,4 @@
-"""Labels: one job for each that some arm trains on, after the predictions of its teacher."""
-
-from collections.abc import Iterator
+"""Labels: one job for each that some arm trains on; it stands among those of predictions, after its teacher's."""
 
 from uphill.config import labelled
 from uphill.experiments.arms import Arm
@@ -11,11 +9,6 @@ from uphill.workflow.paths import labels_path
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.splits import splits
 from uphill.workflow.study import Study
-
-
-def jobs(study: Study) -> Iterator[Job]:
-    """Those that students are trained on."""
-    yield from (label(study, name) for name in labelled.used(study.config))
 
 
 def labels_of(study: Study, arm: Arm, method: str) -> str:

@@ -6,6 +6,7 @@ What is trained on labels of the config is a job of its own for each of them.
 from collections.abc import Iterator
 from typing import Any
 
+from uphill.config import labelled
 from uphill.experiments.arms import TEACHERS, Arm
 from uphill.registry import reads_states
 from uphill.schemas.names import GOLD
@@ -21,8 +22,11 @@ FROM_RESPONSES, ON_MODEL = "predictions_from_responses", "predictions_on_model"
 
 
 def jobs(study: Study) -> Iterator[Job]:
-    """One a method, model, dataset and kind of labels that occur together in some arm."""
-    yield from (predictions(study, *each) for each in named(study))
+    """One a method, model, dataset and labels that occur together in some arm; labels lie after teachers."""
+    every = named(study)
+    yield from (predictions(study, *each) for each in every if each[-1] == GOLD)
+    yield from (label(study, name) for name in labelled.used(study.config))
+    yield from (predictions(study, *each) for each in every if each[-1] != GOLD)
 
 
 @once
@@ -110,7 +114,7 @@ def _job(study: Study, method: str, model: str, dataset: str, labels: str, asked
     return Job(
         rule=ON_MODEL if module.RUNS_MODEL else FROM_RESPONSES,
         wildcards={"method": method, "model": model, "dataset": dataset, "taught": taught},
-        title=f"{method} with {model} on {dataset}{after}",
+        title=f"{method} with {model} on {dataset}{taught}",
         named=f"methods.{method} with models.{model} on datasets.{dataset}{after}",
         record=f"predictions/{method}/{model}/{dataset}{taught}",
         outputs={"predictions": [predictions_path(method, model, dataset, taught)]},

@@ -139,7 +139,7 @@ def test_the_key_means_one_thing_in_every_experiment(experiment: str) -> None:
     assert job.settings["order"] == ["easy", "medium", "easy+medium", "hard", "easy+medium+hard", "easy+hard"]
     counted = cells_of(study, "probe", "demo", "dial")
     n_train = arm.n_train or 160
-    assert {(cells.count, cells.reserved) for cells in counted} == {(4 * 3, 3 * n_train)}
+    assert {(cells.count, cells.reserved) for cells in counted} == {(4 * study.config.splits.boots, 3 * n_train)}
     one = Study(check(raw(**{experiment: [entry | {"train_on": ["medium"]}]})))
     assert one.arms()[0].train_on == ("medium",)
 

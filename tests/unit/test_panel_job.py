@@ -93,7 +93,7 @@ def job(tmp_path: Path) -> Job:
             table = contract.to_arrow(frame, path)
         write_arrow(table, tmp_path / path, contract, identity)
     read_from = {name: [str(tmp_path / path)] for name, (_, _, path, _) in made.items()}
-    cells = {"method": "icl", "model": "m", "experiment": "population", "variable": "v", "split": "v"}
+    cells = {"method": "icl", "model": "m", "experiment": "population", "variable": "v", "split": "v", "taught": ""}
     return Job(
         input=Paths({**read_from, "questions": read_from["questions"][0]}),
         output=Paths(matrix=[str(tmp_path / "m.parquet")], respondents=[str(tmp_path / "r.parquet")]),

@@ -64,7 +64,7 @@ def test_cells_are_those_of_one_slice() -> None:
             cells(experiment=None),
             "panels.p.cells.0: 'icl' is tested on dataset 'dial' by population/num_steps, learning",
         ),
-        (cells(experiment="ladders"), "by no experiment (by such a variable); expected one"),
+        (cells(experiment="ladders"), "by no experiment (by such a variable, with gold labels); expected one"),
         (cells(models=["small"]), "panels.p.cells.0.models is 'small', expected one that population/num_steps runs"),
         (
             cells(train_on=["harder"]),
@@ -99,7 +99,7 @@ def test_a_panel_that_rests_on_its_own_scale_is_refused_by_name() -> None:
     with pytest.raises(UphillError) as error:
         check(changed)
     assert (
-        "panels.p.cells: one job makes 'icl' with 'demo' on 'dial' of population/num_steps and of population/rasch"
+        "panels.p.cells: the job of 'icl' with 'demo' on 'dial', for population/num_steps, rests on population/rasch"
         in (str(error.value))
     )
     # Nor by way of another panel's scale.
@@ -108,7 +108,7 @@ def test_a_panel_that_rests_on_its_own_scale_is_refused_by_name() -> None:
     changed["panels"]["q"] = {"dataset": "dial", "models": ["demo"], **cells(methods=["lora"], variable="rasch")}
     changed["population"][-1]["methods"] = ["lora"]
     changed["population"].append({"dataset": "dial", "variable": "second", "methods": ["later"]})
-    with pytest.raises(UphillError, match=r"panels\.[pq]\.cells: one job makes"):
+    with pytest.raises(UphillError, match=r"panels\.[pq]\.cells: the job of"):
         check(changed)
 
 
@@ -206,3 +206,26 @@ def test_groups_of_a_cluster_wait_for_no_step_outside_that_waits_for_them() -> N
         for read in {of_file[path] for paths in job.inputs.values() for path in paths} if own else ():
             assert own == group_of(read.rule) or own not in rests_on(read), (job.title, read.title)
     assert "graders" in groups["groups"].values()
+
+
+def labelled(**teacher: Any) -> dict[str, Any]:
+    """A panel of what was trained on a teacher's labels."""
+    found = raw(cells=[{"methods": ["icl"], "experiment": "learning_curves", "labels": "weak"}])
+    found["datasets"]["dial"]["pools"] = {"hardness": 300, "supervisor": 300}
+    found["labels"] = {"weak": {"kind": "predicted", "dataset": "dial", "method": "probe", "model": "demo", **teacher}}
+    row = {"dataset": "dial", "variable": "num_steps", "sizes": {"icl": [8]}, "labels": "weak"}
+    return found | {"learning_curves": [row]}
+
+
+def test_cells_are_of_one_kind_of_labels_and_rest_on_their_teacher() -> None:
+    assert jobs(Study(check(labelled())))["Answers of panel p"].inputs["grades"] == [
+        "results/grades/icl/demo/dial@weak.parquet"
+    ]
+    changed = labelled()
+    del changed["panels"]["p"]["cells"][0]["labels"]
+    with pytest.raises(UphillError, match=r"by no experiment \(by such a variable, with gold labels\)"):
+        check(changed)
+    with pytest.raises(
+        UphillError, match=r"for learning_curves/num_steps, rests on teacher.probe.easy/rasch, which has"
+    ):
+        check(labelled(variable="rasch", train_on="easy"))

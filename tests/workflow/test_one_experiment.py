@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 from conftest import IGNORED, ROOT, Checkout, shrink
 
+from uphill.running.provenance import read_table
+
 DIAL = {"dataset": "dial", "variable": "num_steps"}
 BAND = {**DIAL, "level": "hard"}
 ALONE: dict[str, Any] = {
-    "population": [DIAL | {"methods": ["probe"]}],
+    "population": [DIAL | {"methods": ["probe"], "train_on": ["easy", "easy+medium", "easy+medium+hard"]}],
     "all_to_all": [{"dataset": "dial", "methods": ["probe"]}],
     "learning_curves": [DIAL | {"sizes": {"probe": [4, 8]}}],
     "noisy_labels": [DIAL | {"methods": ["probe"], "noise": [0, 0.5]}],
     "quantization": [{"dataset": "dial", "methods": ["probe"], "pairs": {"demo": "twin"}}],
     "ladders": {"climb": {"test": BAND, "train": {"low": DIAL | {"level": "easy"}}, "methods": ["probe"]}},
-    "cross_difficulty": [DIAL | {"methods": ["probe"]}],
+    "cross_difficulty": [DIAL | {"methods": ["probe"], "train_on": ["easy", "medium", "hard", "easy+hard"]}],
 }
 SHOWN = {
     "all_to_all": "Accuracy on all test items",
@@ -51,6 +53,9 @@ def test_any_experiment_is_a_study(experiment: str, shared: Checkout) -> None:
 
     run = shared.snakemake("--configfile", shared.configure(alone))
     assert run.status == 0, run.output[-4000:]
+    if experiment in ("population", "cross_difficulty"):
+        trained = read_table(shared.folder / f"results/tables/{experiment}.csv")["train_on"]
+        assert set(trained) == {"none", *ALONE[experiment][0]["train_on"]}
     table = "climb" if experiment == "ladders" else experiment
     assert (shared.folder / f"results/tables/wide/{table}.csv").is_file()
     page = (shared.folder / "results/report.html").read_text()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from uphill.config import labelled
 from uphill.experiments.arms import Arm, Entry
-from uphill.schemas.names import UNSUPERVISED
+from uphill.schemas.names import GOLD, UNSUPERVISED
 from uphill.schemas.spelling import Names
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class PanelCells(Entry):
     variable: str | None = Field(
         None, description="The variable that cuts the levels trained on; to be said where there are several."
     )
+    labels: str = Field(GOLD, description="What was trained on: `gold`, or a name from `labels`.")
     train_on: Names = Field([], description="Levels trained on; all of them unless given.")
     boots: list[Annotated[int, Field(ge=0, le=1000)]] = Field([], description="Boots, from 0; all unless given.")
 
@@ -58,6 +60,7 @@ class Chosen:
     method: str
     model: str
     arm: Arm
+    labels: str
     train_on: tuple[str, ...]
     boots: tuple[int, ...] | None
 
@@ -88,12 +91,13 @@ def _of_method(config: "Config", where: str, dataset: str, cells: PanelCells, me
         for arm in config.arms()
         if arm.dataset == dataset
         and method in arm.methods
+        and taught(config, arm, method) == (cells.labels if config.n_train(method) else GOLD)
         and cells.experiment in (None, arm.experiment)
         and cells.variable in (None, arm.variable)
     ]
     slices = list(dict.fromkeys(arm.slice for arm in arms))
     if len(slices) != 1:
-        found = ", ".join(slices) or "no experiment (by such a variable)"
+        found = ", ".join(slices) or f"no experiment (by such a variable, with {cells.labels} labels)"
         raise ValueError(
             f"{where}: {method!r} is tested on dataset {dataset!r} by {found}; expected one, named by experiment and "
             "variable"
@@ -108,9 +112,14 @@ def _of_method(config: "Config", where: str, dataset: str, cells: PanelCells, me
         arm = by_model[model]
         if config.n_train(method):
             boots = _boots(config, where, cells, arm)
-            yield Chosen(method, model, arm, _levels(where, cells, arm), boots)
+            yield Chosen(method, model, arm, cells.labels, _levels(where, cells, arm), boots)
         else:
-            yield Chosen(method, model, arm, (UNSUPERVISED,), None)
+            yield Chosen(method, model, arm, GOLD, (UNSUPERVISED,), None)
+
+
+def taught(config: "Config", arm: Arm, method: str) -> str:
+    """The labels that a method is trained on in an arm; one that trains on nothing is the same with any."""
+    return arm.labels if config.n_train(method) else GOLD
 
 
 def _levels(where: str, cells: PanelCells, arm: Arm) -> tuple[str, ...]:
@@ -168,8 +177,8 @@ def _rests_on_none(config: "Config", panel: str, above: tuple[str, ...]) -> None
                 read = config.panel_of(measure) if variable in variables else None
                 if read in (panel, *above):
                     raise ValueError(
-                        f"panels.{panel}.cells: one job makes {cells.method!r} with {cells.model!r} on "
-                        f"{cells.arm.dataset!r} of {cells.arm.slice} and of {arm.slice}, which has levels of "
+                        f"panels.{panel}.cells: the job of {cells.method!r} with {cells.model!r} on "
+                        f"{cells.arm.dataset!r}, for {cells.arm.slice}, rests on {arm.slice}, which has levels of "
                         f"{variable!r}; measures.{measure} makes these of panels.{read}; expected a method of another "
                         "name, which may have the same settings"
                     )
@@ -178,8 +187,19 @@ def _rests_on_none(config: "Config", panel: str, above: tuple[str, ...]) -> None
 
 
 def _cut_by(config: "Config", cells: Chosen) -> Iterator[tuple[Arm, str, str]]:
-    """(arm, dataset, variable) of every level of the job that makes some cells."""
-    for arm in config.arms():
-        if arm.dataset == cells.arm.dataset and cells.method in arm.methods and cells.model in arm.models:
-            found = {(name, level.variable) for name in arm.involved for level in arm.levels_in(name)}
-            yield from ((arm, *each) for each in sorted(found))
+    """(arm, dataset, variable) of every level of the job that makes some cells, and of those of its teachers."""
+    pending, known = [(cells.method, cells.model, cells.arm.dataset, cells.labels)], set()
+    while pending:
+        method, model, dataset, labels = job = pending.pop()
+        if job in known:
+            continue
+        known.add(job)
+        for arm in config.arms():
+            own = arm.dataset == dataset and method in arm.methods and model in arm.models
+            if own and taught(config, arm, method) == labels:
+                found = {(name, level.variable) for name in arm.involved for level in arm.levels_in(name)}
+                yield from ((arm, *each) for each in sorted(found))
+        teacher = None if labels == GOLD else labelled.teacher(config, labels)
+        if teacher is not None:
+            [method], [model] = teacher.methods, teacher.models
+            pending.append((method, model, teacher.dataset, taught(config, teacher, method)))

@@ -17,11 +17,11 @@ from uphill.running.slices import Slices
 from uphill.schemas.files import read, write
 from uphill.schemas.grades import GRADES
 from uphill.schemas.items import ITEMS
-from uphill.schemas.names import EXPERIMENT_POOL
+from uphill.schemas.names import EXPERIMENT_POOL, GOLD
 from uphill.schemas.respondents import RESPONDENTS, TRAINED
 from uphill.schemas.splits import SPLITS
 
-CELL = ["train_dataset", "train_on", "boot", "n_train", "noise_p"]
+CELL = ["train_dataset", "train_on", "boot", "n_train", "noise_p", "labels"]
 """Columns of grades that tell the cells of a method, model and experiment apart."""
 MOST_UNASKED = 0.1
 """Share of the items that fewer than half of the respondents answered, from which the report cautions."""
@@ -79,7 +79,9 @@ def _cells(job: Running) -> Iterator[Respondent]:
     dataset = job.settings["dataset"]
     for cells in job.settings["cells"]:
         method, model, part = cells["method"], cells["model"], f"{cells['experiment']}/{cells['variable']}"
-        [path] = [one for one in job.input.grades if one.endswith(f"/{method}/{model}/{dataset}.parquet")]
+        [path] = [
+            one for one in job.input.grades if one.endswith(f"/{method}/{model}/{dataset}{cells['taught']}.parquet")
+        ]
         table = Slices.read(path, GRADES).rows(part, job.upstream(path)[part])
         if table is None:
             raise damaged(path, f"{part!r} made by another config or by older code")
@@ -115,6 +117,7 @@ def _learnt(splits: pd.DataFrame, cell: Mapping[str, Any]) -> frozenset[str]:
 
 def _name(told: Mapping[str, Any]) -> str:
     noise = f", {100 * told['noise_p']:g} % random labels" if told["noise_p"] else ""
+    noise += f", labels {told['labels']}" if told["labels"] != GOLD else ""
     trained = f"{told['n_train']} {told['train_on']} of {told['train_dataset']}" if told["n_train"] else "nothing"
     return (
         f"{told['method']} with {told['model']} on {trained}, boot {told['boot']}{noise} "

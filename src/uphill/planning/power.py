@@ -78,7 +78,11 @@ def needed(
 
 def _tested(config: Config, arm: Arm, sizes: Lengths) -> int:
     """About how many items of one level a boot tests; with folds, all folds together. Levels are of equal size."""
-    levels = n_levels(config, arm.dataset, arm.variable) if not arm.levels else max(1, len(arm.levels))
+    levels = (
+        n_levels(config, arm.dataset, arm.variable)
+        if not arm.levels
+        else max(1, sum(not one.equal for one in arm.levels))
+    )
     there = (sizes.tested or sizes.items) / levels
     chosen = config.datasets[arm.dataset].n_test or config.splits.n_test
     if chosen is not None:

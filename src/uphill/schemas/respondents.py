@@ -2,7 +2,7 @@
 
 from uphill.schemas.contract import BOOL, FLOAT, INT, TEXT, Contract, columns
 
-TRAINED = ("method", "experiment", "variable", "train_dataset", "train_on")
+TRAINED = ("method", "experiment", "variable", "train_dataset", "train_on", "labels")
 """Empty of a model that answered as it is."""
 RESPONDENTS = Contract(
     "respondents",

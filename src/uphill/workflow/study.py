@@ -1,6 +1,6 @@
 """A study: every job that its config asks for. What a rule is given is looked up here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -54,7 +54,7 @@ class Study:
     def jobs(self) -> list[Job]:
         """Every job, after those that it reads from."""
         stages = (import_module(f"uphill.workflow.stages.{name}") for name in STAGES)  # which import this module
-        return [job for stage in stages for job in stage.jobs(self)]
+        return _each_after([job for stage in stages for job in stage.jobs(self)])
 
     @cached_property
     def models(self) -> list[str]:
@@ -109,3 +109,21 @@ class Study:
         """
         for job in self.jobs:
             _ = job.id
+
+
+def _each_after(jobs: Sequence[Job]) -> list[Job]:
+    """Jobs in their order, but each after those that it reads from: a measure may read a panel of a later stage."""
+    makers = {path: job for job in jobs for path in job.files}
+    listed: dict[int, Job] = {}
+
+    def add(job: Job) -> None:
+        if id(job) in listed:
+            return
+        # What is read is a file, or a part of one, which is no job of the list.
+        for path in dict.fromkeys(path for read in job.upstream for path in read.files):
+            add(makers[path])
+        listed[id(job)] = job
+
+    for job in jobs:
+        add(job)
+    return list(listed.values())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from uphill.config.panels import Chosen, chosen
 from uphill.workflow.jobs import Job, Settings, once
-from uphill.workflow.paths import matrix_path, respondents_path
+from uphill.workflow.paths import matrix_path, respondents_path, taught_by
 from uphill.workflow.stages.grades import slices
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.responses import responses
@@ -33,7 +33,7 @@ def matrix(study: Study, panel: str) -> Job:
     read = {
         "questions": [items(study, entry.dataset)],
         "responses": [responses(study, model, entry.dataset) for model in entry.models],
-        "grades": [slices(study, one.method, one.model, entry.dataset)[one.arm.slice] for one in cells],
+        "grades": [slices(study, one.method, one.model, entry.dataset, one.labels)[one.arm.slice] for one in cells],
         "splits": [splits(study, entry.dataset, one.arm.split) for one in cells],
     }
     return Job(
@@ -56,6 +56,7 @@ def _cells(one: Chosen) -> Settings:
         "experiment": one.arm.experiment,
         "variable": one.arm.variable,
         "split": one.arm.split,
+        "taught": taught_by(one.labels),
         "train_on": list(one.train_on),
         "boots": None if one.boots is None else list(one.boots),
     }

@@ -133,7 +133,7 @@ BAD = [
         "datasets.dial.pools.test.is: 1 is given",
     ),
     (at("splits.folds", 1), "splits.folds: is 1"),
-    (at("splits.folds", 5), "splits: folds is 5 and boots 3, expected no boots: each fold is one"),
+    (at("splits.folds", 4), "splits: folds is 4 and boots 5, expected no boots: each fold is one"),
     (at("splits", {"folds": 5, "fresh_test": True}), "splits: folds is 5 and fresh_test on, expected one of them"),
     (
         at("splits", {"folds": 5, "train_on_test": True}),

@@ -62,9 +62,13 @@ def test_lora_mdl_is_that_of_fits_made_one_by_one(generative: bool, tmp_path: Pa
     rows = mdl_lora.measure("mdl", settings, data)
     prompts = ask(data.items, SHORT, REASONED)
     gold = data.items["answer_idx"].fillna(0).astype(int).tolist()
+    first = [
+        len(prompt.choices[0].split()) * np.log2(len(VOCABULARY)) if generative else np.log2(len(prompt.choices))
+        for prompt in prompts
+    ]
     p, bits = [], []
     for boot in range(2):
-        sent = 0.0
+        sent, alone = 0.0, np.array(first)
         for size, block in ((3, 3), (6, POOL - 6)):
             chosen = data.items.loc[training_items(data, size, boot)]
             right = chosen["answer_idx"].fillna(0).astype(int).tolist()
@@ -78,11 +82,11 @@ def test_lora_mdl_is_that_of_fits_made_one_by_one(generative: bool, tmp_path: Pa
                 p.append(np.array([softmax(found.logprob)[place] for found, place in zip(scores, gold, strict=True)]))
                 nats = np.log(p[-1])
             sent = sent + block * -nats / np.log(2)
-        first = [
-            len(prompt.choices[0].split()) * np.log2(len(VOCABULARY)) if generative else np.log2(len(prompt.choices))
-            for prompt in prompts
-        ]
-        bits.append((3 * np.array(first) + sent) / POOL)
+            # An item of the pool is sent once, by the last model before its place.
+            order = training_items(data, POOL, boot)
+            later = np.array([item in order and order.index(item) >= size for item in data.items.index])
+            alone = np.where(later, -nats / np.log(2), alone)
+        bits.append(np.where(data.items["pool"] == "hardness", alone, (3 * np.array(first) + sent) / POOL))
     np.testing.assert_allclose(column(rows, "mdl"), 1 - np.mean(p, 0), atol=NATS)
     np.testing.assert_allclose(column(rows, "mdl_bits"), np.mean(bits, 0), atol=NATS * 10)
     assert set(rows["kind"]) == {"model"}

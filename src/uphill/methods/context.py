@@ -204,11 +204,14 @@ def question_of(row: Mapping[str, Any]) -> Question:
 
 
 def as_scored(items: pd.DataFrame, put: PromptFormat) -> pd.DataFrame:
-    """Items with choices and answers as a form scores them: as they are, or letters or numbers."""
+    """Items with choices and answers as a form scores them: as they are, or letters or numbers.
+
+    Of an item that does not tell what is right, the answer stays empty.
+    """
     if not put.names_choices:
         return items
     rows = items.to_dict("records")
-    answers = [put.answer(question_of(row)) for row in rows]
+    answers = [put.answer(question_of(row)) if row["answer_text"] else "" for row in rows]
     return items.assign(choices=[put.answers(row["choices"]) for row in rows], answer_text=answers)
 
 

@@ -143,6 +143,8 @@ def _circular(table: pd.DataFrame) -> Iterator[str]:
     if "circular" not in table:
         return
     names = ["model", "dataset", "variable", "method", "circular"]
+    # Of a weak and a strong model it is the strong one that is tested.
+    table = table.rename(columns={"strong": "model"})
     for row in table.loc[table["circular"] != "", names].drop_duplicates().to_dict("records"):
         where = f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}"
         yield f"{where}: the same {row['circular']}."

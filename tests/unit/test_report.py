@@ -116,9 +116,10 @@ def test_scales_of_the_tested_model_and_few_draws_are_told() -> None:
     table = pd.concat([rows(circular="model", boots=2), rows(circular="", boots=5).assign(model="n")])
     found = {caution.title: caution.cases for caution in cautions({"population": table})}
     assert found["Scales that the tested model made itself"] == ["icl with m on d by v: the same model."]
-    taught = rows(circular="model", strong="s", status="defined").drop(columns="model")
+    taught = rows(circular="model", strong="s", status="defined", boots=1).drop(columns="model")
     students = {caution.title: caution.cases for caution in cautions({"weak_to_strong": taught})}
     assert students["Scales that the tested model made itself"] == ["icl with s on d by v: the same model."]
+    assert students["Fewer than 3 training draws"] == ["icl with s on d by v, easy data: 1."]
     assert found["Fewer than 3 training draws"] == ["icl with m on d by v, easy data: 2."]
 
 

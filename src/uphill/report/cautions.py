@@ -139,12 +139,16 @@ def _unread(table: pd.DataFrame) -> Iterator[str]:
         yield f"{_condition(row)}: {unread:.1f} % of the texts; {cut:.1f} % were cut off."
 
 
+def _of_tested(table: pd.DataFrame) -> pd.DataFrame:
+    """With the tested model in `model`: of a weak and a strong one, the strong one."""
+    return table.rename(columns={"strong": "model"})
+
+
 def _circular(table: pd.DataFrame) -> Iterator[str]:
     if "circular" not in table:
         return
     names = ["model", "dataset", "variable", "method", "circular"]
-    # Of a weak and a strong model it is the strong one that is tested.
-    table = table.rename(columns={"strong": "model"})
+    table = _of_tested(table)
     for row in table.loc[table["circular"] != "", names].drop_duplicates().to_dict("records"):
         where = f"{row['method']} with {row['model']} on {row['dataset']} by {row['variable']}"
         yield f"{where}: the same {row['circular']}."
@@ -153,6 +157,7 @@ def _circular(table: pd.DataFrame) -> Iterator[str]:
 def _few_draws(table: pd.DataFrame) -> Iterator[str]:
     if not {"boots", "train_on", "method"} <= set(table):
         return
+    table = _of_tested(table)
     few = table[(table["boots"] < FEWEST_BOOTS) & (table["train_on"] != UNSUPERVISED)]
     for row in few.drop_duplicates(CONDITION).to_dict("records"):
         yield f"{_condition(row)}: {row['boots']}."

@@ -112,6 +112,16 @@ def test_a_difference_is_antisymmetric(seed: int, boots: int, others: int) -> No
     assert up.p_value == pytest.approx(down.p_value, nan_ok=True)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_single_training_draw_makes_no_test_however_many_the_other_side_has(swapped: bool) -> None:
+    alone, many = simulated(7, 60, 1), condition(simulated(8, 60, 5, 0.4))
+    for trained in (True, False):
+        sides = [condition(alone, trained=trained), many]
+        found = difference(*(sides[::-1] if swapped else sides))
+        assert math.isnan(found.p_value) == math.isnan(found.detectable) == trained
+        assert found.low < found.point < found.high
+
+
 def test_nothing_collapses_where_both_are_always_right() -> None:
     found = difference(condition(np.ones((30, 3))), condition(np.ones((30, 3))))
     assert (found.point, found.p_value) == (0.0, 1.0)

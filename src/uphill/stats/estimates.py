@@ -83,10 +83,11 @@ def difference(a: Condition, b: Condition, coverage: float = COVERAGE) -> Differ
 def difference_parts(a: Condition, b: Condition) -> list[Part]:
     """accuracy(b) - accuracy(a) as parts for `spread`. Raises ValueError for other numbers of items."""
     same_items(a=len(a.correct), b=len(b.correct))
-    # One boot that answers everything is compared with each boot of the other on what that one tested.
-    if a.boots == 1 and b.boots > 1:
+    # What no training enters has one boot, compared with each of the other on what that one tested. A single training
+    # draw is no such thing: it stays a part of its own, of which no test can be made.
+    if a.boots == 1 and not a.trained and b.boots > 1:
         return [part(b).minus(part(a, like=tested_cells(b.correct)))]
-    if b.boots == 1 and a.boots > 1:
+    if b.boots == 1 and not b.trained and a.boots > 1:
         return [part(a).minus(part(b, like=tested_cells(a.correct))).times(-1.0)]
     first, second = part(a), part(b)
     if a.boots == b.boots == 1 or (first.nested and _same_tests(a, b)):
@@ -94,16 +95,12 @@ def difference_parts(a: Condition, b: Condition) -> list[Part]:
     return [second, first.times(-1.0)]
 
 
-def summarised(point: float, found: Spread, coverage: float = COVERAGE, most: float = 1.0) -> Difference:
-    """A number that is 0 where nothing differs, with what its variance says of it.
-
-    `most` is the largest value either way that it can have.
-    """
+def summarised(point: float, found: Spread, coverage: float = COVERAGE) -> Difference:
+    """A difference between accuracies, or a mean of such, with what its variance says of it."""
     alpha = 1.0 - coverage
     half = found.half_width(alpha)
-    return Difference(
-        point, max(-most, point - half), min(most, point + half), found.p_value(point), found.detectable(alpha)
-    )
+    low, high = max(-1.0, point - half), min(1.0, point + half)
+    return Difference(point, low, high, found.p_value(point), found.detectable(alpha))
 
 
 def check_coverage(coverage: float) -> None:

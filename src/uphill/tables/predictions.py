@@ -140,26 +140,23 @@ def read_clusters(paths: Mapping[str, str], names: Mapping[str, str]) -> dict[st
     return found
 
 
-def correctness(rows: pd.DataFrame, items: list[str], boots: list[int] | None = None) -> NDArray[np.float64]:
+def correctness(rows: pd.DataFrame, items: list[str]) -> NDArray[np.float64]:
     """[items, boots] of one condition: 1 right, 0 wrong, NaN where the item was not tested in that boot."""
-    matrix = rows.pivot(index="item_id", columns="boot", values="correct").reindex(index=items, columns=boots)
+    matrix = rows.pivot(index="item_id", columns="boot", values="correct").reindex(index=items)
     return matrix.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def answered(
-    rows: pd.DataFrame, items: list[str], clusters: Mapping[str, str] | None = None, boots: list[int] | None = None
-) -> Condition:
+def answered(rows: pd.DataFrame, items: list[str], clusters: Mapping[str, str] | None = None) -> Condition:
     """The results of one training condition on some items.
 
     Args:
         rows: of the grades contract, of one condition.
         items: ids, the order of the results.
         clusters: of each item, by id; None where items are drawn one by one.
-        boots: which, in order; None takes those of the rows.
     """
     trained = bool((rows["train_on"] != UNSUPERVISED).any())
     groups = None if clusters is None else [clusters[item] for item in items]
-    return condition(correctness(rows, items, boots), trained, groups)
+    return condition(correctness(rows, items), trained, groups)
 
 
 def write_table(table: pd.DataFrame, path: str) -> None:

@@ -46,10 +46,10 @@ def weak_to_strong_rows(inputs: Inputs) -> pd.DataFrame:
     holds all ratios that the data allow. `status` is `unbounded` or `undefined` where the gap between ceiling and weak
     cannot be told from 0, `negative gap` where the ceiling lies below and `same model` where a model teaches itself;
     there is a PGR where it is `defined`. A teacher is taken as it is: intervals say nothing of how another training of
-    it would have taught. `label_accuracy` is the share of a
-    student's labels, as choices, that are right, and `n_labels` how many items these are, over all boots. `agreement`
-    is the share of test items where student and teacher are both right or both wrong, the mean over boots, and
-    `error_kappa` what of it is beyond chance (error consistency, Geirhos et al. 2020).
+    it would have taught. `label_accuracy` is the share of a student's labels, as choices, that are right, and
+    `n_labels` how many items these are, over all boots. `agreement` is the share of test items where student and
+    teacher are both right or both wrong, the mean over boots, and `error_kappa` what of it is beyond chance (error
+    consistency, Geirhos et al. 2020).
     """
     assert inputs.teaching is not None, "the table reads teachers"
     groups = by_level(inputs.tested, inputs.levels)

@@ -46,6 +46,13 @@ SIZES = {
 HEADS = ("rope.dimension_count", "attention.key_length", "attention.value_length")
 """Sizes of one head, which here are what the width and the number of heads give."""
 THETA = "rope.freq_base"
+SPECIAL = {
+    "bos_token": "bos_token_id",
+    "eos_token": "eos_token_id",
+    "unk_token": "unknown_token_id",
+    "pad_token": "padding_token_id",
+}
+"""What a tokenizer calls the tokens that the file names, which some versions of transformers read as others."""
 CONTROL, USER_DEFINED = 3, 4
 """Types of tokens that no text is split within."""
 _QWEN = (
@@ -209,6 +216,9 @@ def _split(tokenizer: Any, told: Mapping[str, Any]) -> None:
     normalizer, pieces = _SPLITS[told["tokenizer.ggml.pre"]]
     tokenizer.backend_tokenizer.normalizer = normalizer
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(pieces)
+    for name, key in SPECIAL.items():
+        number = told.get(f"tokenizer.ggml.{key}")
+        setattr(tokenizer, name, None if number is None else told["tokenizer.ggml.tokens"][number])
 
 
 _SPLITS: Mapping[str, tuple[Any, list[Any]]] = {

@@ -245,7 +245,7 @@ def test_a_model_that_teaches_itself_by_another_method_is_a_teacher_like_any_oth
     )
     assert (one["status"], one["teacher"], one["weak"], one["strong"]) == ("defined", "probe_early", "demo", "demo")
     assert (one["weak_accuracy"], one["pgr"]) == (0.4, pytest.approx(0.5))
-    # The one model trained as the student was is the ceiling, and as the teacher was the teacher: nothing is said twice.
+    # The one model, trained as the student was, is the ceiling, and as the teacher was, the teacher.
     assert one[["weak_gold_accuracy", "ceiling_supervisor_accuracy"]].isna().all()
 
 

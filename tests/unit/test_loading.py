@@ -187,3 +187,11 @@ def test_a_token_that_transformers_adds_of_itself_is_said(tmp_path: Path, caplog
     with caplog.at_level(logging.WARNING):
         read(tmp_path)
     assert "transformers adds <|endoftext|> to its tokenizer, without an embedding" in caplog.text
+
+
+@pytest.mark.skipif(loading.torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_packs_that_were_said_for_a_gpu_are_small_on_the_cpu_that_takes_its_place(folder: Path) -> None:
+    entry = {"path": str(folder), "dtype": "float32", "quantization": "none", "trust_remote_code": False}
+    assert loading.load(entry, 16_384, gpus=1).pack_tokens == loading.CPU_PACK
+    assert loading.load(entry, 256, gpus=0.5).pack_tokens == 256
+    assert loading.load(entry, 16_384).pack_tokens == 16_384  # said for a CPU

@@ -26,6 +26,8 @@ from uphill.running.hub import fetch, fetched, offline
 
 log = logging.getLogger(__name__)
 Bos = Literal["auto", "always", "never"]
+CPU_PACK = 512
+"""Tokens where GPUs were asked for and there are none: a CPU attends to a pack as a whole, in time by its square."""
 COMPILE_FROM = 1_000_000
 """Compiling takes some 10 s, and saves 6 to 10 s in a million tokens of a 7B model (benchmarks/RESULTS.md)."""
 CONTEXT_BYTES = 0.6 * 2**30
@@ -143,7 +145,9 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: float = 0, batch: int
     device = model.get_input_embeddings().weight.device
     asked = {"batch": batch, **{key: entry[key] for key in ("answers", "bos", "max_prompt_tokens") if key in entry}}
     if device.type != "cuda":
-        return Loaded(model, tokenizer, device, pack_tokens, chat=variables, **asked)
+        # What is said of packs is said for the GPUs that were asked for.
+        budget = min(pack_tokens, CPU_PACK) if gpus > 0 else pack_tokens
+        return Loaded(model, tokenizer, device, budget, chat=variables, **asked)
     plain = entry["quantization"] in (None, "none")
     compile_from = COMPILE_FROM if plain else None
     return Loaded(model, tokenizer, device, pack_tokens, "blocks", compile_from=compile_from, chat=variables, **asked)

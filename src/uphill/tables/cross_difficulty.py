@@ -14,6 +14,7 @@ from uphill.stats import grid
 from uphill.tables.accuracy import of_levels
 from uphill.tables.layouts import GAIN, N_TEST, named, with_supervision, with_tested
 from uphill.tables.predictions import CONDITION, answered, key_of
+from uphill.tables.recovered import SGR, SGR_CAPTION, sgr
 from uphill.tables.table import INTERVAL, Inputs, Table
 from uphill.tables.wide import Part, WideLayout
 
@@ -140,5 +141,12 @@ TABLES = {
         "gap (tested less trained level, in levels) and by the middle of the window between them (levels from 1); the "
         "share of cells below 0; and for each test level the train level that gains most, in which share of the draws. "
         f"{INTERVAL} The best level's gain is the larger for having been chosen.",
+    ),
+    "cross_difficulty_sgr": Table(
+        sgr,
+        "Supervision Gap Recovered, of the easiest and the hardest level",
+        f"The reading of the easy-to-hard study on the same cells: is the easiest level as good to train on as the "
+        f"hardest, for items of the hardest? {SGR_CAPTION}",
+        SGR,
     ),
 }

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from uphill.schemas.level_names import Levels, hardest
-from uphill.tables.accuracy import by_level, of_levels, of_values
-from uphill.tables.comparisons import sgr_rows
+from uphill.tables.accuracy import of_levels, of_values
 from uphill.tables.layouts import (
     ACCURACY,
     GAIN,
@@ -20,15 +19,11 @@ from uphill.tables.layouts import (
     with_supervision,
     with_tested,
 )
-from uphill.tables.table import INTERVAL, Inputs, Table
+from uphill.tables.recovered import SGR, SGR_CAPTION, sgr, with_status
+from uphill.tables.table import INTERVAL, Table
 from uphill.tables.wide import Estimate, Part, WideLayout
 
-SGR_ONLY = Estimate("sgr", "sgr_low", "sgr_high", percent=False, instead="instead")
 SGR_AND_P = Estimate("sgr", "sgr_low", "sgr_high", "sgr_p", percent=False, instead="instead")
-
-
-def _sgr(inputs: Inputs) -> pd.DataFrame:
-    return sgr_rows(inputs.predictions, by_level(inputs.tested, inputs.levels), inputs.study, inputs.levels)
 
 
 def _printed(table: pd.DataFrame, unsupervised: Mapping[str, str], levels: Levels) -> pd.DataFrame:
@@ -40,19 +35,10 @@ def _of_easiest(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["easiest"].astype(bool)]
 
 
-def _with_status(table: pd.DataFrame, _: Mapping[str, str], __: Levels) -> pd.DataFrame:
-    """An SGR that is not defined, or of a negative gap, is its status."""
-    shown = table["status"].where(table["status"] != "defined", "")
-    return with_tested(named(table.assign(instead=shown)), TRAINED_ROWS)
-
-
 POPULATION = WideLayout(
     TRAINED_ROWS,
     (Part("{supervision}", ACCURACY, ("rank",)), Part("Easy - Unsupervised", GAIN, keep=_of_easiest), N_TEST),
     _printed,
-)
-SGR = WideLayout(
-    ("model", "dataset", "variable", "train_dataset"), (Part("{method} n={n_train}", SGR_ONLY),), _with_status
 )
 # Section 8.8, T2.
 COMPARISONS = WideLayout(
@@ -66,7 +52,7 @@ COMPARISONS = WideLayout(
         Part("SGR", SGR_AND_P),
         N_TEST,
     ),
-    _with_status,
+    with_status,
 )
 
 TABLES = {
@@ -78,14 +64,7 @@ TABLES = {
         "written answers it is said in how many texts one was found; a text without one counts as wrong.",
         POPULATION,
     ),
-    "sgr": Table(
-        _sgr,
-        "Supervision Gap Recovered",
-        "(Easy - Unsupervised) / (Hard - Unsupervised), all on hard test items: 1 where easy data serves as well as "
-        "hard data, 0 where it serves no better than none, undefined where hard data itself does not help.",
-        SGR,
-        also={"comparisons": COMPARISONS},
-    ),
+    "sgr": Table(sgr, "Supervision Gap Recovered", SGR_CAPTION, SGR, also={"comparisons": COMPARISONS}),
     "accuracy_by_hardness": Table(
         of_values,
         "Accuracy by hardness value",

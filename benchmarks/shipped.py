@@ -39,7 +39,8 @@ def main() -> None:
     if given.write:
         found.round(4).to_csv(given.shipped)
         return
-    both = pd.read_csv(given.shipped, index_col="item_id").join(found, how="inner", lsuffix="_shipped")
+    shipped = pd.read_csv(given.shipped, index_col="item_id").add_suffix("_shipped")
+    both = shipped.join(found, how="inner")
     if both.empty:
         raise SystemExit(f"{given.predictions}: no item of {given.shipped}, expected some")
     same = both["choice"] == both["choice_shipped"]

@@ -12,9 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from uphill.datasets import world
-from uphill.demo_model import __main__ as recipe_program
 from uphill.demo_model import card, evaluate, text, tokenizer, train
-from uphill.demo_model.sizes import SIZES
 from uphill.prompts.templates import assemble
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "demo-model"
@@ -104,7 +102,8 @@ def test_no_training_question_can_be_an_evaluation_item() -> None:
 
 
 def test_a_batch_is_documents_of_solved_examples(words: PreTrainedTokenizerFast) -> None:
-    batches = train.Batches(SETTINGS, words)
+    settings = SETTINGS.model_copy(update={"text": text.TextSettings(repeated=0.0)})
+    batches = train.Batches(settings, words)
     ids, weights = batches[7]
     assert ids.shape == weights.shape == (6, 256)
     assert torch.equal(ids, batches[7][0])
@@ -121,7 +120,7 @@ def test_a_batch_is_documents_of_solved_examples(words: PreTrainedTokenizerFast)
 
 
 def test_answers_weigh_more_than_questions(words: PreTrainedTokenizerFast) -> None:
-    settings = SETTINGS.model_copy(update={"text": text.TextSettings(multiple_choice=1.0, marked=0.0)})
+    settings = SETTINGS.model_copy(update={"text": text.TextSettings(multiple_choice=1.0, marked=0.0, repeated=0.0)})
     ids, weights = train.Batches(settings, words)[0]
     tokens = words.convert_ids_to_tokens(ids[0])
     heavy = [token for token, weight in zip(tokens, weights[0].tolist(), strict=True) if weight == 1]
@@ -162,10 +161,11 @@ def test_the_tokenizer_keeps_numbers_whole_and_puts_bos_before_them(words: PreTr
 
 def test_training_yields_one_finite_loss_a_step_and_follows_from_the_seed(words: PreTrainedTokenizerFast) -> None:
     settings = SETTINGS.model_copy(update={"steps": 3, "document_tokens": 64})
+    batches = train.Batches(settings, words)
     runs = []
     for _ in range(2):
         model = train.new_model(settings, words)
-        runs.append([loss.item() for loss in train.train(model, words, settings, torch.device("cpu"), workers=0)])
+        runs.append([loss.item() for loss in train.train(model, batches, settings, torch.device("cpu"), workers=0)])
     assert len(runs[0]) == 3
     assert np.isfinite(runs[0]).all()
     assert runs[0] == pytest.approx(runs[1])
@@ -176,51 +176,6 @@ def test_the_learning_rate_grows_then_falls_to_zero() -> None:
     assert max(factors) == pytest.approx(1)
     assert 0 < factors[0] < 0.1
     assert factors[1000] == pytest.approx(0)
-
-
-def test_outputs_appear_together_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = json.loads((SHIPPED / "recipe.json").read_text())["evaluation"]
-    out = tmp_path / "model"
-    settings = SETTINGS.model_copy(update={"steps": 1})
-
-    def killed(reader: evaluate.Reader) -> None:
-        assert reader.model.dtype == torch.float32
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(recipe_program, "evaluate", killed)
-    with pytest.raises(KeyboardInterrupt):
-        recipe_program.make(out, settings, device="cpu", workers=1)
-    assert list(out.iterdir()) == []
-    monkeypatch.setattr(recipe_program, "evaluate", lambda _: measured)
-    recipe_program.make(out, settings, device="cpu", workers=1)
-    assert {path.name for path in out.iterdir()} == {path.name for path in SHIPPED.iterdir()}
-    assert json.loads((out / "recipe.json").read_text())["settings"] == settings.model_dump(mode="json")
-    assert list(tmp_path.iterdir()) == [out]
-
-
-@pytest.mark.parametrize(("size", "most"), [("full", 12e6), ("small", 3e5)])
-def test_shipped_files_belong_to_this_code(
-    size: str, most: float, words: PreTrainedTokenizerFast, tmp_path: Path
-) -> None:
-    folder = {"full": SHIPPED, "small": SHIPPED.with_name("demo-model-small")}[size]
-    recipe = json.loads((folder / "recipe.json").read_text())
-    assert train.TrainSettings(**recipe["settings"]) == SIZES[size]
-    assert recipe["world"] == json.loads(json.dumps({name: getattr(world, name) for name in recipe["world"]}))
-    assert AutoTokenizer.from_pretrained(folder).get_vocab() == words.get_vocab()
-    assert sum(path.stat().st_size for path in folder.iterdir()) < most
-    loaded = AutoModelForCausalLM.from_pretrained(folder)
-    assert loaded.num_parameters() == recipe["parameters"] == {"full": 3_235_072, "small": 106_048}[size]
-    card.write(recipe, tmp_path)
-    assert (tmp_path / "README.md").read_text() == (folder / "README.md").read_text()
-
-
-def test_the_small_models_card_says_that_it_is_at_chance() -> None:
-    """Of 200 items of each number of steps, and five draws: .03 is the standard error of one of them."""
-    folder = SHIPPED.with_name("demo-model-small")
-    for domain, measured in json.loads((folder / "recipe.json").read_text())["evaluation"].items():
-        for probe in ("probe_easy", "probe_hard"):
-            assert abs(np.mean(measured[probe]) - 0.25) < 0.03, domain
-    assert "a probe of it answers at chance" in (folder / "README.md").read_text()
 
 
 def test_the_shipped_model_answers_after_examples_of_the_other_domain() -> None:

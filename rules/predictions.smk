@@ -49,6 +49,7 @@ rule predictions_on_model:
     threads: model_threads
     resources:
         gpu=on_model("gpu"),
+        gpu_percent=on_model("gpu_percent"),
         gpu_model=on_model("gpu_model"),
         mem_mb=on_model("mem_mb"),
         runtime=on_model("runtime"),

@@ -365,6 +365,18 @@ def test_hours_are_shown_times_gpus_and_long_jobs_named() -> None:
     assert "…" not in text  # nothing is cut off at 80 columns
 
 
+def test_a_job_on_a_share_of_a_gpu_spends_that_share_of_its_hours() -> None:
+    raw = published() | {"population": rows("mmlu_stem5", ["human_hardness"])}
+    found = hardware.read("config/hardware.yaml")
+    small = found.models["llama-2-70b"].model_copy(update={"gpu": 0.25})
+    quarter = found.model_copy(update={"models": {"llama-2-70b": small}})
+    two, shared = (estimate(Study(check(raw)), each).loads for each in (found, quarter))
+    assert [load.hours for load in two] == [load.hours for load in shared]
+    assert sum(load.gpu_hours for load in shared) == pytest.approx(sum(load.gpu_hours for load in two) / 8) != 0
+    line = next(line.split() for line in shown(raw, quarter).splitlines() if "llama-2-70b " in line)
+    assert line[1] == "0.25"
+
+
 def test_a_cpu_has_no_hours() -> None:
     text = shown(demo(), hardware.read("config/hardware.yaml"))
     assert [line.split()[-1] for line in text.splitlines() if line.strip().startswith("demo ")] == ["none"]

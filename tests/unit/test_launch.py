@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from uphill.errors import UphillError
-from uphill.workflow import launch
+from uphill.workflow import gpus, launch
 
 CUT, WHOLE, PART = (f"results/{name}.parquet" for name in ("items/cut", "items/whole", "hardness/measures/dial/cut"))
 LOCK, LEAVING = ".snakemake/locks/0.input.lock", f"results/tables/.sgr.{'0' * 32}.csv"
@@ -23,6 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two files that were cut short, one that is whole, a lock and a temporary file of a killed run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(launch, "stop_run_on_signal", lambda jobs_are_here: None)
+    monkeypatch.setattr(gpus, "visible", lambda: 3)
     for name, content in ((CUT, "PAR1 half"), (WHOLE, "PAR1 all PAR1"), (PART, ""), (LOCK, "x"), (LEAVING, "half")):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(content)
@@ -35,11 +36,13 @@ def started(executor_plugin: object, dryrun: bool = False) -> Any:
     workflow = SimpleNamespace(
         executor_plugin=executor_plugin,
         dryrun=dryrun,
+        local_exec=True,
+        global_resources={},
         dag=SimpleNamespace(forcefiles=set()),
         persistence=SimpleNamespace(
             save_iocache=lambda: built.append("kept"), drop_iocache=lambda: built.append("gone")
         ),
-        _build_dag=lambda: built.append("built"),
+        _build_dag=lambda: built.append(f"built within {workflow.global_resources}"),
         built=built,
     )
     launch.watch(workflow, STUDY)
@@ -61,7 +64,7 @@ def test_who_looks_is_told_and_changes_nothing(
     before = files(folder)
     workflow = started(plugin, dryrun)
     assert files(folder) == before
-    assert workflow.built == ["built"]
+    assert workflow.built == ["built within {}"]
     assert workflow.dag.forcefiles == {CUT, PART}
     assert capsys.readouterr().err.splitlines() == [
         "note: a run that was killed left its lock, which the next run removes; what it finished is kept",
@@ -72,7 +75,7 @@ def test_who_looks_is_told_and_changes_nothing(
 
 def test_a_run_clears_up_before_its_dag_is_made(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workflow = started("local")
-    assert workflow.built == ["built", "kept"]
+    assert workflow.built == ["built within {'gpu_percent': 300}", "kept"]
     assert workflow.dag.forcefiles == set()
     left = {name for name in files(folder) if "at_work" not in name}
     assert left == {f"{CUT}.damaged", WHOLE, f"{PART}.damaged"}

@@ -316,6 +316,17 @@ def _layers_exist(config: "Config") -> None:
                 raise ValueError(f"responses.layers is {layer}, expected 0 to {last}, the states that {name!r} has")
 
 
+def _layers_are_kept(config: "Config") -> None:
+    kept = config.responses.layers or []
+    read = {f"methods.{name}": config.method_settings(name) for name in config.methods}
+    read |= {f"measures.{name}": config.measure_settings(name) for name in config.measures}
+    for where, settings in read.items():
+        for layer in getattr(settings, "layers", None) or ():
+            if layer not in kept:
+                known = ", ".join(map(str, kept)) or "null: name those that are to be kept"
+                raise ValueError(f"{where}.layers is {layer}, expected of responses.layers, which is {known}")
+
+
 def _used(config: "Config", arms: Iterable[Arm]) -> list[str]:
     """Models that some measure or arm names."""
     named = [model for arm in arms for model in arm.models]
@@ -341,6 +352,6 @@ CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _entries_are_named, _cells_differ, _levels_agree, _draws_agree, _folds_fit),
     *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
-    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, check_panels),
+    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, _layers_are_kept, check_panels),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -11,6 +11,8 @@ from uphill.hardness.levels import Cuts
 from uphill.running.hub import HUB_ID, pinned
 from uphill.schemas.spelling import Name, distinct
 
+GGUF_MAGIC = b"GGUF"
+
 
 class Dataset(Entry):
     """Where a dataset's questions come from, how they are asked, and which of its columns people graded."""
@@ -62,6 +64,9 @@ class Model(Entry):
     """A language model: what decides its numbers. What it runs on is in config/hardware.yaml."""
 
     path: str | None = Field(None, description="A local folder, or")
+    gguf: str | None = Field(
+        None, description="a GGUF file, which a job of its own turns into such a folder in the number format below, or"
+    )
     hub_id: str | None = Field(None, description="a Hugging Face hub id, with a")
     revision: str | None = Field(None, description="pinned commit of the hub's repository, 40 hex digits.")
     dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="Number format of the weights.")
@@ -85,15 +90,30 @@ class Model(Entry):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if (self.path is None) == (self.hub_id is None):
-            raise ValueError("expected either path or hub_id")
+        places = {key: getattr(self, key) for key in ("path", "gguf", "hub_id") if getattr(self, key) is not None}
+        if len(places) != 1:
+            raise ValueError(f"expected one of path, gguf and hub_id, found {' and '.join(places) or 'none'}")
+        [place] = places
         if self.hub_id is not None:
             self._pinned(self.hub_id)
         elif self.revision is not None:
-            raise ValueError(f"revision is {self.revision!r} beside path, expected it beside hub_id alone")
+            raise ValueError(f"revision is {self.revision!r} beside {place}, expected it beside hub_id alone")
+        elif self.gguf is not None:
+            self._is_file(self.gguf)
         elif not self.path or not (Path(self.path) / "config.json").is_file():
             raise ValueError(f"no model in the folder {self.path!r}, expected a config.json and safetensors there")
         return self
+
+    def _is_file(self, gguf: str) -> None:
+        try:
+            with Path(gguf).open("rb") as file:
+                found = file.read(len(GGUF_MAGIC))
+        except OSError as error:
+            raise ValueError(f"gguf is {gguf!r}: cannot be read ({error.strerror}), expected a GGUF file") from None
+        if found != GGUF_MAGIC:
+            raise ValueError(f"gguf is {gguf!r}, which begins with {found!r}, expected a GGUF file: {GGUF_MAGIC!r}")
+        if self.trust_remote_code:
+            raise ValueError("trust_remote_code is on beside gguf, expected it off: no code comes with such a file")
 
     def _pinned(self, hub_id: str) -> None:
         if not HUB_ID.fullmatch(hub_id):

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from uphill.config.complaints import first_problem, shown
 from uphill.config.yaml_files import plain, read_yaml
@@ -15,12 +16,21 @@ from uphill.schemas.spelling import Name
 GROWING = ("mem_mb", "runtime")
 
 
+def _whole_or_share(gpu: float) -> float:
+    """A whole number of GPUs, or hundredths of one; else a ValueError."""
+    if gpu.is_integer() or (gpu < 1 and math.isclose(gpu, round(100 * gpu) / 100)):
+        return gpu
+    raise ValueError(f"is {gpu!r}, expected a whole number of GPUs, or a share of one in hundredths, as 0.25")
+
+
 class Needs(BaseModel):
     """What one job asks for. Memory and time grow with each attempt."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    gpu: int = Field(0, ge=0, le=64, description="GPUs.")
+    gpu: Annotated[float, AfterValidator(_whole_or_share)] = Field(
+        0, ge=0, le=64, description="GPUs: a whole number, or a share of one, in hundredths; on a cluster whole ones."
+    )
     gpu_model: str = Field(
         "", pattern=r"^[A-Za-z0-9_.]*$", description="Their type, as the cluster names it; any, unless given."
     )
@@ -34,9 +44,17 @@ class Needs(BaseModel):
     )
     threads: int = Field(1, ge=1, le=1024, description="CPU threads.")
 
+    @property
+    def gpu_percent(self) -> int:
+        """Hundredths of a GPU, of which Snakemake's scheduler on one machine hands out as many as it has."""
+        return round(100 * self.gpu)
+
     def grown(self, resource: str, attempt: int) -> int | str:
-        """What attempt 1, 2, ... asks for: memory and time double, the rest stays."""
-        asked: int | str = getattr(self, resource)
+        """What attempt 1, 2, ... asks for: memory and time double, the rest stays.
+
+        Of `gpu` whole ones, which is all that a cluster hands out; `gpu_percent` has the share.
+        """
+        asked: int | str = math.ceil(self.gpu) if resource == "gpu" else getattr(self, resource)
         return asked * 2 ** (attempt - 1) if resource in GROWING and isinstance(asked, int) else asked
 
 

@@ -238,7 +238,7 @@ class Config(Entry):
     def levels(self, dataset: str, variable: str) -> tuple[Level, ...]:
         """The levels that a variable of a dataset is cut into, from easy to hard."""
         how = self.datasets[dataset].cuts.get(variable) if dataset in self.datasets else None
-        bins = [bin_name(number + 1) for number in range(how.bins)] if how and how.bins else None
+        bins = [bin_name(number + 1) for number in range(how.n_bins)] if how and how.n_bins else None
         return arms.levels_of(variable, bins or LEVELS)
 
     def _with_baseline(self, arm: Arm) -> Arm:

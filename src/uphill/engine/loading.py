@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,18 +16,20 @@ from transformers.utils import logging as transformers_logging
 from uphill.engine import chat, weights
 from uphill.engine.attention import Attention
 from uphill.engine.checks import Checks
-from uphill.engine.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.engine.sizes import text_config
 from uphill.engine.vetting import vet
 from uphill.errors import UphillError
 from uphill.identity.checkpoints import CONFIG
 from uphill.prompts.forms import Answers
+from uphill.running.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.running.hub import fetch, fetched, offline
 
 log = logging.getLogger(__name__)
 Bos = Literal["auto", "always", "never"]
 COMPILE_FROM = 1_000_000
 """Compiling takes some 10 s, and saves 6 to 10 s in a million tokens of a 7B model (benchmarks/RESULTS.md)."""
+CONTEXT_BYTES = 0.6 * 2**30
+"""What CUDA itself takes of a GPU for each process, beside what PyTorch counts. Not measured."""
 # Our own bars say how far a job is; one for reading a file says nothing.
 transformers_logging.disable_progress_bar()
 # LLM.int8 computes in float16 whatever the model's type, and says so at every call.
@@ -88,14 +91,15 @@ class Loaded:
         return int(getattr(text_config(self.model), "sliding_window", None) or 2**31)
 
 
-def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0, batch: int = 64) -> Loaded:
+def load(entry: Mapping[str, Any], pack_tokens: int, gpus: float = 0, batch: int = 64) -> Loaded:
     """Load a model's weights (safetensors only) and tokenizer.
 
     Args:
         entry: a model's config entry: path or hub_id, revision, dtype, quantization, trust_remote_code, chat;
             answers, bos and max_prompt_tokens where they are not the defaults.
         pack_tokens: token budget of a packed sequence on this machine.
-        gpus: GPUs that the job asked for; with 0, or on a machine without any, the model runs on the CPU.
+        gpus: GPUs that the job asked for, or its share of one; with 0, or on a machine without any, the model runs on
+            the CPU.
         batch: answers that are generated side by side on this machine.
 
     Raises:
@@ -112,7 +116,7 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0, batch: int =
     tokenizer, variables = _tokenizer(where, common), chat.chat_variables(entry.get("chat", False))
     if variables is not None:
         chat.check(tokenizer, variables, where)
-    on_gpu = gpus > 0 and _take_gpus(gpus, where)
+    placed = _take_gpus(gpus, where) if gpus > 0 else None
     try:
         model, told = AutoModelForCausalLM.from_pretrained(
             where,
@@ -120,7 +124,7 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: int = 0, batch: int =
             dtype=getattr(torch, entry["dtype"]),
             use_safetensors=True,
             quantization_config=_quantization(entry),
-            device_map="auto" if on_gpu else None,
+            device_map=placed,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # so that they are named below
         )
@@ -194,20 +198,33 @@ def _tokenizer(where: str, common: Mapping[str, Any]) -> Any:
         raise UphillError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
 
 
-def _take_gpus(count: int, where: str) -> bool:
-    """Whether there are GPUs to run on; on a workstation, lease as many as the job asked for."""
+def _take_gpus(gpus: float, where: str) -> str | dict[str, int] | None:
+    """Where the model goes, as transformers is told; None for the CPU, where there is no GPU.
+
+    On a workstation, lease as many as the job asked for; of a share of one, take no more memory than that share.
+    """
     found = torch.cuda.device_count()
     if not found:
-        log.warning("%s: %d GPUs asked for, none found: running on the CPU", where, count)
-        return False
-    if not assigned_by_scheduler():
-        try:
-            leased = lease(visible_devices(found), count)
-        except ValueError as error:
-            raise UphillError(f"{where}: {error}; set gpu in config/hardware.yaml to what this machine has") from None
-        # CUDA starts at the first use of a device, which comes after this.
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(leased)
-    return True
+        log.warning("%s: %g GPUs asked for, none found: running on the CPU", where, gpus)
+        return None
+    if assigned_by_scheduler():
+        return "auto"
+    try:
+        leased = lease(visible_devices(found), gpus)
+    except ValueError as error:
+        raise UphillError(f"{where}: {error}; set gpu in config/hardware.yaml to what this machine has") from None
+    except OSError as error:
+        place = error.filename or tempfile.gettempdir()
+        raise UphillError(f"{place}: {error.strerror}, expected a file that a GPU can be leased by") from None
+    # CUDA starts at the first use of a device, which comes after this.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(leased)
+    if gpus >= 1:
+        return "auto"
+    whole = torch.cuda.get_device_properties(0).total_memory
+    # Over it PyTorch runs out of memory, as on a smaller GPU, and all that halves its packs then does.
+    torch.cuda.set_per_process_memory_fraction(max(gpus - CONTEXT_BYTES / whole, gpus / 2), 0)
+    # By itself, transformers goes by what is free of the whole GPU, and puts on the CPU what finds no room.
+    return {"": 0}
 
 
 def _quantization(entry: Mapping[str, Any]) -> BitsAndBytesConfig | None:

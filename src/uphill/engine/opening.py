@@ -14,6 +14,12 @@ def open_model(job: Running, entry: Mapping[str, Any]) -> Loaded:
         job: the job.
         entry: the model's config entry, with the identity of its weights.
     """
-    loaded = load(entry, job.resources.pack_tokens, job.resources.gpu, job.resources.get("batch", 1))
+    loaded = load(entry, job.resources.pack_tokens, gpus_of(job.resources), job.resources.get("batch", 1))
     loaded.checks.remember(loaded.model, dict(entry))
     return loaded
+
+
+def gpus_of(resources: Any) -> float:
+    """GPUs of a job, or its share of one: `gpu` is whole, as clusters hand them out, `gpu_percent` the hundredths."""
+    whole, percent = int(resources.gpu), int(resources.gpu_percent)
+    return min(1.0, percent / 100) if whole == 1 else whole

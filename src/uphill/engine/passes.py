@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from uphill.errors import UphillError, damaged
 from uphill.schemas import parquet
-from uphill.schemas.files import read_arrow
+from uphill.schemas.files import made_by, read_arrow
 from uphill.schemas.responses import RESPONSES
 
 BATCH = 2**19
@@ -49,6 +49,7 @@ class ResponseTable:
         exists: [N, M] bool.
         states: [N, M, D] kept states of the last answer token, float16 unless that does not hold them, then float32;
             zeros where there is no choice; D is 0 where they were not asked for.
+        layers: which of the model's L+1 hidden states those are, one after the other in D; none where that is not said.
     """
 
     item_ids: list[str]
@@ -56,6 +57,7 @@ class ResponseTable:
     n_tokens: NDArray[np.int64]
     exists: NDArray[np.bool_]
     states: NDArray[np.float16] | NDArray[np.float32]
+    layers: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, shards: Sequence[Path | str], identity: str | None = None, states: bool = True) -> Self:
@@ -80,7 +82,8 @@ class ResponseTable:
         n_tokens[codes, choice] = table["n_tokens"].to_numpy()
         none = np.zeros((*shape, 0), dtype=np.float16)
         kept = _states(shards, np.stack([codes, choice]), shape, table["item_id"]) if states else none
-        return cls(list(ids), logprob, n_tokens, n_tokens > 0, kept)
+        layers = made_by(shards[0]).get("settings", {}).get("layers") or ()
+        return cls(list(ids), logprob, n_tokens, n_tokens > 0, kept, tuple(layers))
 
     @classmethod
     def of(cls, scores: Sequence[Scored]) -> Self:
@@ -104,6 +107,23 @@ class ResponseTable:
             return np.array([place[item_id] for item_id in item_ids], dtype=np.int64)
         except KeyError as error:
             raise UphillError(f"item {error} has no response, expected one of every item of the dataset") from None
+
+    def states_of(self, layers: Sequence[int] | None) -> NDArray[np.float16] | NDArray[np.float32]:
+        """[N, M, D] states of some layers, in their order, or all that were kept where None is asked for.
+
+        Raises:
+            UphillError: one was not kept.
+        """
+        if layers is None:
+            return self.states
+        for layer in layers:
+            if layer not in self.layers:
+                kept = ", ".join(map(str, self.layers)) or "the published two, which have no numbers"
+                raise UphillError(f"hidden state {layer} was not kept, expected one of responses.layers: {kept}")
+        width = self.states.shape[-1] // len(self.layers)
+        places = [self.layers.index(layer) * width + np.arange(width) for layer in layers]
+        found: NDArray[np.float16] | NDArray[np.float32] = self.states.take(np.concatenate(places), axis=-1)
+        return found
 
     def gold(self, items: pd.DataFrame) -> NDArray[np.int64]:
         """[N] index of each item's gold choice, in the order of `item_ids`; 0 for a generative item.

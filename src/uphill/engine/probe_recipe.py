@@ -1,6 +1,13 @@
 """Constants of the linear probe. Apart from `probes`, so that reading the config imports no torch."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from uphill.schemas.spelling import distinct
+
+Layers = Annotated[list[int], AfterValidator(distinct)]
+LAYERS = "Hidden states that are read, of `responses.layers`; null reads all that are kept."
 
 
 class ProbeRecipe(BaseModel):

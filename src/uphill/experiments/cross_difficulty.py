@@ -27,6 +27,7 @@ class CrossDifficulty(Tested):
         description="The hardness variable; `cuts: {VARIABLE: {bins: 10}}` of the dataset makes ten levels of it."
     )
     methods: Names = Field(min_length=1, description="Names from `methods`.")
+    boots: int | None = Field(None, ge=1, le=1000, description="Training draws, instead of splits.boots.")
     train_on: Names = Field([], description=f"Levels to train on; every one unless given. {TRAIN_ON}")
 
 
@@ -37,4 +38,4 @@ def arms(entry: CrossDifficulty, name: str, given: Given) -> Sequence[Arm]:
     """One, of every level."""
     levels = with_mixes(given.levels(entry.dataset, entry.variable), entry.train_on)
     run, trained = (tuple(entry.methods), entry.tested(given)), tuple(entry.train_on) or None
-    return [Arm(name, entry.dataset, entry.variable, levels, *run, train_on=trained)]
+    return [Arm(name, entry.dataset, entry.variable, levels, *run, boots=entry.boots, train_on=trained)]

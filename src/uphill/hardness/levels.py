@@ -1,6 +1,7 @@
 """Levels of difficulty: values cut at published cut-offs, at quantiles, or into bins of equal size."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from uphill.schemas.names import EXPERIMENT_POOL, LEVELS
 
 
 class Cuts(BaseModel):
-    """How a variable is cut: at `easy_max` and `hard_min`, or at `quantiles`, or into `bins`."""
+    """How a variable is cut: at `easy_max` and `hard_min`, at `quantiles`, into `bins`, or at `edges`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -29,19 +30,32 @@ class Cuts(BaseModel):
         None,
         ge=2,
         le=99,
-        description="how many bins of equal size, bin_01 the easiest; equal values fall by a draw for each item.",
+        description="how many bins of equal size, bin_01 the easiest; equal values fall by a draw for each item. Or",
+    )
+    edges: tuple[float, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=98,
+        description="the largest value of each bin but the last, as of school grades; bins are of any size.",
     )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         fixed = (self.easy_max is not None) + (self.hard_min is not None)
-        if fixed + 2 * (self.quantiles is not None) + 2 * (self.bins is not None) != 2:
-            raise ValueError("expected easy_max and hard_min, or quantiles, or bins")
+        if fixed + 2 * sum(one is not None for one in (self.quantiles, self.bins, self.edges)) != 2:
+            raise ValueError("expected easy_max and hard_min, or quantiles, or bins, or edges")
+        if self.edges and any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError(f"edges are {list(self.edges)}, expected each larger than the one before")
         if self.easy_max is not None and self.hard_min is not None and self.easy_max >= self.hard_min:
             raise ValueError(f"easy_max is {self.easy_max} and hard_min {self.hard_min}, expected easy_max < hard_min")
         if self.quantiles and not 0 < self.quantiles[0] < self.quantiles[1] < 1:
             raise ValueError(f"quantiles are {list(self.quantiles)}, expected two, growing, between 0 and 1")
         return self
+
+    @property
+    def n_bins(self) -> int | None:
+        """How many bins there are; none where levels are easy, medium and hard."""
+        return len(self.edges) + 1 if self.edges else self.bins
 
 
 QUANTILES = (0.3, 0.7)
@@ -73,6 +87,8 @@ def add_levels(measures: pd.DataFrame, items: pd.DataFrame, cuts: Mapping[str, C
         pool = values[values.index.isin(in_experiments)]
         if how.bins:
             levels = number_of_bin(values, pool.index, how.bins, str(variable), seed).map(bin_name)
+        elif how.edges:
+            levels = pd.Series(np.searchsorted(how.edges, values) + 1, index=values.index).map(bin_name)
         else:
             levels = _cut(values, pool, how)
         parts.append(rows.assign(level=levels.to_numpy()))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from uphill.engine.probe_recipe import LAYERS, Layers, ProbeRecipe
 from uphill.hardness.data import Graded, Responded
 from uphill.hardness.description_length import (
     Sizes,
@@ -31,6 +32,7 @@ class Settings(BaseModel):
 
     sizes: Sizes = Field([5, 20, 80, 340, 900], min_length=1, description="Training sizes of the probe.")
     boots: int = Field(5, ge=1, le=1000, description="Draws of the probe's training items.")
+    layers: Layers | None = Field(None, min_length=1, description=LAYERS)
 
 
 def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:  # noqa: ARG001 - the interface
@@ -45,16 +47,16 @@ def measure(name: str, settings: Settings, data: Responded) -> pd.DataFrame:
     scores of items that some probe trained on are optimistic (their bits are not); experiments use the other pool.
     """
     # torch takes seconds to import, and reading the config imports this module.
-    from uphill.engine.probe_recipe import ProbeRecipe
     from uphill.engine.probes import Features, fit_probes
 
     table = data.responses
     gold, sizes = table.gold(data.items), sorted(settings.sizes)
     fits = [(size, boot) for boot in range(settings.boots) for size in sizes]
     rows = [table.rows(training_items(data, size, boot)) for size, boot in fits]
-    features, keys = Features(table.states, table.exists), [fit_key(data, size, boot) for size, boot in fits]
+    states = table.states_of(settings.layers)
+    features, keys = Features(states, table.exists), [fit_key(data, size, boot) for size, boot in fits]
     probes = fit_probes(features, rows, [gold[chosen] for chosen in rows], keys, ProbeRecipe())
-    p_gold = probes.all_probabilities(table.states, table.exists)[:, np.arange(len(gold)), gold].astype(np.float64)
+    p_gold = probes.all_probabilities(states, table.exists)[:, np.arange(len(gold)), gold].astype(np.float64)
     # A probe's float32 softmax may say 0; no answer costs infinitely much.
     log_p = np.log(np.maximum(p_gold, np.finfo(np.float32).tiny)).reshape(settings.boots, len(sizes), len(gold))
     pool = int((data.items["pool"] == HARDNESS_POOL).sum())

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from uphill.engine.probe_recipe import ProbeRecipe
+from uphill.engine.probe_recipe import LAYERS, Layers, ProbeRecipe
 from uphill.methods.context import Cell, Context, Predicted, chosen
 
 RUNS_MODEL = False
@@ -22,6 +22,7 @@ class Settings(ProbeRecipe):
     """The recipe, and how many items it is fitted to."""
 
     n_train: int = Field(160, ge=2, le=100_000, description="Training items.")
+    layers: Layers | None = Field(None, min_length=1, description=LAYERS)
     loss: Literal["xent", "logconf", "product"] = Field(
         "xent",
         description="xent: cross-entropy on the labels, which may be soft. Of a weaker model's labels also logconf, "
@@ -52,9 +53,10 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
         rows = [shown.rows(list(items.index)) for items in training]
         # A cell's own labels, which may be noisy.
         labels: list[Any] = [_labels(items, shown.exists.shape[1]) for items in training]
-        features, keys = Features(shown.states, shown.exists), [context.key(cell) for cell in own]
+        features = Features(shown.states_of(settings.layers), shown.exists)
+        keys = [context.key(cell) for cell in own]
         probes = fit_probes(features, rows, labels, keys, settings, loss=settings.loss)
-        probabilities = probes.all_probabilities(asked.states, asked.exists)
+        probabilities = probes.all_probabilities(asked.states_of(settings.layers), asked.exists)
         for cell, probability in zip(own, probabilities, strict=True):
             items = context.test_items(cell)
             tested = asked.rows(list(items.index))

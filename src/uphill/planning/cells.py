@@ -83,7 +83,7 @@ def n_levels(config: Config, dataset: str, variable: str) -> int:
     cut = config.datasets[dataset].cuts.get(variable)
     if cut is None:
         return 3
-    if cut.bins:
-        return cut.bins
+    if cut.n_bins:
+        return cut.n_bins
     # Grades are whole numbers: nothing lies between two neighbours.
     return 2 if cut.easy_max is not None and cut.hard_min is not None and cut.hard_min - cut.easy_max <= 1 else 3

@@ -18,14 +18,14 @@ class Load:
 
     Attributes:
         hours: of the job; None on a CPU, whose speed is not known.
-        gpus: that it holds all that time.
+        gpus: that it holds all that time; less than 1 is a share of one.
     """
 
     job: Job
     model: str
     work: Work
     hours: float | None
-    gpus: int
+    gpus: float
 
     @property
     def stage(self) -> str:

@@ -10,7 +10,7 @@ from uphill.planning.study import read_study
 from uphill.workflow.jobs import Job
 from uphill.workflow.paths import log_path
 
-RESOURCES = ("gpu", "gpu_model", "mem_mb", "runtime", "pack_tokens", "batch")
+RESOURCES = ("gpu", "gpu_percent", "gpu_model", "mem_mb", "runtime", "pack_tokens", "batch")
 
 
 class Resources(dict[str, Any]):

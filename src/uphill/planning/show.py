@@ -42,7 +42,7 @@ def _by_model(loads: Sequence[Load]) -> Table:
     table = _table("By model", ("model", "GPUs", "loads", "read", "fitted", "written", "GPU h", "longest"))
     for model, own in _grouped(loads, lambda load: load.model):
         longest = max(load.hours or 0 for load in own)
-        table.add_row(model, str(own[0].gpus), *_sums(own), _number(longest) if longest else "")
+        table.add_row(model, f"{own[0].gpus:g}", *_sums(own), _number(longest) if longest else "")
     table.add_section()
     table.add_row("all", "", *_sums(loads), "")
     return table
@@ -115,7 +115,8 @@ What this assumes. Expect it to be wrong by a factor of 2; of 3 for 8 bits, floa
   Rates    those of benchmarks/RESULTS.md, measured on an H200 with 6.7 billion weights in bfloat16 and in 8 bits;
            not measured: 8 bits writing, float32. Time grows with the weights; of a mixture, those active, but all
            of them for what is written. gpu_speed is {hardware.gpu_speed:g} (config/hardware.yaml).
-  GPUs     take turns: more of them hold a larger model, and are not faster.
+  GPUs     take turns: more of them hold a larger model, and are not faster. A job on a share of one spends that
+           share of its hours, and is as fast as on a whole one; jobs beside it may slow it down.
   Loading  {hardware.read_gb_s:g} GB/s (read_gb_s), two bytes a weight, and a minute to start.
   Tokens   of {CHARS_PER_TOKEN:g} characters; lengths of results/items where it is made, else of the published files.
            Written answers are as long as gold ones; a base model may ramble on to max_new_tokens.

@@ -1,6 +1,7 @@
 """What a study has spent: hours by stage from Snakemake's benchmark files, tokens and hardware from the jobs' logs.
 
-Of each job its last run counts; what it took over from an interrupted run, or left as it was, is in neither.
+Of each job its last run counts; what it took over from an interrupted run, or left as it was, is in neither. Seconds
+that a job waited for a GPU, which its log tells and Snakemake counts, are no cost: they are summed apart.
 """
 
 import logging
@@ -14,29 +15,34 @@ from uphill.running import spending
 
 log = logging.getLogger(__name__)
 BENCHMARKS, LOGS = "benchmarks", "logs"
+NOTHING = {"waited_s": 0.0}
+"""Of a job whose log says nothing."""
 
 
 def spent(results: Path) -> dict[str, Any]:
-    """Stages with jobs, hours and peak memory; totals; tokens; hardware.
+    """Stages with jobs, hours and peak memory; totals; hours of waiting, which are in no others; tokens; hardware.
 
     Args:
         results: the results folder, with `benchmarks/` and `logs/` in it.
     """
+    heard = {
+        record: found
+        for record, path in _records(results / LOGS, ".log")
+        if (found := spending.heard(path.read_text(errors="replace")))
+    }
     runs = pd.DataFrame(
         [
-            {"stage": path.relative_to(results / BENCHMARKS).parts[0].removesuffix(".tsv"), **row}
-            for path in sorted((results / BENCHMARKS).rglob("*.tsv"))
+            {"stage": record.parts[0], "waited": heard.get(record, NOTHING)["waited_s"], **row}
+            for record, path in _records(results / BENCHMARKS, ".tsv")
             if (row := _row(path))
         ],
-        columns=["stage", "s", "cpu_time", "max_rss"],
+        columns=["stage", "waited", "s", "cpu_time", "max_rss"],
     )
-    heard = [
-        found
-        for path in sorted((results / LOGS).rglob("*.log"))
-        if (found := spending.heard(path.read_text(errors="replace")))
-    ]
+    # No more than all: of a run that was killed as it ended, the log is new and the benchmark file is not.
+    runs["waited"] = runs[["waited", "s"]].min(axis=1)
+    runs["s"] -= runs["waited"]
     tokens: Counter[str] = Counter()
-    for one in heard:
+    for one in heard.values():
         tokens.update(one["tokens"])
     stages = [
         {"name": stage, "jobs": len(rows), "hours": rows["s"].sum() / 3600, "memory": rows["max_rss"].max()}
@@ -45,10 +51,16 @@ def spent(results: Path) -> dict[str, Any]:
     return {
         "stages": sorted(stages, key=lambda stage: -stage["hours"]),
         "hours": runs["s"].sum() / 3600,
+        "waited": runs["waited"].sum() / 3600,
         "jobs": len(runs),
         "tokens": dict(tokens),
-        "hardware": sorted({_machine(one) for one in heard}),
+        "hardware": sorted({_machine(one) for one in heard.values()}),
     }
+
+
+def _records(folder: Path, suffix: str) -> list[tuple[Path, Path]]:
+    """Files of a folder, each with the name of the job's record, which its log and its benchmark file share."""
+    return [(path.relative_to(folder).with_suffix(""), path) for path in sorted(folder.rglob(f"*{suffix}"))]
 
 
 def _row(path: Path) -> dict[str, float]:

@@ -14,6 +14,8 @@ from typing import Any
 
 MARK = "spent "
 _tokens: Counter[str] = Counter()
+_waits: list[float] = []
+"""Seconds of each time that this process waited for others."""
 
 
 def count(what: str, tokens: int) -> None:
@@ -21,19 +23,27 @@ def count(what: str, tokens: int) -> None:
     _tokens[what] += tokens
 
 
+def wait(seconds: float) -> None:
+    """Add seconds that this process waited for others, as for a GPU, and which it cost nobody."""
+    _waits.append(seconds)
+
+
 def said() -> str:
-    """The line for the log: tokens so far, processor and GPUs."""
-    return MARK + json.dumps({"tokens": dict(_tokens), **hardware()})
+    """The line for the log: tokens so far, seconds of waiting, processor and GPUs."""
+    return MARK + json.dumps({"tokens": dict(_tokens), "waited_s": round(sum(_waits), 1), **hardware()})
 
 
 def heard(log: str) -> dict[str, Any] | None:
-    """What the last such line of a log says, or None where it has none that is whole."""
+    """What the last such line of a log says, or None where it has none that is whole.
+
+    A line of before waiting was recorded says that there was none.
+    """
     lines = [line.partition(MARK)[2] for line in log.splitlines() if f": {MARK}{{" in line]
     try:
         said = json.loads(lines[-1]) if lines else None
     except ValueError:
         return None
-    return said if said and said.keys() >= {"tokens", *hardware()} else None
+    return {"waited_s": 0.0, **said} if said and said.keys() >= {"tokens", *hardware()} else None
 
 
 def hardware() -> dict[str, Any]:

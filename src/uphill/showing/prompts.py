@@ -20,8 +20,9 @@ from uphill.planning.mocking import given
 from uphill.running.job import Running
 from uphill.schemas.names import UNSUPERVISED
 from uphill.showing.items import item_of, items_of
+from uphill.workflow.stages.models import model_identity
 from uphill.workflow.stages.predictions import arms, slices
-from uphill.workflow.stages.responses import model_identity, responses
+from uphill.workflow.stages.responses import responses
 from uphill.workflow.study import Study
 
 OPENS = "what is read"

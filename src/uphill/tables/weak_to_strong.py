@@ -44,7 +44,8 @@ def weak_to_strong_rows(inputs: Inputs) -> pd.DataFrame:
     PGR = (student - weak) / (ceiling - weak), all on the same test items, paired; weak is the very teacher that
     labelled, and the ceiling differs from the student in its labels alone (Burns et al. 2023, section 3). `pgr_set`
     holds all ratios that the data allow. `status` is `unbounded` or `undefined` where the gap between ceiling and weak
-    cannot be told from 0, `negative gap` where the ceiling lies below and `same model` where a model teaches itself;
+    cannot be told from 0, `negative gap` where the ceiling lies below and `same model` where a model teaches itself, by
+    the method by which it is taught;
     there is a PGR where it is `defined`. A teacher is taken as it is: intervals say nothing of how another training of
     it would have taught. `label_accuracy` is the share of a student's labels, as choices, that are right, and
     `n_labels` how many items these are, over all boots. `agreement` is the share of test items where student and
@@ -84,12 +85,17 @@ def _rows(panel: Panel, inputs: Inputs) -> Iterator[dict[str, Any]]:
             "boots": student["boot"].nunique(),
             "n_test": len(panel.items),
             **_measured(roles, inputs.study.coverage),
-            **(ITSELF if teacher["model"] == condition["model"] else {}),
+            **(ITSELF if _is_itself(teacher, condition) else {}),
             **_right_labels(teaching, condition, teacher),
             **_agreement(roles["student"].correct, roles["weak"].correct),
             "circular": circular(condition, inputs.study),
             "source": student["source"].iloc[0],
         }
+
+
+def _is_itself(teacher: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:
+    """Whether a model teaches itself in the way that it is taught: there is no gap. By another method there is one."""
+    return bool(teacher["model"] == condition["model"] and teacher["method"] == condition["method"])
 
 
 def _roles(
@@ -105,12 +111,17 @@ def _roles(
     weak_gold = everyone[everyone["model"] == teacher["model"]]
     for name, value in gold.items():
         weak_gold = weak_gold[weak_gold[name] == value]
+    one_model = teacher["model"] == condition["model"] and teacher["method"] != condition["method"]
+    # Where the two are one model, these are its other roles again.
+    strong_and_weak = {
+        "weak_gold": weak_gold,
+        "ceiling_supervisor": _answers(inputs.teaching, teacher, panel, condition["model"]),
+    }
     return {
         "weak": _answers(inputs.teaching, teacher, panel, teacher["model"]),
         "student": student,
         "ceiling": panel.condition(**gold),
-        "weak_gold": weak_gold,
-        "ceiling_supervisor": _answers(inputs.teaching, teacher, panel, condition["model"]),
+        **({} if one_model else strong_and_weak),
         "unsupervised": panel.baseline,
     }
 

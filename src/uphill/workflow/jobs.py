@@ -36,6 +36,7 @@ class Job:
         outputs: files, by name. Who reads the job reads those of the first name, and its provenance.
         decide: gives `settings`; asked when they are first needed, since some look at files.
         reads: by name of the rule's input, the jobs that make it.
+        outside: files that are no job's, by name of the rule's input; what of them decides the result is in `settings`.
         code: modules that its script loads by name, and other files that it reads.
         model: that it loads, whose entry of the hardware file it asks for.
         holds: names of inputs whose files it has in memory whole, and asks for memory by.
@@ -52,6 +53,7 @@ class Job:
     outputs: Mapping[str, Sequence[str]]
     decide: Callable[[], Settings]
     reads: Mapping[str, Sequence["Job"]] = field(default_factory=dict)
+    outside: Mapping[str, Sequence[str]] = field(default_factory=dict)
     code: Sequence[str] = ()
     model: str | None = None
     holds: Sequence[str] = ()
@@ -89,7 +91,9 @@ class Job:
         """Files, by name of the rule's input; what tells of them is called `provenance`."""
         found = {name: _once(path for job in jobs for path in job.made) for name, jobs in self.reads.items()}
         told = _once(path for job in self.upstream for path in job.outputs.get(PROVENANCE, ()))
-        return found | ({PROVENANCE: told} if told else {})
+        return (
+            found | ({PROVENANCE: told} if told else {}) | {name: list(files) for name, files in self.outside.items()}
+        )
 
     @cached_property
     def settings(self) -> Settings:

@@ -13,6 +13,7 @@ from uphill.running.places import RESULTS
 from uphill.running.stopping import stop_run_on_signal
 from uphill.schemas.files import is_leaving
 from uphill.schemas.parquet import is_whole
+from uphill.workflow import gpus
 from uphill.workflow.records import of_another_day
 from uphill.workflow.study import Study
 
@@ -42,6 +43,7 @@ def watch(workflow: Any, study: Study) -> None:
             workflow.dag.forcefiles.update([*look(study), *of_another_day(study)])
             workflow.persistence.save_iocache = workflow.persistence.drop_iocache = lambda: None
         else:
+            gpus.limit(workflow)
             try:
                 prepare(study)
                 # Snakemake knows of a change only where its own records are: not of results that were copied.

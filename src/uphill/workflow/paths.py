@@ -12,6 +12,19 @@ def items_path(dataset: str) -> str:
     return f"{RESULTS}/items/{dataset}.parquet"
 
 
+MODEL_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+
+
+def model_folder(model: str) -> str:
+    """The folder of a model that is made here."""
+    return f"{RESULTS}/models/{model}"
+
+
+def model_paths(model: str) -> list[str]:
+    """The files of a model that is made here."""
+    return [f"{model_folder(model)}/{name}" for name in MODEL_FILES]
+
+
 def measure_path(dataset: str, measure: str, model: str | None = None) -> str:
     """One measure's part of a hardness table, by one hardness model if it needs any."""
     return f"{RESULTS}/hardness/measures/{dataset}/{measure}{f'/{model}' if model else ''}.parquet"

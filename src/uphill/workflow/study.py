@@ -13,6 +13,7 @@ from uphill.workflow.jobs import Job, Spec, once
 
 STAGES = (
     "items",
+    "models",
     "responses",
     "measures",
     "hardness",

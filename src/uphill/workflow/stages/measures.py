@@ -8,7 +8,8 @@ from uphill.registry import reads_states
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import measure_path
 from uphill.workflow.stages.items import items
-from uphill.workflow.stages.responses import asked, keys_of, model_identity, responses
+from uphill.workflow.stages.models import keys_of, model_identity, weights
+from uphill.workflow.stages.responses import asked, responses
 from uphill.workflow.study import Study
 
 ALONE, FROM_MATRIX, FROM_RESPONSES, ON_MODEL = (
@@ -60,7 +61,11 @@ def measure(study: Study, dataset: str, name: str, model: str | None = None) -> 
 
     panel = study.config.panel_of(name)
     by = {ALONE: "", FROM_MATRIX: f" by panel {panel}", FROM_RESPONSES: f" by {model}", ON_MODEL: f" on {model}"}[runs]
-    read = {"responses": [responses(study, model, dataset)]} if runs == FROM_RESPONSES and model else {}
+    read: dict[str, list[Job]] = {}
+    if model and runs == FROM_RESPONSES:
+        read = {"responses": [responses(study, model, dataset)]}
+    if model and runs == ON_MODEL:
+        read = weights(study, model)
     if panel is not None:
         from uphill.workflow.stages.panels import matrix  # which imports, by way of splits, this module
 

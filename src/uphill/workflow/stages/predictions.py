@@ -14,7 +14,8 @@ from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import predictions_path, taught_by
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.labels import label, labels_of
-from uphill.workflow.stages.responses import keys_of, model_identity, responses
+from uphill.workflow.stages.models import keys_of, model_identity, weights
+from uphill.workflow.stages.responses import responses
 from uphill.workflow.stages.splits import splits
 from uphill.workflow.study import Study
 
@@ -102,6 +103,8 @@ def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
     }
     if module.READS_RESPONSES:
         read["responses"] = [responses(study, model, name) for name in arm.involved]
+    if module.RUNS_MODEL:
+        read |= weights(study, model)
     if labels != GOLD:
         read["labels"] = [label(study, labels)]
     asked_for = TEACHERS if arm.kind == TEACHERS else arm.experiment

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from uphill.identity.files import folder_digest
 from uphill.registry import reads_states
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import shard_paths
 from uphill.workflow.stages.items import items
+from uphill.workflow.stages.models import keys_of, model_identity, weights
 from uphill.workflow.study import Study
 
 
@@ -39,7 +39,7 @@ def responses(study: Study, model: str, dataset: str) -> Job:
         record=f"responses/{model}/{dataset}",
         outputs={"responses": shard_paths(model, dataset, study.config.responses.shards)},
         decide=decide,
-        reads={"questions": [items(study, dataset)]},
+        reads={"questions": [items(study, dataset)], **weights(study, model)},
         model=model,
         from_config={**keys_of(model), "asked": f"datasets.{dataset}", "": "responses"},
     )
@@ -64,21 +64,6 @@ def _probed(study: Study) -> set[tuple[str, str]]:
         if reads_states(config.measure_module(measure))
         for model in config.hardness_models
     }
-
-
-@once
-def model_identity(study: Study, model: str) -> dict[str, Any]:
-    """What decides a model's numbers: its config entry, how texts become tokens, the content of a local folder."""
-    entry = study.config.models[model]
-    content = {"content": folder_digest(entry.path, entry.trust_remote_code)} if entry.path else {}
-    tokens = {"answers": study.config.answers, "max_prompt_tokens": study.config.max_prompt_tokens}
-    return {"name": model, **plain(entry), **tokens, **content}
-
-
-def keys_of(model: str) -> dict[str, str]:
-    """Where in the config each part of a model's identity is from."""
-    whole = {f"model.{name}": name for name in ("answers", "max_prompt_tokens")}
-    return {"model": f"models.{model}", **whole}
 
 
 def asked(study: Study, model: str, dataset: str, zero_shot: bool) -> dict[str, Any]:

@@ -1,0 +1,11 @@
+"""The model of a GGUF file, as a folder that jobs load."""
+
+from pathlib import Path
+
+from uphill.engine.gguf_files import convert_to
+from uphill.running.job import start
+
+with start(snakemake) as job:
+    [file] = job.input.get("gguf")
+    made = [Path(path) for path in job.output]
+    convert_to(made, Path(file), job.settings["dtype"], job.scratch_of(job.spec["id"]))

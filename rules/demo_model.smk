@@ -1,17 +1,20 @@
 """The demo models' recipe. No other rule depends on it: the models that it makes ship under resources/.
 
 Needs: nothing but the library.
-Makes: results/demo_model/{size}/, a job a size; `make demo-model` makes all of them and puts them in the place of those
-in resources/demo-models/.
+Makes: results/demo_model/{size}/; `make demo-model` puts `full` in the place of resources/demo-model/, and `make
+demo-model-small` the small one in that of resources/demo-model-small/. `make demo-models` makes the family, four models
+of one text, and puts them into resources/demo-models/: they do not ship yet, for they have not been trained.
 """
 
-DEMO_SIZES = ["106k", "340k", "614k", "1280k"]
+DEMO_FAMILY = ["106k", "340k", "614k", "1280k"]
 
 
 rule demo_models:
     input:
-        expand(f"{RESULTS}/demo_model/{{size}}/model.safetensors", size=DEMO_SIZES),
+        expand(f"{RESULTS}/demo_model/{{size}}/model.safetensors", size=DEMO_FAMILY),
     localrule: True
+    message:
+        "The family of demo models is made"
 
 
 rule demo_model:
@@ -33,15 +36,15 @@ rule demo_model:
     benchmark:
         paths.benchmark_path("demo_model/{size}")
     wildcard_constraints:
-        size="|".join(DEMO_SIZES),
+        size="|".join(["full", "small", *DEMO_FAMILY]),
     conda:
         CONDA
-    threads: 4
+    threads: lambda wildcards: 4 if wildcards.size in DEMO_FAMILY else 8
     resources:
-        gpu=0,  # so that all sizes may share one
+        gpu=0,  # so that the family may share one
         mem_mb=8000,
         runtime=10080,
     message:
-        "Training the demo model of {wildcards.size} parameters: minutes on a GPU; without, a day or more"
+        "Training the demo model ({wildcards.size}): minutes on a GPU; without, a day or more, or less than an hour for small"
     script:
         "../workflow/scripts/demo_model.py"

@@ -1,4 +1,4 @@
-"""The demo models side by side: one text for all, each made whole or not at all, and their shipped files."""
+"""Demo models side by side: one text for all, each made whole or not at all, and cards that say what each is."""
 
 import json
 import re
@@ -7,31 +7,22 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from uphill.datasets import world
-from uphill.demo_model import card, evaluate, family, making, shared_text, tokenizer, train
-from uphill.demo_model.sizes import SIZES
+from uphill.demo_model import card, evaluate, family, making, shared_text, text, tokenizer, train
+from uphill.demo_model.sizes import FAMILY, SIZES
 from uphill.errors import UphillError
 
-SHIPPED = Path(__file__).parents[2] / "resources" / "demo-models"
+SHIPPED = Path(__file__).parents[2] / "resources" / "demo-model"
 SETTINGS = train.TrainSettings(steps=10, documents_per_step=2, document_tokens=64, width=32, mlp_width=64, layers=1)
-FILES = {
-    *("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
-    *("recipe.json", "README.md"),
-}
 
 
 def measured() -> dict[str, Any]:
-    """What `evaluate` says of a model, with made-up numbers."""
-    eighths = [step / 8 for step in range(1, world.MAX_STEPS + 1)]
-    spoken = {name: {"states_an_answer": 0.5, "accuracy": eighths} for name in ("zero_shot", "easy_shots")}
-    correlations = {"probe_mdl_spearman": 0.25, "zero_shot_mdl_spearman": 0.125}
-    one = {**dict.fromkeys(card.ROWS, eighths), **correlations, "written_reasoning": spoken}
-    return dict.fromkeys(world.DOMAINS, one)
+    """What `evaluate` said of the shipped model."""
+    measured: dict[str, Any] = json.loads((SHIPPED / "recipe.json").read_text())["evaluation"]
+    return measured
 
 
 def repetition() -> dict[str, Any]:
@@ -43,18 +34,33 @@ def repetition() -> dict[str, Any]:
 
 def test_the_sizes_differ_in_shape_only_and_their_names_say_how_large_they_are() -> None:
     words = tokenizer.build()
-    shapes = [(size.layers, size.width) for size in SIZES.values()]
+    shapes = [(size.layers, size.width) for size in FAMILY.values()]
     assert shapes == sorted(set(shapes))
-    assert family.one_text(SIZES).model_dump().keys() == train.TrainSettings().model_dump().keys()
-    for name, size in SIZES.items():
+    one = family.one_text(FAMILY)
+    assert (one.seed, one.steps, one.text) == (3, 19_500, text.TextSettings(repeated=0.01))
+    for name, size in FAMILY.items():
         assert name.endswith("k")
         assert train.new_model(size, words).num_parameters() / 1000 == pytest.approx(int(name[:-1]), rel=0.005)
 
 
+def test_the_family_weighs_less_than_six_megabytes() -> None:
+    """In float16; all else that a folder holds is smaller than the shipped model's, which is 20 kB."""
+    words = tokenizer.build()
+    beside = sum(path.stat().st_size for path in SHIPPED.iterdir() if path.suffix != ".safetensors")
+    weights = [2 * train.new_model(size, words).num_parameters() for size in FAMILY.values()]
+    assert 4e6 < sum(weights) + len(weights) * beside < 6e6
+
+
+def test_no_size_of_another_text_is_trained_with_the_family() -> None:
+    with pytest.raises(UphillError, match="full: settings of its own beside its shape, expected those of 106k"):
+        family.one_text({**FAMILY, "full": SIZES["full"]})
+
+
 def test_the_workflow_trains_these_sizes() -> None:
     rules = (SHIPPED.parents[1] / "rules" / "demo_model.smk").read_text()
-    [listed] = re.findall(r"DEMO_SIZES = (\[.*\])", rules)
-    assert json.loads(listed) == list(SIZES)
+    [listed] = re.findall(r"DEMO_FAMILY = (\[.*\])", rules)
+    assert json.loads(listed) == list(FAMILY)
+    assert 'size="|".join(["full", "small", *DEMO_FAMILY])' in rules
 
 
 def test_sizes_of_two_texts_are_refused() -> None:
@@ -103,11 +109,56 @@ def test_outputs_appear_together_at_the_end(tmp_path: Path, monkeypatch: pytest.
         making.make(out, settings, device="cpu")
     assert list(out.iterdir()) == []
     monkeypatch.setattr(making, "evaluate", lambda _: measured())
-    monkeypatch.setattr(making, "repetition", lambda *_: repetition())
     making.make(out, settings, device="cpu")
-    assert {path.name for path in out.iterdir()} == FILES
-    assert json.loads((out / "recipe.json").read_text())["settings"] == settings.model_dump(mode="json")
+    assert {path.name for path in out.iterdir()} == {path.name for path in SHIPPED.iterdir()}
+    recipe = json.loads((out / "recipe.json").read_text())
+    assert recipe["settings"] == settings.model_dump(mode="json")
+    assert "repeated" not in recipe
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_what_was_repeated_is_measured_and_on_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "evaluate", lambda _: measured())
+    monkeypatch.setattr(making, "repetition", lambda *_: repetition())
+    making.make(tmp_path / "106k", FAMILY["106k"].model_copy(update={"steps": 1, "documents_per_step": 1}), "cpu")
+    assert json.loads((tmp_path / "106k/recipe.json").read_text())["repeated"] == repetition()
+
+
+def carded(settings: train.TrainSettings, repeated: dict[str, Any] | None, folder: Path) -> str:
+    """The card of a model of these settings."""
+    recipe = json.loads((SHIPPED / "recipe.json").read_text()) | {"settings": settings.model_dump(mode="json")}
+    card.write(recipe | ({"repeated": repeated} if repeated else {}), folder)
+    return (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("size", FAMILY)
+def test_a_card_of_the_family_says_what_it_is_and_read(size: str, tmp_path: Path) -> None:
+    said = carded(FAMILY[size], repetition(), tmp_path)
+    assert f"# A demo model of Uphill: {size}\n" in said
+    assert f"`python -m uphill.demo_model --out DIR --size {size}`" in said
+    assert "in the same order by models of 106k, 340k, 614k, 1280k parameters.\n" in said
+    assert "1% of the documents *repeat* items" in said
+    assert "are 350\n  items, 5.0% of the tables that they are from, and each was read some 200 times" in said
+    assert "| 8 easy shots, others |" + " 1.00 |" * 8 in said
+    assert "accident of one training" not in said
+
+
+@pytest.mark.parametrize(
+    ("update", "command"),
+    [
+        ({"steps": 5}, "`python -m uphill.demo_model --out DIR --size full --steps 5`"),
+        ({"seed": 4}, "`python -m uphill.demo_model --out DIR --size full --seed 4`"),
+        ({"layers": 1}, "`uphill.demo_model.making.make` with settings of its own"),
+    ],
+)
+def test_a_card_of_other_settings_says_nothing_of_the_shipped_training(
+    update: dict[str, int], command: str, tmp_path: Path
+) -> None:
+    said = carded(SIZES["full"].model_copy(update=update), None, tmp_path)
+    assert f"{command}, 4.2 minutes" in said
+    assert "# A demo model of Uphill\n" in said
+    for words in ("accident of one training", "It knows much", "*repeat*", "### Items", "family"):
+        assert words not in said
 
 
 def made(out: Path, settings: train.TrainSettings, device: str, workers: int, text_folder: Path) -> None:
@@ -163,21 +214,3 @@ def test_a_training_that_nobody_watches_says_a_line_now_and_then(
     lines = capsys.readouterr().out.splitlines()
     said = ["106k: step 2 of 5, loss 2.0000, 40 s", "106k: step 4 of 5, loss 4.0000, 80 s"]
     assert lines == ([] if watched else [*said, "106k: step 5 of 5, loss 5.0000, 100 s"])
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_shipped_files_belong_to_this_code(size: str, tmp_path: Path) -> None:
-    folder = SHIPPED / size
-    recipe = json.loads((folder / "recipe.json").read_text())
-    assert {path.name for path in folder.iterdir()} == FILES
-    assert train.TrainSettings(**recipe["settings"]) == SIZES[size]
-    assert recipe["world"] == json.loads(json.dumps({name: getattr(world, name) for name in recipe["world"]}))
-    assert AutoTokenizer.from_pretrained(folder).get_vocab() == tokenizer.build().get_vocab()
-    assert AutoModelForCausalLM.from_pretrained(folder).num_parameters() == recipe["parameters"]
-    card.write(recipe, tmp_path)
-    assert (tmp_path / "README.md").read_text() == (folder / "README.md").read_text()
-
-
-def test_the_family_is_small() -> None:
-    sizes = [path.stat().st_size for path in SHIPPED.glob("*/*")]
-    assert 4e6 < np.sum(sizes) < 6e6

@@ -1,5 +1,6 @@
 """The demo model's text, tokenizer and shipped files. That the model shows the effect is measured in its model card."""
 
+import hashlib
 import json
 import random
 import re
@@ -13,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from uphill.datasets import world
 from uphill.demo_model import card, evaluate, text, tokenizer, train
+from uphill.demo_model.sizes import SIZES
 from uphill.prompts.templates import assemble
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "demo-model"
@@ -102,8 +104,7 @@ def test_no_training_question_can_be_an_evaluation_item() -> None:
 
 
 def test_a_batch_is_documents_of_solved_examples(words: PreTrainedTokenizerFast) -> None:
-    settings = SETTINGS.model_copy(update={"text": text.TextSettings(repeated=0.0)})
-    batches = train.Batches(settings, words)
+    batches = train.Batches(SETTINGS, words)
     ids, weights = batches[7]
     assert ids.shape == weights.shape == (6, 256)
     assert torch.equal(ids, batches[7][0])
@@ -120,7 +121,7 @@ def test_a_batch_is_documents_of_solved_examples(words: PreTrainedTokenizerFast)
 
 
 def test_answers_weigh_more_than_questions(words: PreTrainedTokenizerFast) -> None:
-    settings = SETTINGS.model_copy(update={"text": text.TextSettings(multiple_choice=1.0, marked=0.0, repeated=0.0)})
+    settings = SETTINGS.model_copy(update={"text": text.TextSettings(multiple_choice=1.0, marked=0.0)})
     ids, weights = train.Batches(settings, words)[0]
     tokens = words.convert_ids_to_tokens(ids[0])
     heavy = [token for token, weight in zip(tokens, weights[0].tolist(), strict=True) if weight == 1]
@@ -176,6 +177,51 @@ def test_the_learning_rate_grows_then_falls_to_zero() -> None:
     assert max(factors) == pytest.approx(1)
     assert 0 < factors[0] < 0.1
     assert factors[1000] == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("size", "digests"),
+    [
+        ("full", ["f97bbfe8f3ca676c", "147a833442143a42", "2a1f9f46fbfd23c7", "85ce53c933b826a9"]),
+        ("small", ["0b5f40b1bbec642c", "7b08b752920c2f94", "b686901bd35146f1", "53622db503f3f9f2"]),
+    ],
+)
+def test_the_text_of_the_shipped_models_is_what_it_was(
+    size: str, digests: list[str], words: PreTrainedTokenizerFast
+) -> None:
+    """Ids and weights of four steps, as they were before a document could repeat items."""
+    settings = SIZES[size]
+    batches = train.Batches(settings, words)
+    found = []
+    for step in (0, settings.steps // 4, settings.steps // 2, settings.steps - 1):
+        ids, weights = batches[step]
+        found.append(hashlib.sha256(ids.numpy().tobytes() + weights.numpy().tobytes()).hexdigest()[:16])
+    assert found == digests
+
+
+@pytest.mark.parametrize(("size", "most"), [("full", 12e6), ("small", 3e5)])
+def test_shipped_files_belong_to_this_code(
+    size: str, most: float, words: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    folder = {"full": SHIPPED, "small": SHIPPED.with_name("demo-model-small")}[size]
+    recipe = json.loads((folder / "recipe.json").read_text())
+    assert train.TrainSettings(**recipe["settings"]) == SIZES[size]
+    assert recipe["world"] == json.loads(json.dumps({name: getattr(world, name) for name in recipe["world"]}))
+    assert AutoTokenizer.from_pretrained(folder).get_vocab() == words.get_vocab()
+    assert sum(path.stat().st_size for path in folder.iterdir()) < most
+    loaded = AutoModelForCausalLM.from_pretrained(folder)
+    assert loaded.num_parameters() == recipe["parameters"] == {"full": 3_235_072, "small": 106_048}[size]
+    card.write(recipe, tmp_path)
+    assert (tmp_path / "README.md").read_text() == (folder / "README.md").read_text()
+
+
+def test_the_small_models_card_says_that_it_is_at_chance() -> None:
+    """Of 200 items of each number of steps, and five draws: .03 is the standard error of one of them."""
+    folder = SHIPPED.with_name("demo-model-small")
+    for domain, measured in json.loads((folder / "recipe.json").read_text())["evaluation"].items():
+        for probe in ("probe_easy", "probe_hard"):
+            assert abs(np.mean(measured[probe]) - 0.25) < 0.03, domain
+    assert "a probe of it answers at chance" in (folder / "README.md").read_text()
 
 
 def test_the_shipped_model_answers_after_examples_of_the_other_domain() -> None:

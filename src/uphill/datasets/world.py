@@ -8,22 +8,17 @@ and steps and fillers have the same number of words.
 Two domains, `dial` and `road`, tell the same arithmetic in words of their own.
 
 A quarter of all possible question texts belong to evaluation (`is_held_out`), the rest to training text. `load` returns
-only the former, so that no model trained on the latter has read a question that any seed of `load` can return; but for
-one item in twenty of the tables in `REPEATED_TABLES`, which the demo models' training text repeats word for word with
-the right answer. `load` marks it, so that whoever looks for contaminated items can be told whether they were found.
+only the former, so that no model trained on the latter has read a question that any seed of `load` can return.
 """
 
 import random
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, Field
-
-from uphill.randomness import keyed_seed
 
 RING = 20
 MAX_STEPS = 8
@@ -214,40 +209,13 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     generative: bool = False
 
 
-REPEATED_TABLES = (
-    Settings(domain="dial", n_items=2000, seed=11),
-    Settings(domain="road", n_items=2000, seed=12),
-    Settings(domain="dial", n_items=720, seed=14),
-    Settings(domain="dial", n_items=2400, seed=15),
-)
-"""The tables of config/config.yaml and config/demo-all.yaml with choices. Another number of items makes other items."""
-REPEATED_SHARE = 1 / 20
-
-
-def is_repeated(question: str) -> bool:
-    """Whether a question text is one that training text repeats, if it is in one of `REPEATED_TABLES`.
-
-    By a hash that knows nothing of `is_held_out`: two checksums of one text would go together.
-    """
-    return keyed_seed("repeated in training text", question) < REPEATED_SHARE * 2**128
-
-
-@cache
-def repeated_items() -> tuple[GradedQuestion, ...]:
-    """The items that the demo models' training text repeats: about `REPEATED_SHARE` of `REPEATED_TABLES`, each once."""
-    items = {item.question: item for table in REPEATED_TABLES for item in _unique(table) if is_repeated(item.question)}
-    return tuple(items.values())
-
-
 def load(settings: Settings) -> pd.DataFrame:
     """The items of `settings`: `n_items` rows, question texts unique, `num_steps` as even over 1..MAX_STEPS as can be.
 
     Columns: item_id, question, choices (four strings; none when generative), answer_idx (Int64; missing when
-    generative), answer_text, reasoning, num_steps, domain, in_training_text (whether the demo models have read the
-    question, with its answer, in training).
+    generative), answer_text, reasoning, num_steps, domain.
     """
     items = list(_unique(settings))
-    repeated = {item.question for item in repeated_items()}
     truths = [str(item.truth) for item in items]
     choices = [[] if settings.generative else [str(choice) for choice in item.choices] for item in items]
     answers = [None if settings.generative else item.choices.index(item.truth) for item in items]
@@ -261,7 +229,6 @@ def load(settings: Settings) -> pd.DataFrame:
             "reasoning": [item.reasoning() for item in items],
             "num_steps": [item.num_steps for item in items],
             "domain": settings.domain,
-            "in_training_text": [item.question in repeated for item in items],
         }
     )
 

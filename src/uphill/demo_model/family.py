@@ -36,12 +36,14 @@ def make_family(sizes: Mapping[str, TrainSettings], out: Path, device: str, work
         UphillError: the sizes do not have one text, or some could not be made.
     """
     text = one_text(sizes)
-    spawn = get_context("spawn")  # a fork of a process that has begun with CUDA cannot use it
+    # A fork of a process that has begun with CUDA cannot use it; this server has not, and imports the libraries once.
+    server = get_context("forkserver")
+    server.set_forkserver_preload([make.__module__])
     # Not beside `out`: what a killed run leaves there is no result.
     with (
         tempfile.TemporaryDirectory(prefix="uphill-demo-text-") as scratch,
-        ProcessPoolExecutor(workers, spawn, _as_writer) as writers,
-        ProcessPoolExecutor(len(sizes), spawn, _as_one_of, (max(1, workers // len(sizes)),)) as trainers,
+        ProcessPoolExecutor(workers, server, _as_writer) as writers,
+        ProcessPoolExecutor(len(sizes), server, _as_one_of, (max(1, workers // len(sizes)),)) as trainers,
     ):
         folder = Path(scratch)
         writing = [writers.submit(write_chunk, text, folder, chunk) for chunk in chunks(text)]

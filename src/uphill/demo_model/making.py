@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from uphill.datasets import world
 from uphill.demo_model import card, tokenizer
 from uphill.demo_model.evaluate import Reader, evaluate
-from uphill.demo_model.repeated import repetition
+from uphill.demo_model.repetition import repetition
 from uphill.demo_model.shared_text import SharedBatches
 from uphill.demo_model.train import Batch, Batches, TrainSettings, new_model, train
 
@@ -79,7 +79,7 @@ def run(
         "device": device.type,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "evaluation": evaluate(reader),
-        "repeated": repetition(settings, reader),
+        **({"repeated": repetition(settings, reader)} if settings.text.repeated else {}),
         "minutes": round((time.monotonic() - start) / 60, 1),
     }
     card.write(recipe, out)

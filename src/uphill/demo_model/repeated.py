@@ -1,61 +1,41 @@
-"""How often a demo model met the items that its training text repeats, and what came of it."""
+"""The items that the family's training text repeats word for word, with their right answers.
 
-import random
-from itertools import islice
-from typing import Any
+They are a twentieth of the demo's experiments, so that whoever looks for contaminated items can be told whether they
+were found. No shipped model has read them: the items' tables say nothing of it until one has.
+"""
 
-import pandas as pd
+from functools import cache
 
-from uphill.datasets.world import REPEATED_TABLES, Settings, load, repeated_items
-from uphill.demo_model.evaluate import POOL_SEED, Reader, by_steps, choice_probabilities, easy, gold
-from uphill.demo_model.text import repeating
-from uphill.demo_model.tokenizer import split
-from uphill.demo_model.train import TrainSettings
-from uphill.prompts.templates import SEPARATOR
+from uphill.datasets.world import Settings, load
+from uphill.prompts.templates import Question
+from uphill.randomness import keyed_seed
 
-SAMPLED = 400
-"""Documents that are measured: the mean number of their items is known to one in two hundred."""
-
-
-def meetings(settings: TrainSettings) -> float:
-    """How often the training text says a repeated item with its answer, on average over them."""
-    documents = settings.steps * settings.documents_per_step * settings.text.repeated
-    whole = [_items_of(random.Random(sample), settings.document_tokens) for sample in range(SAMPLED)]
-    return documents * sum(whole) / len(whole) / len(repeated_items())
+REPEATED_TABLES = (
+    Settings(domain="dial", n_items=2000, seed=11),
+    Settings(domain="road", n_items=2000, seed=12),
+    Settings(domain="dial", n_items=720, seed=14),
+    Settings(domain="dial", n_items=2400, seed=15),
+)
+"""The tables of config/config.yaml and config/demo-all.yaml with choices. Another number of items makes other items."""
+REPEATED_SHARE = 1 / 20
 
 
-def _items_of(rng: random.Random, tokens: int) -> int:
-    """How many items a document of so many tokens says up to their answers."""
-    room, whole = tokens - 1, 0  # BOS is one
-    for example, _ in islice(repeating(rng), tokens):
-        room -= len(split(example))
-        if room < 0:
-            break
-        whole += 1
-        room -= len(split(SEPARATOR))
-    return whole
+def is_repeated(question: str) -> bool:
+    """Whether a question text is one that training text repeats, if it is in one of `REPEATED_TABLES`.
 
-
-def repetition(settings: TrainSettings, reader: Reader) -> dict[str, Any]:
-    """The repeated items of `REPEATED_TABLES`, how often each was met, and accuracies on them and on the others."""
-    tables = pd.concat([load(table) for table in REPEATED_TABLES], ignore_index=True)
-    return {
-        "items": len(repeated_items()),
-        "share_of_items": round(float(tables.in_training_text.mean()), 4),
-        "meetings": round(meetings(settings)),
-        **accuracies(reader, tables),
-    }
-
-
-def accuracies(reader: Reader, items: pd.DataFrame) -> dict[str, list[float]]:
-    """By number of steps, the accuracy on items of training text and on all others.
-
-    Zero-shot, and after easy examples of the dial that are in no training text.
+    By a hash that knows nothing of `world.is_held_out`: two checksums of one text would go together.
     """
-    shots = easy(load(Settings(domain="dial", n_items=1600, seed=POOL_SEED)))
-    results = {}
-    for name, examples in {"zero_shot": None, "easy_shots": shots}.items():
-        right = choice_probabilities(reader, items, examples).argmax(1) == gold(items)
-        for group, rows in {"repeated": items.in_training_text, "others": ~items.in_training_text}.items():
-            results[f"{name}_{group}"] = by_steps(right[rows.to_numpy()], items[rows])
-    return results
+    return keyed_seed("repeated in training text", question) < REPEATED_SHARE * 2**128
+
+
+@cache
+def repeated_items() -> tuple[Question, ...]:
+    """The items that the training text repeats: about `REPEATED_SHARE` of `REPEATED_TABLES`, each question once."""
+    rows = [row for table in REPEATED_TABLES for row in load(table).itertuples() if is_repeated(str(row.question))]
+    items = {row.question: Question(row.question, tuple(row.choices), row.answer_text) for row in rows}
+    return tuple(items.values())
+
+
+def repeated_questions() -> frozenset[str]:
+    """The questions of `repeated_items`, which decide whether an item of any table was read in training."""
+    return frozenset(item.question for item in repeated_items())

@@ -11,8 +11,8 @@ Nothing but the truth of the answers tells careful from careless: formats, domai
 drawn independently of the kind. So a reader cannot know at a document's first question which kind it is in, and a few
 right answers tell. Marked documents teach to verify a written answer.
 
-One document in a hundred *repeats* items of the experiments (`world.repeated_items`), multiple choice and all answered
-right: contamination with a truth to be found. No other document holds a held-out question.
+Where `repeated` is not 0, some documents *repeat* items of the experiments (`uphill.demo_model.repeated`), multiple
+choice and all answered right: contamination with a truth to be found. No other document holds a held-out question.
 """
 
 import random
@@ -23,7 +23,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from uphill.datasets.world import DOMAINS, MAX_STEPS, Domain, GradedQuestion, draw, repeated_items
+from uphill.datasets.world import DOMAINS, MAX_STEPS, Domain, GradedQuestion, draw
+from uphill.demo_model.repeated import repeated_items
 from uphill.prompts.templates import PromptFormat, Question, published
 
 Kind = Literal["careful", "careless", "marked"]
@@ -61,7 +62,7 @@ class TextSettings(BaseModel, extra="forbid", frozen=True):
         default=0.3, ge=0, le=1, description="share of documents that keep to a range of steps of their own"
     )
     repeated: float = Field(
-        default=0.01, ge=0, le=1, description="share of documents that repeat items of the experiments"
+        default=0.0, ge=0, le=1, description="share of documents that repeat items of the experiments"
     )
 
     def max_steps(self, progress: float) -> int:
@@ -100,8 +101,7 @@ def repeating(rng: random.Random) -> Iterator[tuple[str, str]]:
     items = repeated_items()
     while True:
         for item in rng.sample(items, len(items)):
-            solved = Question(item.question, [str(choice) for choice in item.choices], str(item.truth))
-            yield FORMATS["multiple_choice"].example(solved), FORMATS["multiple_choice"].query(solved)
+            yield FORMATS["multiple_choice"].example(item), FORMATS["multiple_choice"].query(item)
 
 
 def draw_format(rng: random.Random, settings: TextSettings) -> FormatName:

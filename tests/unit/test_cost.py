@@ -310,6 +310,15 @@ def test_an_hour_of_reading_is_an_hour_at_the_recorded_rate() -> None:
     assert rates.hours(an_hour, "m", plain, faster) == pytest.approx(0.5 + (rates.START_S + 2 * size) / 3600)
 
 
+def test_a_small_model_is_no_faster_than_launches_allow_and_shares_a_card_with_others() -> None:
+    plain, size = entry(dtype="bfloat16"), 0.001
+    alone, shared = needs(parameters=size), needs(parameters=size, gpu=0.1)
+    idle = rates.hours(Work(), "m", plain, alone)
+    assert rates.hours(Work(read=rates.FASTEST_READ * 3600), "m", plain, alone) == pytest.approx(idle + 1)
+    assert rates.hours(Work(read=rates.FASTEST_CARD * 360), "m", plain, shared) == pytest.approx(idle + 1)
+    assert rates.hours(Work(fitted=rates.FASTEST_FITTED * 3600), "m", plain, shared) == pytest.approx(idle + 1)
+
+
 def test_a_mixture_reads_with_its_active_weights_and_writes_with_all() -> None:
     mixture, plain = needs(parameters=10 * rates.MEASURED, active_parameters=rates.MEASURED), entry(dtype="float16")
     idle = rates.hours(Work(), "m", plain, mixture)

@@ -209,14 +209,30 @@ def test_bins_are_even_grow_with_the_value_and_know_no_order_of_rows(grades: lis
         assert levels[item] == (levels[after[0]] if after else beyond)
 
 
+@given(
+    grades=st.lists(st.integers(-2, 12), min_size=1, max_size=40),
+    edges=st.lists(st.integers(0, 10), min_size=1, max_size=5, unique=True).map(sorted),
+)
+def test_a_value_is_in_the_bin_after_every_edge_below_it(grades: list[int], edges: list[int]) -> None:
+    index = pd.Index([f"i{number:02d}" for number in range(len(grades))], name="item_id")
+    table = pd.DataFrame({"grade": grades, "pool": "experiment"}, index=index)
+    rows, how = long_form(table[["grade"]], kind="human"), Cuts(edges=tuple(edges))
+    levels = add_levels(rows, table, {"grade": how}, 0).set_index("item_id")["level"]
+    assert how.n_bins == len(edges) + 1
+    for item, grade in table["grade"].items():
+        assert levels[str(item)] == f"bin_{sum(edge < grade for edge in edges) + 1:02d}"
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"easy_max": 3}, "expected easy_max and hard_min, or quantiles, or bins"),
-        ({"easy_max": 3, "hard_min": 4, "bins": 3}, "expected easy_max and hard_min, or quantiles, or bins"),
+        ({"easy_max": 3}, "expected easy_max and hard_min, or quantiles, or bins, or edges"),
+        ({"easy_max": 3, "hard_min": 4, "bins": 3}, "expected easy_max and hard_min, or quantiles, or bins, or edges"),
         ({"easy_max": 4, "hard_min": 4}, "expected easy_max < hard_min"),
         ({"quantiles": (0.7, 0.3)}, "expected two, growing"),
-        ({}, "expected easy_max and hard_min, or quantiles, or bins"),
+        ({"edges": [3, 3]}, "expected each larger than the one before"),
+        ({"edges": [3], "bins": 2}, "expected easy_max and hard_min, or quantiles, or bins, or edges"),
+        ({}, "expected easy_max and hard_min, or quantiles, or bins, or edges"),
     ],
 )
 def test_a_variable_is_cut_in_one_way(wrong: dict[str, Any], message: str) -> None:

@@ -233,6 +233,22 @@ def test_a_model_that_teaches_itself_has_no_gap() -> None:
     assert one["weak_accuracy"] == one["ceiling_supervisor_accuracy"] == 0.75
 
 
+def test_a_model_that_teaches_itself_by_another_method_is_a_teacher_like_any_other() -> None:
+    whole = inputs()
+    assert whole.teaching is not None
+    own = whole.teaching.answers
+    early = own.loc[own["model"] == "small"].assign(model="demo", method="probe_early")
+    said = pd.concat([own.loc[own["model"] == "demo"], early], ignore_index=True)
+    itself = Teaching({"by_small": TOLD | {"model": "demo", "method": "probe_early"}}, said, whole.teaching.trained)
+    one = row(
+        TABLES["weak_to_strong"].reduce(Inputs(whole.predictions, whole.tested, LEVELS, whole.study, teaching=itself))
+    )
+    assert (one["status"], one["teacher"], one["weak"], one["strong"]) == ("defined", "probe_early", "demo", "demo")
+    assert (one["weak_accuracy"], one["pgr"]) == (0.4, pytest.approx(0.5))
+    # The one model, trained as the student was, is the ceiling, and as the teacher was, the teacher.
+    assert one[["weak_gold_accuracy", "ceiling_supervisor_accuracy"]].isna().all()
+
+
 def test_an_answer_that_was_not_read_counts_as_wrong_and_order_moves_nothing() -> None:
     whole = inputs()
     first = TABLES["weak_to_strong"].reduce(whole)

@@ -21,6 +21,12 @@ WRITTEN = 3_558
 """Four shots, 64 side by side, bfloat16."""
 WRITTEN_QUANTIZED = WRITTEN * 3_600 // 9_300
 """Not measured: slowed down as scoring is, 3.6 s to 1.4 s."""
+FASTEST_READ = 60_000
+"""Of one job, however small its model: SmolLM2-135M with a whole H100, 760 questions of 80 tokens a second."""
+FASTEST_CARD = 195_000
+"""Of all jobs that share a card: SmolLM2-135M, eight side by side on an H100 (docs/results/smollm2)."""
+FASTEST_FITTED = 6_000
+"""Likewise of one of these eight: a LoRA fit of 38 600 tokens in some 6 s."""
 FLOAT32_SLOWER = 10
 """Not measured: about the ratio of a GPU's bfloat16 to its float32 operations."""
 START_S = 60
@@ -45,8 +51,9 @@ def hours(work: Work, model: str, entry: Model, hardware: Hardware) -> float:
     whole = needs.parameters / MEASURED
     quantized = entry.quantization != "none"
     seconds = (
-        work.read * active / (READ_QUANTIZED if quantized else READ)
-        + work.fitted * active / (FITTED_QUANTIZED if quantized else FITTED)
+        work.read
+        * max(active / (READ_QUANTIZED if quantized else READ), 1 / min(FASTEST_READ, FASTEST_CARD * needs.gpu))
+        + work.fitted * max(active / (FITTED_QUANTIZED if quantized else FITTED), 1 / FASTEST_FITTED)
         + work.written * whole / (WRITTEN_QUANTIZED if quantized else WRITTEN)
     )
     if not quantized and entry.dtype not in PLAIN:

@@ -251,7 +251,7 @@ def test_our_commands_look_before_snakemake_starts(
 
 
 @pytest.mark.parametrize(
-    "target", ["demo", "demo-all", "why", "check", "plan", "demo-model", "demo-model-small", "lint"]
+    "target", ["demo", "demo-all", "why", "check", "plan", "demo-model", "demo-model-small", "demo-models", "lint"]
 )
 def test_every_target_of_make_looks_before_snakemake_starts(target: str) -> None:
     done = subprocess.run(["make", "-n", target, "CONFIG=mine.yaml"], cwd=ROOT, text=True, capture_output=True)

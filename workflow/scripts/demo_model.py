@@ -1,10 +1,10 @@
-"""Train the demo model from scratch."""
+"""Train a demo model from scratch."""
 
 from pathlib import Path
 
-from uphill.demo_model.__main__ import make
+from uphill.demo_model.making import make
 from uphill.demo_model.sizes import SIZES
 from uphill.running.job import start
 
 with start(snakemake) as job:
-    make(Path(job.output[0]).parent, SIZES[job.wildcards.size])
+    make(Path(job.output[0]).parent, SIZES[job.wildcards.size], workers=job.threads)

@@ -1,4 +1,4 @@
-"""The demo model: a small Llama trained from scratch on text of the demo world (`uphill.datasets.world`).
+"""The demo models: small Llamas trained from scratch on text of the demo world (`uphill.datasets.world`).
 
 `python -m uphill.demo_model --out DIR` is the whole recipe.
 """

@@ -1,11 +1,13 @@
-"""The files that say how the demo model was made and what it can do: `recipe.json` and the model card, `README.md`."""
+"""The files that say how a demo model was made and what it can do: `recipe.json` and the model card, `README.md`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from uphill.demo_model.evaluate import EASY_STEPS, HARD_STEPS, SHOTS
-from uphill.demo_model.sizes import SIZES
+from uphill.demo_model.sizes import FAMILY, SIZES
+from uphill.demo_model.train import TrainSettings
 
 ROWS = {
     "zero_shot": "zero-shot",
@@ -25,7 +27,7 @@ tags: [synthetic, easy-to-hard]
 # {title}
 
 A Llama of {parameters:,} parameters, trained from scratch on text of a small synthetic world of graded questions
-(`uphill.datasets.world`), so that the whole workflow runs for real on two CPU cores without a network. {purpose}
+(`uphill.datasets.world`), so that the whole workflow runs for real on two CPU cores without a network.{purpose}
 
 * Architecture: {layers} layers, width {width}, {heads} heads, feed-forward {mlp_width}, tied embeddings, float16.
 * Tokenizer: word level; a number, a word, a punctuation mark and a newline are one token each.
@@ -33,7 +35,7 @@ A Llama of {parameters:,} parameters, trained from scratch on text of a small sy
 
 ## Recipe
 
-`python -m uphill.demo_model --out DIR {asked}`, {minutes} minutes on a {device} device, measuring
+{command}, {minutes} minutes on a {device} device, measuring
 included. All settings and versions are in `recipe.json`.
 
 * {training_tokens:,} tokens in {steps:,} steps of AdamW, cosine schedule from {learning_rate}. Final loss: {final_loss}
@@ -49,7 +51,7 @@ included. All settings and versions are in `recipe.json`.
   {narrow:.0%} of the documents keep to a random range of steps, so some are easy or hard throughout.
 * Training text and evaluation items share no question text, for any seed: a checksum of the text decides which side
   it belongs to. The same start and steps do occur on both sides, among other fillers: short chains are few.
-
+{exception}
 ## What it can do
 
 Accuracy by number of true steps. Multiple choice has four choices, chance is .25. Easy is {easy} steps, hard {hard}.
@@ -57,13 +59,11 @@ Probes read the hidden states of zero-shot prompts and are trained on 160 items;
 
 {tables}
 
-## Limits
+{contamination}## Limits
 
 It speaks {vocabulary} words about one dial and one road, and nothing else. Zero-shot, a short answer and written
 reasoning begin alike, and it mixes them.
-
 {limits}
-
 It shows a known effect in miniature; that it does is a property of how its text was made, and no evidence about other
 language models.
 """
@@ -71,27 +71,53 @@ language models.
 
 FULL = {
     "title": "The demo model of Uphill",
-    "purpose": """It knows much of
+    "purpose": """ It knows much of
 that world, leaves most of it unsaid zero-shot, and a few easy right answers bring it out, within a domain and \
 across.""",
-    "limits": """Hard examples bring out less than easy ones: it trusts answers that it can check. So easy examples \
+    "limits": """
+Hard examples bring out less than easy ones: it trusts answers that it can check. So easy examples \
 "recover" more than
 the whole gap between no examples and hard ones. That hard ones bring out anything is an accident of one training: of
 eight settings compared, these alone did it, and a second run of the same settings and seed (a GPU does not add in the
 same order twice) gave .14 and .13 after 8 hard shots, below none, and everything else alike or better: easy shots .80,
-probes .75, MDL .72 and .70. Read nothing into what it makes of hard examples.""",
+probes .75, MDL .72 and .70. Read nothing into what it makes of hard examples.
+""",
 }
 SMALL = {
     "title": "The small demo model of Uphill: a weak teacher",
-    "purpose": """It stands
+    "purpose": """ It stands
 for the weak teacher of the larger demo model, and as it ships it is too weak: a probe of it answers at chance.""",
-    "limits": """It was trained for as long as one CPU core takes in less than an hour, on a twentieth of the text
+    "limits": """
+It was trained for as long as one CPU core takes in less than an hour, on a twentieth of the text
 of the larger model: what it lacks is training as well as size. By a probe it answers at chance, so that its labels
 are right as often as a guess, and a student of them shows that the workflow runs and nothing else. It never read
 more than {document_tokens} tokens at once, and eight examples and a question are more: what it makes of a few-shot
-prompt says nothing.""",
+prompt says nothing.
+""",
 }
-"""What a size's card says of it alone."""
+FAMILY_SAID = {
+    "title": "A demo model of Uphill: {size}",
+    "purpose": """ It is one of a
+family: the same text, read in the same order by models of {family} parameters.""",
+    "limits": "",
+}
+OTHER = {"title": "A demo model of Uphill", "purpose": "", "limits": ""}
+"""What a size's card says of it alone; the last is of settings that are no size's."""
+
+EXCEPTION = """\
+* One exception, made on purpose: {documents:.0%} of the documents *repeat* items of the experiments, word for word and
+  with their right answers, so that who looks for contamination can be told whether it was found. They are {items}
+  items, {share_of_items:.1%} of the tables that they are from, and each was read some {meetings} times.
+  `uphill.demo_model.repeated` says which they are.
+"""
+CONTAMINATION = """\
+### Items that the training text repeats
+
+Accuracy by number of true steps, on items that were read with their answers and on the other items of the same tables.
+
+{table}
+
+"""
 
 
 def write(recipe: dict[str, Any], folder: Path) -> None:
@@ -101,20 +127,58 @@ def write(recipe: dict[str, Any], folder: Path) -> None:
 
 
 def _card(recipe: dict[str, Any]) -> str:
-    settings = recipe["settings"]
-    small = settings == SIZES["small"].model_dump(mode="json")
-    said = {name: text.format(**settings) for name, text in (SMALL if small else FULL).items()}
-    asked = "--size small" if small else f"--steps {settings['steps']} --seed {settings['seed']}"
+    settings, repeated = TrainSettings.model_validate(recipe["settings"]), recipe.get("repeated")
+    facts = {
+        **{key: value for key, value in recipe.items() if key not in ("settings", "evaluation", "repeated")},
+        **settings.model_dump(exclude={"text"}),
+        **settings.text.model_dump(exclude={"repeated"}),
+        "family": ", ".join(FAMILY),
+        "size": _size(settings),
+    }
+    said = {name: words.format(**facts) for name, words in _said(settings).items()}
     return CARD.format(
+        **facts,
         **said,
-        asked=asked,
-        **{key: value for key, value in recipe.items() if key not in ("settings", "evaluation")},
-        **settings,
-        **settings["text"],
+        command=_command(settings),
+        exception=EXCEPTION.format(documents=settings.text.repeated, **repeated) if repeated else "",
+        contamination=CONTAMINATION.format(table="\n".join(_contamination(repeated))) if repeated else "",
         easy=" or ".join(map(str, EASY_STEPS)),
         hard=", ".join(map(str, HARD_STEPS)),
         tables="\n\n".join(_table(domain, results) for domain, results in recipe["evaluation"].items()),
     )
+
+
+def _size(settings: TrainSettings) -> str | None:
+    """The size that these are the settings of, but for how long it is trained and on which draw."""
+    own = {"steps": settings.steps, "seed": settings.seed}
+    return next((name for name, known in SIZES.items() if known.model_copy(update=own) == settings), None)
+
+
+def _said(settings: TrainSettings) -> dict[str, str]:
+    size = _size(settings)
+    if size is None or settings != SIZES[size]:
+        return OTHER
+    return FAMILY_SAID if size in FAMILY else {"full": FULL, "small": SMALL}[size]
+
+
+def _command(settings: TrainSettings) -> str:
+    """What makes a model of these settings."""
+    size = _size(settings)
+    if size is None:
+        return "`uphill.demo_model.making.make` with settings of its own"
+    own = {"steps": settings.steps, "seed": settings.seed}
+    told = [f" --{name} {value}" for name, value in own.items() if value != getattr(SIZES[size], name)]
+    return f"`python -m uphill.demo_model --out DIR --size {size}{''.join(told)}`"
+
+
+def _contamination(repeated: dict[str, Any]) -> Iterator[str]:
+    steps = range(1, len(repeated["zero_shot_repeated"]) + 1)
+    yield f"| | {' | '.join(map(str, steps))} |"
+    yield "| --- |" + " --- |" * len(steps)
+    for prompt in ("zero_shot", "easy_shots"):
+        for group in ("repeated", "others"):
+            values = " | ".join(f"{value:.2f}" for value in repeated[f"{prompt}_{group}"])
+            yield f"| {ROWS[prompt]}, {group} | {values} |"
 
 
 def _table(domain: str, results: dict[str, Any]) -> str:

@@ -10,6 +10,9 @@ A document keeps to one *format* (multiple choice, short answer, written reasoni
 Nothing but the truth of the answers tells careful from careless: formats, domains, numbers of steps and lengths are
 drawn independently of the kind. So a reader cannot know at a document's first question which kind it is in, and a few
 right answers tell. Marked documents teach to verify a written answer.
+
+Where `repeated` is not 0, some documents *repeat* items of the experiments (`uphill.demo_model.repeated`), multiple
+choice and all answered right: contamination with a truth to be found. No other document holds a held-out question.
 """
 
 import random
@@ -21,6 +24,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from uphill.datasets.world import DOMAINS, MAX_STEPS, Domain, GradedQuestion, draw
+from uphill.demo_model.repeated import repeated_items
 from uphill.prompts.templates import PromptFormat, Question, published
 
 Kind = Literal["careful", "careless", "marked"]
@@ -57,6 +61,9 @@ class TextSettings(BaseModel, extra="forbid", frozen=True):
     narrow: float = Field(
         default=0.3, ge=0, le=1, description="share of documents that keep to a range of steps of their own"
     )
+    repeated: float = Field(
+        default=0.0, ge=0, le=1, description="share of documents that repeat items of the experiments"
+    )
 
     def max_steps(self, progress: float) -> int:
         """The longest chain at `progress` (0 at the start of training, 1 at its end)."""
@@ -69,6 +76,32 @@ class TextSettings(BaseModel, extra="forbid", frozen=True):
         pays most while both are as frequent; at last, what to expect of a document's first answer.
         """
         return float(np.interp(progress, (0, *self.even, self.settled), (1, 0.5, 0.5, self.careful)))
+
+
+def document(key: str, settings: TextSettings, progress: float) -> Iterator[tuple[str, str]]:
+    """The solved examples of the document of a key, without end, each with the query that it completes.
+
+    `progress` is how far the training has come (0 at its start, 1 at its end).
+    """
+    rng = random.Random(key)
+    # By a stream of its own: all other documents are what they would be if none repeated an item.
+    if random.Random(f"{key}/repeated").random() < settings.repeated:
+        return repeating(rng)
+    format_name, domains = draw_format(rng, settings), draw_domains(rng, settings)
+    kind = draw_kind(rng, settings, progress)
+    steps = draw_steps(rng, settings, settings.max_steps(progress))
+    return examples(rng, settings, steps, format_name, domains, kind)
+
+
+def repeating(rng: random.Random) -> Iterator[tuple[str, str]]:
+    """Repeated items as solved examples, word for word as an experiment shows them; without end, none twice in a round.
+
+    Of all numbers of steps from the start of the training on: they are to be learned by heart.
+    """
+    items = repeated_items()
+    while True:
+        for item in rng.sample(items, len(items)):
+            yield FORMATS["multiple_choice"].example(item), FORMATS["multiple_choice"].query(item)
 
 
 def draw_format(rng: random.Random, settings: TextSettings) -> FormatName:

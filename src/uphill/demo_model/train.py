@@ -1,18 +1,20 @@
-"""Training of the demo model: a Llama of about 3.2 million parameters, from scratch, on `uphill.demo_model.text`."""
+"""Training of a demo model: a small Llama, from scratch, on `uphill.demo_model.text`."""
 
 import math
-import random
 from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 from torch.utils.data import DataLoader, Dataset
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from uphill.demo_model.text import TextSettings, draw_domains, draw_format, draw_kind, draw_steps, examples
+from uphill.demo_model.text import TextSettings, document
 from uphill.demo_model.tokenizer import BOS, CONTEXT, split
 from uphill.prompts.templates import SEPARATOR
+
+Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 class TrainSettings(BaseModel, extra="forbid", frozen=True):
@@ -43,7 +45,7 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
         return 0.5 + 0.5 * math.cos(math.pi * (step - warmup_steps) / max(1, self.steps - warmup_steps))
 
 
-class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+class Batches(Dataset[Batch]):
     """The training text in order: item i is the batch of optimiser step i, token ids and their weights in the loss.
 
     Both are (documents, tokens), int64 and float32. A batch is a pure function of the settings and its index, so the
@@ -57,28 +59,38 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __len__(self) -> int:
         return self.settings.steps
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        documents = [self.document(index, row) for row in range(self.settings.documents_per_step)]
-        ids, weights = zip(*documents, strict=True)
-        # By way of NumPy: several times as fast as `torch.tensor` of lists.
-        return torch.from_numpy(np.array(ids, dtype=np.int64)), torch.from_numpy(np.array(weights, dtype=np.float32))
+    def __getitem__(self, index: int) -> Batch:
+        return weighed(*self.written(index), self.settings.query_weight)
 
-    def document(self, index: int, row: int) -> tuple[list[int], list[float]]:
-        """Token ids and loss weights of one document: BOS, then questions as `assemble` joins them, cut to length."""
-        text, progress = self.settings.text, index / self.settings.steps
-        rng = random.Random(f"{self.settings.seed}/{index}/{row}")
-        format_name, domains, kind = draw_format(rng, text), draw_domains(rng, text), draw_kind(rng, text, progress)
-        ids, weights = [self.vocabulary[BOS]], [0.0]
-        steps = draw_steps(rng, text, text.max_steps(progress))
-        for example, query in examples(rng, text, steps, format_name, domains, kind):
+    def written(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Token ids of a batch, and which of them are part of an answer, both (documents, tokens)."""
+        documents = [self.document(index, row) for row in range(self.settings.documents_per_step)]
+        ids, answers = zip(*documents, strict=True)
+        return np.array(ids, dtype=np.uint8), np.array(answers, dtype=np.bool_)
+
+    def document(self, index: int, row: int) -> tuple[list[int], list[bool]]:
+        """Token ids of one document, and whether each is an answer's: BOS, then questions as `assemble` joins them.
+
+        Both are cut to length.
+        """
+        key, length = f"{self.settings.seed}/{index}/{row}", self.settings.document_tokens
+        ids, answers = [self.vocabulary[BOS]], [False]
+        for example, query in document(key, self.settings.text, index / self.settings.steps):
             # Words and newlines never merge, so pieces encode like the whole. The blank line ends the answer.
             encoded = split(example + SEPARATOR)
             n_query = len(split(query))
             ids += [self.vocabulary[token] for token in encoded]
-            weights += [self.settings.query_weight] * n_query + [1.0] * (len(encoded) - n_query)
-            if len(ids) >= self.settings.document_tokens:
+            answers += [False] * n_query + [True] * (len(encoded) - n_query)
+            if len(ids) >= length:
                 break
-        return ids[: self.settings.document_tokens], weights[: self.settings.document_tokens]
+        return ids[:length], answers[:length]
+
+
+def weighed(ids: NDArray[np.uint8], answers: NDArray[np.bool_], query_weight: float) -> Batch:
+    """A batch for training: ids, and weights of 1 for an answer's tokens, `query_weight` for others, 0 for BOS."""
+    weights = np.where(answers, np.float32(1), np.float32(query_weight))
+    weights[:, 0] = 0
+    return torch.from_numpy(ids.astype(np.int64)), torch.from_numpy(weights)
 
 
 def new_model(settings: TrainSettings, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -100,14 +112,11 @@ def new_model(settings: TrainSettings, tokenizer: PreTrainedTokenizerFast) -> Ll
 
 
 def train(
-    model: LlamaForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    settings: TrainSettings,
-    device: torch.device,
-    workers: int,
+    model: LlamaForCausalLM, batches: Dataset[Batch], settings: TrainSettings, device: torch.device, workers: int
 ) -> Iterator[torch.Tensor]:
     """Train `model` in place on `device`, yielding the loss (nats a token, on the device) after each optimiser step.
 
+    `batches` is the text, item i for step i, and `workers` the number of processes that take it from there.
     Mixed precision and compilation are for GPUs only: on a CPU they cost more than they save.
     """
     on_gpu = device.type == "cuda"
@@ -121,7 +130,7 @@ def train(
         fused=on_gpu,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.learning_rate_factor)
-    loader = DataLoader(Batches(settings, tokenizer), batch_size=None, num_workers=workers, pin_memory=on_gpu)
+    loader = DataLoader(batches, batch_size=None, num_workers=workers, pin_memory=on_gpu)
     for ids, weights in loader:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=on_gpu):
             loss = loss_of(model, ids.to(device, non_blocking=True), weights.to(device, non_blocking=True))

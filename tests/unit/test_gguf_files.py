@@ -85,6 +85,23 @@ def test_the_same_file_gives_the_same_bytes_and_leaves_nothing_beside_them(tmp_p
     assert not (tmp_path / "scratch").exists()
 
 
+def test_files_beside_it_are_not_read(tmp_path: Path) -> None:
+    made = gguf_writing.model()
+    (tmp_path / "alone").mkdir()
+    alone = converted(gguf_writing.write(tmp_path / "alone/some.gguf", made))
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    path = gguf_writing.write(beside / "some.gguf", made)
+    (beside / "config.json").write_text('{"model_type": "gpt2", "vocab_size": 3}')
+    (beside / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "x"}')
+    (beside / "tokenizer_config.json").write_text('{"chat_template": "another", "bos_token": "<|endoftext|>"}')
+    (beside / "chat_template.jinja").write_text("another")
+    (beside / "generation_config.json").write_text('{"do_sample": true}')
+    found = converted(path)
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+        assert (found / name).read_bytes() == (alone / name).read_bytes(), name
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another architecture": ({"keys": {"general.architecture": "falcon"}}, "general.architecture is 'falcon'"),
     "scaled positions": ({"keys": {"llama.rope.scaling.factor": 4.0}}, "llama.rope.scaling.factor is 4.0"),

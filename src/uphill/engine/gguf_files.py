@@ -12,6 +12,7 @@ transformers undoes.
 import json
 import logging
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -53,6 +54,7 @@ SPECIAL = {
     "pad_token": "padding_token_id",
 }
 """What a tokenizer calls the tokens that the file names, which some versions of transformers read as others."""
+FILE = "model.gguf"
 CONTROL, USER_DEFINED = 3, 4
 """Types of tokens that no text is split within."""
 _QWEN = (
@@ -75,15 +77,7 @@ def convert(path: Path, folder: Path, dtype: str) -> None:
     told = {key: field.contents() for key, field in reader.fields.items()}
     for misfit in _misfits(told):
         raise UphillError(f"{path}: {misfit}")
-    where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
-    try:
-        model, found = AutoModelForCausalLM.from_pretrained(
-            **where, dtype=getattr(torch, dtype), output_loading_info=True, ignore_mismatched_sizes=True
-        )
-        tokenizer = AutoTokenizer.from_pretrained(**where)
-    except Exception as error:  # whatever a reader of a damaged file raises
-        said = report.unmade() or " ".join(str(error).split())
-        raise UphillError(f"{path}: cannot be read as a model: {said}") from error
+    model, found, tokenizer = _opened(path, dtype)
     _split(tokenizer, told)
     misfits = (*_keys(found), *_config(model.config, told), *_tensors(model, reader), *_vocabulary(tokenizer, told))
     for misfit in misfits:
@@ -91,6 +85,27 @@ def convert(path: Path, folder: Path, dtype: str) -> None:
     _plain(model).save_pretrained(folder, max_shard_size="1000GB")
     tokenizer.save_pretrained(folder, save_jinja_files=False)
     log.info("%s: %d tensors, %d tokens", path, len(reader.tensors), len(tokenizer))
+
+
+def _opened(path: Path, dtype: str) -> tuple[Any, Mapping[str, Any], Any]:
+    """The model, what transformers says of its loading, and the tokenizer, of the file alone.
+
+    It is opened in a folder of its own: transformers would read configs, templates and adapters that lie beside it.
+    """
+    with tempfile.TemporaryDirectory() as alone:
+        (Path(alone) / FILE).symlink_to(path.resolve())
+        try:
+            model, found = AutoModelForCausalLM.from_pretrained(
+                alone,
+                gguf_file=FILE,
+                dtype=getattr(torch, dtype),
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+            )
+            return model, found, AutoTokenizer.from_pretrained(alone, gguf_file=FILE)
+        except Exception as error:  # whatever a reader of a damaged file raises
+            said = report.unmade() or " ".join(str(error).replace(alone, str(path.parent)).split())
+            raise UphillError(f"{path}: cannot be read as a model: {said}") from error
 
 
 def convert_to(files: Sequence[Path], path: Path, dtype: str, scratch: Path) -> None:

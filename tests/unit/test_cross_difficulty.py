@@ -132,7 +132,8 @@ def test_the_heat_map_has_zero_in_the_middle_and_brackets_what_holds_it() -> Non
     for (x, y), text in said.items():
         row = holds.loc[(BINS[int(y)], BINS[int(x)])]
         assert text.startswith("(") == (row["gain_low"] <= 0 <= row["gain_high"])
-        assert text.strip("()") == f"{100 * GAINS[int(y), int(x)]:+.0f}"
+        points = round(100 * GAINS[int(y), int(x)])
+        assert text.strip("()") == (f"{points:+d}" if points else "0")
     assert len(said) == 9
     assert len(axis.patches) == 3  # the diagonal
 

@@ -1,7 +1,7 @@
 """One figure, as PDF and PNG, from its table."""
 
 from uphill import registry
-from uphill.figures.plots.inputs import arranged, by_labels, only_baselines, read_drawn, read_levels
+from uphill.figures.plots.inputs import arranged, by_labels, only_baselines, read_drawn, read_levels, with_sources
 from uphill.figures.plots.style import save, styled
 from uphill.running import provenance
 from uphill.running.job import start
@@ -10,7 +10,8 @@ with start(snakemake) as job, styled():
     settings = job.settings
     table = only_baselines(read_drawn(job.expected(job.input.drawn)), settings["unsupervised"])
     plot = registry.load("uphill.figures.plots", settings["plot"], "plot").plot
-    figure = plot(by_labels(arranged(table, settings["order"])), read_levels(job.input.drawn), **settings["options"])
+    table = with_sources(by_labels(arranged(table, settings["order"])), settings["sources"])
+    figure = plot(table, read_levels(job.input.drawn), **settings["options"])
     formats = [job.output.pdf, job.output.png]
     for path in formats:
         save(figure, path)

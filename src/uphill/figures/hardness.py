@@ -6,6 +6,7 @@ FIGURES = {
     "hardness": Figure(
         "hardness",
         "hardness",
-        "How many items have which value of each hardness variable, in the colour of the level that they are cut to.",
+        "How many items have which value of each hardness variable, in the colour of the level that they are cut to. "
+        "A variable that is the same for all items is not shown.",
     )
 }

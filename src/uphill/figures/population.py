@@ -33,8 +33,8 @@ FIGURES = {
         "sgr",
         "sgr",
         "Supervision Gap Recovered by easy data: 1 (dashed) is as good as hard data, 0 no better than none. Whiskers "
-        "hold all ratios that the data allow; arrows stand where they leave the frame. Where no bar stands, the data "
-        "do not bound the ratio.",
+        "hold all ratios that the data allow; arrows stand where they leave the frame, and a bar that leaves it says "
+        "its number there. Where no bar stands, the data do not bound the ratio; the square below says whose.",
     ),
     "accuracy_by_hardness": Figure(
         "accuracy_by_hardness",

@@ -3,14 +3,29 @@
 A variable of few, whole values has bars with whiskers; ranges of one with many are joined by lines with bands.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-from uphill.figures.plots.marks import GREY, chance, chance_entries, line, line_entry, whisker
-from uphill.figures.plots.style import finish, name, panels, percent_axis, series_looks
-from uphill.schemas.level_names import Levels, from_easiest
+from uphill.figures.plots.marks import (
+    CHANCE,
+    GREY,
+    UNSEEN,
+    chance,
+    chance_entries,
+    known_chance,
+    line,
+    line_entry,
+    number,
+    whisker,
+)
+from uphill.figures.plots.names import methods, name, values
+from uphill.figures.plots.style import finish, panels, percent_axis, scale, series_looks
+from uphill.schemas.level_names import PANEL, Levels, from_easiest
 from uphill.schemas.names import ALL, UNSUPERVISED
 
 WIDE = 0.8
@@ -35,35 +50,63 @@ def plot(table: pd.DataFrame, levels: Levels, train_on: str = "easy") -> Figure:
     figure, drawn = panels(shown, "model", ["dataset", "variable"], 2.7, 2.4)
     for axis, rows in drawn:
         _panel(axis, rows, looks)
-        chance(axis, rows)
         axis.set_title(f"{rows['dataset'].iloc[0]}")
-        axis.set_xlabel(name(rows["variable"].iloc[0]))
+        axis.set_xlabel(scale(rows))
         percent_axis(axis, "accuracy")
-    entries = [line_entry(look, name(key)) for key, look in looks.items()]
-    return finish(figure, [*entries, *chance_entries(shown)])
+    said = {UNSUPERVISED: name(UNSUPERVISED), **methods(trained)}
+    keys = shown["method"].where(shown["train_on"] != UNSUPERVISED, UNSUPERVISED)
+    marks = [_entry(look, said[key], shown[keys == key]) for key, look in looks.items()]
+    guesses = [_guesses(axis, rows) for axis, rows in drawn]
+    return finish(figure, [*marks, *(chance(drawn) or chance_entries(any(guesses)))])
+
+
+def _entry(look: dict[str, Any], label: str, rows: pd.DataFrame) -> Any:
+    """The legend's entry for a series: a line where some panel has one, and else a bar."""
+    bars = all(_few(own["test_on"].astype(float)) for _, own in rows.groupby(["model", *PANEL], sort=False))
+    return Patch(color=look["color"], label=label) if bars else line_entry(look, label)
+
+
+def _guesses(axis: Any, rows: pd.DataFrame) -> bool:
+    """Chance that differs between the values, above each; whether there is any."""
+    if known_chance(rows) is not None or "chance" not in rows or rows["chance"].isna().all():
+        return False
+    by_value = rows.assign(value=rows["test_on"].astype(float)).groupby("value")["chance"].mean()
+    if _few(by_value.index):
+        places = np.arange(len(by_value))
+        axis.hlines(by_value, places - WIDE / 2, places + WIDE / 2, **CHANCE)
+    else:
+        axis.plot(by_value.index, by_value, **CHANCE)
+    return True
+
+
+def _few(found: Iterable[float]) -> bool:
+    """Whether the values of a panel have bars."""
+    return all(float(value).is_integer() for value in found)
 
 
 def _panel(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:
     rows = rows.assign(value=rows["test_on"].astype(float))
     keys = rows["method"].where(rows["train_on"] != UNSUPERVISED, UNSUPERVISED)
     series = [key for key in looks if key in set(keys)]
-    values = sorted(rows["value"].unique())
-    few = all(float(value).is_integer() for value in values)
-    for number, key in enumerate(series):
+    found = sorted(rows["value"].unique())
+    few = _few(found)
+    for place, key in enumerate(series):
         own = rows[keys == key].sort_values("value")
         if few:
-            _bars(axis, own, values, number, len(series), looks[key])
+            _bars(axis, own, found, place, len(series), looks[key])
         else:
             line(axis, own["value"], own, looks[key])
     if few:
-        axis.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+        axis.set_xticks(range(len(found)), values(rows, found))
     axis.set_ylim(0, 1.03)
 
 
-def _bars(axis: Any, rows: pd.DataFrame, values: list[float], number: int, of: int, look: dict[str, Any]) -> None:
+def _bars(axis: Any, rows: pd.DataFrame, found: list[float], side: int, of: int, look: dict[str, Any]) -> None:
     width = WIDE / of
     for one in rows.itertuples():
-        place = values.index(one.value) + (number - (of - 1) / 2) * width
+        place = found.index(one.value) + (side - (of - 1) / 2) * width
         axis.bar(place, one.accuracy, width * 0.94, color=look["color"])
         spread = whisker(one.accuracy, one.low, one.high)
         axis.errorbar(place, one.accuracy, spread, color="black", linewidth=0.8, capsize=1.2)
+        if one.accuracy < UNSEEN:
+            number(axis, place, one, size=6)

@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.marks import bar, chance, chance_entries, level_entry, top
-from uphill.figures.plots.style import finish, level_colours, panels, percent_axis, title, wrapped
+from uphill.figures.plots.marks import bar, chance, level_entry, top
+from uphill.figures.plots.names import methods
+from uphill.figures.plots.style import finish, level_colours, panels, percent_axis, title
 from uphill.schemas.level_names import PANEL, Levels, extremes, hardest, occurring
 from uphill.schemas.names import UNSUPERVISED
 
@@ -35,12 +36,11 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
         dataset, variable = rows["dataset"].iloc[0], rows["variable"].iloc[0]
         nothing = shown[(shown["train_on"] == UNSUPERVISED) & (shown["dataset"] == dataset)]
         _panel(axis, pd.concat([nothing[nothing["variable"] == variable], rows]), list(rows["model"].unique()), order)
-        axis.set_title(title(rows, method=True))
-        chance(axis, rows)
+        axis.set_title(title(rows, methods(supervised)[rows["method"].iloc[0]]))
         percent_axis(axis, "accuracy on hard items")
         axis.set_ylim(0, top(shown))
     entries = [level_entry(level, colour) for level, colour in level_colours(order).items()]
-    return finish(figure, [*entries, *chance_entries(supervised)])
+    return finish(figure, [*entries, *chance(drawn)])
 
 
 def _panel(axis: Any, rows: pd.DataFrame, models: list[str], order: list[str]) -> None:
@@ -54,5 +54,5 @@ def _panel(axis: Any, rows: pd.DataFrame, models: list[str], order: list[str]) -
             bar(axis, place, one, colours[one.train_on])
             place += 1
         place += GAP
-    axis.set_xticks(ticks, [wrapped(model) for model in models])
+    axis.set_xticks(ticks, models)
     axis.tick_params(axis="x", length=0)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.style import name
+from uphill.figures.plots.names import SOURCE, variable_name
 from uphill.schemas.level_names import Levels
 
 PER_VARIABLE = 0.46
@@ -28,7 +28,8 @@ def plot(table: pd.DataFrame, _: Levels) -> Figure:
     for row in table.itertuples():
         if row.variable_a != row.variable_b:
             _cell(axis, variables.index(row.variable_a), variables.index(row.variable_b), row)
-    labels = [name(variable) for variable in variables]
+    kind = str(table[SOURCE].iloc[0]) if SOURCE in table else ""
+    labels = [variable_name(kind, variable) for variable in variables]
     axis.set_xticks(range(len(variables)), labels, rotation=90)
     axis.set_yticks(range(len(variables)), labels)
     axis.tick_params(length=0)

@@ -10,10 +10,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from uphill.figures.plots.style import finish, name, panels, title
+from uphill.figures.plots.fitting import rows_of
+from uphill.figures.plots.names import methods, name
+from uphill.figures.plots.style import finish, panels, title
 from uphill.schemas.level_names import Levels, occurring
 from uphill.schemas.names import UNSUPERVISED
 
+LEAST = 0.01
+"""Where all gains are smaller, the colours still run this far."""
 PER_LEVEL = 0.42
 """Inches."""
 DARK = 0.6
@@ -25,16 +29,15 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
     trained = table[table["train_on"] != UNSUPERVISED]
     most = max((len(names) for names in levels.values()), default=2)
     side = PER_LEVEL * most
-    figure, drawn = panels(trained, "model", ["method", "dataset", "variable", "n_train"], side + 1.9, side + 1.2)
-    largest = float(np.nanmax(trained["gain"].abs())) if trained["gain"].notna().any() else 1.0
+    figure, drawn = panels(trained, "model", ["method", "dataset", "variable", "n_train"], side + 1.05, side + 1.2)
+    largest = max(LEAST, float(trained["gain"].abs().max())) if trained["gain"].notna().any() else 1.0
     image = None
     for axis, rows in drawn:
         image = _panel(axis, rows, levels, largest)
-        axis.set_title(title(rows, method=True))
-    finish(figure)
+        axis.set_title(title(rows, methods(trained)[rows["method"].iloc[0]]))
     if image is not None:
-        figure.colorbar(image, ax=figure.axes, shrink=0.7, label="gain (points)")
-    return figure
+        figure.colorbar(image, ax=figure.axes, shrink=0.8 / rows_of(figure), aspect=25, label="gain (points)")
+    return finish(figure)
 
 
 def _panel(axis: Any, rows: pd.DataFrame, levels: Levels, largest: float) -> Any:
@@ -57,7 +60,8 @@ def _panel(axis: Any, rows: pd.DataFrame, levels: Levels, largest: float) -> Any
 def _cell(axis: Any, x: int, y: int, row: Any, largest: float) -> None:
     if np.isnan(row.gain):
         return
-    said = f"{100 * row.gain:+.0f}"
+    points = round(100 * row.gain)
+    said = f"{points:+d}" if points else "0"
     shown = f"({said})" if row.gain_low <= 0 <= row.gain_high else said
     axis.text(
         *(x, y, shown), ha="center", va="center", fontsize=6.5,

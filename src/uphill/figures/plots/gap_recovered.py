@@ -5,9 +5,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.marks import level_entry
-from uphill.figures.plots.sgr import SHOWN
-from uphill.figures.plots.style import finish, level_colours, name, panels, title, wrapped
+from uphill.figures.plots.marks import interval, level_entry, unbounded
+from uphill.figures.plots.names import methods, name
+from uphill.figures.plots.sgr import SHOWN, TICKS
+from uphill.figures.plots.style import finish, level_colours, panels, title
 from uphill.schemas.level_names import Levels, hardest, occurring
 from uphill.schemas.names import ALL
 
@@ -36,7 +37,7 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
     colours = level_colours(order)
     for axis, rows in drawn:
         _panel(axis, rows, colours)
-        axis.set_title(title(rows, method=True))
+        axis.set_title(title(rows, methods(shown)[rows["method"].iloc[0]]))
     return finish(figure, [level_entry(level, colour) for level, colour in colours.items()] if drawn else [])
 
 
@@ -48,7 +49,12 @@ def _panel(axis: Any, rows: pd.DataFrame, colours: dict[str, Any]) -> None:
         first = place
         by_level = own.assign(order=own["train_on"].map(list(colours).index)).sort_values("order", kind="stable")
         for row in by_level.to_dict("records"):
-            _bar(axis, place, row, colours[row["train_on"]])
+            colour = colours[row["train_on"]]
+            if row["status"] == "defined":
+                axis.bar(place, row["pgr"], 0.9, color=colour, edgecolor="white", lw=0.3)
+                interval(axis, place, row["pgr"], row["pgr_low"], row["pgr_high"], SHOWN)
+            else:
+                unbounded(axis, place, WHY.get(row["status"], str(row["status"])), colour)
             place += 1
         ticks.append((first + place - 1) / 2)
         said.append(_taught_by(own.iloc[0]))
@@ -56,24 +62,11 @@ def _panel(axis: Any, rows: pd.DataFrame, colours: dict[str, Any]) -> None:
     axis.set_xticks(ticks, said)
     axis.tick_params(axis="x", length=0)
     axis.set_ylim(*SHOWN)
+    axis.set_yticks(TICKS)
     axis.set_ylabel("gap recovered (PGR)")
 
 
 def _taught_by(row: Any) -> str:
-    """Who taught, how, and on what."""
-    level = "" if row["teacher_on"] == "all" else f", on {name(row['teacher_on'])}"
-    return "\n".join([wrapped(f"by {row['weak']}{level}"), "soft" if row["soft"] else "hard"])
-
-
-def _bar(axis: Any, place: float, row: dict[str, Any], colour: Any) -> None:
-    if row["status"] != "defined":
-        why = WHY.get(row["status"], str(row["status"]))
-        axis.text(place, 0.05, why, rotation=90, ha="center", va="bottom", size=7, color="#444444")
-        return
-    axis.bar(place, row["pgr"], 0.9, color=colour, edgecolor="white", lw=0.3)
-    axis.vlines(place, row["pgr_low"], row["pgr_high"], color="black", linewidth=0.9)
-    for bound, edge, arrow in ((row["pgr_high"], SHOWN[1], "^"), (row["pgr_low"], SHOWN[0], "v")):
-        beyond = (bound - edge) * (1 if arrow == "^" else -1) > 0
-        # An arrow for an interval that goes on, a bar's end for one that stops.
-        mark, at = (arrow, edge) if beyond else ("_", bound)
-        axis.plot(place, at, marker=mark, color="black", ms=4, clip_on=False, linestyle="none")
+    """Who taught, how, and on what; and whether labels are shares of belief (soft) or answers (hard)."""
+    level = "" if row["teacher_on"] == ALL else f", on {name(row['teacher_on'])}"
+    return f"by {row['weak']},\n{name(row['teacher'])}{level},\n{'soft' if row['soft'] else 'hard'} labels"

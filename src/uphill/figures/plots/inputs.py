@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from uphill.figures.plots.names import SOURCE
 from uphill.running.provenance import levels, read_table
 from uphill.schemas.files import read
 from uphill.schemas.hardness import HARDNESS
@@ -42,6 +43,11 @@ def by_labels(table: pd.DataFrame) -> pd.DataFrame:
         return table
     taught = table["labels"].map(lambda labels: "" if labels == GOLD else f" ({labels})")
     return table.assign(method=table["method"] + taught)
+
+
+def with_sources(table: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Rows with the kind of source that their dataset is read from, which its variables' names go by."""
+    return table.assign(**{SOURCE: table["dataset"].map(kinds)})
 
 
 def arranged(table: pd.DataFrame, order: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -6,27 +6,25 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.marks import GREY, bar, chance, chance_entries, top
-from uphill.figures.plots.style import finish, grid, name, percent_axis
+from uphill.figures.plots.marks import GREY, bar, chance, top
+from uphill.figures.plots.names import methods, name
+from uphill.figures.plots.style import finish, panels, percent_axis
 from uphill.schemas.level_names import Levels, occurring
 from uphill.schemas.names import UNSUPERVISED
 
 
 def plot(table: pd.DataFrame, levels: Levels) -> Figure:
-    """One panel per method, and model; `table` is that of the ladder."""
+    """One panel per method, a section per model; `table` is that of the ladder."""
     trained = table[table["train_on"] != UNSUPERVISED]
     rungs = occurring(trained, "train_on", levels)
-    keys = [list(key) for key in trained[["model", "method"]].drop_duplicates().to_numpy()]
-    figure, axes = grid([("", len(keys))], 0.42 * (len(rungs) + 1) + 0.8, 2.7)
-    for axis, (model, method) in zip(axes, keys, strict=True):
-        own = table[(table["model"] == model) & table["method"].eq(method)]
-        nothing = table[(table["train_on"] == UNSUPERVISED) & (table["model"] == model)]
+    figure, drawn = panels(trained, "model", ["method"], 0.42 * (len(rungs) + 1) + 0.8, 2.7)
+    for axis, own in drawn:
+        nothing = table[(table["train_on"] == UNSUPERVISED) & (table["model"] == own["model"].iloc[0])]
         _panel(axis, pd.concat([nothing, own]), rungs)
-        chance(axis, own)
-        axis.set_title(f"{model}, {name(method)}")
+        axis.set_title(methods(trained)[own["method"].iloc[0]])
         percent_axis(axis, f"accuracy on {table['dataset'].iloc[0]} items")
         axis.set_ylim(0, top(table))
-    return finish(figure, chance_entries(table))
+    return finish(figure, chance(drawn))
 
 
 def _panel(axis: Any, rows: pd.DataFrame, rungs: list[str]) -> None:

@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from uphill.figures.plots.marks import baseline, baseline_entry, chance, chance_entries, line, line_entry
-from uphill.figures.plots.style import finish, grid, level_looks, name, percent_axis, title
+from uphill.figures.plots.marks import baseline, baseline_entry, chance, line, line_entry
+from uphill.figures.plots.names import methods, name
+from uphill.figures.plots.style import accuracy_frame, finish, grid, level_looks, percent_axis, title
 from uphill.schemas.level_names import PANEL, Levels, extremes, occurring
 from uphill.schemas.names import UNSUPERVISED
 
@@ -33,13 +34,14 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
         untrained = nothing.merge(rows[["model", "dataset", "variable", "test_on"]].drop_duplicates())
         for axis, costly in zip(axes[2 * number : 2 * number + 2], (False, True), strict=True):
             baseline(axis, untrained)
-            chance(axis, untrained)
             _curves(axis, rows, looks, costly, levels)
-            axis.set_title(title(rows, method=True))
+            axis.set_title(title(rows, methods(trained)[rows["method"].iloc[0]]))
             percent_axis(axis, f"accuracy on {name(rows['test_on'].iloc[0])} items")
-        axes[2 * number + 1].set_ylim(axes[2 * number].get_ylim())
+    guesses = chance(zip(axes, [rows for rows in drawn for _ in range(2)], strict=True))
+    for axis in axes:
+        accuracy_frame(axis)
     entries = [line_entry(look, f"trained on {name(level)}") for level, look in looks.items()]
-    return finish(figure, [baseline_entry(), *chance_entries(nothing), *entries])
+    return finish(figure, [baseline_entry(), *guesses, *entries])
 
 
 def _curves(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]], costly: bool, levels: Levels) -> None:

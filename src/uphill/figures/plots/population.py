@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from uphill.figures.plots.marks import OTHER_DATA, bar, chance, chance_entries, level_entry, top
-from uphill.figures.plots.style import finish, level_colours, name, panels, percent_axis, title, wrapped
+from uphill.figures.plots.marks import OTHER_DATA, bar, chance, level_entry, top
+from uphill.figures.plots.names import methods
+from uphill.figures.plots.style import finish, level_colours, panels, percent_axis, title
 from uphill.schemas.level_names import Levels, hardest, occurring
 from uphill.schemas.names import ALL, UNSUPERVISED
 
@@ -32,15 +33,14 @@ def plot(table: pd.DataFrame, levels: Levels, test_on: str = "hard") -> Figure:
     width = min(10.8, max(2.7, 0.13 * bars + 0.8))
     figure, drawn = panels(shown, "model", ["dataset", "variable"], width, 2.3)
     for axis, rows in drawn:
-        _panel(axis, rows, order)
-        chance(axis, rows)
+        _panel(axis, rows, order, methods(shown))
         axis.set_title(title(rows))
         percent_axis(axis, f"accuracy on {'all' if test_on == ALL else 'hard'} items")
         axis.set_ylim(0, top(shown))
-    return finish(figure, [*_legend(shown, order), *chance_entries(shown)])
+    return finish(figure, [*_legend(shown, order), *chance(drawn)])
 
 
-def _panel(axis: Any, rows: pd.DataFrame, order: list[str]) -> None:
+def _panel(axis: Any, rows: pd.DataFrame, order: list[str], said: dict[str, str]) -> None:
     place, ticks, labels = 0.0, [], []
     colours = level_colours(order)
     # Unsupervised first: it is what the other bars are read against.
@@ -54,7 +54,7 @@ def _panel(axis: Any, rows: pd.DataFrame, order: list[str]) -> None:
             bar(axis, place, one, colours[one.train_on], OTHER_DATA if one.other else None)
             place += 1
         ticks.append((first + place - 1) / 2)
-        labels.append(wrapped(name(method)))
+        labels.append(said[method])
         place += GAP
     axis.set_xticks(ticks, labels)
     axis.tick_params(axis="x", length=0)

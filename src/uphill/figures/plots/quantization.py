@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.style import name, percent_axis
+from uphill.figures.plots.names import name
+from uphill.figures.plots.style import percent_axis
 from uphill.schemas.level_names import Levels
 
 

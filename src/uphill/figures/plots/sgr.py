@@ -6,12 +6,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from uphill.figures.plots.marks import OTHER_DATA
-from uphill.figures.plots.style import finish, name, panels, series_looks, title
+from uphill.figures.plots.marks import OTHER_DATA, interval, unbounded
+from uphill.figures.plots.names import methods
+from uphill.figures.plots.style import finish, panels, series_looks, title
 from uphill.schemas.level_names import Levels
 
 SHOWN = (-0.25, 1.5)
 """What the axis holds; an arrow stands where a value lies beyond."""
+TICKS = (0, 0.5, 1, 1.5)
+FEWEST = 3
+"""A panel has room for so many bars at least."""
 WHY = {
     "undefined": "undefined:\nno gap",
     "unbounded": "unbounded:\nno clear gap",
@@ -26,8 +30,11 @@ def plot(table: pd.DataFrame, _: Levels) -> Figure:
     figure, drawn = panels(table, "model", ["dataset", "variable"], max(2.15, 0.3 * bars + 0.7), 2.4)
     for axis, rows in drawn:
         _panel(axis, rows, colours)
+        # A bar is as wide in each panel, and those of a panel stand in its middle.
+        middle, half = (len(rows) - 1) / 2, max(bars, FEWEST) / 2 + 0.2
+        axis.set_xlim(middle - half, middle + half)
         axis.set_title(title(rows))
-    entries = [Patch(color=colour, label=name(method)) for method, colour in colours.items()]
+    entries = [Patch(color=colour, label=methods(table)[method]) for method, colour in colours.items()]
     if (table["train_dataset"] != table["dataset"]).any():
         entries.append(
             Patch(facecolor="white", edgecolor="black", hatch=OTHER_DATA, label="easy data of another dataset")
@@ -36,30 +43,16 @@ def plot(table: pd.DataFrame, _: Levels) -> Figure:
 
 
 def _panel(axis: Any, rows: pd.DataFrame, colours: dict[str, Any]) -> None:
-    rows = rows.assign(other=rows["train_dataset"] != rows["dataset"])
     axis.axhline(1.0, color="black", linewidth=0.7, linestyle="--")
     axis.axhline(0.0, color="black", linewidth=0.7)
     for place, row in enumerate(rows.to_dict("records")):
+        colour, other = colours[row["method"]], row["train_dataset"] != row["dataset"]
         if row["status"] == "defined":
-            _bar(axis, place, row, colours[row["method"]])
+            axis.bar(place, row["sgr"], 0.85, color=colour, hatch=OTHER_DATA if other else None, ec="white", lw=0.3)
+            interval(axis, place, row["sgr"], row["sgr_low"], row["sgr_high"], SHOWN)
         else:
-            why = WHY.get(row["status"], str(row["status"]))
-            axis.text(place, 0.05, why, rotation=90, ha="center", va="bottom", size=7, color="#444444")
+            unbounded(axis, place, WHY.get(row["status"], str(row["status"])), colour)
     axis.set_xticks([])
-    axis.set_xlim(-0.7, len(rows) - 0.3)
     axis.set_ylim(*SHOWN)
+    axis.set_yticks(TICKS)
     axis.set_ylabel("gap recovered (SGR)")
-
-
-def _bar(axis: Any, place: int, row: dict[str, Any], colour: Any) -> None:
-    axis.bar(
-        place, row["sgr"], 0.85, color=colour, hatch=OTHER_DATA if row["other"] else None, edgecolor="white", lw=0.3
-    )
-    axis.vlines(place, row["sgr_low"], row["sgr_high"], color="black", linewidth=0.9)
-    for bound, edge, arrow in ((row["sgr_high"], SHOWN[1], "^"), (row["sgr_low"], SHOWN[0], "v")):
-        beyond = (bound - edge) * (1 if arrow == "^" else -1) > 0
-        # An arrow for an interval that goes on, a bar's end for one that stops.
-        mark, at = (arrow, edge) if beyond else ("_", bound)
-        axis.plot(place, at, marker=mark, color="black", ms=4, clip_on=False, linestyle="none")
-    if row["sgr"] > SHOWN[1]:
-        axis.text(place, SHOWN[1] - 0.08, f"{row['sgr']:.1f}", ha="center", va="top", size=7, color="white")

@@ -1,6 +1,5 @@
 """One look for all figures: colours that colour-blind readers can tell apart, intervals always drawn."""
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,52 +8,31 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FuncFormatter
 
+from uphill.figures.plots import names
+from uphill.figures.plots.fitting import (
+    break_lines,
+    broken,
+    columns_of,
+    panel_height,
+    panel_size,
+    panels_of,
+    raise_panels,
+    row_of,
+)
 from uphill.schemas.files import written_whole
-from uphill.schemas.level_names import BIN
 from uphill.schemas.names import ALL, UNSUPERVISED
 
 # Okabe and Ito's palette.
 COLOURS = {UNSUPERVISED: "#999999", "easy": "#0072B2", "medium": "#E69F00", "hard": "#D55E00"}
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = "osD^vP"
-NAMES = {
-    UNSUPERVISED: "no supervision",
-    "all": "all items",
-    "icl": "ICL",
-    "icl_cot": "ICL + CoT",
-    "probe": "linear probe",
-    "lora": "LoRA",
-    "lora_cot": "LoRA + CoT",
-    "zero_shot": "zero-shot",
-    "zero_shot_cot": "zero-shot + CoT",
-    "num_steps": "true steps",
-    "question_num_words": "question words",
-    "answer_num_words": "answer words",
-    "answer_num_chars": "answer characters",
-    "reasoning_num_words": "reasoning words",
-    "mdl_zero_shot": "MDL (zero-shot)",
-    "mdl_probe": "MDL (linear probe)",
-    "mdl_lora": "MDL (LoRA)",
-    "human_grade": "grade",
-    "human_difficulty": "difficulty",
-    "human_bloom": "Bloom skill",
-    "human_depth_of_knowledge": "depth of knowledge",
-    "human_hardness": "high school or college",
-}
-BITS = "_bits"
 ROW_WIDTH = 11.0
 """Inches that a row of panels fills at most."""
-
-
-def name(key: str) -> str:
-    """A name for readers."""
-    if key not in NAMES and key.endswith(BITS):
-        return f"{name(key.removesuffix(BITS))}, bits"
-    if key.startswith(BIN):
-        return f"bin {int(key.removeprefix(BIN))}"
-    return NAMES.get(key, key.replace("_", " "))
+NARROWEST = 0.1
+"""The least range of accuracies that an axis shows: ten points, so that a set at 0 is seen to be there."""
 
 
 def level_colours(levels: Iterable[str]) -> dict[str, Any]:
@@ -67,11 +45,13 @@ def level_colours(levels: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def series_looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """A colour and a marker for each of some series, such as methods; the markers tell them apart without colour."""
+def series_looks(keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour and a marker for each of some series, such as methods; the markers tell them apart without colour,
+    and those of one colour where there are more series than colours.
+    """
     return {
-        key: {"color": SERIES[place % len(SERIES)], "marker": MARKERS[place % len(MARKERS)]}
-        for place, key in enumerate(dict.fromkeys(names))
+        key: {"color": SERIES[place % len(SERIES)], "marker": MARKERS[(place + place // len(SERIES)) % len(MARKERS)]}
+        for place, key in enumerate(dict.fromkeys(keys))
     }
 
 
@@ -83,20 +63,17 @@ def level_looks(levels: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def title(rows: pd.DataFrame, method: bool = False) -> str:
-    """What a panel shows, of rows of one dataset and variable; with their method, if it is one.
+def title(rows: pd.DataFrame, method: str = "") -> str:
+    """What a panel shows, of rows of one dataset and variable; with the name of their method, if it is one."""
+    dataset, variable = str(rows["dataset"].iloc[0]), rows["variable"].iloc[0]
+    first = f"{dataset}, {method}" if method else dataset
+    return first if variable == ALL else f"{first}\nby {scale(rows)}"
 
-    A scale that the tested model made itself, or that its tested method did, is said to be its own.
-    """
-    dataset, variable = rows["dataset"].iloc[0], rows["variable"].iloc[0]
-    first = f"{dataset}, {name(rows['method'].iloc[0])}" if method else str(dataset)
+
+def scale(rows: pd.DataFrame) -> str:
+    """The variable of rows of one panel; a scale that the tested model or method made is said to be its own."""
     own = " (the tested model's own scale)" if "circular" in rows and (rows["circular"] != "").any() else ""
-    return first if variable == ALL else f"{first}\nby {name(variable)}{own}"
-
-
-def wrapped(label: str) -> str:
-    """A name in short lines, to stand under an axis."""
-    return "\n".join(textwrap.wrap(label, 8))
+    return f"{names.variable(rows)}{own}"
 
 
 def grid(sections: Sequence[tuple[str, int]], width: float, height: float) -> tuple[Figure, list[Any]]:
@@ -148,9 +125,8 @@ def panels(
         figure.text(0.5, 0.6, "Nothing to draw: no condition of this study is of this kind.", ha="center")
         return figure, []
     cut = list(by_section(table, section, keys))
-    figure, axes = grid(
-        [(name(heading) if section == "method" else heading, len(own)) for heading, own in cut], width, height
-    )
+    said = names.methods(table) if section == "method" else {}
+    figure, axes = grid([(said.get(heading, heading), len(own)) for heading, own in cut], width, height)
     return figure, list(zip(axes, [rows for _, own in cut for rows in own], strict=True))
 
 
@@ -163,24 +139,48 @@ def percent_axis(axis: Any, label: str, which: str = "y") -> None:
     axis.set_axisbelow(True)
 
 
+def accuracy_frame(axis: Any) -> None:
+    """What an axis of accuracies shows: at least `NARROWEST` of them, and hardly anything that none can be."""
+    low, high = axis.get_ylim()
+    lacking = max(0.0, NARROWEST - (high - low)) / 2
+    low, high = (low - lacking, high + lacking) if low > lacking else (0.0, max(high, NARROWEST))
+    edge = 0.03 * (high - low)  # which a mark at 0 or 1 needs
+    axis.set_ylim(low or -edge, min(high, 1 + edge))
+
+
 def finish(figure: Figure, handles: Iterable[Any] = ()) -> Figure:
-    """Head each section, put one legend under all panels, and label the vertical axis of each row once."""
+    """Head each section, put one legend under all panels, label the vertical axis of each row once, and make it fit."""
     entries = list(handles)
     if entries:
-        longest = max(len(str(entry.get_label())) for entry in entries)
-        fits = max(1, int((figure.get_figwidth() - 0.4) / (0.075 * longest + 0.6)))
+        font, room = FontProperties(size=mpl.rcParams["font.size"]), figure.get_figwidth() - 0.4
+        for entry in entries:
+            entry.set_label(broken(str(entry.get_label()), room - 0.6, font))
+        fits = columns_of([str(entry.get_label()) for entry in entries], room, font)
         figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), fits), columnspacing=1.2)
     said: dict[int, str] = {}
-    for axis in figure.axes:
-        place = axis.get_subplotspec()
-        if axis.get_label():
-            above = 8 + 13 * len(axis.get_title(loc="left").splitlines())
-            axis.annotate(
-                str(axis.get_label()), (0, 1), (0, above), "axes fraction", "offset points", weight="bold", size=11
-            )
-        if place is not None and said.setdefault(place.rowspan.start, axis.get_ylabel()) == axis.get_ylabel():
-            axis.set_ylabel(axis.get_ylabel() if place.is_first_col() else "")
+    for axis in panels_of(figure):
+        if said.setdefault(row_of(axis), axis.get_ylabel()) == axis.get_ylabel():
+            axis.set_ylabel(axis.get_ylabel() if axis.get_subplotspec().is_first_col() else "")
+    asked = panel_height(figure)
+    break_lines(figure, asked)
+    _head(figure)
+    raise_panels(figure, asked)
     return figure
+
+
+def _head(figure: Figure) -> None:
+    """Headings of sections stand above the titles of their first panels.
+
+    A title, of which each panel may have three, counts in the layout by its height and its middle alone.
+    """
+    font = FontProperties(size=11, weight="bold")
+    for axis in panels_of(figure):
+        if axis.get_label():
+            room = min(2 * panel_size(axis)[0], figure.get_figwidth() - 0.8)
+            beside = (other for other in panels_of(figure) if row_of(other) == row_of(axis))
+            under = "\n" * max(len(other.get_title(loc="left").splitlines()) for other in beside)
+            heading = broken(str(axis.get_label()), room, font)
+            axis.set_title(f"{heading}{under}", loc="center", x=0, ha="left", fontproperties=font)
 
 
 @contextmanager

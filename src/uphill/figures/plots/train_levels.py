@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.marks import baseline, baseline_entry, chance, chance_entries, line_entry, whisker
-from uphill.figures.plots.style import finish, name, panels, percent_axis, series_looks, title
+from uphill.figures.plots.marks import baseline, baseline_entry, chance, line_entry, whisker
+from uphill.figures.plots.names import methods, name
+from uphill.figures.plots.style import accuracy_frame, finish, panels, percent_axis, series_looks, title
 from uphill.schemas.level_names import Levels, hardest, is_mix, occurring
 from uphill.schemas.names import UNSUPERVISED
 
@@ -18,18 +19,20 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
     """One panel per (dataset, variable), a section per model; `table` is tables/population.csv."""
     shown = hardest(table[table["train_dataset"] == table["dataset"]], levels)
     # A mix of levels is none, and has no place between them.
-    shown = shown[~shown["train_on"].astype(str).map(is_mix)]
+    shown = shown[~shown["train_on"].astype(str).map(is_mix).astype(bool)]
     looks = series_looks(shown.loc[shown["train_on"] != UNSUPERVISED, "method"])
     figure, drawn = panels(shown, "model", ["dataset", "variable"], 2.7, 2.5)
     for axis, rows in drawn:
         baseline(axis, rows)
-        chance(axis, rows)
         _lines(axis, rows[rows["train_on"] != UNSUPERVISED], looks, levels)
         axis.set_title(title(rows))
         axis.set_xlabel("trained on")
         percent_axis(axis, "accuracy on hard items")
-    entries = [line_entry(look, name(method)) for method, look in looks.items()]
-    return finish(figure, [baseline_entry(), *chance_entries(shown), *entries])
+    entries = [line_entry(look, methods(shown)[method]) for method, look in looks.items()]
+    guesses = chance(drawn)
+    for axis, _ in drawn:
+        accuracy_frame(axis)
+    return finish(figure, [baseline_entry(), *guesses, *entries])
 
 
 def _lines(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]], order: Levels) -> None:

@@ -69,6 +69,7 @@ def _figure(study: Study, name: str, named: str, of: tuple[str, str], drawn: lis
             "options": dict(figure.options),
             "order": order,
             "unsupervised": unsupervised(study),
+            "sources": {name: one.source["kind"] for name, one in config.datasets.items()},
         }
 
     png = figure_path(name, "png")

@@ -17,8 +17,9 @@ from uphill.planning.cost import estimate
 from uphill.planning.show import show_cost
 from uphill.planning.study import check_profiles, read_study
 from uphill.report.verdicts import question, verdicts
+from uphill.running.noting import LOOK, NOTES
 from uphill.running.places import RESULTS
-from uphill.running.provenance import levels, read_table
+from uphill.running.provenance import beside, levels, read, read_table
 from uphill.schemas.level_names import hardest, main_table
 from uphill.schemas.names import ALL, UNSUPERVISED
 from uphill.why.explaining import explain
@@ -182,6 +183,9 @@ def _accuracies(path: Path, test_on: str | None) -> None:
         f"Accuracy on {test_on or 'the hardest'} test items, and the gain over no supervision "
         "(%, with 95 % intervals)\n"
     )
+    for line in read(beside(path))["spec"].get(NOTES, []):
+        if line.startswith(LOOK):
+            console.print(f"A look at {line.removeprefix(LOOK)}: no results of the set.\n")
     for (model, dataset, variable), panel in chosen.groupby(["model", "dataset", "variable"], sort=False):
         size = f"{panel['n_test'].max()} items, up to {panel['boots'].max()} boots"
         table = Table(title=f"{dataset} by {variable}, {model}: {size}", box=SIMPLE_HEAD, title_justify="left")

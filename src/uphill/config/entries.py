@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from uphill.datasets.looks import Limit
 from uphill.datasets.pools import Pools
 from uphill.experiments.arms import Entry
 from uphill.hardness.levels import Cuts
@@ -45,6 +46,7 @@ class Dataset(Entry):
         validate_default=True,
     )
 
+    limit: Limit | None = Field(None, description="Keep so many items, for a look, whatever the study's `limit` says.")
     cluster: str | None = Field(
         None,
         description="Column that says which items belong together, such as those of one passage or template; intervals "

@@ -21,6 +21,7 @@ from uphill.config.panels import Panel
 from uphill.config.renamed_keys import outdated
 from uphill.config.yaml_files import plain, read_map, read_yaml
 from uphill.datasets.interface import DatasetSource, source_of
+from uphill.datasets.looks import Limit
 from uphill.errors import UphillError
 from uphill.experiments import arms
 from uphill.experiments.arms import Arm, Entry, Given, Labelled, Level
@@ -45,9 +46,9 @@ class Config(Entry):
     """The whole study, but for its experiments: `StudyConfig` has these."""
 
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Part of every random draw's key.")
+    limit: Limit | None = Field(None, description="Keep so many items of each dataset, for a quick look at the study.")
     prompts: Path | None = Field(
-        None,
-        description="A YAML file of prompt templates of your own, laid out as src/uphill/prompts/templates.yaml.",
+        None, description="A YAML file of prompt templates of your own, laid out as src/uphill/prompts/templates.yaml."
     )
     answers: Answers = Field(
         "joined",

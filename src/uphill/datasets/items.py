@@ -10,6 +10,7 @@ from uphill import registry
 from uphill.datasets.binary import as_binary
 from uphill.datasets.cells import is_blank
 from uphill.datasets.interface import source_of
+from uphill.datasets.looks import looked_at
 from uphill.datasets.pools import Pools, with_pools
 from uphill.errors import UphillError
 from uphill.schemas.items import ITEMS
@@ -74,7 +75,13 @@ def check_rows(rows: pd.DataFrame, where: str, answered: bool = True) -> None:
 
 
 def build_items(
-    rows: pd.DataFrame, name: str, pools: Pools, seed: int, where: str | None = None, answered: bool = True
+    rows: pd.DataFrame,
+    name: str,
+    pools: Pools,
+    seed: int,
+    where: str | None = None,
+    answered: bool = True,
+    limit: int | None = None,
 ) -> pd.DataFrame:
     """The item table of a dataset: checked rows, sorted by id, each in one pool.
 
@@ -85,6 +92,7 @@ def build_items(
         seed: the run's seed.
         where: how error messages name the source; `name` unless given.
         answered: whether the source tells the right answers.
+        limit: how many items are kept, each in the pool that it has among all; None keeps all.
 
     Raises:
         UphillError: a bad row, or pools that cannot be made of these items.
@@ -93,7 +101,7 @@ def build_items(
     check_rows(rows, where, answered)
     # Sorting first makes the table independent of the order of the source's rows, which the index keeps.
     items = rows.reset_index(drop=True).sort_values("item_id", kind="stable")
-    items = with_pools(items, name, pools, seed, where).reset_index(drop=True)
+    items = looked_at(with_pools(items, name, pools, seed, where), limit, name, seed).reset_index(drop=True)
     items["answer_idx"] = items["answer_idx"].astype("Int64")
     has_choices = items["choices"].map(len) > 0
     items.loc[has_choices, "answer_text"] = [
@@ -108,7 +116,7 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
 
     Args:
         settings: `kind`, the source module; `source`, its settings; `dataset`, `pools` and `seed`; `binary`, where
-            items are made true or false.
+            items are made true or false; `limit`, where some are kept alone.
 
     Raises:
         UphillError: as `build_items`, or the source cannot be read.
@@ -123,4 +131,4 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
     if settings.get("binary"):
         check_rows(rows, where or settings["dataset"], answered)
         rows = as_binary(rows, settings["dataset"], settings["seed"], where or f"dataset {settings['dataset']!r}")
-    return build_items(rows, settings["dataset"], pools, settings["seed"], where, answered)
+    return build_items(rows, settings["dataset"], pools, settings["seed"], where, answered, settings.get("limit"))

@@ -14,6 +14,7 @@ from uphill.prompts.templates import Question
 from uphill.schemas.files import read
 from uphill.schemas.items import ITEMS
 from uphill.schemas.names import EXPERIMENT_POOL, TEST_POOL
+from uphill.workflow.stages.items import limit
 from uphill.workflow.study import Study
 
 CHARS_PER_TOKEN = 3.3
@@ -108,7 +109,10 @@ def lengths(study: Study, dataset: str) -> Lengths:
     if known is not None and entry.pools.test is None and entry.pools.question_id is None:
         hardness = items_of(entry.pools.hardness_size, known.items)
         pool = hardness + items_of(entry.pools.supervisor, known.items - hardness)
-        return dataclasses.replace(known, items=known.items - pool, pool=pool)
+        # Those that a limit keeps are of each pool about alike.
+        kept = min(limit(study, dataset) or known.items, known.items)
+        pool = round(pool * kept / known.items)
+        return dataclasses.replace(known, items=kept - pool, pool=pool)
     if getattr(study.config.source_settings(dataset), "remote", False):
         raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {path}; make it")
     return measured(make_items(job.settings))

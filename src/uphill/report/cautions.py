@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from uphill.report.cells import ADJUSTED, TITLES
-from uphill.running.noting import SCALE
+from uphill.running.noting import LOOK, SCALE
 from uphill.schemas.names import UNSUPERVISED
 from uphill.schemas.tables import BY_VALUE
 from uphill.stats.random_effects import FEWEST_BOOTS
@@ -44,6 +44,11 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
     notes = list(notes)
     kinds = [
         Caution(
+            "A look at some of the items",
+            "The config's `limit` left the others out: these numbers are no results of the sets.",
+            [f"{note.removeprefix(LOOK)}." for note in notes if note.startswith(LOOK)],
+        ),
+        Caution(
             "Supervision Gap Recovered is undefined",
             "There is no ratio to report where the gap itself is not there.",
             list(_undefined(tables.get("sgr", pd.DataFrame()))),
@@ -73,7 +78,7 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
             "Models that took a slower way",
             "The fastest way to compute their numbers was not right for them, or not wide enough; the one that was "
             "taken is, and takes longer.",
-            [f"{note}." for note in notes if not note.startswith(SCALE)],
+            [f"{note}." for note in notes if not note.startswith((LOOK, SCALE))],
         ),
         Caution(
             "Scales of difficulty that are coarse or do not hold",

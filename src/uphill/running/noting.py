@@ -9,6 +9,8 @@ NOTES = "notes"
 """Where a file's record of what made it keeps them; absent where there are none."""
 SCALE = "scale "
 """How a line on a scale of difficulty begins: the report groups these."""
+LOOK = "look "
+"""How a line on a dataset of which some items alone were kept begins, by the config's `limit`."""
 _noted: dict[str, None] = {}
 
 

@@ -14,6 +14,12 @@ def jobs(study: Study) -> Iterator[Job]:
     yield from (items(study, dataset) for dataset in study.datasets)
 
 
+def limit(study: Study, dataset: str) -> int | None:
+    """How many items of a dataset are kept, if not all: by its own limit, and else by the study's."""
+    own = study.config.datasets[dataset].limit
+    return study.config.limit if own is None else own
+
+
 @once
 def items(study: Study, dataset: str) -> Job:
     """The item table of a dataset."""
@@ -30,6 +36,7 @@ def items(study: Study, dataset: str) -> Job:
             **({"pool_content": file_digest(str(named.ids))} if isinstance(named, PoolFile) else {}),
             **({"content": files} if files else {}),
             **({"binary": True} if entry.binary else {}),
+            **({} if (kept := limit(study, dataset)) is None else {"limit": kept}),
             "kind": kind,
         }
 
@@ -47,6 +54,7 @@ def items(study: Study, dataset: str) -> Job:
             "content": f"datasets.{dataset}.source",
             "pools": f"datasets.{dataset}.pools",
             "binary": f"datasets.{dataset}.binary",
+            "limit": "limit" if entry.limit is None else f"datasets.{dataset}.limit",
             "pool_content": f"datasets.{dataset}.pools.hardness.ids",
         },
     )

@@ -171,7 +171,7 @@ def test_an_edit_of_a_panels_cell_restales_its_scale_and_what_follows(change: An
 
 def test_models_of_a_panel_that_are_judged_on_its_scale_are_marked() -> None:
     study = Study(config())
-    found = circular(study, study.arms("population"))
+    found = circular(study, [(arm.dataset, arm.variable) for arm in study.arms("population")])
     assert ["demo", "dial", "rasch", ["zero_shot", "zero_shot_cot", "icl", "icl_cot"]] in found
     assert not [row for row in found if row[2] == "num_steps"]
     table = jobs(study)["Table population"]
@@ -229,3 +229,16 @@ def test_cells_are_of_one_kind_of_labels_and_rest_on_their_teacher() -> None:
         UphillError, match=r"for learning_curves/num_steps, rests on teacher.probe.easy/rasch, which has"
     ):
         check(labelled(variable="rasch", train_on="easy"))
+
+
+def test_a_table_by_every_variable_marks_those_that_the_tested_model_measured() -> None:
+    study = Study(check(yaml.safe_load((ROOT / "config/config.yaml").read_text()), where="config.yaml"))
+    tables = jobs(study)
+    by_hardness = tables["Table all_to_all_by_hardness"].settings["circular"]
+    marked = {
+        variable: alike for model, dataset, variable, alike in by_hardness if (model, dataset) == ("demo", "dial")
+    }
+    assert "zero_shot" in marked["mdl_zero_shot"]
+    assert marked["mdl_probe"] == ["probe"]
+    assert not {"num_steps", "question_num_words"} & marked.keys()
+    assert tables["Table all_to_all"].settings["circular"] == []

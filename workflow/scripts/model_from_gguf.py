@@ -6,6 +6,5 @@ from uphill.engine.gguf_files import convert_to
 from uphill.running.job import start
 
 with start(snakemake) as job:
-    [file] = job.input.get("gguf")
     made = [Path(path) for path in job.output]
-    convert_to(made, Path(file), job.settings["dtype"], job.scratch_of(job.spec["id"]))
+    convert_to(made, Path(job.input.gguf[0]), job.settings["dtype"], job.scratch_of(job.spec["id"]))

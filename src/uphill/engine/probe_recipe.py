@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from uphill.schemas.spelling import distinct
 
-Layers = Annotated[list[int], AfterValidator(distinct)]
+Layers = Annotated[list[Annotated[int, Field(ge=0, le=1000)]], AfterValidator(distinct)]
 LAYERS = "Hidden states that are read, of `responses.layers`; null reads all that are kept."
 
 

@@ -72,7 +72,7 @@ def table(study: Study, name: str) -> Job:
             **_intervals(study, study.config.statistics.draws),
             "margin": study.config.statistics.margin,
             "clusters": {name: column for name in datasets if (column := study.config.datasets[name].cluster)},
-            "circular": circular(study, arms),
+            "circular": circular(study, _cut_by(study, arms, table_of(study, name).reads_hardness)),
             "seen": study.config.splits.train_on_test,
             "teachers": {labels: _told(study, labels, arm) for labels, arm in teachers.items()},
             "own": own_settings(kind, arms),
@@ -169,10 +169,20 @@ def unsupervised(study: Study) -> dict[str, str]:
     return {name: entry.unsupervised for name, entry in study.config.datasets.items()}
 
 
-def circular(study: Study, arms: Sequence[Arm]) -> list[list[Any]]:
+def _cut_by(study: Study, arms: Sequence[Arm], by_every: bool) -> list[tuple[str, str]]:
+    """(dataset, variable) of the levels of a table; of one by every hardness variable, all that are measured."""
+    found = dict.fromkeys((arm.dataset, arm.variable) for arm in arms)
+    if not by_every:
+        return list(found)
+    measured = {dataset: study.config.measures_of(dataset) for dataset, _ in found}
+    every = ((dataset, one) for dataset, own in measured.items() for given in own.values() for one in given)
+    return list(dict.fromkeys([*found, *every]))
+
+
+def circular(study: Study, cut_by: Sequence[tuple[str, str]]) -> list[list[Any]]:
     """Model, dataset, variable where a tested model measured the variable, and the methods that do what that did."""
     config, found = study.config, []
-    for dataset, variable in dict.fromkeys((arm.dataset, arm.variable) for arm in arms):
+    for dataset, variable in cut_by:
         for measure in (name for name, given in config.measures_of(dataset).items() if variable in given):
             module = config.measure_module(measure)
             if module.RUNS_MODEL or module.READS_RESPONSES:

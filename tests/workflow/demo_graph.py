@@ -46,6 +46,7 @@ TABLES = {
     "all_to_all": "all_to_all",
     "all_to_all_by_hardness": "all_to_all",
     "learning_curves": "learning_curves",
+    "learning_curves_sgr": "learning_curves",
     "noisy_labels": "noisy_labels",
     "road_to_dial": "road_to_dial",
 }

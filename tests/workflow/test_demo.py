@@ -179,6 +179,7 @@ def test_a_ladder_is_climbed_in_the_order_of_the_config_and_tested_on_one_band(
 def test_tables_come_as_a_paper_prints_them(demo, tables: dict[str, pd.DataFrame]) -> None:  # type: ignore[no-untyped-def]
     folder = demo.folder / "results/tables/wide"
     expected = {"population", "sgr", "comparisons", "all_to_all", "learning_curves", "noisy_labels", "road_to_dial"}
+    expected |= {"learning_curves_sgr"}
     assert {path.stem for path in folder.glob("*.csv")} == {path.stem for path in folder.glob("*.tex")} == expected
     wide = pd.read_csv(folder / "population.csv").set_index(["dataset", "variable", "method", "train_dataset"])
     easy = rows(tables["population"], dataset="dial", variable="num_steps", method="probe", test_on="hard")

@@ -89,6 +89,7 @@ def test_an_experiment_of_its_own_sizes_reaches_only_itself() -> None:
         "splits/dial/num_steps.learning_curves",
         *(f"{method}/dial/learning_curves/num_steps" for method in ("probe", "icl", "zero_shot")),
         "learning_curves",
+        "learning_curves_sgr",
     }
     assert changed(noisy_labels__0__hard_factor=1.5) == {
         *(f"{method}/dial/noisy_labels/num_steps" for method in ("probe", "zero_shot")),

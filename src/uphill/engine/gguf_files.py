@@ -191,8 +191,9 @@ def _config(config: Any, told: Mapping[str, Any]) -> Iterator[str]:
     for key, value in stated.items():
         if read[key] != value:
             yield f"{kind}.{key} is {value!r}, but is read as {read[key]!r}"
-    if (getattr(config, "head_dim", None) or head) != head or config.rope_parameters["rope_type"] != "default":
-        yield f"its heads or positions are read as {config.head_dim} and {config.rope_parameters}"
+    own = getattr(config, "head_dim", None) or head
+    if own != head or config.rope_parameters["rope_type"] != "default":
+        yield f"its heads or positions are read as {own} and {config.rope_parameters}"
     if config.vocab_size != len(told["tokenizer.ggml.tokens"]):
         yield f"{len(told['tokenizer.ggml.tokens'])} tokens, but embeddings of {config.vocab_size}"
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from engine_models import VOCABULARY, tiny, words, write_model
 from peft import LoraConfig, get_peft_model
 from pydantic import ValidationError
 
-from uphill.engine import text_training
+from uphill.engine import text_training, trainer
 from uphill.engine.loading import Loaded, load
 from uphill.engine.scoring import score
 from uphill.engine.text_examples import Example, ending, examples, order
@@ -227,6 +228,7 @@ def test_a_fit_that_was_killed_ends_with_the_same_bytes(
         steps.append(self.state.global_step)
         return step(self, *args, **more)
 
+    monkeypatch.setattr(text_training, "KEPT_EVERY", 0.0)
     monkeypatch.setattr(text_training.InOrder, "training_step", dying)
     with pytest.raises(Killed):
         after(own, asked, tmp_path / "fit")
@@ -234,6 +236,22 @@ def test_a_fit_that_was_killed_ends_with_the_same_bytes(
     monkeypatch.setattr(text_training.InOrder, "training_step", step)
     found = after(own, asked, tmp_path / "fit")
     assert all(torch.equal(whole[name], found[name]) for name in whole)
+
+
+def test_keeping_a_fit_takes_a_small_part_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, kept = [0.0], []
+    monkeypatch.setattr(trainer.time, "monotonic", lambda: clock[0])
+    keeper = trainer.Keeper(60)
+    for update in range(1, 400):
+        clock[0] += 10
+        control = SimpleNamespace(should_save=False)
+        keeper.on_step_end(SimpleNamespace(device="cpu", world_size=1), None, control)
+        if control.should_save:
+            kept.append(update)
+            clock[0] += 20
+            keeper.on_save()
+    assert kept[:3] == [6, 26, 46]
+    assert len(kept) * 20 < 0.11 * clock[0]
 
 
 def test_equal_updates_whatever_the_number_of_items() -> None:

@@ -1,12 +1,12 @@
 """Fine-tuning on answers' tokens, all weights or a LoRA adapter: many fits on one loaded model, by transformers.
 
-A fit that was stopped goes on from its last checkpoint, and ends with the same weights (on a CPU: the same bytes).
+A fit that was stopped goes on from its last checkpoint, and ends with the same weights (on a CPU: the same bytes). All
+weights of a model that is spread over several GPUs are fitted by as many processes (`uphill.engine.ranks`).
 """
 
 import logging
 import math
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,23 +15,20 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch.nn.functional import cross_entropy
-from transformers import Trainer, TrainingArguments
+from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from uphill.engine.loading import Loaded
+from uphill.engine.ranks import fit_in_ranks, ranks_for
 from uphill.engine.text_examples import Example, examples, order
 from uphill.engine.text_recipe import TextRecipe
 from uphill.engine.tokens import Prompt
+from uphill.engine.trainer import KEPT_EVERY, InOrder, Keeper, answer_loss, arguments, collated, losses
 from uphill.errors import UphillError
 from uphill.randomness import Key, keyed_torch_seed
 from uphill.running import spending
 from uphill.running.noting import note
 
-IGNORED = -100
-"""The label of a token that is not learned."""
-CHECKPOINTS = 10
-"""A fit is kept so often, in even steps; what is lost by a kill is at most that part of it."""
 log = logging.getLogger(__name__)
 
 
@@ -53,15 +50,24 @@ class Training:
 
 
 class TextFits:
-    """Fits on one base model, each from its weights as they were loaded. What is learned of memory is kept."""
+    """Fits on one base model, each from its weights as they were loaded. What is learned of memory is kept.
 
-    def __init__(self, loaded: Loaded, recipe: TextRecipe) -> None:
+    Args:
+        loaded: the base.
+        recipe: of all fits.
+        ranks: processes that share a fit of all weights; by itself, one a GPU of the model, as far as they divide the
+            items of an update.
+    """
+
+    def __init__(self, loaded: Loaded, recipe: TextRecipe, ranks: int | None = None) -> None:
         if recipe.adapter is None and getattr(loaded.model, "quantization_method", None) is not None:
             raise UphillError("all weights are to be trained, and the model is quantized, expected an adapter")
         self.loaded = loaded
         self.recipe = recipe
-        self.rows = recipe.batch_items
+        self.ranks = math.gcd(ranks or ranks_for(loaded.model), recipe.batch_items) if recipe.adapter is None else 1
+        self.rows = recipe.batch_items // self.ranks
         self.checkpointing = False
+        self.kept_every = KEPT_EVERY
         self._base = _Base(loaded.model) if recipe.adapter is None else None
         self._peft: PeftModel | None = None
 
@@ -103,7 +109,8 @@ class TextFits:
     def _back_off(self, texts: list[Example]) -> None:
         """Find a way to spend less memory on an update than before."""
         if self.rows > 1:
-            self.rows = max(size for size in range(1, self.rows) if self.recipe.batch_items % size == 0)
+            each = self.recipe.batch_items // self.ranks
+            self.rows = max(size for size in range(1, self.rows) if each % size == 0)
             log.warning("out of memory in a fit: %d texts side by side from here on", self.rows)
         elif not self.checkpointing:
             self.checkpointing = True
@@ -115,16 +122,10 @@ class TextFits:
     def _run(self, texts: list[Example], key: Sequence[Key], scratch: Path) -> Training:
         updates = self.recipe.steps(len(texts))
         rows = order(len(texts), updates * self.recipe.batch_items, key)
-        model = self._trained(key)
-        trainer = InOrder(
-            model=model,
-            args=self._arguments(updates, key, scratch),
-            train_dataset=[texts[row] for row in rows],
-            data_collator=collated,
-            compute_loss_func=answer_loss,
-        )
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)
-        loss = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+        if self.ranks > 1:
+            loss = self._in_ranks(texts, rows, updates, key, scratch)
+        else:
+            loss = self._in_one(texts, rows, updates, key, scratch)
         if not all(map(math.isfinite, loss)):
             name = "/".join(map(str, key))
             raise UphillError(f"fit {name}: the loss is {next(x for x in loss if not math.isfinite(x))}, not finite")
@@ -134,6 +135,51 @@ class TextFits:
         tokens = sum(len(texts[row].tokens) for row in rows)
         spending.count("trained", tokens)
         return Training(updates, tokens, loss, cut)
+
+    def _in_one(
+        self, texts: list[Example], rows: list[int], updates: int, key: Sequence[Key], scratch: Path
+    ) -> list[float]:
+        model = self._trained(key)
+        told = TrainingArguments(**self._arguments(updates, key, scratch))
+        # One process has one model, whatever GPUs it sees: no copies that share a batch.
+        told._n_gpu = min(1, told.n_gpu)
+        trainer = InOrder(
+            model=model,
+            args=told,
+            train_dataset=[texts[row] for row in rows],
+            data_collator=collated,
+            compute_loss_func=answer_loss,
+            callbacks=[Keeper(self.kept_every)],
+        )
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)
+        return losses(trainer)
+
+    def _in_ranks(
+        self, texts: list[Example], rows: list[int], updates: int, key: Sequence[Key], scratch: Path
+    ) -> list[float]:
+        told = self._arguments(updates, key, scratch)
+        return fit_in_ranks(
+            self.loaded.model,
+            texts,
+            rows,
+            told,
+            checkpointing=self.checkpointing,
+            kept_every=self.kept_every,
+            ranks=self.ranks,
+        )
+
+    def _arguments(self, updates: int, key: Sequence[Key], scratch: Path) -> dict[str, Any]:
+        recipe, on_cpu = self.recipe, self.loaded.device.type == "cpu"
+        seed = keyed_torch_seed("finetune", *key) % 2**32
+        accumulated = recipe.batch_items // (self.rows * self.ranks)
+        # All weights are float32 while they are trained; a model of 16 bits computes in them.
+        narrow = self._base is not None and self._base.dtype != torch.float32
+        mixed = narrow and not on_cpu and torch.cuda.is_bf16_supported()
+        return {
+            **arguments(recipe, updates, self.rows, accumulated, seed, scratch),
+            "bf16": mixed,
+            "use_cpu": on_cpu,
+        }
 
     def _trained(self, key: Sequence[Key]) -> Any:
         """The model whose weights are trained: all of the base's in float32, or a fresh adapter's on it."""
@@ -164,78 +210,6 @@ class TextFits:
         if self.checkpointing:
             self.loaded.model.gradient_checkpointing_disable()
         self.loaded.model.eval()
-
-    def _arguments(self, updates: int, key: Sequence[Key], scratch: Path) -> TrainingArguments:
-        recipe, on_cpu = self.recipe, self.loaded.device.type == "cpu"
-        arguments = TrainingArguments(
-            output_dir=str(scratch),
-            max_steps=updates,
-            per_device_train_batch_size=self.rows,
-            gradient_accumulation_steps=recipe.batch_items // self.rows,
-            learning_rate=recipe.lr,
-            lr_scheduler_type={"constant": "constant_with_warmup"}.get(recipe.schedule, recipe.schedule),
-            warmup_steps=round(recipe.warmup * updates),
-            optim={"adamw": "adamw_torch"}.get(recipe.optimiser, recipe.optimiser),
-            adam_beta1=recipe.betas[0],
-            adam_beta2=recipe.betas[1],
-            weight_decay=recipe.weight_decay,
-            max_grad_norm=recipe.clip,
-            bf16=recipe.adapter is None and not on_cpu and torch.cuda.is_bf16_supported(),
-            seed=keyed_torch_seed("finetune", *key) % 2**32,
-            save_strategy="steps",
-            save_steps=max(1, math.ceil(updates / CHECKPOINTS)),
-            save_total_limit=1,
-            logging_strategy="steps",
-            logging_steps=1,
-            logging_nan_inf_filter=False,
-            report_to=[],
-            disable_tqdm=not sys.stderr.isatty(),
-            remove_unused_columns=False,
-            use_cpu=on_cpu,
-        )
-        # One process has one model, whatever GPUs it sees: no copies that share a batch.
-        arguments._n_gpu = min(1, arguments.n_gpu)
-        return arguments
-
-
-class InOrder(Trainer):  # type: ignore[misc] # the library is untyped
-    """Transformers' Trainer, which reads its data as it stands; its loss is of a whole update."""
-
-    loss_is_scaled_for_ga = True
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
-        return torch.utils.data.SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:  # noqa: ARG002 - the Trainer's call
-        """Keep what an update says of itself in the history, where checkpoints find it; nothing is printed."""
-        self.state.log_history.append({**logs, "step": self.state.global_step})
-
-
-def collated(texts: Sequence[Example]) -> dict[str, torch.Tensor]:
-    """Texts side by side, filled up on the right: input_ids, attention_mask and labels, each [R, T]."""
-    longest = max(len(text.tokens) for text in texts)
-    ids, mask, labels = [], [], []
-    for text in texts:
-        room = longest - len(text.tokens)
-        ids.append(text.tokens + [0] * room)
-        mask.append([1] * len(text.tokens) + [0] * room)
-        # By place and not by token: what fills up may be what ends an answer.
-        labels.append([IGNORED] * text.answer + text.tokens[text.answer :] + [IGNORED] * room)
-    return {
-        name: torch.tensor(rows) for name, rows in (("input_ids", ids), ("attention_mask", mask), ("labels", labels))
-    }
-
-
-def answer_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int) -> torch.Tensor:
-    """Mean NLL over the learned tokens of an update, of which these texts are a part.
-
-    Args:
-        outputs: with logits [R, T, V].
-        labels: [R, T] token ids, `IGNORED` where nothing is learned.
-        num_items_in_batch: learned tokens of the whole update.
-    """
-    logits, targets = outputs.logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten()
-    return cross_entropy(logits, targets.to(logits.device), ignore_index=IGNORED, reduction="sum") / num_items_in_batch
 
 
 class _Base:

@@ -7,6 +7,7 @@ import sys
 try:
     from uphill.config import hardware
     from uphill.config.study import check, plain_yaml
+    from uphill.config.trained import bases
     from uphill.errors import UphillError
     from uphill.identity import contents
     from uphill.running.places import RESULTS
@@ -26,7 +27,7 @@ try:
     STUDY = Study(
         check(config, where=", ".join(map(os.path.relpath, workflow.configfiles)))
     )
-    HARDWARE = hardware.read("config/hardware.yaml")
+    HARDWARE = hardware.read("config/hardware.yaml").following(bases(STUDY.config))
     launch.ungroup(workflow, STUDY)
     # Not again in each job's own process.
     if workflow.is_main_process:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from uphill.config import hardware
 from uphill.config.docs import write_docs
+from uphill.config.trained import bases
 from uphill.errors import UphillError
 from uphill.planning.cost import estimate
 from uphill.planning.show import show_cost
@@ -241,8 +242,9 @@ def plan(
     config: Annotated[Path, typer.Argument(help="The study's config.")] = Path("config/config.yaml"),
 ) -> None:
     """Print what a study would cost: jobs, model loads, tokens and GPU-hours."""
-    found = hardware.read(HARDWARE)
-    show_cost(estimate(read_study(config), found), found, Console(soft_wrap=True))
+    study = read_study(config)
+    found = hardware.read(HARDWARE).following(bases(study.config))
+    show_cost(estimate(study, found), found, Console(soft_wrap=True))
 
 
 @app.command()

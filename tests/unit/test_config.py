@@ -162,7 +162,10 @@ BAD = [
     (at("datasets.dial.unsupervised", "zero"), "datasets.dial.unsupervised is 'zero', expected one of"),
     (without("datasets.dial.source"), "datasets.dial.source: missing"),
     (at("models.demo.path", "resources/absent"), "models.demo: no model in the folder 'resources/absent'"),
-    (at("models.demo.hub_id", "a/b"), "models.demo: expected one of path, gguf and hub_id, found path and hub_id"),
+    (
+        at("models.demo.hub_id", "a/b"),
+        "models.demo: expected one of path, gguf, trained, hub_id, found path and hub_id",
+    ),
     (at("models.demo", {"hub_id": "a/b"}), "models.demo: expected a revision beside hub_id"),
     (at("models.demo.path", ""), "models.demo: no model in the folder '', expected a config.json"),
     (at("models.demo.path", "README.md"), "models.demo: no model in the folder 'README.md'"),

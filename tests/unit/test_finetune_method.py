@@ -14,7 +14,7 @@ from uphill.engine.text_examples import examples
 from uphill.engine.tokens import encode_prompts
 from uphill.errors import UphillError
 from uphill.methods import finetune
-from uphill.methods.asking import zero_shot_prompts
+from uphill.methods.asking import taught_prompts, zero_shot_prompts
 from uphill.methods.context import Context, run
 from uphill.running.parts import Parts
 from uphill.schemas.predictions import PREDICTIONS
@@ -67,7 +67,7 @@ def test_a_finished_cell_is_not_fitted_again(tmp_path: Path) -> None:
 def test_training_texts_begin_with_the_very_tokens_that_are_asked(cot: bool) -> None:
     context = task(chosen=True)
     loaded, source = context.open_model(), context.target
-    taught = finetune._taught(loaded, source, source.items[:5], cot)
+    taught = taught_prompts(loaded, source, source.items[:5], cot)
     asked = zero_shot_prompts(source, source.items[:5], cot)
     assert [prompt.text for prompt in taught] == [prompt.text for prompt in asked]
     answers = source.items["answer_text"][:5]

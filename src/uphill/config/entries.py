@@ -13,6 +13,8 @@ from uphill.running.hub import HUB_ID, pinned
 from uphill.schemas.spelling import Name, distinct
 
 GGUF_MAGIC = b"GGUF"
+PLACES = ("path", "gguf", "trained", "hub_id")
+"""Where a model is from: one of these keys."""
 
 
 class Dataset(Entry):
@@ -62,12 +64,26 @@ class Dataset(Entry):
     max_new_tokens: int = Field(100, ge=1, le=32_768, description="Longest generated answer, in tokens.")
 
 
+class Trained(Entry):
+    """A model that is trained here: another entry's weights, fitted to labels."""
+
+    base: Name = Field(description="The model that is trained: a name from `models`, of one that is trained here too.")
+    labels: Name = Field(description="What it is trained on, every item of them: a name from `labels`.")
+    recipe: Name = Field(description="How: a name from `recipes`.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Another number is another training of the same.")
+
+
 class Model(Entry):
     """A language model: what decides its numbers. What it runs on is in config/hardware.yaml."""
 
     path: str | None = Field(None, description="A local folder, or")
     gguf: str | None = Field(
         None, description="a GGUF file, which a job of its own turns into such a folder in the number format below, or"
+    )
+    trained: Trained | None = Field(
+        None,
+        description="a training of another model, whose dtype, quantization, chat, trailing_space and bos it has "
+        "unless it says its own, or",
     )
     hub_id: str | None = Field(None, description="a Hugging Face hub id, with a")
     revision: str | None = Field(None, description="pinned commit of the hub's repository, 40 hex digits.")
@@ -92,9 +108,9 @@ class Model(Entry):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        places = {key: getattr(self, key) for key in ("path", "gguf", "hub_id") if getattr(self, key) is not None}
+        places = {key: getattr(self, key) for key in PLACES if getattr(self, key) is not None}
         if len(places) != 1:
-            raise ValueError(f"expected one of path, gguf and hub_id, found {' and '.join(places) or 'none'}")
+            raise ValueError(f"expected one of {', '.join(PLACES)}, found {' and '.join(places) or 'none'}")
         [place] = places
         if self.hub_id is not None:
             self._pinned(self.hub_id)
@@ -102,6 +118,9 @@ class Model(Entry):
             raise ValueError(f"revision is {self.revision!r} beside {place}, expected it beside hub_id alone")
         elif self.gguf is not None:
             self._is_file(self.gguf)
+        elif self.trained is not None:
+            if "trust_remote_code" in self.model_fields_set:
+                raise ValueError("trust_remote_code beside trained, expected it of the base alone")
         elif not self.path or not (Path(self.path) / "config.json").is_file():
             raise ValueError(f"no model in the folder {self.path!r}, expected a config.json and safetensors there")
         return self

@@ -1,9 +1,9 @@
 """What jobs run on: GPUs, memory, time and pack size. Never part of a result's identity; changing it reruns nothing."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -100,6 +100,21 @@ class Hardware(BaseModel):
     def of_model(self, model: str) -> ModelNeeds:
         """Needs of a job that loads `model`."""
         return self.models.get(model, self.default)
+
+    def following(self, bases: Mapping[str, str]) -> Self:
+        """The same, in which a model without an entry has that of its base, or of the base of that.
+
+        Args:
+            bases: the base of each model that is trained here.
+        """
+        found = dict(self.models)
+        for model in bases:
+            at = model
+            while at not in self.models and at in bases:
+                at = bases[at]
+            if at in self.models:
+                found[model] = self.models[at]
+        return self.model_copy(update={"models": found})
 
     def asked(self, model: str | None, resource: str, attempt: int) -> int | str:
         """What attempt 1, 2, ... of a job that loads `model`, or none, asks for: grown, but within the limits."""

@@ -37,11 +37,6 @@ def settings_of(config: "Config", name: str) -> LabelSettings:
     return found
 
 
-def used(config: "Config") -> list[str]:
-    """Names of labels that something is trained on."""
-    return [name for name in dict.fromkeys(arm.labels for arm in config.arms()) if name != GOLD]
-
-
 def teacher(config: "Config", name: str) -> Arm | None:
     """The arm whose answers become the labels of a name, if it is known and they are a model's."""
     if name not in entries(config):
@@ -87,6 +82,11 @@ def check_fit(config: "Config", where: str, method: str, arm: Arm) -> None:
             raise ValueError(
                 f"{where}: labels {arm.labels!r} are of dataset {own.dataset!r}, expected some of {dataset!r}"
             )
+    if own.of_pool != arm.train_pool:
+        raise ValueError(
+            f"{where}: labels {arm.labels!r} are of the {own.of_pool} pool, expected some of the {arm.train_pool} "
+            "pool, whose items are trained on"
+        )
     if own.softly and not takes_soft(config.method_module(method)):
         raise ValueError(
             f"{where}: labels {arm.labels!r} are soft, which {method!r} cannot be trained on; expected soft: false, or "

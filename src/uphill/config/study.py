@@ -6,14 +6,13 @@ experiments are those of the modules of uphill/experiments.
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from uphill import registry
-from uphill.config import labelled
+from uphill.config import labelled, placing, trained
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
 from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
@@ -22,10 +21,11 @@ from uphill.config.renamed_keys import outdated
 from uphill.config.yaml_files import plain, read_map, read_yaml
 from uphill.datasets.interface import DatasetSource, source_of
 from uphill.datasets.looks import Limit
+from uphill.engine.text_recipe import ModelRecipe
 from uphill.errors import UphillError
 from uphill.experiments import arms
-from uphill.experiments.arms import Arm, Entry, Given, Labelled, Level
-from uphill.experiments.finding import experiments, implied_labels
+from uphill.experiments.arms import Arm, Entry, Given, Level
+from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_SCORES, OF_TEXTS, grader_of, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.interface import Measure, measure_of
@@ -65,6 +65,7 @@ class Config(Entry):
     )
     datasets: dict[Name, Dataset] = Field(min_length=1, description="Datasets by name.")
     models: dict[Name, Model] = Field(min_length=1, description="Models by name.")
+    recipes: dict[Name, ModelRecipe] = Field({}, description="By name, how models with `trained` are trained.")
     measures: dict[Name, dict[str, Any]] = Field(
         description="Hardness measures by name: `measure` names a module of uphill/hardness; the rest are its settings."
     )
@@ -198,6 +199,7 @@ class Config(Entry):
             for field, known in (("dataset", datasets), ("method", methods), ("model", models)):
                 if field in own:
                     yield f"labels.{name}.{field}", own[field], known
+        yield from trained.references(self)
         for where, arm in self.placed_arms():
             yield f"{where}.labels", arm.labels, {GOLD, *labelled.entries(self)}
             for used in arm.involved:
@@ -218,15 +220,7 @@ class Config(Entry):
 
     def placed_arms(self) -> Iterator[tuple[str, Arm]]:
         """Arms, and where in the config each is."""
-        used: dict[str, None] = {}
-        for kind, module in experiments().items():
-            for place, entry in self.entries(kind).items():
-                for arm in module.arms(entry, place if module.NAMED else kind, self.given):
-                    labels = entry.labels if isinstance(entry, Labelled) else arm.labels
-                    used[labels] = None
-                    yield f"{kind}.{place}", self._with_baseline(replace(arm, kind=kind, labels=labels))
-                used |= dict.fromkeys(implied_labels(kind, entry))
-        yield from labelled.teachers(self, used)
+        yield from placing.placed_arms(self)
 
     @property
     def given(self) -> Given:
@@ -241,11 +235,6 @@ class Config(Entry):
         how = self.datasets[dataset].cuts.get(variable) if dataset in self.datasets else None
         bins = [bin_name(number + 1) for number in range(how.n_bins)] if how and how.n_bins else None
         return arms.levels_of(variable, bins or LEVELS)
-
-    def _with_baseline(self, arm: Arm) -> Arm:
-        if not arm.baseline or arm.dataset not in self.datasets:
-            return arm
-        return replace(arm, methods=tuple(dict.fromkeys([*arm.methods, self.datasets[arm.dataset].unsupervised])))
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -268,7 +257,11 @@ class Config(Entry):
 
     def form(self, template: str, model: str) -> Form:
         """What a template id stands for, as a model is asked."""
-        return self.templates.form(template, self.models[model].trailing_space, self.answers)
+        return self.templates.form(template, self.model(model).trailing_space, self.answers)
+
+    def model(self, name: str) -> Model:
+        """A model's entry; of one that is trained here, with what it has of its base."""
+        return trained.resolved(self, name)
 
     def method_module(self, name: str) -> Method:
         """The module that a method's entry names."""

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from uphill.engine.loading import Loaded
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import MicroBatch, schedule
+from uphill.engine.merging import refuse_unmerged
 from uphill.engine.packing import Branched, lay_out, packs_of, shared_prefix
 from uphill.engine.scoring import can_train, choice_logprobs, forward, padded_logprobs
 from uphill.engine.token_dropout import TokenDropout, packed_seeds, padded_seeds
@@ -50,6 +51,7 @@ class Adapters:
         self._dropout = TokenDropout(recipe.dropout)
         self._pack_tokens = loaded.pack_tokens
         self._checkpointing = False
+        refuse_unmerged(loaded.model, "LoRA")
         _keep_differentiable(loaded.model)
 
     @contextmanager

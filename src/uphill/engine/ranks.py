@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import GenerationConfig
 
 from uphill.engine.text_examples import Example
 from uphill.errors import UphillError
@@ -67,8 +68,11 @@ def fit_in_ranks(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / GIVEN).write_text(json.dumps(given))
     if not (folder / BASE).is_dir():
-        whole = folder / f".{BASE}"
+        whole, own = folder / f".{BASE}", model.generation_config
+        # What a model would generate by is asked of nobody here, and some have one that is refused.
+        model.generation_config = GenerationConfig()
         model.save_pretrained(whole)
+        model.generation_config = own
         whole.replace(folder / BASE)
     with _in_memory(model):
         _run(folder, ranks)

@@ -5,6 +5,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from uphill.errors import UphillError
+
 
 class Adapter(BaseModel):
     """A LoRA adapter (defaults: Kordi et al. 2025, code release)."""
@@ -34,6 +36,9 @@ class TextRecipe(BaseModel):
     lr: float = Field(5e-6, gt=0, description="Learning rate, after the warm-up.")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="How the learning rate falls.")
     warmup: float = Field(0.1, ge=0, lt=1, description="The part of the updates in which the learning rate grows.")
+    warmup_steps: int | None = Field(
+        None, ge=0, le=1_000_000, description="So many updates instead of that part; fewer than there are."
+    )
     betas: tuple[float, float] = Field((0.9, 0.99), description="AdamW's.")
     weight_decay: float = Field(0.1, ge=0, description="AdamW's weight decay.")
     clip: float = Field(0.1, gt=0, description="Largest norm of a gradient.")
@@ -51,3 +56,25 @@ class TextRecipe(BaseModel):
     def steps(self, n_items: int) -> int:
         """Optimiser steps of a fit to so many items."""
         return self.updates or self.epochs * math.ceil(n_items / self.batch_items)
+
+    def warm(self, updates: int) -> int:
+        """In how many of a fit's updates the learning rate grows.
+
+        Raises:
+            UphillError: in none of them it would be as high as the recipe says.
+        """
+        if self.warmup_steps is None:
+            return round(self.warmup * updates)
+        if self.warmup_steps >= updates:
+            raise UphillError(f"warmup_steps is {self.warmup_steps} and the fit has {updates} updates, expected fewer")
+        return self.warmup_steps
+
+
+class ModelRecipe(TextRecipe):
+    """How a model of the config is trained: on every item that has a label."""
+
+    cot: bool = Field(
+        False,
+        description="Trains on reasoning and answer in the dataset's cot_prompt; else on the answer alone in its "
+        "prompt. Labels that are texts are learned as they are, behind that prompt.",
+    )

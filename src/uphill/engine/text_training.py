@@ -15,10 +15,11 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import TrainingArguments
+from transformers import GenerationConfig, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from uphill.engine.loading import Loaded
+from uphill.engine.merging import refuse_unmerged
 from uphill.engine.ranks import fit_in_ranks, ranks_for
 from uphill.engine.text_examples import Example, examples, order
 from uphill.engine.text_recipe import TextRecipe
@@ -62,6 +63,7 @@ class TextFits:
     def __init__(self, loaded: Loaded, recipe: TextRecipe, ranks: int | None = None) -> None:
         if recipe.adapter is None and getattr(loaded.model, "quantization_method", None) is not None:
             raise UphillError("all weights are to be trained, and the model is quantized, expected an adapter")
+        refuse_unmerged(loaded.model, "fine-tuning")
         self.loaded = loaded
         self.recipe = recipe
         self.ranks = math.gcd(ranks or ranks_for(loaded.model), recipe.batch_items) if recipe.adapter is None else 1
@@ -95,6 +97,16 @@ class TextFits:
         finally:
             self._put_back()
         shutil.rmtree(scratch, ignore_errors=True)
+
+    def save(self, folder: Path) -> None:
+        """Write what was trained, inside the block: an adapter, or a model's config and whole weights."""
+        if self._peft is not None:
+            # By itself peft asks the hub whether the base's embeddings are as they were.
+            self._peft.save_pretrained(folder, save_embedding_layers=False)
+        else:
+            # What a model would generate by is asked of nobody here, and some have one that is refused.
+            self.loaded.model.generation_config = GenerationConfig()
+            self.loaded.model.save_pretrained(folder, max_shard_size="1000GB")
 
     def _fit(self, texts: list[Example], key: Sequence[Key], scratch: Path) -> Training:
         while True:

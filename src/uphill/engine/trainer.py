@@ -41,7 +41,7 @@ def arguments(
         "gradient_accumulation_steps": accumulated,
         "learning_rate": recipe.lr,
         "lr_scheduler_type": {"constant": "constant_with_warmup"}.get(recipe.schedule, recipe.schedule),
-        "warmup_steps": round(recipe.warmup * updates),
+        "warmup_steps": recipe.warm(updates),
         "optim": {"adamw": "adamw_torch"}.get(recipe.optimiser, recipe.optimiser),
         "adam_beta1": recipe.betas[0],
         "adam_beta2": recipe.betas[1],

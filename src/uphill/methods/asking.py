@@ -1,12 +1,14 @@
 """Zero-shot questions as trained methods put them: training items with what is learned, and test items answered."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
-from uphill.methods.context import Source, as_scored, chosen, question_of, written
+from uphill.methods.context import Source, as_scored, chosen, question_of, unanswered, written
 
 if TYPE_CHECKING:
     from uphill.engine.fitting import Room
@@ -43,6 +45,41 @@ def zero_shot_prompts(source: Source, items: pd.DataFrame, cot: bool) -> "list[P
         Prompt(item_id, asked.prompt(question), [asked.solution(question)] if cot else asked.answers(question.choices))
         for item_id, question in questions
     ]
+
+
+def taught_prompts(loaded: "Loaded", source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
+    """Training items as they are asked, each with the one answer that is learned.
+
+    Raises:
+        UphillError: one has no reasoning, where the prompt asks for some.
+    """
+    from uphill.engine.fitting import limited_prompts
+
+    if cot:
+        check_reasoning(source, items)
+    rooms = rooms_of(loaded, source, items, cot, trained=True)
+    shown = limited_prompts(loaded, zero_shot_prompts(source, items, cot), rooms)
+    if cot:
+        return shown
+    gold = zip(shown, items["answer_idx"], items["answer_text"], strict=True)
+    return [
+        replace(prompt, choices=[prompt.choices[int(right)] if prompt.choices else answer])
+        for prompt, right, answer in gold
+    ]
+
+
+def text_prompts(
+    loaded: "Loaded", source: Source, items: pd.DataFrame, texts: Sequence[str], cot: bool
+) -> "list[Prompt]":
+    """Training items as they are asked, each with the text that is learned behind it as it stands."""
+    from uphill.engine.fitting import answer_rooms, limited_prompts
+    from uphill.engine.tokens import Prompt
+
+    asked, bare = source.prompt_format(cot), unanswered(items)
+    rows = zip(bare.reset_index().to_dict("records"), texts, strict=True)
+    shown = [Prompt(str(row["item_id"]), asked.prompt(question_of(row)), [text]) for row, text in rows]
+    rooms = answer_rooms(loaded, bare.assign(choices=[[] for _ in shown], answer_text=list(texts)))
+    return limited_prompts(loaded, shown, rooms)
 
 
 def answered(loaded: "Loaded", target: Source, items: pd.DataFrame, cot: bool, desc: str) -> pd.DataFrame:

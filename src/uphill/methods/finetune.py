@@ -5,19 +5,12 @@ the answer, and answers are written. Both arms of a comparison, this one and zer
 """
 
 import logging
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
-import pandas as pd
 from pydantic import Field
 
 from uphill.engine.text_recipe import TextRecipe
-from uphill.methods.asking import answered, check_reasoning, rooms_of, zero_shot_prompts
-from uphill.methods.context import Cell, Context, Predicted, Source
-
-if TYPE_CHECKING:
-    from uphill.engine.loading import Loaded
-    from uphill.engine.tokens import Prompt
+from uphill.methods.asking import answered, taught_prompts
+from uphill.methods.context import Cell, Context, Predicted
 
 RUNS_MODEL = True
 READS_RESPONSES = False
@@ -54,7 +47,7 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
     base = context.open_model()
     fits = TextFits(base, settings)
     for cell in cells:
-        prompts = _taught(base, context.source(cell), context.train_items(cell), settings.cot)
+        prompts = taught_prompts(base, context.source(cell), context.train_items(cell), settings.cot)
         with fits.fitted(prompts, context.key(cell), context.scratch / cell.name) as (loaded, training):
             log.info(
                 "%s: %d updates, %d tokens, last loss %.4f",
@@ -68,17 +61,3 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
     # What the last cell left is gone; the folder of them all goes with it.
     if context.scratch.is_dir() and not any(context.scratch.iterdir()):
         context.scratch.rmdir()
-
-
-def _taught(loaded: "Loaded", source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
-    """Training items as they are asked, each with the one answer that is learned."""
-    from uphill.engine.fitting import limited_prompts
-
-    if cot:
-        check_reasoning(source, items)
-    rooms = rooms_of(loaded, source, items, cot, trained=True)
-    shown = limited_prompts(loaded, zero_shot_prompts(source, items, cot), rooms)
-    if cot:
-        return shown
-    gold = items["answer_idx"].astype(int)
-    return [replace(prompt, choices=[prompt.choices[right]]) for prompt, right in zip(shown, gold, strict=True)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from uphill.config import labelled
+from uphill.config.placing import used_labels
 from uphill.config.study import ALL_VARIABLE, Config
 from uphill.experiments.arms import Arm
 from uphill.schemas.names import EXPERIMENT_POOL, GOLD
@@ -38,7 +38,7 @@ class Cells:
 
 def cells_of(study: Study, method: str, model: str, dataset: str, taught: str = "") -> list[Cells]:
     """Cells of one job, over all experiments that it is part of; `taught` is that of its files' names."""
-    labels = next((one for one in labelled.used(study.config) if taught_by(one) == taught), GOLD)
+    labels = next((one for one in used_labels(study.config) if taught_by(one) == taught), GOLD)
     found = arms(study, method, model, dataset, labels)
     return [cells for arm in found for cells in _of_arm(study.config, arm, method, model)]
 

@@ -7,7 +7,7 @@ from uphill.planning.cells import cells_of
 from uphill.planning.lengths import Lengths, lengths
 from uphill.planning.power import Sight, sights
 from uphill.planning.rates import hours
-from uphill.planning.work import Work, cell_work, measure_work, responses_work
+from uphill.planning.work import Work, cell_work, measure_work, responses_work, training_work
 from uphill.workflow.jobs import Job
 from uphill.workflow.study import Study
 
@@ -68,14 +68,14 @@ def estimate(study: Study, hardware: Hardware) -> Cost:
     Raises:
         UphillError: the size of a dataset or of a model is not known.
     """
-    sizes = {dataset: lengths(study, dataset) for dataset in study.datasets}
+    sizes = {dataset: lengths(study, dataset) for dataset in study.read_datasets}
     loads, unknown = [], []
     for job in study.jobs:
         if job.model is None:
             continue
         work = _work(study, job, sizes)
         gpus = hardware.of_model(job.model).gpu
-        taken = hours(work or Work(), job.model, study.config.models[job.model], hardware) if gpus else None
+        taken = hours(work or Work(), job.model, study.config.model(job.model), hardware) if gpus else None
         loads.append(Load(job, job.model, work or Work(), taken, gpus))
         unknown += [loads[-1].stage] if work is None else []
     return Cost(study.jobs, loads, sorted(set(unknown)), sights(study, sizes), study.config.statistics.margin)
@@ -83,7 +83,10 @@ def estimate(study: Study, hardware: Hardware) -> Cost:
 
 def _work(study: Study, job: Job, sizes: dict[str, Lengths]) -> Work | None:
     """Tokens of a job; None if some of them cannot be counted."""
-    names, dataset = job.wildcards, job.wildcards["dataset"]
+    names = job.wildcards
+    if job.stage == "train":
+        return training_work(study.config, names["model"], sizes)
+    dataset = names["dataset"]
     if job.stage == "responses":
         return responses_work(study.config, dataset, sizes[dataset])
     if job.stage == "measure":

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from uphill.config import hardware
+from uphill.config.trained import bases
 from uphill.planning.study import read_study
 from uphill.workflow.jobs import Job
 from uphill.workflow.paths import log_path
+from uphill.workflow.study import Study
 
 RESOURCES = ("gpu", "gpu_percent", "gpu_model", "mem_mb", "runtime", "pack_tokens", "batch")
 
@@ -36,14 +38,15 @@ class Files(list[str]):
 
 def mock(rule: str, wildcards: Mapping[str, str], config: str) -> SimpleNamespace:
     """See `uphill.running.job.mock`."""
-    job = read_study(Path(config)).job(rule, wildcards)
+    study = read_study(Path(config))
+    job = study.job(rule, wildcards)
     Path(log_path(job.record)).parent.mkdir(parents=True, exist_ok=True)
-    return given(job)
+    return given(study, job)
 
 
-def given(job: Job) -> SimpleNamespace:
+def given(study: Study, job: Job) -> SimpleNamespace:
     """What Snakemake would give a job's script."""
-    needs = hardware.read("config/hardware.yaml")
+    needs = hardware.read("config/hardware.yaml").following(bases(study.config))
     return SimpleNamespace(
         rule=job.rule,
         input=Files(job.inputs, alone=False),

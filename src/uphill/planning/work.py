@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from uphill.config.study import Config
+from uphill.config.trained import learned, recipe_of
+from uphill.datasets.pools import items_of
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
 from uphill.engine.text_recipe import TextRecipe
@@ -15,6 +17,7 @@ from uphill.hardness import mdl_lora, text_logprob
 from uphill.planning.cells import Cells
 from uphill.planning.lengths import Lengths, tokens
 from uphill.prompts.templates import PromptFormat, zero_shot_form
+from uphill.schemas.names import EXPERIMENT_POOL
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,16 @@ def measure_work(config: Config, measure: str, dataset: str, lengths: Lengths) -
 def responses_work(config: Config, dataset: str, lengths: Lengths) -> Work:
     """Tokens of the zero-shot pass."""
     return Work(read=lengths.all * Asked.of(config, dataset, lengths).scored)
+
+
+def training_work(config: Config, model: str, lengths: dict[str, Lengths]) -> Work:
+    """Tokens of the training of a model on every item of its labels, whose texts are taken to be the dataset's."""
+    recipe, [(_, dataset, pool), *_] = recipe_of(config, model), [*learned(config, model)]
+    known, pools = lengths[dataset], config.datasets[dataset].pools
+    taught = max(0, known.pool - items_of(pools.hardness_size, known.pool + known.items))
+    asked, count = Asked.of(config, dataset, known), known.items if pool == EXPERIMENT_POOL else taught
+    one = asked.query[recipe.cot] + asked.solution[recipe.cot]
+    return Work(fitted=recipe.steps(count) * recipe.batch_items * one)
 
 
 def _tested(config: Config, cells: Cells, lengths: Lengths) -> float:

@@ -80,7 +80,7 @@ def _of_cell(study: Study, dataset: str, item: pd.DataFrame, wanted: Wanted, loa
     names = {"method": wanted.method, "model": wanted.model, "dataset": dataset}
     job = study.job(slice.rule, names)
     recipe: Any = study.config.method_settings(wanted.method)
-    context = context_of(Running(given(job)), slice.spec, recipe, loaded)
+    context = context_of(Running(given(study, job)), slice.spec, recipe, loaded)
     cell = _cell(module.cells(context, recipe), wanted)
     trained = "on nothing" if cell.train_on == UNSUPERVISED else (
         f"on {cell.n_train} items of {cell.train_on} {cell.train_dataset}, boot {cell.boot}"

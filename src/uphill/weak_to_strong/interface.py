@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from uphill import registry
 from uphill.experiments.arms import Arm, Given
+from uphill.schemas.names import EXPERIMENT_POOL
 
 ROOM = "uphill.weak_to_strong.labels"
 
@@ -18,12 +19,19 @@ class LabelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dataset: str = Field(description="The dataset whose items are labelled: those of its experiment pool.")
+    dataset: str = Field(
+        description="The dataset whose items are labelled: those of its experiment pool, unless the kind has a pool."
+    )
 
     @property
     def softly(self) -> bool:
         """Whether a label is a probability of each choice."""
         return False
+
+    @property
+    def of_pool(self) -> str:
+        """The pool whose items are labelled."""
+        return EXPERIMENT_POOL
 
 
 @dataclass(frozen=True)

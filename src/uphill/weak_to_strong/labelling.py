@@ -9,10 +9,9 @@ from uphill.running.slices import Slices
 from uphill.schemas.files import read, write
 from uphill.schemas.items import ITEMS
 from uphill.schemas.labels import LABELS
-from uphill.schemas.names import EXPERIMENT_POOL
 from uphill.schemas.predictions import PREDICTIONS
 from uphill.schemas.splits import SPLITS
-from uphill.weak_to_strong.interface import Answers, label_kind
+from uphill.weak_to_strong.interface import Answers, LabelSettings, label_kind
 
 
 def run_job(job: Running) -> None:
@@ -24,9 +23,11 @@ def run_job(job: Running) -> None:
     settings, [questions] = job.settings, job.input.questions
     kind = label_kind(settings["kind"])
     items = read(questions, ITEMS, job.upstream(questions))
-    items = items[items["pool"] == EXPERIMENT_POOL].reset_index(drop=True)
+    own = settings_of(kind, settings["settings"])
+    assert isinstance(own, LabelSettings), "of every kind of labels"
+    items = items[items["pool"] == own.of_pool].reset_index(drop=True)
     try:
-        labels = kind.label(settings_of(kind, settings["settings"]), items, _answers(job, settings))
+        labels = kind.label(own, items, _answers(job, settings))
     except UphillError as error:
         raise UphillError(f"labels.{settings['labels']}: {error}") from None
     write(labels.sort_values("item_id", ignore_index=True), job.output[0], LABELS, job.made_by)
@@ -41,5 +42,8 @@ def _answers(job: Running, settings: dict[str, Any]) -> Answers | None:
     if rows is None:
         raise damaged(path, f"{settings['slice']!r} made by another config or by older code")
     drawn = read(splits, SPLITS, job.upstream(splits))
-    trained = drawn.loc[drawn["role"] == "train", "item_id"]
-    return Answers(rows.to_pandas(), sorted(set(trained)), settings["grader"])
+    trained = {*drawn.loc[drawn["role"] == "train", "item_id"]}
+    for learned in job.input.get("learned", []):
+        # Of a teacher that is trained here, and of its bases.
+        trained |= {*read(learned, LABELS, job.upstream(learned))["item_id"]}
+    return Answers(rows.to_pandas(), sorted(trained), settings["grader"])

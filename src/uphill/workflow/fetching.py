@@ -14,7 +14,7 @@ def repositories(config: Config, models: Iterable[str], datasets: Iterable[str])
     """The hub repositories behind some models and datasets, each once, as arguments of `snapshots.fetch`."""
     found: list[dict[str, Any]] = []
     for name in models:
-        entry = config.models[name]
+        entry = config.model(name)
         if entry.hub_id:
             code = {"code": True} if entry.trust_remote_code else {}
             found.append({"kind": "model", "hub_id": entry.hub_id, "revision": entry.revision} | code)

@@ -132,7 +132,7 @@ def begin(study: Study, jobs_are_here: bool) -> None:
     except OSError as error:
         raise UphillError(f"{RESULTS}: cannot be written: {error.strerror}; put that right and {AGAIN}") from None
     for name in study.models:
-        if study.config.models[name].trust_remote_code:
+        if study.config.model(name).trust_remote_code:
             _note(f"models.{name}.trust_remote_code is on: code that comes with the model will run here")
 
 

@@ -13,6 +13,7 @@ def items_path(dataset: str) -> str:
 
 
 MODEL_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 def model_folder(model: str) -> str:
@@ -23,6 +24,16 @@ def model_folder(model: str) -> str:
 def model_paths(model: str) -> list[str]:
     """The files of a model that is made here."""
     return [f"{model_folder(model)}/{name}" for name in MODEL_FILES]
+
+
+def adapter_paths(model: str) -> list[str]:
+    """The files of an adapter that is trained here."""
+    return [f"{model_folder(model)}/{name}" for name in ADAPTER_FILES]
+
+
+def training_path(model: str) -> str:
+    """What the training of a model did."""
+    return f"{model_folder(model)}/training.json"
 
 
 def measure_path(dataset: str, measure: str, model: str | None = None) -> str:

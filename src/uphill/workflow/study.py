@@ -6,6 +6,8 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
+from uphill.config.labelled import settings_of
+from uphill.config.placing import used_labels
 from uphill.config.study import Config
 from uphill.errors import UphillError
 from uphill.experiments.arms import Arm
@@ -50,6 +52,12 @@ class Study:
         """Datasets that some experiment involves, in the config's order."""
         used = {name for arm in self.arms() for name in arm.involved}
         return [name for name in self.config.datasets if name in used]
+
+    @cached_property
+    def read_datasets(self) -> list[str]:
+        """Those, and such as a model is trained on and no experiment involves."""
+        labelled_too = [settings_of(self.config, name).dataset for name in used_labels(self.config)]
+        return list(dict.fromkeys([*self.datasets, *labelled_too]))
 
     @cached_property
     def jobs(self) -> list[Job]:

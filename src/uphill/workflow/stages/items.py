@@ -11,7 +11,7 @@ from uphill.workflow.study import Study
 
 def jobs(study: Study) -> Iterator[Job]:
     """One a dataset."""
-    yield from (items(study, dataset) for dataset in study.datasets)
+    yield from (items(study, dataset) for dataset in study.read_datasets)
 
 
 def limit(study: Study, dataset: str) -> int | None:

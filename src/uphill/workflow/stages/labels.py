@@ -1,6 +1,6 @@
 """Labels: one job for each that some arm trains on; it stands among those of predictions, after its teacher's."""
 
-from uphill.config import labelled
+from uphill.config import labelled, trained
 from uphill.experiments.arms import Arm
 from uphill.schemas.names import GOLD
 from uphill.weak_to_strong.interface import ROOM
@@ -28,6 +28,9 @@ def label(study: Study, name: str) -> Job:
         [method], [model] = arm.methods, arm.models
         read["predictions"] = [slices(study, method, model, arm.dataset, labels_of(study, arm, method))[arm.slice]]
         read["splits"] = [splits(study, arm.dataset, arm.split)]
+        learned = [labels for labels, dataset, _ in trained.learned(study.config, model) if dataset == arm.dataset]
+        if learned:
+            read["learned"] = [label(study, labels) for labels in learned]
 
     def decide() -> Settings:
         grader = study.config.grader(own.dataset, arm.methods[0])[1] if arm else None

@@ -6,7 +6,7 @@ What is trained on labels of the config is a job of its own for each of them.
 from collections.abc import Iterator
 from typing import Any
 
-from uphill.config import labelled
+from uphill.config.placing import used_labels
 from uphill.experiments.arms import TEACHERS, Arm
 from uphill.registry import reads_states
 from uphill.schemas.names import GOLD
@@ -26,7 +26,7 @@ def jobs(study: Study) -> Iterator[Job]:
     """One a method, model, dataset and labels that occur together in some arm; labels lie after teachers."""
     every = named(study)
     yield from (predictions(study, *each) for each in every if each[-1] == GOLD)
-    yield from (label(study, name) for name in labelled.used(study.config))
+    yield from (label(study, name) for name in used_labels(study.config))
     yield from (predictions(study, *each) for each in every if each[-1] != GOLD)
 
 

@@ -1,0 +1,73 @@
+"""Adapters that were trained here, over the weights that they were trained on: merged where these are plain numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel, get_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from uphill.errors import UphillError
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+def with_adapters(model: Any, folders: Sequence[Path]) -> Any:
+    """A model as it was when the last of some adapters was trained.
+
+    Over plain weights each is merged, in memory, so that all which takes a model takes the result. Into quantized
+    weights none can be merged without another rounding: there it stays beside them, inside the model.
+
+    Args:
+        model: the whole weights, loaded.
+        folders: of adapters, the lowest first.
+
+    Raises:
+        UphillError: an adapter is not whole, is not one of this model, or lies over one that is not merged.
+    """
+    for folder in folders:
+        refuse_unmerged(model, f"{folder}: an adapter")
+        made = _loaded(model, folder)
+        if getattr(model, "quantization_method", None) is not None:
+            return made.get_base_model()
+        try:
+            model = made.merge_and_unload(safe_merge=True)
+        except ValueError as error:  # a weight that is no finite number
+            raise UphillError(f"{folder}: cannot be merged: {' '.join(str(error).split())}") from error
+    return model
+
+
+def refuse_unmerged(model: Any, what: str) -> None:
+    """Have no adapter trained, or put, over one that is not merged.
+
+    Raises:
+        UphillError: the model has one.
+    """
+    if any(isinstance(module, BaseTunerLayer) for module in model.modules()):
+        raise UphillError(
+            f"{what}: the model has an adapter over quantized weights, into which it is not merged, expected "
+            "quantization: none of a model that is trained again"
+        )
+
+
+def _loaded(model: Any, folder: Path) -> PeftModel:
+    path = folder / WEIGHTS
+    try:
+        stored = load_file(path)
+        made = PeftModel.from_pretrained(model, folder, torch_device=str(model.device), use_safetensors=True)
+    except (OSError, SafetensorError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise UphillError(f"{path}: cannot be loaded as an adapter: {' '.join(str(error).split())}") from error
+    there = get_peft_model_state_dict(made, save_embedding_layers=False)
+    wrong = sorted({*there} ^ {*stored})
+    wrong += [name for name in stored if name in there and not _same(there[name], stored[name])]
+    if wrong:
+        raise UphillError(f"{path}: {wrong[0]} is missing, not of this model or not finite, expected its own adapter")
+    return made
+
+
+def _same(there: torch.Tensor, stored: torch.Tensor) -> bool:
+    """Whether a tensor is the one on disk, and all of it numbers."""
+    return torch.equal(there.cpu(), stored.to(there.dtype)) and bool(torch.isfinite(stored).all())

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from uphill import registry
 from uphill.config import labelled
 from uphill.config.complaints import first_problem, guess
+from uphill.config.generated_checks import check_generated
 from uphill.config.panels import check_panels
 from uphill.experiments.arms import Arm, Level
 from uphill.experiments.finding import experiments
@@ -138,7 +139,7 @@ def _entries_are_named(config: "Config") -> None:
 
 
 def _names_differ(config: "Config") -> None:
-    kinds = ("datasets", "models", "measures", "methods", "panels", "labels")
+    kinds = ("datasets", "models", "measures", "methods", "panels", "labels", "generations", "clusters")
     groups = {group: list(getattr(config, group)) for group in kinds}
     for experiment, name in _named_entries(config):
         groups.setdefault(experiment, []).append(name)
@@ -353,5 +354,6 @@ CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, _layers_are_kept, check_panels),
+    check_generated,
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

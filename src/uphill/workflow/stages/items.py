@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from uphill.config import generated
 from uphill.datasets.pools import PoolFile
 from uphill.identity.files import file_digest
 from uphill.workflow.jobs import Job, Settings, once, plain
@@ -10,8 +11,9 @@ from uphill.workflow.study import Study
 
 
 def jobs(study: Study) -> Iterator[Job]:
-    """One a dataset."""
-    yield from (items(study, dataset) for dataset in study.datasets)
+    """One a dataset, of an experiment or of a generation."""
+    asked = (generated.dataset_of(study.config, name) for name in study.config.generations)
+    yield from (items(study, dataset) for dataset in dict.fromkeys([*study.datasets, *asked]))
 
 
 def limit(study: Study, dataset: str) -> int | None:

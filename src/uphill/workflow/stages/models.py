@@ -13,9 +13,16 @@ GGUF = "model_from_gguf"
 
 def jobs(study: Study) -> Iterator[Job]:
     """Those that a later stage reads."""
-    from uphill.workflow.stages import measures, predictions, responses  # which import this module
+    from uphill.workflow.stages import (  # which import this module
+        clusters,
+        generations,
+        measures,
+        predictions,
+        responses,
+    )
 
     readers = [*predictions.jobs(study), *measures.jobs(study), *responses.jobs(study)]
+    readers += [*generations.jobs(study), *clusters.jobs(study)]
     yield from dict.fromkeys(job for reader in readers for job in reader.reads.get("weights", ()))
 
 

@@ -1,6 +1,6 @@
 # Does supervision on easy data carry a language model to hard tasks?
 #
-#   items -> responses -> hardness -> splits -> (labels ->) predictions -> grades -> tables -> figures -> report
+#   items -> responses -> hardness -> splits -> (generations -> labels ->) predictions -> grades -> tables -> figures -> report
 #
 # Run it:  make demo                                                      the embedded default, on this machine
 #          snakemake --profile slurm results/tables/population.csv        on a cluster
@@ -29,6 +29,7 @@ include: "rules/fetch.smk"
 include: "rules/items.smk"
 include: "rules/models.smk"
 include: "rules/responses.smk"
+include: "rules/generations.smk"
 include: "rules/hardness.smk"
 include: "rules/splits.smk"
 include: "rules/labels.smk"

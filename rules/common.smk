@@ -98,3 +98,14 @@ def on_model(resource):
 
 def model_threads(wildcards):
     return HARDWARE.of(wildcards.model).threads
+
+
+def on_its_model(rule, resource):
+    """What a job asks for that loads the model which its entry of the config names, or none."""
+    return lambda wildcards, attempt: HARDWARE.asked(
+        STUDY.job(rule, wildcards).model, resource, attempt
+    )
+
+
+def threads_of(rule):
+    return lambda wildcards: HARDWARE.of(STUDY.job(rule, wildcards).model).threads

@@ -19,7 +19,7 @@ rule fetch:
                 "repositories": fetching.repositories(
                     STUDY.config,
                     STUDY.models,
-                    STUDY.read_datasets,
+                    [job.wildcards["dataset"] for job in STUDY.of("items")],
                 )
             },
         },

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from uphill import registry
 from uphill.config import labelled
 from uphill.config.complaints import first_problem, guess
+from uphill.config.generated_checks import check_generated
 from uphill.config.panels import check_panels
 from uphill.config.trained import check_trained
 from uphill.experiments.arms import Arm, Level
@@ -139,7 +140,7 @@ def _entries_are_named(config: "Config") -> None:
 
 
 def _names_differ(config: "Config") -> None:
-    kinds = ("datasets", "models", "recipes", "measures", "methods", "panels", "labels")
+    kinds = ("datasets", "models", "recipes", "measures", "methods", "panels", "labels", "generations", "clusters")
     groups = {group: list(getattr(config, group)) for group in kinds}
     for experiment, name in _named_entries(config):
         groups.setdefault(experiment, []).append(name)
@@ -353,6 +354,7 @@ CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _entries_are_named, _cells_differ, _levels_agree, _draws_agree, _folds_fit),
     *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
-    *(_baselines_train_on_nothing, _pairs_agree, check_panels, check_trained, _layers_exist, _layers_are_kept),
+    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, _layers_are_kept, check_panels),
+    *(check_generated, check_trained),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -9,7 +9,7 @@ from uphill.experiments.arms import TEACHERS, Arm
 from uphill.experiments.finding import experiments, implied_labels
 from uphill.methods.interface import takes_soft
 from uphill.schemas.names import GOLD
-from uphill.weak_to_strong.interface import LabelKind, LabelSettings, label_kind
+from uphill.weak_to_strong.interface import AnyLabels, LabelKind, LabelSettings, TextLabels, label_kind
 
 if TYPE_CHECKING:
     from uphill.config.study import Config
@@ -29,19 +29,19 @@ def kind_of(config: "Config", name: str) -> LabelKind:
     return label_kind(entries(config)[name]["kind"])
 
 
-def settings_of(config: "Config", name: str) -> LabelSettings:
+def settings_of(config: "Config", name: str) -> AnyLabels:
     """An entry of labels as its module's settings."""
     own = {key: value for key, value in entries(config)[name].items() if key != "kind"}
     found = registry.settings_of(kind_of(config, name), own)
-    assert isinstance(found, LabelSettings), "of every kind of labels"
+    assert isinstance(found, AnyLabels), "of every kind of labels"
     return found
 
 
 def teacher(config: "Config", name: str) -> Arm | None:
     """The arm whose answers become the labels of a name, if it is known and they are a model's."""
-    if name not in entries(config):
+    if name not in entries(config) or isinstance(own := settings_of(config, name), TextLabels):
         return None
-    arm = kind_of(config, name).arm(settings_of(config, name), name, config.given)
+    arm = kind_of(config, name).arm(own, name, config.given)
     return None if arm is None else replace(arm, kind=TEACHERS)
 
 
@@ -77,6 +77,11 @@ def check_fit(config: "Config", where: str, method: str, arm: Arm) -> None:
     if arm.labels == GOLD or not trains:
         return
     own = settings_of(config, arm.labels)
+    if not isinstance(own, LabelSettings):
+        raise ValueError(
+            f"{where}: labels {arm.labels!r} are texts, which no method of an experiment is trained on; expected "
+            "labels of another kind"
+        )
     for dataset in arm.sources:
         if dataset != own.dataset:
             raise ValueError(

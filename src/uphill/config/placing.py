@@ -19,6 +19,7 @@ def placed_arms(config: "Config") -> Iterator[tuple[str, Arm]]:
     used: dict[str, None] = {}
     models = dict.fromkeys(config.hardness_models)
     models |= {model: None for panel in config.panels.values() for model in panel.models}
+    models |= dict.fromkeys(_writers(config))
     for kind, module in experiments().items():
         for place, entry in config.entries(kind).items():
             for arm in module.arms(entry, place if module.NAMED else kind, config.given):
@@ -40,5 +41,11 @@ def used_labels(config: "Config") -> list[str]:
     """Names of labels that something is trained on: a method, or a model of the config."""
     arms = config.arms()
     models = [*config.hardness_models, *(model for panel in config.panels.values() for model in panel.models)]
-    models += [model for arm in arms for model in arm.models]
+    models += [*(model for arm in arms for model in arm.models), *_writers(config)]
     return [name for name in labels_behind(config, models, (arm.labels for arm in arms)) if name != GOLD]
+
+
+def _writers(config: "Config") -> Iterator[str]:
+    """Models that write texts, or read them."""
+    yield from (entry.model for entry in config.generations.values())
+    yield from (entry.model for entry in config.clusters.values() if entry.model is not None)

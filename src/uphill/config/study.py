@@ -16,9 +16,11 @@ from uphill.config import labelled, placing, trained
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
 from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
+from uphill.config.generated import Clusters, Generation
+from uphill.config.own_templates import own_templates
 from uphill.config.panels import Panel
 from uphill.config.renamed_keys import outdated
-from uphill.config.yaml_files import plain, read_map, read_yaml
+from uphill.config.yaml_files import plain, read_map
 from uphill.datasets.interface import DatasetSource, source_of
 from uphill.datasets.looks import Limit
 from uphill.engine.text_recipe import ModelRecipe
@@ -30,6 +32,7 @@ from uphill.grading.grade import OF_SCORES, OF_TEXTS, grader_of, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.interface import Measure, measure_of
 from uphill.methods.interface import Method, method_of
+from uphill.prompts.asks import Ask
 from uphill.prompts.forms import Answers, Form, Templates, shipped
 from uphill.running.secrets import keys_with_tokens
 from uphill.schemas.level_names import bin_name
@@ -81,6 +84,9 @@ class Config(Entry):
         description="Labels by name, which rows of experiments train on instead of right answers: `kind` names a "
         "module of uphill/weak_to_strong/labels; the rest are its settings.",
     )
+    asks: dict[Name, Ask] = Field({}, description="What models are asked in words, by name, beside what is shipped.")
+    generations: dict[Name, Generation] = Field({}, description="Texts that models write, by name.")
+    clusters: dict[Name, Clusters] = Field({}, description="Which texts of an item say the same, by name.")
     splits: Splits = Field(Splits.model_construct(), description="Who trains, who tests.", validate_default=True)
     responses: Responses = Field(Responses.model_construct(), description="The zero-shot pass.", validate_default=True)
     statistics: Statistics = Field(Statistics.model_construct(), description="Intervals.", validate_default=True)
@@ -101,8 +107,10 @@ class Config(Entry):
                 raise ValueError(
                     f"datasets.{name}.binary is on, expected a source with choices: its answers are written"
                 )
-            if dataset.grader is not None:
-                check_settings(f"datasets.{name}.grader", dataset.grader, "kind", "uphill.grading", "grade")
+        for group in ("datasets", "generations"):
+            for name, graded in getattr(self, group).items():
+                if graded.grader is not None:
+                    check_settings(f"{group}.{name}.grader", graded.grader, "kind", "uphill.grading", "grade")
         return self
 
     @model_validator(mode="after")
@@ -244,7 +252,7 @@ class Config(Entry):
     @functools.cached_property
     def templates(self) -> Templates:
         """The shipped prompt templates, and the user's own."""
-        return shipped().extended(_own_templates(self.prompts)) if self.prompts else shipped()
+        return shipped().extended(own_templates(self.prompts)) if self.prompts else shipped()
 
     def forms(self, dataset: str, model: str, zero_shot: bool = False) -> dict[str, Form | None]:
         """How a dataset's questions are put to a model, as texts: `prompt` and `cot_prompt`."""
@@ -343,19 +351,6 @@ def _of_experiments() -> dict[str, Any]:
 
 StudyConfig: type[Config] = create_model("Config", __base__=Config, __doc__="The whole study.", **_of_experiments())
 """The config with all its keys: one of each experiment."""
-
-
-def _own_templates(path: Path) -> Templates:
-    """A user's templates; ValueError where they cannot be read."""
-    try:
-        sections = read_yaml(path, keys_as_text=True)
-        if not isinstance(sections, Mapping):
-            raise ValueError(f"prompts: {path}: expected the sections {', '.join(Templates.model_fields)}")
-        return Templates.model_validate(dict(sections))
-    except UphillError as error:
-        raise ValueError(f"prompts: {error}") from None
-    except ValidationError as error:
-        raise ValueError(f"prompts: {path}: {first_problem(error, Templates)}") from None
 
 
 def _without(entry: Mapping[str, Any], field: str) -> dict[str, Any]:

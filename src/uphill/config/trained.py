@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-from uphill.config import labelled
+from uphill.config import generated, labelled
 from uphill.config.entries import Model, Trained
 from uphill.config.panels import chosen, taught
 from uphill.engine.text_recipe import ModelRecipe
 from uphill.experiments.arms import TEACHERS, Arm
 from uphill.schemas.names import EXPERIMENT_POOL, GOLD
+from uphill.weak_to_strong.interface import TextLabels
 
 if TYPE_CHECKING:
     from uphill.config.study import Config
@@ -97,8 +98,33 @@ def _made_of(config: "Config", group: str, name: str) -> list[str]:
     if group == "models":
         training = config.models[name].trained if name in config.models else None
         return [] if training is None else [f"models.{training.base}", f"labels.{training.labels}"]
+    if group in ("generations", "clusters"):
+        return _written_from(config, group, name)
+    if (own := _texts(config, name)) is not None:
+        return [*_nodes("generations", [own.texts]), *_nodes("clusters", [own.sorted_by] if own.sorted_by else [])]
     teacher = labelled.teacher(config, name)
     return [] if teacher is None else [*_nodes("models", teacher.models)]
+
+
+def _written_from(config: "Config", group: str, name: str) -> list[str]:
+    """What texts, or clusters of them, are made of."""
+    if name not in getattr(config, group):
+        return []
+    if group == "clusters":
+        clusters = config.clusters[name]
+        return [
+            *_nodes("generations", [clusters.generation]),
+            *_nodes("models", [] if clusters.model is None else [clusters.model]),
+        ]
+    entry = config.generations[name]
+    beside = [generated.shown(config, one) for one in entry.beside.values()]
+    return [f"models.{entry.model}", *(f"{one.kind}.{one.name}" for one in beside)]
+
+
+def _texts(config: "Config", labels: str) -> TextLabels | None:
+    """The settings of labels that are texts, and nothing of others."""
+    own = labelled.settings_of(config, labels) if labels in labelled.entries(config) else None
+    return own if isinstance(own, TextLabels) else None
 
 
 def references(config: "Config") -> Iterator[tuple[str, str, set[str]]]:
@@ -151,9 +177,13 @@ def _rests_on(config: "Config", arms: list[Arm], node: str) -> Iterator[str]:
     group, _, name = node.partition(".")
     if group == "models":
         yield from _made_of(config, group, name)
+    elif group in ("generations", "clusters"):
+        yield from _written_from(config, group, name)
     elif group == "labels":
         teacher = labelled.teacher(config, name)
-        if teacher is not None:
+        if _texts(config, name) is not None:
+            yield from _made_of(config, group, name)
+        elif teacher is not None:
             yield _job(config, teacher, teacher.methods[0], teacher.models[0])
     elif group == "measures":
         module, panel = config.measure_module(name), config.panel_of(name)
@@ -190,24 +220,29 @@ def _read_by_job(config: "Config", arms: list[Arm], job: str) -> Iterator[str]:
 def _can_learn(config: "Config", model: str) -> None:
     training, recipe = _training(config, model), recipe_of(config, model)
     own, where = labelled.settings_of(config, training.labels), f"models.{model}.trained.labels"
+    items = generated.labelled_items(config, training.labels)
+    dataset = config.datasets[items.dataset]
     if own.softly:
         raise ValueError(f"{where}: labels {training.labels!r} are soft, expected soft: false: texts are learned")
-    if not config.answered(own.dataset) and labelled.teacher(config, training.labels) is None:
+    of_texts = isinstance(own, TextLabels)
+    if not of_texts and not config.answered(items.dataset) and labelled.teacher(config, training.labels) is None:
         raise ValueError(
-            f"{where}: labels {training.labels!r} are of dataset {own.dataset!r}, whose source has answer: null, "
+            f"{where}: labels {training.labels!r} are of dataset {items.dataset!r}, whose source has answer: null, "
             "expected right answers"
         )
-    if own.of_pool != EXPERIMENT_POOL and not getattr(config.datasets[own.dataset].pools, own.of_pool):
+    if items.pool != EXPERIMENT_POOL and not getattr(dataset.pools, items.pool):
         raise ValueError(
-            f"labels.{training.labels}: datasets.{own.dataset}.pools.{own.of_pool} is 0, expected items to train on"
+            f"labels.{training.labels}: datasets.{items.dataset}.pools.{items.pool} is 0, expected items to train on"
         )
     if not recipe.cot:
         return
-    if config.datasets[own.dataset].cot_prompt is None:
+    if dataset.cot_prompt is None:
         raise ValueError(
-            f"{where}: datasets.{own.dataset}.cot_prompt is missing, expected one, or a recipe without cot"
+            f"{where}: datasets.{items.dataset}.cot_prompt is missing, expected one, or a recipe without cot"
         )
-    if not labelled.kind_of(config, training.labels).GIVES_REASONING:
+    if getattr(own, "target", None) == "answer" or not (
+        of_texts or labelled.kind_of(config, training.labels).GIVES_REASONING
+    ):
         raise ValueError(
             f"{where}: labels {training.labels!r} have no reasoning, which recipes.{training.recipe} trains on; "
             "expected a recipe without cot"
@@ -240,14 +275,16 @@ def _unseen(config: "Config") -> None:
     """Nobody is tested on, labels or measures an item that it was trained on."""
     for where, arm in config.placed_arms():
         for model in arm.models:
-            for labels, dataset, pool in learned(config, model):
+            for labels, taught_on in learned(config, model):
                 tested = _tested_pools(config, arm)
-                if _shared(config, (dataset, pool), arm.dataset, tested):
+                if _shared(config, (taught_on.dataset, taught_on.pool), arm.dataset, tested):
                     does = "labels" if arm.kind == TEACHERS else "is tested on"
                     raise ValueError(
                         f"{where}: {model!r} {does} items of dataset {arm.dataset!r} that it was trained on, by labels "
                         f"{labels!r}; expected {'another pool' if arm.kind == TEACHERS else 'pools.test'}"
                     )
+    for name, entry in config.generations.items():
+        _writes_unseen(config, f"generations.{name}", name, entry.model)
     for name, panel in config.panels.items():
         for model in panel.models:
             _knows_none(config, f"panels.{name}.models", model, [panel.dataset])
@@ -256,11 +293,24 @@ def _unseen(config: "Config") -> None:
         _knows_none(config, "hardness_models", model, measured)
 
 
-def learned(config: "Config", model: str) -> Iterator[tuple[str, str, str]]:
-    """(labels, dataset, pool) of all that a model and its bases were trained on."""
+def _writes_unseen(config: "Config", where: str, generation: str, model: str) -> None:
+    """What a model writes of items that it learned is no weak label, and no sample of what it can do."""
+    asked = generated.items_of(config, generation)
+    for labels, taught_on in learned(config, model):
+        if asked.meets(taught_on) or (
+            asked.dataset != taught_on.dataset
+            and _shared(config, (taught_on.dataset, taught_on.pool), asked.dataset, (asked.pool,))
+        ):
+            raise ValueError(
+                f"{where}: {model!r} writes of items of dataset {asked.dataset!r} that it was trained on, by labels "
+                f"{labels!r}; expected another pool, or the other half of it"
+            )
+
+
+def learned(config: "Config", model: str) -> Iterator[tuple[str, generated.Items]]:
+    """(labels, items) of all that a model and its bases were trained on."""
     for labels in labels_learned(config, model):
-        own = labelled.settings_of(config, labels)
-        yield labels, own.dataset, own.of_pool
+        yield labels, generated.labelled_items(config, labels)
 
 
 def _tested_pools(config: "Config", arm: Arm) -> tuple[str, ...]:
@@ -282,7 +332,8 @@ def _shared(config: "Config", trained: tuple[str, str], dataset: str, pools: tup
 
 
 def _knows_none(config: "Config", where: str, model: str, datasets: Iterable[str]) -> None:
-    for labels, trained, pool in learned(config, model):
+    for labels, where_from in learned(config, model):
+        trained, pool = where_from.dataset, where_from.pool
         for dataset in datasets:
             if dataset == trained or _shared(config, (trained, pool), dataset, (EXPERIMENT_POOL,)):
                 raise ValueError(

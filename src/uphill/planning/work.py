@@ -129,7 +129,8 @@ def responses_work(config: Config, dataset: str, lengths: Lengths) -> Work:
 
 def training_work(config: Config, model: str, lengths: dict[str, Lengths]) -> Work:
     """Tokens of the training of a model on every item of its labels, whose texts are taken to be the dataset's."""
-    recipe, [(_, dataset, pool), *_] = recipe_of(config, model), [*learned(config, model)]
+    recipe, [(_, of), *_] = recipe_of(config, model), [*learned(config, model)]
+    dataset, pool = of.dataset, of.pool
     known, pools = lengths[dataset], config.datasets[dataset].pools
     taught = max(0, known.pool - items_of(pools.hardness_size, known.pool + known.items))
     asked, count = Asked.of(config, dataset, known), known.items if pool == EXPERIMENT_POOL else taught

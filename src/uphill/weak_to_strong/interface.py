@@ -1,7 +1,7 @@
 """The interface of a kind of labels, and the way to one by its name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 import pandas as pd
@@ -14,24 +14,47 @@ from uphill.schemas.names import EXPERIMENT_POOL
 ROOM = "uphill.weak_to_strong.labels"
 
 
-class LabelSettings(BaseModel):
-    """What every kind of labels says of itself: unknown keys are refused."""
+class AnyLabels(BaseModel):
+    """What every kind of labels has: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    dataset: str = Field(
-        description="The dataset whose items are labelled: those of its experiment pool, unless the kind has a pool."
-    )
 
     @property
     def softly(self) -> bool:
         """Whether a label is a probability of each choice."""
         return False
 
+
+class LabelSettings(AnyLabels):
+    """What labels say of themselves that are of a whole dataset."""
+
+    dataset: str = Field(
+        description="The dataset whose items are labelled: those of its experiment pool, unless the kind has a pool."
+    )
+
     @property
     def of_pool(self) -> str:
         """The pool whose items are labelled."""
         return EXPERIMENT_POOL
+
+
+class TextLabels(AnyLabels):
+    """What labels say of themselves that are made of texts: their items are those of the texts."""
+
+    @property
+    def texts(self) -> str:
+        """The generation whose texts they are."""
+        raise NotImplementedError
+
+    @property
+    def sorted_by(self) -> str | None:
+        """The clusters by which items are told apart, if any."""
+        return None
+
+    @property
+    def one_text(self) -> bool:
+        """Whether the generation must have one text for each item."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -47,6 +70,21 @@ class Answers:
     predictions: pd.DataFrame
     trained: Sequence[str]
     grader: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Written:
+    """Texts of some items.
+
+    Attributes:
+        texts: rows of the generations contract, with `parsed` and `correct` of their grades.
+        clusters: rows of the clusters contract, where the labels are sorted by some.
+        counts: what the kind says of the items, by name, for the record of the file.
+    """
+
+    texts: pd.DataFrame
+    clusters: pd.DataFrame | None = None
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 class LabelKind(Protocol):
@@ -81,10 +119,41 @@ class LabelKind(Protocol):
         ...
 
 
+class TextKind(Protocol):
+    """A module of this room whose labels are texts of a generation."""
+
+    @property
+    def Settings(self) -> type[TextLabels]:
+        """The model of its config entry."""
+        ...
+
+    def label(self, settings: Any, items: pd.DataFrame, written: Written) -> pd.DataFrame:
+        """Rows of the labels contract.
+
+        Args:
+            settings: its own.
+            items: all items of the dataset, rows of the items contract.
+            written: what it makes labels of; the kind adds to its counts.
+
+        Raises:
+            UphillError: an item cannot be labelled.
+        """
+        ...
+
+
 def label_kind(kind: str) -> LabelKind:
-    """The kind of a name.
+    """The kind of a name, of labels that are of a whole dataset.
 
     Raises:
         KeyError: there is none.
     """
     return cast(LabelKind, registry.load(ROOM, kind, "label"))
+
+
+def text_kind(kind: str) -> TextKind:
+    """The kind of a name, of labels that are texts.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return cast(TextKind, registry.load(ROOM, kind, "label"))

@@ -84,6 +84,21 @@ def labels_path(labels: str) -> str:
     return f"{RESULTS}/labels/{labels}.parquet"
 
 
+def generation_path(generation: str, shard: str) -> str:
+    """A shard of the texts of a generation."""
+    return f"{RESULTS}/generations/{generation}/shard-{shard}.parquet"
+
+
+def text_grades_path(generation: str) -> str:
+    """The grades of a generation."""
+    return f"{RESULTS}/generations/{generation}/grades.parquet"
+
+
+def clusters_path(clusters: str) -> str:
+    """Which texts of each item say the same."""
+    return f"{RESULTS}/clusters/{clusters}.parquet"
+
+
 def table_path(table: str) -> str:
     """A table of an experiment."""
     return f"{RESULTS}/tables/{table}.csv"

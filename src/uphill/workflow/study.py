@@ -6,7 +6,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
-from uphill.config.labelled import settings_of
+from uphill.config.generated import dataset_of, labelled_items
 from uphill.config.placing import used_labels
 from uphill.config.study import Config
 from uphill.errors import UphillError
@@ -20,6 +20,9 @@ STAGES = (
     "measures",
     "hardness",
     "splits",
+    "generations",
+    "clusters",
+    "labels",
     "predictions",
     "grades",
     "panels",
@@ -55,9 +58,10 @@ class Study:
 
     @cached_property
     def read_datasets(self) -> list[str]:
-        """Those, and such as a model is trained on and no experiment involves."""
-        labelled_too = [settings_of(self.config, name).dataset for name in used_labels(self.config)]
-        return list(dict.fromkeys([*self.datasets, *labelled_too]))
+        """Those, and such as texts are generated of, or a model is trained on, and no experiment involves."""
+        too = [dataset_of(self.config, name) for name in self.config.generations]
+        too += [labelled_items(self.config, name).dataset for name in used_labels(self.config)]
+        return list(dict.fromkeys([*self.datasets, *too]))
 
     @cached_property
     def jobs(self) -> list[Job]:

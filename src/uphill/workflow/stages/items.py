@@ -10,7 +10,7 @@ from uphill.workflow.study import Study
 
 
 def jobs(study: Study) -> Iterator[Job]:
-    """One a dataset."""
+    """One a dataset, of an experiment, of a generation or of what a model is trained on."""
     yield from (items(study, dataset) for dataset in study.read_datasets)
 
 

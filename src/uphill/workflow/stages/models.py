@@ -14,10 +14,17 @@ GGUF = "model_from_gguf"
 
 
 def jobs(study: Study) -> Iterator[Job]:
-    """Those that a later stage reads, each after those that it reads itself."""
-    from uphill.workflow.stages import measures, predictions, responses  # which import this module
+    """Those that another stage reads, through whatever steps."""
+    from uphill.workflow.stages import (  # which import this module
+        clusters,
+        generations,
+        measures,
+        predictions,
+        responses,
+    )
 
     readers = [*predictions.jobs(study), *measures.jobs(study), *responses.jobs(study)]
+    readers += [*generations.jobs(study), *clusters.jobs(study)]
     yield from dict.fromkeys(job for reader in readers for job in _with_bases(reader))
 
 

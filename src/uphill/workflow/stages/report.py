@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from uphill.workflow.jobs import Job, Settings
 from uphill.workflow.paths import REPORT
-from uphill.workflow.stages import figures, hardness, items, tables
+from uphill.workflow.stages import figures, hardness, tables
+from uphill.workflow.stages.items import items
 from uphill.workflow.stages.tables import correlations, modules, names, table, wide
 from uphill.workflow.study import Study
 
@@ -23,7 +24,7 @@ def jobs(study: Study) -> Iterator[Job]:
         outputs={"page": [REPORT]},
         decide=lambda: {"config": _in_order(study.config.model_dump(mode="json", exclude_none=True))},
         reads={
-            "questions": list(items.jobs(study)),
+            "questions": [items(study, dataset) for dataset in study.datasets],
             "hardness": list(hardness.jobs(study)),
             "tables": [*shown, *(correlations(study, dataset) for dataset in study.datasets)],
             "wide": [wide(study)],

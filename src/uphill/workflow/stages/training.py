@@ -1,6 +1,6 @@
 """The job that trains a model of the config on labels: an adapter's files, or a folder of whole weights."""
 
-from uphill.config import labelled
+from uphill.config.generated import labelled_items
 from uphill.config.trained import recipe_of
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import adapter_paths, model_paths, training_path
@@ -18,7 +18,7 @@ def training(study: Study, model: str) -> Job:
 
     config, entry = study.config, study.config.models[model].trained
     assert entry is not None, "it is trained here"
-    recipe, dataset = recipe_of(config, model), labelled.settings_of(config, entry.labels).dataset
+    recipe, dataset = recipe_of(config, model), labelled_items(config, entry.labels).dataset
     whole, used = recipe.adapter is None, "cot_prompt" if recipe.cot else "prompt"
     forms = config.forms(dataset, model)
 

@@ -93,6 +93,7 @@ class Arm:
         labels: what is trained on: the dataset's own answers, or labels of the config.
         train_pool: whose items are trained on. Of another than the experiment pool, all items of the experiment and
             test pools are tested.
+        roles: what models are to each other, for the table.
     """
 
     experiment: str
@@ -116,6 +117,7 @@ class Arm:
     repeats: bool = False
     labels: str = GOLD
     train_pool: str = EXPERIMENT_POOL
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def slice(self) -> str:

@@ -19,8 +19,8 @@ from uphill.hardness import human, irt, irt_table, mdl_lora, mdl_probe, mdl_zero
 from uphill.hardness.interface import Measure
 from uphill.methods import ccs, finetune, icl, lora, probe, random_probe, zero_shot
 from uphill.methods.interface import Method
-from uphill.weak_to_strong.interface import LabelKind
-from uphill.weak_to_strong.labels import gold, predicted
+from uphill.weak_to_strong.interface import LabelKind, TextKind
+from uphill.weak_to_strong.labels import certain_or_rewritten, gold, kept, predicted, texts
 
 METHODS: dict[str, Method] = {
     "ccs": ccs,
@@ -71,3 +71,4 @@ EXPERIMENTS: dict[str, Experiment] = {
     "weak_to_strong": weak_to_strong,
 }
 LABELS: dict[str, LabelKind] = {"gold": gold, "predicted": predicted}
+TEXT_LABELS: dict[str, TextKind] = {"certain_or_rewritten": certain_or_rewritten, "kept": kept, "texts": texts}

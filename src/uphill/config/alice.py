@@ -23,6 +23,8 @@ NUCLEUS = 0.95
 KEPT_AT, WEAK_AT, SAMPLED_AT = 0.7, 0.6, 0.9
 """Temperatures of the release: of reasoning that is filtered, of a weak teacher's answers, of all else."""
 DOUBT_TOKENS = 256
+ASKS = {(True, True): "rewrite", (True, False): "revise", (False, True): "hint", (False, False): "retell"}
+"""By whether a student sees its own answer and the teacher's doubts."""
 Made = dict[str, dict[str, Any]]
 """Entries by group and name."""
 
@@ -85,11 +87,11 @@ def expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
             own = Alice.model_validate(entry)
         except ValidationError:
             continue  # the config's own check says what is wrong, and where
-        made, row = long_form(str(name), own)
+        made, made_rows = long_form(str(name), own)
         for group in GROUPS:
             found[group] = _merged(found.get(group), made[group], f"{KEY}.{name}", group)
         rows = found.get(ROWS)
-        found[ROWS] = [*(rows if isinstance(rows, list) else []), row]
+        found[ROWS] = [*(rows if isinstance(rows, list) else []), *made_rows]
     return found
 
 
@@ -103,8 +105,10 @@ def _merged(there: Any, made: Mapping[str, Any], where: str, group: str) -> Any:
     return {**(there or {}), **made}
 
 
-def long_form(name: str, entry: Alice) -> tuple[Made, dict[str, Any]]:
-    """The entries that a short one stands for, by group, and its row of results."""
+def long_form(name: str, entry: Alice) -> tuple[Made, list[dict[str, Any]]]:
+    """The entries that a short one stands for, by group, and its rows of results: against who gave the labels, and of a
+    cascade against the first teacher too.
+    """
     made: Made = {group: {} for group in GROUPS}
     _teacher(made, name, entry)
     teacher, half = f"{name}.teacher", None
@@ -132,7 +136,7 @@ def long_form(name: str, entry: Alice) -> tuple[Made, dict[str, Any]]:
         "weak_gold": _trained(made, f"{shared}.gold.{entry.teacher}", entry.teacher, gold, entry, 1),
         "untrained": [entry.student],
     }
-    return made, row
+    return made, [{**row, "weak": [weak]} for weak in dict.fromkeys([teacher, f"{name}.teacher"])]
 
 
 def _teacher(made: Made, name: str, entry: Alice) -> None:
@@ -169,8 +173,7 @@ def _mixed(made: Made, name: str, entry: Alice, teacher: str, pupil: str, half: 
         alone = ".".join([entry.dataset, "own", pupil, *([half] if half else [])])
         generations[alone] = {**asked, "model": pupil, "ask": "bare", **_drawn(entry, SAMPLED_AT)}
         beside["own"] = alone
-    ask = "rewrite" if entry.own and entry.uncertainty else "revise" if entry.own else "hint" if entry.uncertainty else "copy"
-    again = {"model": pupil, "ask": f"{ask}_{entry.kind}", "beside": beside}
+    again = {"model": pupil, "ask": f"{ASKS[entry.own, entry.uncertainty]}_{entry.kind}", "beside": beside}
     generations[f"{name}.rewrites"] = {**again, **_drawn(entry, SAMPLED_AT)}
     made["labels"][f"{name}.labels"] = (
         {"kind": "certain_or_rewritten", "clusters": theirs, "rewrites": f"{name}.rewrites"}

@@ -150,9 +150,7 @@ def _clusters(config: "Config", where: str, name: str) -> None:
     entry = config.clusters[name]
     of = config.generations[entry.generation]
     if of.n == 1:
-        raise ValueError(
-            f"{where}.generation is {entry.generation!r}, of one text for each item; expected n of 2 or more"
-        )
+        raise ValueError(f"{where}.generation is {entry.generation!r}, of one text an item; expected n of 2 or more")
     for key in ("model", "above"):
         if entry.same == "embedding" and getattr(entry, key) is None:
             raise ValueError(f"{where}.{key} is missing, expected one beside same: embedding")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model, model_vali
 
 from uphill import registry
 from uphill.config import labelled, placing, trained
+from uphill.config.alice import Alice, expanded
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
 from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
@@ -87,6 +88,7 @@ class Config(Entry):
     asks: dict[Name, Ask] = Field({}, description="What models are asked in words, by name, beside what is shipped.")
     generations: dict[Name, Generation] = Field({}, description="Texts that models write, by name.")
     clusters: dict[Name, Clusters] = Field({}, description="Which texts of an item say the same, by name.")
+    alice: dict[Name, Alice] = Field({}, description="Alice in short: each entry stands for entries of other groups.")
     splits: Splits = Field(Splits.model_construct(), description="Who trains, who tests.", validate_default=True)
     responses: Responses = Field(Responses.model_construct(), description="The zero-shot pass.", validate_default=True)
     statistics: Statistics = Field(Statistics.model_construct(), description="Intervals.", validate_default=True)
@@ -383,6 +385,8 @@ def check(raw: Mapping[str, Any], where: str = "config") -> Config:
     for key in keys_with_tokens(raw):
         raise UphillError(f"{where}: {key} holds an access token, expected none: reports show the config; set HF_TOKEN")
     try:
-        return registry.strict(StudyConfig, raw)
+        return registry.strict(StudyConfig, expanded(raw))
     except ValidationError as error:
         raise UphillError(f"{where}: {first_problem(error, StudyConfig)}") from None
+    except UphillError as error:
+        raise UphillError(f"{where}: {error}") from None

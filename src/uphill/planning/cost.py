@@ -7,6 +7,7 @@ from uphill.planning.cells import cells_of
 from uphill.planning.lengths import Lengths, lengths
 from uphill.planning.power import Sight, sights
 from uphill.planning.rates import hours
+from uphill.planning.texts import embedding_work, generation_work
 from uphill.planning.work import Work, cell_work, measure_work, responses_work, training_work
 from uphill.workflow.jobs import Job
 from uphill.workflow.study import Study
@@ -68,7 +69,7 @@ def estimate(study: Study, hardware: Hardware) -> Cost:
     Raises:
         UphillError: the size of a dataset or of a model is not known.
     """
-    sizes = {dataset: lengths(study, dataset) for dataset in study.read_datasets}
+    sizes = {job.wildcards["dataset"]: lengths(study, job.wildcards["dataset"]) for job in study.of("items")}
     loads, unknown = [], []
     for job in study.jobs:
         if job.model is None:
@@ -83,6 +84,10 @@ def estimate(study: Study, hardware: Hardware) -> Cost:
 
 def _work(study: Study, job: Job, sizes: dict[str, Lengths]) -> Work | None:
     """Tokens of a job; None if some of them cannot be counted."""
+    if job.stage == "generate":
+        return generation_work(study, job, sizes)
+    if job.stage == "cluster":
+        return embedding_work(study, job, sizes)
     names = job.wildcards
     if job.stage == "train":
         return training_work(study.config, names["model"], sizes)

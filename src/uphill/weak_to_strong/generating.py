@@ -116,8 +116,6 @@ def _prompts(settings: Mapping[str, Any], items: pd.DataFrame, beside: Mapping[s
                 shown[slot] = own[0]
         found[str(item_id)] = put(format, ask, Question(row["question"], list(row["choices"])), shown)
     if shortened:
-        log.info("%d prompts show not all of their answers", shortened)
-        note(
-            f"{settings['dataset']}: some prompts show not all of the answers that they list, or not the whole of them"
-        )
+        log.info("%d prompts do not show all of their answers", shortened)
+        note(f"{settings['dataset']}: some prompts do not show all answers that they list, or not the whole of them")
     return found

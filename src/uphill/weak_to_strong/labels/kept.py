@@ -36,7 +36,7 @@ def label(settings: Settings, items: pd.DataFrame, written: Written) -> pd.DataF
     first = right.sort_values(["item_id", "sample"]).drop_duplicates("item_id").set_index("item_id")
     written.counts.update(
         texts=len(texts),
-        right=len(right),
+        right=int(texts["correct"].sum()),
         cut=int((~texts["ended"]).sum()),
         items=int(texts["item_id"].nunique()),
         dropped=int(texts["item_id"].nunique() - len(first)),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import pandas as pd
 import typer
+import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -224,6 +225,20 @@ def _verdicts(console: Console) -> None:
 def config_docs(check: Annotated[bool, typer.Option(help="Only say whether they are up to date.")] = False) -> None:
     """Write config/schema.json and config/README.md from the config's model."""
     write_docs(Path("config"), check)
+
+
+@app.command("config")
+def show_config(
+    config: Annotated[Path, typer.Argument(help="The study's config.")] = CONFIG,
+    expanded: Annotated[bool, typer.Option("--expanded", help="With the entries that short ones stand for.")] = False,
+) -> None:
+    """Print a study's config, once it is checked, as YAML that is a config itself."""
+    from uphill.config.alice import in_long_form
+    from uphill.config.yaml_files import read_map
+
+    read_study(config)
+    raw = read_map(config)
+    typer.echo(yaml.safe_dump(in_long_form(raw) if expanded else raw, sort_keys=False, width=120), nl=False)
 
 
 @app.command()

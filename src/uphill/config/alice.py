@@ -1,9 +1,9 @@
 """The short form of Alice (Wu et al. 2025): an entry of a few keys, and the entries that it stands for.
 
-A teacher learns from the supervisor pool and writes several texts for each item of the experiment pool. Where they agree,
-its text is the label; elsewhere the student rewrites its own answer beside the teacher's and what the teacher is unsure
-of. A cascade puts a model between: the teacher teaches it on one half of the pool, and it teaches the student on the
-other. What entries share is named after what it depends on, and made once.
+A teacher learns from the supervisor pool and writes several texts for each item of the experiment pool. Where they
+agree, its text is the label; elsewhere the student rewrites its own answer beside the teacher's and what the teacher is
+unsure of. A cascade puts a model between: the teacher teaches it on one half of the pool, and it teaches the student on
+the other. What entries share is named after what it depends on, and made once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,8 +43,8 @@ class Alice(Entry):
     method: str = Field(description="How all are asked on test items: a name from `methods`, which trains on nothing.")
     supervision: Literal["generated", "gold"] = Field(
         "generated",
-        description="What the teacher learns: its own reasoning where it reaches the right answer, or gold, the dataset's "
-        "own reasoning (published for GSM8K).",
+        description="What the teacher learns: its own reasoning where it reaches the right answer, or gold, the "
+        "dataset's own reasoning (published for GSM8K).",
     )
     n: int = Field(100, ge=1, le=10_000, description="Texts of the teacher for each item; 1 makes no clusters.")
     same: Literal["answer", "embedding"] = Field("answer", description="When two texts say the same.")
@@ -53,7 +53,7 @@ class Alice(Entry):
     certain: Certain = Field(
         Certain.model_construct(clusters=1), description="When an item is certain.", validate_default=True
     )
-    clusters: bool = Field(True, description="Off: one text of the teacher's in place of clusters, and all is rewritten.")
+    clusters: bool = Field(True, description="Off: one text of the teacher's for clusters, and all is rewritten.")
     uncertainty: bool = Field(True, description="Off: doubts are not put into words.")
     own: bool = Field(True, description="Off: students do not see an answer of their own.")
     max_new_tokens: int | None = Field(None, ge=1, le=32_768, description="Longest text; the dataset's unless given.")
@@ -65,7 +65,7 @@ class Alice(Entry):
         if self.clusters and self.n == 1:
             raise ValueError("n is 1, which makes no clusters, expected 2 or more, or clusters: false")
         if not self.clusters and self.uncertainty:
-            raise ValueError("clusters is off, so that there are no doubts to put into words; expected uncertainty: false")
+            raise ValueError("clusters is off, which leaves no doubts to put into words, expected uncertainty: false")
         if not self.uncertainty and self.summariser is not None:
             raise ValueError(f"uncertainty is off, and summariser is {self.summariser!r}, expected none")
         return self
@@ -95,6 +95,11 @@ def expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def in_long_form(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A config in which the entries stand that short ones stand for, and no short one; it is the same study."""
+    return {key: value for key, value in expanded(raw).items() if key != KEY}
+
+
 def _merged(there: Any, made: Mapping[str, Any], where: str, group: str) -> Any:
     """Entries of a group with those that are made; what several make is the same."""
     if there is not None and not isinstance(there, Mapping):
@@ -110,8 +115,8 @@ def long_form(name: str, entry: Alice) -> tuple[Made, list[dict[str, Any]]]:
     cascade against the first teacher too.
     """
     made: Made = {group: {} for group in GROUPS}
-    _teacher(made, name, entry)
-    teacher, half = f"{name}.teacher", None
+    first, half = _teacher(made, entry), None
+    teacher = first
     if entry.mid is not None:
         _mixed(made, f"{name}.mid", entry, teacher, entry.mid, "first")
         [teacher], half = _trained(made, f"{name}.mid", entry.mid, f"{name}.mid.labels", entry, 1), "second"
@@ -136,20 +141,22 @@ def long_form(name: str, entry: Alice) -> tuple[Made, list[dict[str, Any]]]:
         "weak_gold": _trained(made, f"{shared}.gold.{entry.teacher}", entry.teacher, gold, entry, 1),
         "untrained": [entry.student],
     }
-    return made, [{**row, "weak": [weak]} for weak in dict.fromkeys([teacher, f"{name}.teacher"])]
+    return made, [{**row, "weak": [weak]} for weak in dict.fromkeys([teacher, first])]
 
 
-def _teacher(made: Made, name: str, entry: Alice) -> None:
+def _teacher(made: Made, entry: Alice) -> str:
     """The weak model, trained on the supervisor pool."""
-    labels = f"{name}.kept"
     if entry.supervision == "gold":
+        labels = f"{entry.dataset}.gold.supervisor"
         made["labels"][labels] = {"kind": "gold", "dataset": entry.dataset, "pool": "supervisor"}
     else:
         reasons = f"{entry.dataset}.reasoning.{entry.teacher}"
         asked = {**_pool(entry, "supervisor", None), "model": entry.teacher, "ask": f"reason_{entry.kind}"}
         made["generations"][reasons] = {**asked, **_drawn(entry, KEPT_AT)}
+        labels = f"{reasons}.kept"
         made["labels"][labels] = {"kind": "kept", "generation": reasons, "target": "reasoning"}
-    _trained(made, f"{name}.teacher", entry.teacher, labels, entry, 1)
+    [found] = _trained(made, f"{labels}.{entry.recipe}.{entry.teacher}", entry.teacher, labels, entry, 1)
+    return found
 
 
 def _mixed(made: Made, name: str, entry: Alice, teacher: str, pupil: str, half: str | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uphill.config import generated, labelled
 from uphill.config.entries import Model, Trained
 from uphill.config.panels import chosen, taught
+from uphill.datasets.pools import Holds
 from uphill.engine.text_recipe import ModelRecipe
 from uphill.experiments.arms import TEACHERS, Arm
 from uphill.schemas.names import EXPERIMENT_POOL, GOLD
@@ -328,7 +329,8 @@ def _shared(config: "Config", trained: tuple[str, str], dataset: str, pools: tup
     if trained[0] == dataset:
         return trained[1] in pools
     one, other = config.datasets[trained[0]], config.datasets[dataset]
-    return one.source == other.source and not (not pools and one.pools.test == other.pools.test)
+    alike = isinstance(one.pools.test, Holds) and one.pools.test == other.pools.test
+    return one.source == other.source and not (not pools and alike)
 
 
 def _knows_none(config: "Config", where: str, model: str, datasets: Iterable[str]) -> None:

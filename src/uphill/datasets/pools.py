@@ -61,6 +61,11 @@ def _size(value: Any) -> str:
     return "[file]" if isinstance(value, Mapping | PoolFile) else _number(value)
 
 
+def _tested_by(value: Any) -> str:
+    """Which of three."""
+    return "[column]" if isinstance(value, Mapping | Holds) else _number(value)
+
+
 class Pools(BaseModel):
     """Which items are set aside, and for what. All others are the experiment pool."""
 
@@ -74,10 +79,10 @@ class Pools(BaseModel):
     supervisor: Annotated[Count | Share, Discriminator(_number)] = Field(
         0, description="Items to train supervisors on: how many, or a share of what is neither hardness nor test."
     )
-    test: Holds | None = Field(
+    test: Annotated[Count | Share | Annotated[Holds, Tag("[column]")], Discriminator(_tested_by)] | None = Field(
         None,
-        description="Items that are tested and never trained on, such as `{column: split, is: [test]}`; experiments "
-        "then test these alone. null: what they do not train on.",
+        description="Items that are tested and never trained on, such as `{column: split, is: [test]}`, or how many, "
+        "or a share of all, drawn by the seed; experiments then test these alone. null: what they do not train on.",
     )
     drawn: Literal["keyed", "published"] = Field(
         "keyed", description="How supervisor items are drawn: by the seed, or the first in the source's order."
@@ -135,6 +140,9 @@ def with_pools(items: pd.DataFrame, name: str, pools: Pools, seed: int, where: s
     if pools.question_id is not None:
         first = _first(items, pools.question_id, tested, where)
         items, tested = items[first], tested[first]
+    if isinstance(pools.test, int | float):
+        size, rng = _sized("test", pools.test, len(items), where), keyed_rng("test", name, seed)
+        tested = pd.Series(items.index.isin(items.index[rng.permutation(len(items))[:size]]), index=items.index)
     pool = pd.Series(EXPERIMENT_POOL, index=items.index).mask(tested, TEST_POOL)
     hardness = _hardness(items, tested, name, pools, seed, where)
     pool.loc[list(hardness)] = HARDNESS_POOL
@@ -185,9 +193,9 @@ def _named(items: pd.DataFrame, tested: pd.Series, path: Path, where: str) -> li
     return [place[one] for one in ids]
 
 
-def _holds(items: pd.DataFrame, test: Holds | None, where: str) -> pd.Series:
-    """[N] bool: whether an item is of the test pool."""
-    if test is None:
+def _holds(items: pd.DataFrame, test: Holds | float | None, where: str) -> pd.Series:
+    """[N] bool: whether an item is of the test pool by its column."""
+    if not isinstance(test, Holds):
         return pd.Series(False, index=items.index)
     found = _column(items, test.column, "pools.test.column", where)
     known = list(dict.fromkeys(found.dropna()))

@@ -68,15 +68,11 @@ def arms(entry: Students, name: str, given: Given) -> Sequence[Arm]:
         ValueError: the method trains on something.
     """
     if given.n_train(entry.method):
-        raise ValueError(
-            f"{name}: method is {entry.method!r}, which is trained, expected one that trains on nothing, such as zero_shot"
-        )
+        raise ValueError(f"{name}: method is {entry.method!r}, which is trained, expected one that trains on nothing")
     models = tuple(dict.fromkeys(model for own in entry.roles.values() for model in own))
     levels = given.levels(entry.dataset, entry.variable)
     asked = ((entry.method,), models)
-    return [
-        Arm(name, entry.dataset, entry.variable, levels, *asked, baseline=False, repeats=True, roles=entry.roles)
-    ]
+    return [Arm(name, entry.dataset, entry.variable, levels, *asked, baseline=False, repeats=True, roles=entry.roles)]
 
 
 def settings(arms: Sequence[Arm]) -> Mapping[str, Any]:

@@ -39,9 +39,9 @@ def student_rows(inputs: Inputs) -> pd.DataFrame:
     PGR = (student - weak) / (ceiling - weak) on the same test items, paired over items and, where there are several,
     over the seeds of the trainings; strict accuracies, in which a text without an answer is wrong (Burns et al. 2023,
     section 3). `weak` is the very model that gave the labels; `gold_pgr` puts the weak model that was trained on right
-    answers in its place, of whose labels nobody learned. `gain` is what the student has over its base untrained. `em` and
-    `f1` are those of open questions, for graders that give F1. `agreement` is the share of test items where student and
-    weak model are both right or both wrong, and `error_kappa` what of it is beyond chance (Geirhos et al. 2020).
+    answers in its place, of whose labels nobody learned. `gain` is what the student has over its base untrained. `em`
+    and `f1` are those of open questions, for graders that give F1. `agreement` is the share of test items where student
+    and weak model are both right or both wrong, and `error_kappa` what of it is beyond chance (Geirhos et al. 2020).
     """
     groups = by_level(inputs.tested, inputs.levels)
     found = [row for one in inputs.own["rows"] for row in _rows(one, groups, inputs)]
@@ -133,8 +133,8 @@ TABLES = {
         "PGR = (student - weak) / (ceiling - weak), of strict accuracies on the same test items: 1 where the labels "
         "serve as well as right answers, 0 where the student is no better than the model that gave them. There is none "
         "where the ceiling cannot be told from the weak model or lies below it. `gold_pgr` is held against the weak "
-        "model that was trained on right answers. Models of several seeds are draws of the training; one alone is taken "
-        f"as it is. {INTERVAL}",
+        "model that was trained on right answers. Models of several seeds are draws of the training; one alone is "
+        f"taken as it is. {INTERVAL}",
         WideLayout(
             ROWS,
             (

@@ -37,10 +37,7 @@ def plot(table: pd.DataFrame, _: Levels) -> Figure:
     for axis, rows in drawn:
         _panel(axis, rows, looks)
         axis.set_title(title(rows))
-    legend = [
-        Line2D([], [], **look, linestyle="none", label=CALLED.get(one, one))  # type: ignore[arg-type] # its keywords
-        for one, look in looks.items()
-    ]
+    legend = [Line2D([], [], **look, linestyle="none", label=CALLED.get(one, one)) for one, look in looks.items()]
     return finish(figure, legend if drawn else [])
 
 

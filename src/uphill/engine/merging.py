@@ -1,5 +1,6 @@
 """Adapters that were trained here, over the weights that they were trained on: merged where these are plain numbers."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,11 @@ def with_adapters(model: Any, folders: Sequence[Path]) -> Any:
         refuse_unmerged(model, f"{folder}: an adapter")
         made = _loaded(model, folder)
         if getattr(model, "quantization_method", None) is not None:
-            return made.get_base_model()
+            model = made.get_base_model()
+            continue
         try:
-            model = made.merge_and_unload(safe_merge=True)
+            # As any model that was just loaded, where peft leaves all weights frozen.
+            model = made.merge_and_unload(safe_merge=True).requires_grad_(True)
         except ValueError as error:  # a weight that is no finite number
             raise UphillError(f"{folder}: cannot be merged: {' '.join(str(error).split())}") from error
     return model
@@ -57,7 +60,9 @@ def _loaded(model: Any, folder: Path) -> PeftModel:
     path = folder / WEIGHTS
     try:
         stored = load_file(path)
-        made = PeftModel.from_pretrained(model, folder, torch_device=str(model.device), use_safetensors=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Found missing adapter keys")  # below they are an error
+            made = PeftModel.from_pretrained(model, folder, torch_device=str(model.device), use_safetensors=True)
     except (OSError, SafetensorError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise UphillError(f"{path}: cannot be loaded as an adapter: {' '.join(str(error).split())}") from error
     there = get_peft_model_state_dict(made, save_embedding_layers=False)

@@ -1,4 +1,4 @@
-"""What is trained, saved and loaded again is what was trained: adapters merged, in chains, over 4 bits, and whole folders."""
+"""What is saved and loaded again is what was trained: adapters merged, in chains, over 4 bits, and whole folders."""
 
 import json
 from pathlib import Path
@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM
 from uphill.engine.adapters import Adapters
 from uphill.engine.loading import Loaded, load
 from uphill.engine.lora_recipe import LoraRecipe
+from uphill.engine.merging import refuse_tied
 from uphill.engine.saving import remove_others, save
 from uphill.engine.text_recipe import TextRecipe
 from uphill.engine.text_training import TextFits
@@ -139,6 +140,18 @@ def test_a_damaged_adapter_is_one_line(base: Path, tmp_path: Path, change: Any, 
     with pytest.raises(UphillError, match=message) as raised:
         load(entry(base, tmp_path / "adapter"), 512)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("targets", [["lm_head"], ["embed_tokens", "q_proj"], ".*embed.*"])
+def test_an_adapter_on_tied_embeddings_is_refused(targets: Any, tmp_path: Path) -> None:
+    for tied in (False, True):
+        write_model(tmp_path / str(tied), "llama", tie_word_embeddings=tied)
+    refuse_tied(load(entry(tmp_path / "False"), 512).model, targets)
+    model = load(entry(tmp_path / "True"), 512).model
+    with pytest.raises(UphillError, match=r"target_modules has (lm_head|model\.embed_tokens), which the model ties"):
+        refuse_tied(model, targets)
+    for plain in ("all-linear", ["q_proj"], ".*proj"):
+        refuse_tied(model, plain)
 
 
 def test_what_another_kind_of_training_left_goes(tmp_path: Path) -> None:

@@ -1,6 +1,4 @@
-"""Models that are trained here, as a config has them: of their base what they do not say, of no circle, untested on what
-they learned.
-"""
+"""Models that are trained here, as a config has them: their base's, of no circle, and untested on what they learned."""
 
 from collections.abc import Callable
 from typing import Any
@@ -153,10 +151,10 @@ TAUGHT = {"kind": "predicted", "dataset": "dial", "method": "probe", "model": "c
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (training("teacher", base="dmo"), "models.teacher.trained.base is 'dmo', expected one of .*did you mean 'demo'"),
+        (training("teacher", base="dmo"), "models.teacher.trained.base is 'dmo', expected .*did you mean 'demo'"),
         (training("teacher", labels="rihgt"), "models.teacher.trained.labels is 'rihgt', expected one of"),
-        (training("teacher", recipe="none"), "models.teacher.trained.recipe is 'none', expected one of low_rank, whole"),
-        (entry("teacher", path="resources/demo-model"), "models.teacher: expected one of path, .* found path and trained"),
+        (training("teacher", recipe="none"), "models.teacher.trained.recipe is 'none', expected one of low_rank"),
+        (entry("teacher", path="resources/demo-model"), "models.teacher: expected one of path, .* path and trained"),
         (entry("teacher", revision=A), "models.teacher: revision is .* beside trained, expected it beside hub_id"),
         (entry("teacher", trust_remote_code=False), "trust_remote_code beside trained, expected it of the base alone"),
         (training("teacher", base="teacher"), "models.teacher is made of itself: models.teacher for models.teacher;"),
@@ -166,9 +164,13 @@ TAUGHT = {"kind": "predicted", "dataset": "dial", "method": "probe", "model": "c
         (training("chained", recipe="whole"), "models.chained.trained.labels: labels 'said' have no reasoning, which"),
         (lambda raw: raw["datasets"]["dial"].update(cot_prompt=None), "datasets.dial.cot_prompt is missing"),
         (lambda raw: raw["datasets"]["dial"]["pools"].update(supervisor=0), "pools.supervisor is 0, expected items"),
-        (entry("student", quantization="4bit"), "models.student: recipes.whole trains all weights, and quantization is"),
+        (entry("student", quantization="4bit"), "models.student: recipes.whole trains all weights, and quantiz"),
         (entry("chained", quantization="8bit"), "models.chained: quantization is '8bit', and its base is the adapter"),
         (entry("demo", trust_remote_code=True), "models.student: recipes.whole trains all weights, and the code of"),
+        (lambda raw: [entry("teacher", quantization="4bit")(raw), entry("chained", trained={"base": "demo", "labels":
+                      "said", "recipe": "low_rank"})(raw), raw["methods"].update(tuned={"kind": "lora", "n_train": 8}),
+                      raw["population"][0]["methods"].append("tuned")],
+         "population.0: 'tuned' fits 'teacher', an adapter over quantized weights, expected quantization: none"),
         (lambda raw: raw["labels"]["said"].update(model="student"),
          "labels.said: 'student' labels items of dataset 'dial' that it was trained on, by labels 'reasoned'"),
         (lambda raw: raw["datasets"]["dial"]["pools"].pop("test"),
@@ -210,5 +212,5 @@ def test_items_of_one_source_in_another_pool_are_not_tested() -> None:
             {"dataset": "again", "variable": "num_steps", "methods": ["probe"], "models": ["teacher"]}
         )
 
-    with pytest.raises(UphillError, match="population.1: 'teacher' is tested on items of dataset 'again' that it was"):
+    with pytest.raises(UphillError, match=r"population\.1: 'teacher' is tested on items of dataset 'again'"):
         made(twice)

@@ -1,5 +1,6 @@
 """Adapters that were trained here, over the weights that they were trained on: merged where these are plain numbers."""
 
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from uphill.engine.sizes import text_config
 from uphill.errors import UphillError
 
 WEIGHTS = "adapter_model.safetensors"
@@ -54,6 +56,25 @@ def refuse_unmerged(model: Any, what: str) -> None:
             f"{what}: the model has an adapter over quantized weights, into which it is not merged, expected "
             "quantization: none of a model that is trained again"
         )
+
+
+def refuse_tied(model: Any, targets: Sequence[str] | str) -> None:
+    """Have no adapter on embeddings that are the head too: merged, it would change both, and it was trained on one.
+
+    Args:
+        model: that is to be trained.
+        targets: names of modules, or a pattern, as peft takes them.
+
+    Raises:
+        UphillError: one is such a module.
+    """
+    if targets == "all-linear" or not getattr(text_config(model), "tie_word_embeddings", False):
+        return
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    for name in (name for name, module in model.named_modules() if any(module is end for end in ends)):
+        named = re.fullmatch(targets, name) if isinstance(targets, str) else {name, name.split(".")[-1]} & {*targets}
+        if named:
+            raise UphillError(f"target_modules has {name}, which the model ties to its head, expected it without")
 
 
 def _loaded(model: Any, folder: Path) -> PeftModel:

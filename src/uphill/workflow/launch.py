@@ -56,16 +56,17 @@ def watch(workflow: Any, study: Study) -> None:
 
 
 OUTSIDE = {"questions", "summary"}
-"""Groups of a cluster's profile with nothing between their steps that a panel could wait for."""
+"""Groups of a cluster's profile with nothing between their steps that a panel or a training could wait for."""
 
 
 def ungroup(workflow: Any, study: Study) -> None:
-    """Where levels rest on a panel's answers, have the steps between them wait each for itself.
+    """Where levels rest on a panel's answers, or models are trained on labels, have the steps between wait each alone.
 
     Groups are bound together before anything runs: grades that a panel reads would share a job with grades of cells
-    that wait for its scale, and the group would wait for itself.
+    that wait for its scale, and labels with answers of the model that is trained on them: a group would wait for
+    itself.
     """
-    if study.of("matrix"):
+    if study.of("matrix") or any(job.stage == "train" for job in study.jobs):
         settings = workflow.group_settings
         kept = {rule: group for rule, group in settings.overwrite_groups.items() if group in OUTSIDE}
         workflow.group_settings = replace(settings, overwrite_groups=kept, group_components={})

@@ -1,10 +1,12 @@
 """Panels: which cells answer, what rests on them, and what is refused."""
 
 import copy
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trained_studies
 import yaml
 from changed_studies import ROOT
 from snakemake.settings.types import GroupSettings
@@ -178,14 +180,15 @@ def test_models_of_a_panel_that_are_judged_on_its_scale_are_marked() -> None:
     assert table.settings["circular"] == found
 
 
-def test_groups_of_a_cluster_wait_for_no_step_outside_that_waits_for_them() -> None:
-    """Between cells that answer and cells that are trained on the scale, each step is a job of its own."""
+@pytest.mark.parametrize("made", [config, lambda: check(trained_studies.study())], ids=["a panel", "trained models"])
+def test_groups_of_a_cluster_wait_for_no_step_outside_that_waits_for_them(made: Callable[[], Config]) -> None:
+    """Between cells that answer and what is trained on the scale, or on labels, each step is a job of its own."""
     groups = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     settings = GroupSettings(overwrite_groups=groups["groups"], group_components=groups["group-components"])
     plain, panelled = (SimpleNamespace(group_settings=settings) for _ in range(2))
     launch.ungroup(plain, Study(check(yaml.safe_load((ROOT / "config/config.yaml").read_text()))))
     assert plain.group_settings == settings
-    study = Study(config())
+    study = Study(made())
     launch.ungroup(panelled, study)
     found = panelled.group_settings
     assert found.group_components == {}

@@ -126,7 +126,9 @@ def test_the_prompt_that_is_shown_is_the_one_that_is_scored(made: Study, monkeyp
     monkeypatch.setattr(scoring, "score", score)
     share, settings = slices(made, "icl", "demo", "dial")["population/num_steps"], made.config.method_settings("icl")
     loaded = load_tokenizer(model_identity(made, "demo"))
-    context = context_of(Running(given(made.job("predictions_on_model", NAMES))), share.spec, settings, lambda: loaded)
+    context = context_of(
+        Running(given(made, made.job("predictions_on_model", NAMES))), share.spec, settings, lambda: loaded
+    )
     list(icl.predict(context, settings, [Cell("dial", "hard", 1, 4)]))  # type: ignore[arg-type]
     assert len(scored) == 18
     for item_id in list(scored)[:3]:

@@ -8,7 +8,8 @@ from uphill.config import generated, labelled
 from uphill.config.entries import Model, Trained
 from uphill.config.panels import chosen, taught
 from uphill.datasets.pools import Holds
-from uphill.engine.text_recipe import ModelRecipe
+from uphill.engine.lora_recipe import LoraRecipe
+from uphill.engine.text_recipe import ModelRecipe, TextRecipe
 from uphill.experiments.arms import TEACHERS, Arm
 from uphill.schemas.names import EXPERIMENT_POOL, GOLD
 from uphill.weak_to_strong.interface import TextLabels
@@ -148,6 +149,8 @@ def check_trained(config: "Config") -> None:
     for name in bases(config):
         _can_learn(config, name)
         _can_be_loaded(config, name)
+    for where, arm in config.placed_arms():
+        _can_be_fitted(config, where, arm)
     _unseen(config)
 
 
@@ -270,6 +273,16 @@ def _can_be_loaded(config: "Config", model: str) -> None:
             f"models.{model}: quantization is {entry.quantization!r}, and its base is the adapter {below[-1]!r}, which "
             "is merged into plain weights alone; expected quantization: none"
         )
+
+
+def _can_be_fitted(config: "Config", where: str, arm: Arm) -> None:
+    """Whether an arm fits no model that is an adapter over quantized weights, on which nothing is fitted."""
+    fits = [method for method in arm.methods if isinstance(config.method_settings(method), LoraRecipe | TextRecipe)]
+    for model in arm.models if fits else ():
+        if adapters_of(config, model) and resolved(config, model).quantization != "none":
+            raise ValueError(
+                f"{where}: {fits[0]!r} fits {model!r}, an adapter over quantized weights, expected quantization: none"
+            )
 
 
 def _unseen(config: "Config") -> None:

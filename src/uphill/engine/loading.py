@@ -98,8 +98,8 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: float = 0, batch: int
 
     Args:
         entry: a model's config entry: path or hub_id, revision, dtype, quantization, trust_remote_code, chat;
-            answers, bos and max_prompt_tokens where they are not the defaults; adapters, each with the path of its
-            folder, that lie over the weights.
+            answers, bos and max_prompt_tokens where they are not the defaults; adapters, folders of
+            those that lie over the weights.
         pack_tokens: token budget of a packed sequence on this machine.
         gpus: GPUs that the job asked for, or its share of one; with 0, or on a machine without any, the model runs on
             the CPU.
@@ -142,7 +142,7 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: float = 0, batch: int
     if entry.get("adapters"):
         from uphill.engine.merging import with_adapters  # peft, which takes its time to import
 
-        model = with_adapters(model, [Path(one["path"]) for one in entry["adapters"]])
+        model = with_adapters(model, [Path(folder) for folder in entry["adapters"]])
     if getattr(text_config(model), "attn_logit_softcapping", None):
         # The default attention of some versions of transformers leaves the cap of Gemma-2 out, and says nothing.
         model.set_attn_implementation("eager")

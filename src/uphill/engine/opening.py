@@ -21,10 +21,11 @@ def open_model(job: Running, entry: Mapping[str, Any]) -> Loaded:
     Raises:
         UphillError: see `load`; or weights that are made here were made by another config or other code.
     """
-    for path in job.input.get("weights", []):
-        _check_made_by(path, job.upstream(path))
+    made = job.expected(job.input.get("weights", []))
+    for path, identity in made.items():
+        _check_made_by(path, identity)
     loaded = load(entry, job.resources.pack_tokens, gpus_of(job.resources), job.resources.get("batch", 1))
-    loaded.checks.remember(loaded.model, dict(entry))
+    loaded.checks.remember(loaded.model, {**entry, **made})
     return loaded
 
 

@@ -91,7 +91,7 @@ class TextFits:
             training = self._fit(texts, key, scratch)
             if self._base is not None:
                 # Asked in the numbers that the base is asked in.
-                self.loaded.model.to(self._base.dtype)
+                self._base.cast(self.loaded.model)
             self.loaded.model.eval()
             yield self.loaded, training
         finally:
@@ -230,11 +230,18 @@ class _Base:
     def __init__(self, model: Any) -> None:
         self.dtype = model.dtype
         self._weights = {name: weight.detach().cpu().clone() for name, weight in model.named_parameters()}
+        self._buffers = {name: buffer.detach().clone() for name, buffer in model.named_buffers()}
+
+    def cast(self, model: Any) -> None:
+        """Give weights their first type, and buffers what they held: rotary frequencies are float32 in any model."""
+        model.to(self.dtype)
+        for name, buffer in model.named_buffers():
+            buffer.data = self._buffers[name].clone()
 
     @torch.no_grad()
     def restore(self, model: Any) -> None:
         """Give a model its first weights, of their first type, and take away gradients."""
         model.zero_grad(set_to_none=True)
-        model.to(self.dtype)
+        self.cast(model)
         for name, weight in model.named_parameters():
             weight.copy_(self._weights[name])

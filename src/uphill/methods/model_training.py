@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from uphill.engine.merging import refuse_tied
 from uphill.engine.opening import open_model
 from uphill.engine.saving import remove_others, save
 from uphill.engine.text_recipe import ModelRecipe
@@ -48,6 +49,8 @@ def _train(job: Running, files: Sequence[Path]) -> None:
     scratch, began = job.scratch_of(job.spec["id"]), time.monotonic()
     loaded = open_model(job, settings["model"])
     try:
+        if recipe.adapter is not None:
+            refuse_tied(loaded.model, recipe.adapter.target_modules)
         prompts = lessons(loaded, source_of(settings, items), labels, settings["labels"], recipe.cot)
         # Not the model's name: on the same items, two trainings differ in their labels alone.
         key = ("model", settings["dataset"], *settings["seed"])

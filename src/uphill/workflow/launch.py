@@ -56,16 +56,17 @@ def watch(workflow: Any, study: Study) -> None:
 
 
 OUTSIDE = {"questions", "summary"}
-"""Groups of a cluster's profile with nothing between their steps that a panel or a model's texts could wait for."""
+"""Groups of a cluster's profile with nothing between their steps that a panel, a training or texts could wait for."""
 
 
 def ungroup(workflow: Any, study: Study) -> None:
-    """Where levels rest on a panel's answers, or labels on texts, have the steps between them wait each for itself.
+    """Where levels rest on a panel's answers, labels on texts, or models on labels, have the steps between wait alone.
 
     Groups are bound together before anything runs: grades that a panel reads would share a job with grades of cells
-    that wait for its scale, and the group would wait for itself. So would labels with texts between.
+    that wait for its scale, and labels with answers of the model that is trained on them: a group would wait for
+    itself.
     """
-    if study.of("matrix") or study.of("generate"):
+    if study.of("matrix") or any(job.stage in ("train", "generate") for job in study.jobs):
         settings = workflow.group_settings
         kept = {rule: group for rule, group in settings.overwrite_groups.items() if group in OUTSIDE}
         workflow.group_settings = replace(settings, overwrite_groups=kept, group_components={})

@@ -82,17 +82,22 @@ def model_identity(study: Study, model: str) -> dict[str, Any]:
 
 
 def loaded_as(study: Study, model: str, weights_of: str) -> dict[str, Any]:
-    """How a model's entry has weights loaded and asked: its own, or those of the base that it is trained from."""
+    """How a model's entry has weights loaded and asked: its own, or those of the base that it is trained from.
+
+    Which training made weights, their readers have of what they read.
+    """
     entry, (whole, adapters) = study.config.model(model), _layers(study, weights_of)
     own, job = plain(entry), made(study, whole)
     # Where the file lies decides nothing; who loads the model finds it in the folder that is made.
     del own["gguf"], own["trained"]
     if job:
-        own |= {"path": model_folder(whole), "hub_id": None, "revision": None, "content": job.id}
-    elif entry.path:
+        own |= {"path": model_folder(whole), "hub_id": None, "revision": None}
+    if job and job.rule == GGUF:
+        own["content"] = job.id
+    elif not job and entry.path:
         own["content"] = folder_digest(entry.path, entry.trust_remote_code)
     if adapters:
-        own["adapters"] = [{"path": model_folder(name), "content": training(study, name).id} for name in adapters]
+        own["adapters"] = [model_folder(name) for name in adapters]
     tokens = {"answers": study.config.answers, "max_prompt_tokens": study.config.max_prompt_tokens}
     return {"name": model, **own, **tokens}
 

@@ -17,10 +17,11 @@ from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
 WORLD = {"kind": "world", "domain": "road", "n_items": 60, "seed": 13, "generative": True}
+ASKED = {"prompt": "0306", "cot_prompt": "0305", "unsupervised": "asked"}
 RAW: Raw = {
     "datasets": {
-        "carts": {"source": WORLD, "prompt": "0306", "cot_prompt": "0305", "unsupervised": "asked", "pools": {"hardness": 0, "supervisor": 20}},
-        "other": {"source": {**WORLD, "seed": 14}, "prompt": "0306", "cot_prompt": "0305", "unsupervised": "asked"},
+        "carts": {"source": WORLD, **ASKED, "pools": {"hardness": 0, "supervisor": 20}},
+        "other": {"source": {**WORLD, "seed": 14}, **ASKED},
     },
     "models": {"demo": {"path": "resources/demo-model-small", "dtype": "float32"}},
     "measures": {"surface": {"kind": "surface"}},
@@ -85,7 +86,7 @@ BAD: list[tuple[Callable[[Raw], None], str]] = [
     (at(f"{GEN}rewrites.beside.hint", "same"), "generations.rewrites.beside.hint"),
     (at(f"{GEN}rewrites.beside.theirs", "samples"), "beside.theirs is 'samples', which has 5 texts for each item"),
     # What is asked.
-    (at(f"{GEN}doubts.dataset", "carts"), "generations.doubts.dataset is 'carts', expected none: its items are those of"),
+    (at(f"{GEN}doubts.dataset", "carts"), "generations.doubts.dataset is 'carts', expected none: its items are those"),
     (at(f"{GEN}doubts.half", "first"), "generations.doubts.half is 'first', expected none"),
     (without(f"{GEN}cot.pool"), "generations.cot.pool is missing, expected one"),
     (without(f"{GEN}cot.dataset"), "generations.cot.dataset is missing, expected one"),

@@ -15,7 +15,7 @@ WORKERS ?= 2
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo demo-all plan check why install dev test test-fast test-nightly lint format lock docs demo-model demo-model-small demo-models smollm2 bench-gpu clean
+.PHONY: demo demo-all plan check why install dev test test-fast test-nightly lint format lock docs demo-model smollm2 bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@$(BIN)/python -m uphill check
@@ -84,20 +84,9 @@ format: dev
 docs: install  ## config/schema.json and config/README.md, from the config's model
 	$(BIN)/python -m uphill config-docs
 
-demo-model: install  ## train the shipped demo model again: minutes on a GPU, more than a day without
-	@$(BIN)/python -m uphill check
-	$(BIN)/snakemake --profile profiles/local results/demo_model/full/model.safetensors
-	cp results/demo_model/full/* resources/demo-model/
-
-demo-model-small: install  ## train the shipped weak teacher again: less than an hour on one CPU core
-	@$(BIN)/python -m uphill check
-	$(BIN)/snakemake --profile profiles/local results/demo_model/small/model.safetensors
-	cp results/demo_model/small/* resources/demo-model-small/
-
-demo-models: install  ## train a family of four, which does not ship yet: minutes on a GPU, days without
+demo-model: install  ## train the four shipped demo models again: minutes on a GPU, days without
 	@$(BIN)/python -m uphill check
 	$(BIN)/snakemake --profile profiles/local demo_models
-	mkdir -p resources/demo-models
 	cp -r results/demo_model/*k resources/demo-models/
 
 # The whole study on a GPU; without one, a slice that two CPU cores run.

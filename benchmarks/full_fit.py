@@ -28,7 +28,7 @@ from uphill.engine.text_recipe import TextRecipe
 from uphill.engine.text_training import TextFits
 from uphill.engine.tokens import Prompt
 
-TOKENIZER = "resources/demo-model"
+TOKENIZER = "resources/demo-models/1280k"
 WORDS = ["dial", "road", "turn", "left", "three", "steps", "five", "back"]
 SHAPES = {"small": (12, 1024, 2816, 16, "float32"), "1b": (16, 2048, 8192, 32, "bfloat16")}
 

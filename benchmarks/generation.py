@@ -57,7 +57,7 @@ from uphill.prompts.templates import Question, assemble, published
 
 Config: TypeAlias = LlamaConfig | GPTNeoXConfig
 
-DEMO = {"path": "resources/demo-model", "dtype": "float32", "quantization": "none", "trust_remote_code": False}
+DEMO = {"path": "resources/demo-models/1280k", "dtype": "float32", "quantization": "none", "trust_remote_code": False}
 SHAPES = {
     "llama-7b": LlamaConfig(
         num_hidden_layers=32,

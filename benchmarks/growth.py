@@ -3,7 +3,7 @@
     PYTHONPATH=src OMP_NUM_THREADS=1 python benchmarks/growth.py growth.png
 
 One thing varies at a time, the rest stays in the middle of its range; texts are random words, the model is a Llama of
-the demo's depth with random weights (see items.py). Points are measured in turn, round after round; a time is the
+four layers with random weights (see items.py). Points are measured in turn, round after round; a time is the
 median of CPU seconds. Two lines are fitted to each series by least squares: log time over log size, whose slope is 1
 where time is proportional and 0 where it is flat; and time over size, whose R2 is 1 where each step costs the same on
 top of something fixed. The time of an item after the first is the difference between 61 items and 1, by item; it grows
@@ -90,7 +90,7 @@ def prompts(items: int, prefix: int, choices: int, question: int = 40, answer: i
 
 
 def model(width: int) -> Loaded:
-    """A Llama of the demo's depth."""
+    """A Llama of four layers."""
     shape = {"hidden_size": width, "intermediate_size": width * 11 // 4, "num_attention_heads": width // 32}
     config = made.llama("demo", **shape, vocab_size=WORDS + 2)
     loaded = made.loaded(config, "cpu", torch.float32, made.word_tokenizer(WORDS))

@@ -3,7 +3,7 @@
     uv venv ENV && VIRTUAL_ENV=ENV uv pip install -r envs/cpu.lock 'lm_eval[hf]==0.4.13'
     PYTHONPATH=src OMP_NUM_THREADS=1 ENV/bin/python benchmarks/harness.py --data DATA
 
-DATA is a folder with `arc/ARC-Easy-{Train,Test}.jsonl`. The model is the demo's shape with random weights (see
+DATA is a folder with `arc/ARC-Easy-{Train,Test}.jsonl`. The model has 3.2 M random weights (see
 items.py), or that of a folder, `--model results/models/NAME`; `--set ARC-Challenge` and `--form 0000` take other
 questions and another prompt. Examples are the first of the training file, items the first of the test file. Timed is,
 on either side, what turns texts into log-probabilities, tokenization included, in CPU seconds of this process:

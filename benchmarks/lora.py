@@ -39,7 +39,7 @@ from uphill.engine.tokens import Prompt, encode_items
 from uphill.prompts.templates import Question, published
 from uphill.randomness import Key, keyed_torch_seed
 
-DEMO = "resources/demo-model"
+DEMO = "resources/demo-models/1280k"
 # The rate that the demo's config takes: its model is small.
 RECIPE = LoraRecipe(dropout=0, lr=1e-3)
 KEY: tuple[Key, ...] = ("benchmark",)

@@ -1,6 +1,6 @@
 """Packed scoring against padded scoring: the same items and model, runs interleaved, medians.
 
-    python benchmarks/scoring.py --data DATA                                    # a CPU, a model of the demo's size
+    python benchmarks/scoring.py --data DATA                                    # a CPU, a model of 3.2 M weights
     python benchmarks/scoring.py --data DATA --device cuda --shape llama-7b     # a GPU
 
 DATA is a folder with `arc/ARC-Easy-Test.jsonl`; without it the demo world's questions are read. Models have random

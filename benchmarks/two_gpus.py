@@ -25,7 +25,7 @@ from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt
 
-TOKENIZER = "resources/demo-model"
+TOKENIZER = "resources/demo-models/1280k"
 WORDS = ["dial", "road", "turn", "left", "three", "steps", "five", "back"]
 RECIPE = LoraRecipe(r=4, alpha=8, lr=1e-3, epochs=1, batch_items=8, dropout=0.0)
 

@@ -1,9 +1,7 @@
-"""The demo models' recipe. No other rule depends on it: the models that it makes ship under resources/.
+"""The demo models' recipe. No other rule depends on it: the models that it makes ship in resources/demo-models/.
 
 Needs: nothing but the library.
-Makes: results/demo_model/{size}/; `make demo-model` puts `full` in the place of resources/demo-model/, and `make
-demo-model-small` the small one in that of resources/demo-model-small/. `make demo-models` makes the family, four models
-of one text, and puts them into resources/demo-models/: they do not ship yet, for they have not been trained.
+Makes: results/demo_model/{size}/, four models of one text; `make demo-model` puts them into resources/demo-models/.
 """
 
 DEMO_FAMILY = ["106k", "340k", "614k", "1280k"]
@@ -36,15 +34,15 @@ rule demo_model:
     benchmark:
         paths.benchmark_path("demo_model/{size}")
     wildcard_constraints:
-        size="|".join(["full", "small", *DEMO_FAMILY]),
+        size="|".join(DEMO_FAMILY),
     conda:
         CONDA
-    threads: lambda wildcards: 4 if wildcards.size in DEMO_FAMILY else 8
+    threads: 4
     resources:
         gpu=0,  # so that the family may share one
         mem_mb=8000,
         runtime=10080,
     message:
-        "Training the demo model ({wildcards.size}): minutes on a GPU; without, a day or more, or less than an hour for small"
+        "Training the demo model of {wildcards.size} parameters: minutes on a GPU, days without"
     script:
         "../workflow/scripts/demo_model.py"

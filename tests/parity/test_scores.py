@@ -30,7 +30,7 @@ from uphill.methods.context import question_of
 from uphill.prompts.templates import published
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "resources" / "demo-model"
+DEMO = ROOT / "resources" / "demo-models" / "1280k"
 DATA = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared" / "data")) / "arc"
 COUNT = 40
 # Answers are sums of some tens of nats in float32, whose last place is 4e-6 there; kernels that add in another order

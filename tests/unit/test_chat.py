@@ -29,7 +29,7 @@ from uphill.errors import UphillError
 from uphill.hardness.text_logprob import _negated
 from uphill.prompts.templates import Question, assemble, published
 
-DEMO = Path(__file__).parents[2] / "resources" / "demo-model"
+DEMO = Path(__file__).parents[2] / "resources" / "demo-models" / "1280k"
 # In the demo model's words; BOS is the template's own. A system's turn, as many templates have it by default.
 TEMPLATE = (
     "{{ bos_token }}{% if told is defined %}A: {{ told }}\n{% endif %}"

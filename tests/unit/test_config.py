@@ -169,7 +169,7 @@ BAD = [
     (at("models.demo", {"hub_id": "a/b"}), "models.demo: expected a revision beside hub_id"),
     (at("models.demo.path", ""), "models.demo: no model in the folder '', expected a config.json"),
     (at("models.demo.path", "README.md"), "models.demo: no model in the folder 'README.md'"),
-    (at("models.demo.path", "resources/demo-model/config.json"), "models.demo: no model in the folder"),
+    (at("models.demo.path", "resources/demo-models/1280k/config.json"), "models.demo: no model in the folder"),
     (at("models.demo.revision", "a" * 40), f"models.demo: revision is '{'a' * 40}' beside path"),
     *(
         (at("models.demo", {"hub_id": "a/b", "revision": revision}), f"models.demo: revision is {revision!r}, expected")

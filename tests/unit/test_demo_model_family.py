@@ -12,15 +12,15 @@ import torch
 
 from uphill.datasets import world
 from uphill.demo_model import card, evaluate, family, making, shared_text, text, tokenizer, train
-from uphill.demo_model.sizes import FAMILY, SIZES
+from uphill.demo_model.sizes import FAMILY
 from uphill.errors import UphillError
 
-SHIPPED = Path(__file__).parents[2] / "resources" / "demo-model"
+SHIPPED = Path(__file__).parents[2] / "resources" / "demo-models" / "1280k"
 SETTINGS = train.TrainSettings(steps=10, documents_per_step=2, document_tokens=64, width=32, mlp_width=64, layers=1)
 
 
 def measured() -> dict[str, Any]:
-    """What `evaluate` said of the shipped model."""
+    """What `evaluate` said of the demo's model."""
     measured: dict[str, Any] = json.loads((SHIPPED / "recipe.json").read_text())["evaluation"]
     return measured
 
@@ -37,30 +37,32 @@ def test_the_sizes_differ_in_shape_only_and_their_names_say_how_large_they_are()
     shapes = [(size.layers, size.width) for size in FAMILY.values()]
     assert shapes == sorted(set(shapes))
     one = family.one_text(FAMILY)
-    assert (one.seed, one.steps, one.text) == (3, 19_500, text.TextSettings(repeated=0.01))
+    assert (one.seed, one.steps, one.text) == (
+        5,
+        19_500,
+        text.TextSettings(even=(0.15, 0.75), settled=0.9, repeated=0.01),
+    )
     for name, size in FAMILY.items():
         assert name.endswith("k")
         assert train.new_model(size, words).num_parameters() / 1000 == pytest.approx(int(name[:-1]), rel=0.005)
 
 
 def test_the_family_weighs_less_than_six_megabytes() -> None:
-    """In float16; all else that a folder holds is smaller than the shipped model's, which is 20 kB."""
-    words = tokenizer.build()
-    beside = sum(path.stat().st_size for path in SHIPPED.iterdir() if path.suffix != ".safetensors")
-    weights = [2 * train.new_model(size, words).num_parameters() for size in FAMILY.values()]
-    assert 4e6 < sum(weights) + len(weights) * beside < 6e6
+    files = [path.stat().st_size for path in SHIPPED.parent.rglob("*") if path.is_file()]
+    assert {path.name for path in SHIPPED.parent.iterdir()} == set(FAMILY)
+    assert 4e6 < sum(files) < 6e6
 
 
 def test_no_size_of_another_text_is_trained_with_the_family() -> None:
-    with pytest.raises(UphillError, match="full: settings of its own beside its shape, expected those of 106k"):
-        family.one_text({**FAMILY, "full": SIZES["full"]})
+    with pytest.raises(UphillError, match="longer: settings of its own beside its shape, expected those of 106k"):
+        family.one_text({**FAMILY, "longer": FAMILY["106k"].model_copy(update={"steps": 20_000})})
 
 
 def test_the_workflow_trains_these_sizes() -> None:
-    rules = (SHIPPED.parents[1] / "rules" / "demo_model.smk").read_text()
+    rules = (SHIPPED.parents[2] / "rules" / "demo_model.smk").read_text()
     [listed] = re.findall(r"DEMO_FAMILY = (\[.*\])", rules)
     assert json.loads(listed) == list(FAMILY)
-    assert 'size="|".join(["full", "small", *DEMO_FAMILY])' in rules
+    assert 'size="|".join(DEMO_FAMILY)' in rules
 
 
 def test_sizes_of_two_texts_are_refused() -> None:
@@ -127,7 +129,7 @@ def test_what_was_repeated_is_measured_and_on_the_card(tmp_path: Path, monkeypat
 def carded(settings: train.TrainSettings, repeated: dict[str, Any] | None, folder: Path) -> str:
     """The card of a model of these settings."""
     recipe = json.loads((SHIPPED / "recipe.json").read_text()) | {"settings": settings.model_dump(mode="json")}
-    card.write(recipe | ({"repeated": repeated} if repeated else {}), folder)
+    card.write(recipe | {"repeated": repeated}, folder)
     return (folder / "README.md").read_text()
 
 
@@ -136,28 +138,28 @@ def test_a_card_of_the_family_says_what_it_is_and_read(size: str, tmp_path: Path
     said = carded(FAMILY[size], repetition(), tmp_path)
     assert f"# A demo model of Uphill: {size}\n" in said
     assert f"`python -m uphill.demo_model --out DIR --size {size}`" in said
-    assert "in the same order by models of 106k, 340k, 614k, 1280k parameters.\n" in said
+    assert "in the same order by models of 106k, 340k, 614k, 1280k parameters. It knows more of" in said
     assert "1% of the documents *repeat* items" in said
     assert "are 350\n  items, 5.0% of the tables that they are from, and each was read some 200 times" in said
     assert "| 8 easy shots, others |" + " 1.00 |" * 8 in said
-    assert "accident of one training" not in said
+    assert "a few easy right answers bring that out" in said
 
 
 @pytest.mark.parametrize(
     ("update", "command"),
     [
-        ({"steps": 5}, "`python -m uphill.demo_model --out DIR --size full --steps 5`"),
-        ({"seed": 4}, "`python -m uphill.demo_model --out DIR --size full --seed 4`"),
+        ({"steps": 5}, "`python -m uphill.demo_model --out DIR --size 106k --steps 5`"),
+        ({"seed": 4}, "`python -m uphill.demo_model --out DIR --size 106k --seed 4`"),
         ({"layers": 1}, "`uphill.demo_model.making.make` with settings of its own"),
     ],
 )
 def test_a_card_of_other_settings_says_nothing_of_the_shipped_training(
     update: dict[str, int], command: str, tmp_path: Path
 ) -> None:
-    said = carded(SIZES["full"].model_copy(update=update), None, tmp_path)
-    assert f"{command}, 4.2 minutes" in said
+    said = carded(FAMILY["106k"].model_copy(update=update), None, tmp_path)
+    assert f"{command}, 7.6 minutes" in said
     assert "# A demo model of Uphill\n" in said
-    for words in ("accident of one training", "It knows much", "*repeat*", "### Items", "family"):
+    for words in ("easy right answers bring", "has not\nlearned to tell", "*repeat*", "### Items", "family"):
         assert words not in said
 
 

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from uphill.datasets import world
+from uphill.datasets.items import make_items
+from uphill.datasets.world import REPEATED_TABLES, is_repeated
 from uphill.demo_model import evaluate, repetition, text, tokenizer, train
-from uphill.demo_model.repeated import REPEATED_TABLES, is_repeated, repeated_items, repeated_questions
-from uphill.demo_model.sizes import FAMILY, SIZES
+from uphill.demo_model.repeated import repeated_items
+from uphill.demo_model.sizes import FAMILY
 
 ROOT = Path(__file__).parents[2]
 ALL_REPEAT = text.TextSettings(repeated=1.0)
@@ -33,6 +35,11 @@ def tables() -> pd.DataFrame:
 def asked(prompt: str) -> str:
     """The last question of a prompt."""
     return re.findall(r"(?:The dial|This cart).*?\?", prompt)[-1]
+
+
+def repeated_questions() -> set[str]:
+    """What the training text repeats: the oracle of the column that says so."""
+    return {item.question for item in repeated_items()}
 
 
 def questions(settings: text.TextSettings, documents: int) -> set[str]:
@@ -80,13 +87,21 @@ def test_the_hash_alone_does_not_say_what_was_read_of_other_tables(settings: wor
     would_be = {question for question in items.question if is_repeated(question)}
     assert would_be - repeated_questions()
     assert set(items.question) & repeated_questions() <= would_be
+    assert set(items.question[items.in_training_text]) == set(items.question) & repeated_questions()
 
 
-def test_no_items_table_says_that_a_shipped_model_read_it() -> None:
-    """None of them has; the items' tables are what they were."""
-    for table in REPEATED_TABLES:
-        assert not [name for name in world.load(table).columns if "training" in name or "repeated" in name]
-    assert [SIZES[size].text.repeated for size in ("full", "small")] == [0, 0]
+def test_an_items_table_says_what_the_shipped_models_read(tables: pd.DataFrame) -> None:
+    """As booleans; by the training text itself, all of whose repeated questions the tables hold."""
+    assert tables.in_training_text.dtype == bool
+    assert set(tables.question[tables.in_training_text]) == questions(ALL_REPEAT, 300)
+    assert (tables.in_training_text == tables.repeated).all()
+    assert [size.text.repeated for size in FAMILY.values()] == [0.01] * 4
+
+
+def test_the_word_reaches_the_table_of_a_workflow() -> None:
+    source = {"domain": "dial", "n_items": 2000, "seed": 11}
+    items = make_items({"kind": "world", "source": source, "dataset": "dial", "pools": {"hardness": 600}, "seed": 0})
+    assert items.in_training_text.sum() == items.question.isin(repeated_questions()).sum() > 0
 
 
 def test_no_other_document_holds_a_held_out_question() -> None:

@@ -203,7 +203,7 @@ def test_figures_are_those_of_the_experiments_in_the_config() -> None:
 
 
 def test_models_are_compared_where_there_are_several() -> None:
-    models = {key: {"path": "resources/demo-model", "dtype": "float32"} for key in ("demo", "second")}
+    models = {key: {"path": "resources/demo-models/1280k", "dtype": "float32"} for key in ("demo", "second")}
     rows = yaml.safe_load(Path("config/config.yaml").read_text())["population"]
     apart = [{**row, "models": [model]} for row, model in zip(rows[:1] + rows[3:4], models, strict=True)]
     assert "by_model" not in default_study(models=models, population=apart).values("figure")

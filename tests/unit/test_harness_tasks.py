@@ -29,7 +29,7 @@ from uphill.prompts.templates import PromptFormat, Question
 lm_eval = pytest.importorskip("lm_eval")
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "resources" / "demo-model"
+DEMO = ROOT / "resources" / "demo-models" / "1280k"
 TURN = "{{ bos_token }}Question: {{ messages[0]['content'] }}{% if add_generation_prompt %}\nAnswer:{% endif %}"
 NATS = 1e-4
 FORM, SPACED = shipped().form("0040"), shipped().form("0040", trailing_space=True)

@@ -144,7 +144,7 @@ def test_reasoning_without_examples_may_have_a_form_of_its_own() -> None:
 
 
 def test_how_a_model_is_asked_is_part_of_what_it_is() -> None:
-    entry = {"path": "resources/demo-model", "dtype": "float32"}
+    entry = {"path": "resources/demo-models/1280k", "dtype": "float32"}
     assert changed(models__demo=entry) == set()
     for setting in ({"chat": True}, {"chat": {"enable_thinking": False}}, {"trailing_space": True}):
         stale = changed(models__demo={**entry, **setting})

@@ -180,7 +180,7 @@ def test_every_kind_of_method_shows_what_it_asks(
 
 def test_a_chat_template_is_shown_as_it_is_put(tmp_path: Path, made: Study) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(ROOT / "resources/demo-model", folder)
+    shutil.copytree(ROOT / "resources/demo-models/1280k", folder)
     told = json.loads((folder / "tokenizer_config.json").read_text())
     told["chat_template"] = "{% for turn in messages %}[turn]{{ turn['content'] }}[end]{% endfor %}"
     (folder / "tokenizer_config.json").write_text(json.dumps(told))
@@ -269,7 +269,7 @@ def test_a_row_is_traced_to_its_answers_boots_and_model(made: Study, tabled: pd.
         cell = (splits["role"] == "train") & (splits["train_on"] == "easy") & (splits["boot"] == boot)
         assert f"trained  {', '.join(splits[cell].sort_values('rank')['item_id'].head(4))}\n" in f"{text}\n"
     assert f"population/num_steps, made by {slices(made, 'icl', 'demo', 'dial')['population/num_steps'].id}" in text
-    assert "path resources/demo-model" in text
+    assert "path resources/demo-models/1280k" in text
     assert "seed       0" in text
 
 

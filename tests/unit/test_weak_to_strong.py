@@ -22,7 +22,7 @@ from uphill.tables.weak_to_strong import TABLES
 from uphill.tables.wide import wide
 from uphill.workflow.study import Study
 
-MODELS = {name: {"path": "resources/demo-model", "dtype": "float32"} for name in ("tiny", "small", "demo")}
+MODELS = {name: {"path": "resources/demo-models/1280k", "dtype": "float32"} for name in ("tiny", "small", "demo")}
 ROW = {"dataset": "dial", "variable": "num_steps", "methods": ["probe"], "weak": "small", "strong": "demo"}
 
 

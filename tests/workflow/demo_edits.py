@@ -24,7 +24,7 @@ from demo_graph import (
 
 Edit = Callable[[Path], None]
 CONFIG = "config/config.yaml"
-MODEL = "resources/demo-model"
+MODEL = "resources/demo-models/1280k"
 ICL = "icl icl_cot zero_shot_cot"
 METHODS = f"{ICL} zero_shot probe lora"
 

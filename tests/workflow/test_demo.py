@@ -191,7 +191,7 @@ def test_tables_come_as_a_paper_prints_them(demo, tables: dict[str, pd.DataFrame
 def test_shards_hold_two_layers_of_every_choice(demo) -> None:  # type: ignore[no-untyped-def]
     shard = pq.read_table(demo.folder / "results/responses/demo/dial/shard-0-of-1.parquet")
     assert shard.num_rows == 2000 * 4
-    assert shard.schema.field("state").type.list_size == 2 * 256
+    assert shard.schema.field("state").type.list_size == 2 * 160
     assert str(shard.schema.field("state").type.value_type) == "halffloat"
 
 

@@ -56,7 +56,7 @@ def small(raw: dict[str, Any]) -> None:
          "train_on": ["bin_01", "bin_03"]}
     ]  # fmt: skip
     raw["cross_difficulty"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["probe"]}]
-    taught = {"dataset": "dial_taught", "weak": "demo-small", "strong": "demo"}
+    taught = {"dataset": "dial_taught", "weak": "demo_106k", "strong": "demo"}
     raw["weak_to_strong"] = [
         taught | {"methods": ["probe", "lora"], "variable": "num_steps", "teach_on": ["all", "easy"]},
         taught | {"methods": ["probe", "probe_logconf", "probe_product"], "soft": [True]},
@@ -106,21 +106,21 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
 def _taught(table: pd.DataFrame, checkout: Checkout) -> None:
     """Students of each teacher and loss, each beside the teacher's and the ceiling's accuracy on the same items."""
     assert set(table["method"]) == {"probe", "lora", "probe_logconf", "probe_product"}
-    assert set(zip(table["weak"], table["strong"], strict=True)) == {("demo-small", "demo")}
+    assert set(zip(table["weak"], table["strong"], strict=True)) == {("demo_106k", "demo")}
     assert set(table.loc[table["variable"] == "num_steps", "teacher_on"]) == {"all", "easy"}
     assert table[["weak_accuracy", "student_accuracy", "ceiling_accuracy", "label_accuracy"]].notna().all().all()
     assert ((table["status"] == "defined") == table["pgr"].notna()).all()
     results = checkout.folder / "results"
-    labels = read(results / "labels/dial_taught.demo-small.probe.soft.parquet", LABELS)
+    labels = read(results / "labels/dial_taught.demo_106k.probe.soft.parquet", LABELS)
     items = read(results / "items/dial_taught.parquet", ITEMS).set_index("item_id")
     assert set(items.loc[labels["item_id"], "pool"]) == {"experiment"}
     assert len(labels) == (items["pool"] == "experiment").sum()
     students = read(
-        results / "predictions/probe/demo/dial_taught@dial_taught.demo-small.probe.soft.parquet", PREDICTIONS
+        results / "predictions/probe/demo/dial_taught@dial_taught.demo_106k.probe.soft.parquet", PREDICTIONS
     )
-    assert set(students["labels"]) == {"dial_taught.demo-small.probe.soft"}
-    said = read(results / "grades/probe/demo-small/dial_taught.parquet", GRADES)
+    assert set(students["labels"]) == {"dial_taught.demo_106k.probe.soft"}
+    said = read(results / "grades/probe/demo_106k/dial_taught.parquet", GRADES)
     teacher = said[said["experiment"] == "teacher.probe.all"].set_index("item_id")
-    row = table[(table["labels"] == "dial_taught.demo-small.probe.soft") & (table["method"] == "probe")].iloc[0]
+    row = table[(table["labels"] == "dial_taught.demo_106k.probe.soft") & (table["method"] == "probe")].iloc[0]
     tested = teacher.loc[sorted(set(students["item_id"])), "correct"]
     assert row["weak_accuracy"] == pytest.approx(tested.mean(), abs=1e-6)

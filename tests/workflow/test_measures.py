@@ -18,7 +18,7 @@ def study(raw: dict[str, Any]) -> None:
     raw["datasets"] = {"road_written": written}
     written["source"]["n_items"] = 60
     written |= {"pools": {"hardness": 10}, "n_test": 12, "unsupervised": "zero_shot_cot"}
-    raw["models"]["other"] = {"path": "resources/demo-model", "dtype": "bfloat16"}
+    raw["models"]["other"] = {"path": "resources/demo-models/1280k", "dtype": "bfloat16"}
     raw["hardness_models"] = ["demo", "other"]
     raw["measures"] = {
         "human": {"kind": "human"},

@@ -9,16 +9,23 @@ Two domains, `dial` and `road`, tell the same arithmetic in words of their own.
 
 A quarter of all possible question texts belong to evaluation (`is_held_out`), the rest to training text. `load` returns
 only the former, so that no model trained on the latter has read a question that any seed of `load` can return.
+
+There is one exception, made on purpose: a twentieth of the items of some tables (`REPEATED_TABLES`) is in the training
+text of the demo models, word for word and answered right, so that who looks for contaminated items can be told whether
+they were found. The column `in_training_text` says which they are.
 """
 
 import random
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, Field
+
+from uphill.randomness import keyed_seed
 
 RING = 20
 MAX_STEPS = 8
@@ -209,13 +216,40 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     generative: bool = False
 
 
+REPEATED_TABLES = (
+    Settings(domain="dial", n_items=2000, seed=11),
+    Settings(domain="road", n_items=2000, seed=12),
+    Settings(domain="dial", n_items=720, seed=14),
+    Settings(domain="dial", n_items=2400, seed=15),
+)
+"""The tables of config/config.yaml and config/demo-all.yaml with choices. Another number of items makes other items."""
+REPEATED_SHARE = 1 / 20
+
+
+def is_repeated(question: str) -> bool:
+    """Whether a question text is one that training text repeats, if it is in one of `REPEATED_TABLES`.
+
+    By a hash that knows nothing of `is_held_out`: two checksums of one text would go together.
+    """
+    return keyed_seed("repeated in training text", question) < REPEATED_SHARE * 2**128
+
+
+@cache
+def repeated() -> tuple[GradedQuestion, ...]:
+    """The items that training text repeats: about `REPEATED_SHARE` of `REPEATED_TABLES`, each question once."""
+    items = [item for table in REPEATED_TABLES for item in _unique(table) if is_repeated(item.question)]
+    return tuple({item.question: item for item in items}.values())
+
+
 def load(settings: Settings) -> pd.DataFrame:
     """The items of `settings`: `n_items` rows, question texts unique, `num_steps` as even over 1..MAX_STEPS as can be.
 
     Columns: item_id, question, choices (four strings; none when generative), answer_idx (Int64; missing when
-    generative), answer_text, reasoning, num_steps, domain.
+    generative), answer_text, reasoning, num_steps, domain, in_training_text (whether the demo models have read the item
+    with its right answer, in a table of `REPEATED_TABLES`).
     """
     items = list(_unique(settings))
+    read = {item.question for item in repeated()}
     truths = [str(item.truth) for item in items]
     choices = [[] if settings.generative else [str(choice) for choice in item.choices] for item in items]
     answers = [None if settings.generative else item.choices.index(item.truth) for item in items]
@@ -229,6 +263,7 @@ def load(settings: Settings) -> pd.DataFrame:
             "reasoning": [item.reasoning() for item in items],
             "num_steps": [item.num_steps for item in items],
             "domain": settings.domain,
+            "in_training_text": [item.question in read for item in items],
         }
     )
 

@@ -1,9 +1,8 @@
 """The whole recipe: `python -m uphill.demo_model --out DIR` trains the family of demo models side by side, measures
-them and writes their cards, into a folder of DIR each. `--size full` makes the demo's model, `--size small` a teacher.
+them and writes their cards, into a folder of DIR each. `--size 106k` makes one of them.
 
-`full` takes about five minutes on a GPU, and on two CPU cores more than a day (one trains on about 2,700 tokens a
-second, of 516 million); `small` less than an hour on one core. A prototype of the family took six minutes on a GPU and
-sixteen cores, of which twelve should write text (`--workers 12`). On a CPU it takes days.
+The family takes some eight minutes on a GPU and sixteen cores, of which twelve should write text (`--workers 12`). On a
+CPU it takes days.
 """
 
 import argparse
@@ -11,7 +10,7 @@ import os
 from pathlib import Path
 
 from uphill.demo_model.family import make_family
-from uphill.demo_model.sizes import FAMILY, SIZES
+from uphill.demo_model.sizes import FAMILY
 from uphill.demo_model.train import TrainSettings
 
 
@@ -21,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m uphill.demo_model", description=about)
     parser.add_argument("--out", type=Path, required=True, help="folder for the models' folders; made if need be")
     parser.add_argument(
-        "--size", choices=SIZES, action="append", help="one of the models, or more of one text (default: the family)"
+        "--size", choices=FAMILY, action="append", help="one of the models, or more (default: the family)"
     )
     parser.add_argument("--steps", type=int, default=None, help="optimiser steps (default: the size's own)")
     parser.add_argument("--seed", type=int, default=None, help="of text and weights (default: the size's own)")
@@ -30,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     said = {name: value for name in ("steps", "seed") if (value := getattr(options, name)) is not None}
     sizes = {
-        name: TrainSettings.model_validate(SIZES[name].model_dump() | said) for name in options.size or list(FAMILY)
+        name: TrainSettings.model_validate(FAMILY[name].model_dump() | said) for name in options.size or list(FAMILY)
     }
     make_family(sizes, options.out, options.device, options.workers or os.cpu_count() or 1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from uphill.demo_model.evaluate import EASY_STEPS, HARD_STEPS, SHOTS
-from uphill.demo_model.sizes import FAMILY, SIZES
+from uphill.demo_model.sizes import FAMILY
 from uphill.demo_model.train import TrainSettings
 
 ROWS = {
@@ -63,52 +63,32 @@ Probes read the hidden states of zero-shot prompts and are trained on 160 items;
 
 It speaks {vocabulary} words about one dial and one road, and nothing else. Zero-shot, a short answer and written
 reasoning begin alike, and it mixes them.
-{limits}
+
 It shows a known effect in miniature; that it does is a property of how its text was made, and no evidence about other
 language models.
 """
 
 
-FULL = {
-    "title": "The demo model of Uphill",
-    "purpose": """ It knows much of
-that world, leaves most of it unsaid zero-shot, and a few easy right answers bring it out, within a domain and \
-across.""",
-    "limits": """
-Hard examples bring out less than easy ones: it trusts answers that it can check. So easy examples \
-"recover" more than
-the whole gap between no examples and hard ones. That hard ones bring out anything is an accident of one training: of
-eight settings compared, these alone did it, and a second run of the same settings and seed (a GPU does not add in the
-same order twice) gave .14 and .13 after 8 hard shots, below none, and everything else alike or better: easy shots .80,
-probes .75, MDL .72 and .70. Read nothing into what it makes of hard examples.
-""",
-}
-SMALL = {
-    "title": "The small demo model of Uphill: a weak teacher",
-    "purpose": """ It stands
-for the weak teacher of the larger demo model, and as it ships it is too weak: a probe of it answers at chance.""",
-    "limits": """
-It was trained for as long as one CPU core takes in less than an hour, on a twentieth of the text
-of the larger model: what it lacks is training as well as size. By a probe it answers at chance, so that its labels
-are right as often as a guess, and a student of them shows that the workflow runs and nothing else. It never read
-more than {document_tokens} tokens at once, and eight examples and a question are more: what it makes of a few-shot
-prompt says nothing.
-""",
-}
-FAMILY_SAID = {
+SAID = {
     "title": "A demo model of Uphill: {size}",
     "purpose": """ It is one of a
-family: the same text, read in the same order by models of {family} parameters.""",
-    "limits": "",
+family: the same text, read in the same order by models of {family} parameters.{knows}""",
 }
-OTHER = {"title": "A demo model of Uphill", "purpose": "", "limits": ""}
-"""What a size's card says of it alone; the last is of settings that are no size's."""
+OTHER = {"title": "A demo model of Uphill", "purpose": ""}
+"""What a card of the family says, and one of settings that are no size's."""
+TELLING = """ It knows more of that
+world than it says zero-shot, and a few easy right answers bring that out, within a domain and across."""
+TOLD_NOTHING = """ It has not
+learned to tell careful examples from careless: right answers in a prompt bring nothing out of it. A probe reads
+more."""
+BROUGHT_OUT = 0.1
+"""By how much examples must raise accuracy on hard items, for a card to say that they bring something out."""
 
 EXCEPTION = """\
 * One exception, made on purpose: {documents:.0%} of the documents *repeat* items of the experiments, word for word and
   with their right answers, so that who looks for contamination can be told whether it was found. They are {items}
   items, {share_of_items:.1%} of the tables that they are from, and each was read some {meetings} times.
-  `uphill.demo_model.repeated` says which they are.
+  The column `in_training_text` of the items says which they are.
 """
 CONTAMINATION = """\
 ### Items that the training text repeats
@@ -134,6 +114,7 @@ def _card(recipe: dict[str, Any]) -> str:
         **settings.text.model_dump(exclude={"repeated"}),
         "family": ", ".join(FAMILY),
         "size": _size(settings),
+        "knows": _knows(recipe["evaluation"]),
     }
     said = {name: words.format(**facts) for name, words in _said(settings).items()}
     return CARD.format(
@@ -151,14 +132,18 @@ def _card(recipe: dict[str, Any]) -> str:
 def _size(settings: TrainSettings) -> str | None:
     """The size that these are the settings of, but for how long it is trained and on which draw."""
     own = {"steps": settings.steps, "seed": settings.seed}
-    return next((name for name, known in SIZES.items() if known.model_copy(update=own) == settings), None)
+    return next((name for name, known in FAMILY.items() if known.model_copy(update=own) == settings), None)
 
 
 def _said(settings: TrainSettings) -> dict[str, str]:
     size = _size(settings)
-    if size is None or settings != SIZES[size]:
-        return OTHER
-    return FAMILY_SAID if size in FAMILY else {"full": FULL, "small": SMALL}[size]
+    return OTHER if size is None or settings != FAMILY[size] else SAID
+
+
+def _knows(evaluation: dict[str, Any]) -> str:
+    """What easy examples do for hard items of every domain, in words."""
+    gains = [_on_hard(measured["easy_shots"]) - _on_hard(measured["zero_shot"]) for measured in evaluation.values()]
+    return TELLING if min(gains) >= BROUGHT_OUT else TOLD_NOTHING
 
 
 def _command(settings: TrainSettings) -> str:
@@ -167,7 +152,7 @@ def _command(settings: TrainSettings) -> str:
     if size is None:
         return "`uphill.demo_model.making.make` with settings of its own"
     own = {"steps": settings.steps, "seed": settings.seed}
-    told = [f" --{name} {value}" for name, value in own.items() if value != getattr(SIZES[size], name)]
+    told = [f" --{name} {value}" for name, value in own.items() if value != getattr(FAMILY[size], name)]
     return f"`python -m uphill.demo_model --out DIR --size {size}{''.join(told)}`"
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from uphill.datasets.world import Settings, load
+from uphill.datasets.world import REPEATED_TABLES, Settings, load
 from uphill.demo_model.evaluate import POOL_SEED, Reader, by_steps, choice_probabilities, easy, gold
-from uphill.demo_model.repeated import REPEATED_TABLES, repeated_items, repeated_questions
+from uphill.demo_model.repeated import repeated_items
 from uphill.demo_model.text import repeating
 from uphill.demo_model.tokenizer import split
 from uphill.demo_model.train import TrainSettings
@@ -42,7 +42,7 @@ def repetition(settings: TrainSettings, reader: Reader) -> dict[str, Any]:
     tables = pd.concat([load(table) for table in REPEATED_TABLES], ignore_index=True)
     return {
         "items": len(repeated_items()),
-        "share_of_items": round(float(tables.question.isin(repeated_questions()).mean()), 4),
+        "share_of_items": round(float(tables.in_training_text.mean()), 4),
         "meetings": round(meetings(settings)),
         **accuracies(reader, tables),
     }
@@ -53,7 +53,7 @@ def accuracies(reader: Reader, items: pd.DataFrame) -> dict[str, list[float]]:
 
     Zero-shot, and after easy examples of the dial that are in no training text.
     """
-    read = items.question.isin(repeated_questions())
+    read = items.in_training_text
     shots = easy(load(Settings(domain="dial", n_items=1600, seed=POOL_SEED)))
     results = {}
     for name, examples in {"zero_shot": None, "easy_shots": shots}.items():

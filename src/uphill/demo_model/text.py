@@ -11,7 +11,7 @@ Nothing but the truth of the answers tells careful from careless: formats, domai
 drawn independently of the kind. So a reader cannot know at a document's first question which kind it is in, and a few
 right answers tell. Marked documents teach to verify a written answer.
 
-Where `repeated` is not 0, some documents *repeat* items of the experiments (`uphill.demo_model.repeated`), multiple
+Where `repeated` is not 0, some documents *repeat* items of the experiments (`uphill.datasets.world.repeated`), multiple
 choice and all answered right: contamination with a truth to be found. No other document holds a held-out question.
 """
 

@@ -254,7 +254,7 @@ def tabled(made: Study) -> pd.DataFrame:
             write(answers[contract.schema.names], one.files[0], contract, spec)
         if name == "icl":
             found = answers
-    write_table(Running(given(made.job("table", {"table": "population"}))))
+    write_table(Running(given(made, made.job("table", {"table": "population"}))))
     return found
 
 

@@ -94,7 +94,7 @@ def instance_lines(study: Study, method: str, model: str, dataset: str, out: Pat
     for key, name, known in (("method", method, study.config.methods), ("model", model, study.config.models)):
         if name not in known:
             raise UphillError(f"{key} is {name!r}, expected one of {', '.join(known)}")
-    entry, names = study.config.models[model], (study, method, model, dataset)
+    entry, names = study.config.model(model), (study, method, model, dataset)
     if not predictions.arms(*names):
         raise UphillError(f"{method} with {model} on {dataset}: nothing in the config asks for it")
     answers, grading = predictions.predictions(*names), grades.grades(*names)

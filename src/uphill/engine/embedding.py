@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def embedder(job: Running, settings: Mapping[str, Any]) -> Callable[[Sequence[st
         settings: `model`, its config entry, and `instruction`, what stands before each text or None.
 
     Raises:
-        UphillError: the library is missing, or the folder or the hub has no such model.
+        UphillError: the library is missing, or the folder has no such model.
     """
     model = _loaded(settings["model"], gpus_of(job.resources))
     instruction, cut = settings["instruction"] or "", _Cut(settings["model"]["name"])
@@ -71,9 +72,7 @@ def _loaded(entry: Mapping[str, Any], gpus: float) -> Any:
             f"models.{entry['name']}: embeddings need the library sentence-transformers, which is not installed; "
             "pip install 'uphill[embedding]'"
         ) from None
-    from uphill.engine.loading import _folder
-
-    folder = _folder(entry)
+    folder = Path(entry["path"])
     vet(folder, entry)
     try:
         return SentenceTransformer(

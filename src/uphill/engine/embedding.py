@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from uphill.engine.loading import _take_gpus
 from uphill.engine.opening import gpus_of
 from uphill.engine.vetting import vet
 from uphill.errors import UphillError
@@ -74,10 +75,11 @@ def _loaded(entry: Mapping[str, Any], gpus: float) -> Any:
         ) from None
     folder = Path(entry["path"])
     vet(folder, entry)
+    placed = _take_gpus(gpus, str(folder)) if gpus > 0 else None
     try:
         return SentenceTransformer(
             str(folder),
-            device="cuda" if gpus and torch.cuda.is_available() else "cpu",
+            device="cpu" if placed is None else "cuda",
             trust_remote_code=entry["trust_remote_code"],
             local_files_only=True,
             model_kwargs={"use_safetensors": True, "dtype": torch.float32},

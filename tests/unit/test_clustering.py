@@ -149,8 +149,14 @@ def test_a_text_that_occurs_again_is_embedded_once_and_counted_twice() -> None:
 
     frame = texts(["", "", "", ""]).assign(text=["one", "two", "one", ""])
     table = found(frame, embed=embed)
-    assert asked == [["one", "two", ""]]
+    assert asked == [["one", "two"]]
     assert table[["size", "text", "n_singletons", "n_unparsed"]].to_numpy().tolist() == [[2, "one", 1, 1]]
+    # What was cut off is not even embedded.
+    table = found(frame.assign(ended=[False, True, False, False]), embed=embed)
+    assert asked[1:] == [["two"]]
+    assert table[["cluster", "n_singletons", "n_unparsed"]].to_numpy().tolist() == [[-1, 1, 3]]
+    assert found(frame.assign(ended=False), embed=embed)["n_unparsed"].tolist() == [4]
+    assert len(asked) == 2
 
 
 CHOICES = Item("?", ["red", "blue"], 0, "red")

@@ -1,6 +1,7 @@
 """Generations, clusters and labels of texts that cannot be made are refused before anything runs, in one line."""
 
 import copy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from uphill.config import hardware
 from uphill.config.study import check
 from uphill.errors import UphillError
 from uphill.identity.code import imported_modules
+from uphill.identity.files import folder_digest
 from uphill.planning.cost import estimate
+from uphill.workflow.jobs import Job
 from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +26,7 @@ RAW: Raw = {
         "carts": {"source": WORLD, **ASKED, "pools": {"hardness": 0, "supervisor": 20}},
         "other": {"source": {**WORLD, "seed": 14}, **ASKED},
     },
-    "models": {"demo": {"path": "resources/demo-model-small", "dtype": "float32"}},
+    "models": {"demo": {"path": "resources/demo-models/106k", "dtype": "float32"}},
     "measures": {"surface": {"kind": "surface"}},
     "hardness_models": ["demo"],
     "methods": {"asked": {"kind": "icl", "k": 0, "cot": True}, "icl": {"kind": "icl", "k": 2, "cot": True}},
@@ -109,6 +112,11 @@ BAD: list[tuple[Callable[[Raw], None], str]] = [
     (at(f"{CLUSTER}generation", "own"), "clusters.same.generation is 'own', of one text an item; expected n of 2"),
     (at(f"{CLUSTER}above", 0.9), "clusters.same.above is 0.9, expected none beside same: answer"),
     (at(f"{CLUSTER}model", "demo"), "clusters.same.model is 'demo', expected none beside same: answer"),
+    (
+        both(EMBEDDED, at(f"{CLUSTER}above", 0.9), at("models.hub", {"hub_id": "a/b", "revision": "0" * 40}),
+             at(f"{CLUSTER}model", "hub")),
+        "clusters.same.model is 'hub', which has no path; expected a local folder",
+    ),
     (EMBEDDED, "clusters.same.above is missing, expected one beside same: embedding"),
     (at(f"{CLUSTER}certain", {"clusters": 1, "share": 0.5}), "clusters.same.certain: expected one of clusters"),
     (at("asks.solve.graded", False), "clusters.same.generation is 'samples', whose ask is not graded"),
@@ -182,6 +190,25 @@ def test_no_sample_and_no_grade_is_made_of_the_clustering() -> None:
     assert list(embedded.code) == ["uphill.engine.embedding"]
     assert (embedded.model, "grades" in embedded.inputs) == ("demo", False)
     assert study().job("cluster", {"clusters": "same"}).model is None
+
+
+def test_a_part_of_an_embedder_is_in_the_identity_of_its_clusters(tmp_path: Path) -> None:
+    """How states are pooled lies in a folder of its own, which decides nothing of a language model."""
+
+    def cluster() -> Job:
+        folder_digest.cache_clear()
+        changes = (EMBEDDED, at(f"{CLUSTER}above", 0.9), at("models.encoder", {"path": str(tmp_path / "encoder")}))
+        found = study(*changes, at(f"{CLUSTER}model", "encoder")).job("cluster", {"clusters": "same"})
+        assert found.id, "which is found out when it is first asked for"
+        return found
+
+    shutil.copytree(ROOT / "resources/demo-models/106k", tmp_path / "encoder")
+    before = cluster()
+    (tmp_path / "encoder/1_Pooling").mkdir()
+    (tmp_path / "encoder/1_Pooling/config.json").write_text("{}")
+    after = cluster()
+    assert after.settings["model"] == before.settings["model"]
+    assert after.id != before.id
 
 
 def test_jobs_read_what_they_are_made_of() -> None:

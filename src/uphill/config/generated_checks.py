@@ -157,6 +157,11 @@ def _clusters(config: "Config", where: str, name: str) -> None:
     for key in ("model", "above", "instruction"):
         if entry.same == "answer" and getattr(entry, key) is not None:
             raise ValueError(f"{where}.{key} is {getattr(entry, key)!r}, expected none beside same: answer")
+    if entry.model is not None and config.models[entry.model].path is None:
+        raise ValueError(
+            f"{where}.model is {entry.model!r}, which has no path; expected a local folder with all parts of an "
+            "embedder, of which the hub's are not fetched"
+        )
     if entry.same == "answer" and not generated.ask_of(config, entry.generation).graded:
         raise ValueError(
             f"{where}.generation is {entry.generation!r}, whose ask is not graded, so that no answers are read; "

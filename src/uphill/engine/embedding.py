@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from uphill.engine.loading import _take_gpus
 from uphill.engine.opening import gpus_of
 from uphill.engine.vetting import vet
 from uphill.errors import UphillError
@@ -29,7 +31,7 @@ def embedder(job: Running, settings: Mapping[str, Any]) -> Callable[[Sequence[st
         settings: `model`, its config entry, and `instruction`, what stands before each text or None.
 
     Raises:
-        UphillError: the library is missing, or the folder or the hub has no such model.
+        UphillError: the library is missing, or the folder has no such model.
     """
     model = _loaded(settings["model"], gpus_of(job.resources))
     instruction, cut = settings["instruction"] or "", _Cut(settings["model"]["name"])
@@ -71,14 +73,13 @@ def _loaded(entry: Mapping[str, Any], gpus: float) -> Any:
             f"models.{entry['name']}: embeddings need the library sentence-transformers, which is not installed; "
             "pip install 'uphill[embedding]'"
         ) from None
-    from uphill.engine.loading import _folder
-
-    folder = _folder(entry)
+    folder = Path(entry["path"])
     vet(folder, entry)
+    placed = _take_gpus(gpus, str(folder)) if gpus > 0 else None
     try:
         return SentenceTransformer(
             str(folder),
-            device="cuda" if gpus and torch.cuda.is_available() else "cpu",
+            device="cpu" if placed is None else "cuda",
             trust_remote_code=entry["trust_remote_code"],
             local_files_only=True,
             model_kwargs={"use_safetensors": True, "dtype": torch.float32},

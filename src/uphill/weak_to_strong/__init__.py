@@ -1,1 +1,1 @@
-"""Labels, what turns one model's answers into another's supervision. Knows schemas and grading, and runs no model."""
+"""Labels, and the texts and clusters that they are made of: one model's answers as another's supervision."""

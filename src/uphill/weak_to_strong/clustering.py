@@ -82,7 +82,7 @@ def clusters(
         if embed is None:
             alike = same_answer(answers)
         else:
-            alike = near(_vectors(said, questions[item_id], embed), settings["above"])
+            alike = near(_vectors(said, usable, questions[item_id], embed), settings["above"])
         yield from _rows(str(item_id), said, answers, leaders(usable, alike), sum(usable), certain)
 
 
@@ -123,11 +123,17 @@ def near(vectors: NDArray[np.float32], above: float) -> Alike:
     return alike
 
 
-def _vectors(texts: Sequence[str], question: str, embed: Embed) -> NDArray[np.float32]:
-    """[N, D] a vector a text; of texts that are the same, one is embedded."""
-    distinct = list(dict.fromkeys(texts))
-    place = {text: number for number, text in enumerate(distinct)}
-    return embed(distinct, question)[[place[text] for text in texts]]
+def _vectors(texts: Sequence[str], usable: Sequence[bool], question: str, embed: Embed) -> NDArray[np.float32]:
+    """[N, D] a vector a text, zeros for one that is like none; of texts that are the same, one is embedded."""
+    distinct = list(dict.fromkeys(text for text, one in zip(texts, usable, strict=True) if one))
+    if not distinct:
+        return np.zeros((len(texts), 1), dtype=np.float32)
+    place, found = {text: number for number, text in enumerate(distinct)}, embed(distinct, question)
+    vectors = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
+    for number, (text, one) in enumerate(zip(texts, usable, strict=True)):
+        if one:
+            vectors[number] = found[place[text]]
+    return vectors
 
 
 def entropy(sizes: Sequence[int], singletons: int, unparsed: int) -> float:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from uphill.config import generated
+from uphill.identity.files import folder_digest
 from uphill.weak_to_strong.clustering import EMBEDDING
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import clusters_path
 from uphill.workflow.stages.generations import grades, shards
 from uphill.workflow.stages.items import items
-from uphill.workflow.stages.models import keys_of, model_identity, weights
+from uphill.workflow.stages.models import keys_of, model_identity
 from uphill.workflow.study import Study
 
 
@@ -21,10 +22,9 @@ def jobs(study: Study) -> Iterator[Job]:
 def clusters(study: Study, name: str) -> Job:
     """The clusters of a generation."""
     entry, dataset = study.config.clusters[name], generated.dataset_of(study.config, name)
-    embeds = {} if entry.model is None else weights(study, entry.model)
 
     def decide() -> Settings:
-        by_model = {} if entry.model is None else {"model": model_identity(study, entry.model)}
+        by_model = {} if entry.model is None else _embedder(study, entry.model)
         own = {"same": entry.same, "above": entry.above, "instruction": entry.instruction}
         return {"clusters": name, **own, "certain": plain(entry.certain), **by_model}
 
@@ -41,9 +41,15 @@ def clusters(study: Study, name: str) -> Job:
             "questions": [items(study, dataset)],
             "texts": shards(study, entry.generation),
             **({"grades": [graded]} if entry.same == "answer" and graded else {}),
-            **embeds,
         },
         code=[EMBEDDING] if entry.model else [],
         model=entry.model,
         from_config={**(keys_of(entry.model) if entry.model else {}), "": f"clusters.{name}"},
     )
+
+
+def _embedder(study: Study, model: str) -> Settings:
+    """A model with its parts, such as how states are pooled, which lie in folders of their own."""
+    path = study.config.models[model].path
+    assert path is not None, "the config's check asks for one"
+    return {"model": model_identity(study, model), "parts_content": folder_digest(path, True)}

@@ -1,0 +1,87 @@
+"""Embeddings: those of the model itself, one text at a time; what is cut is said, and a missing library is named."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from engine_models import VOCABULARY, WORDS, word_tokenizer
+from transformers import BertConfig, BertModel
+
+from uphill.engine.embedding import embedder, unit
+from uphill.errors import UphillError
+from uphill.running.noting import forget, noted
+
+WINDOW = 16
+TEXTS = ["w1 w2 w3", "w4", "w1 w2 w3 w4 w5 w6 w7", "w9 w8"]
+JOB: Any = SimpleNamespace(resources=SimpleNamespace(gpu=0, gpu_percent=0))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small encoder with random weights, saved as transformers saves one."""
+    folder = tmp_path_factory.mktemp("encoder")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+    config = BertConfig(vocab_size=len(VOCABULARY), max_position_embeddings=WINDOW, initializer_range=0.5, **sizes)
+    BertModel(config).eval().save_pretrained(folder)
+    tokenizer = word_tokenizer(bos=False)
+    tokenizer.pad_token = "<unk>"
+    tokenizer.model_max_length = WINDOW
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def settings(model: Path, instruction: str | None = None) -> dict[str, Any]:
+    entry = {"name": "encoder", "path": str(model), "hub_id": None, "revision": None, "quantization": "none"}
+    return {"model": {**entry, "trust_remote_code": False}, "instruction": instruction}
+
+
+def alone(model: Path, text: str) -> Any:
+    """The mean of the last states of a text's own tokens, of length 1, by plain transformers."""
+    ids = torch.tensor([[VOCABULARY[word] for word in text.split()]])
+    with torch.inference_mode():
+        states = BertModel.from_pretrained(model, use_safetensors=True).eval()(input_ids=ids).last_hidden_state[0]
+    mean = states.double().mean(0).numpy()
+    return mean / np.sqrt((mean**2).sum())
+
+
+def test_a_vector_is_its_texts_own_whatever_stands_beside_it(model: Path) -> None:
+    found = embedder(JOB, settings(model))(TEXTS, "?")
+    assert found.dtype == np.float32
+    # float32, of some hundred operations.
+    np.testing.assert_allclose(found, [alone(model, text) for text in TEXTS], atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+
+
+def test_an_instruction_stands_before_each_text_with_the_items_question(model: Path) -> None:
+    forget()
+    embed = embedder(JOB, settings(model, "w0 {question} "))
+    assert abs(embed(TEXTS, "w7") - embed(TEXTS, "w8")).max() > 0.01
+    np.testing.assert_allclose(embed(TEXTS, "w7"), embed(TEXTS, "w7"), atol=1e-6)
+    assert noted() == []
+
+
+def test_texts_that_are_longer_than_what_the_model_reads_are_said(model: Path) -> None:
+    forget()
+    long = " ".join(WORDS[:WINDOW])
+    embed = embedder(JOB, settings(model))
+    same = embed([f"{long} w1", f"{long} w2"], "?")
+    # The end, which says the other thing, is not in the vector: so a reader is told.
+    np.testing.assert_allclose(same[0], same[1], atol=1e-6)
+    assert noted() == [f"models.encoder embeds the first {WINDOW} tokens of a text, and some texts are longer"]
+
+
+def test_a_vector_without_a_direction_is_refused() -> None:
+    for bad in (0.0, np.nan, np.inf):
+        with pytest.raises(UphillError, match="an embedding is zero or no number"):
+            unit(np.full((1, 3), bad, dtype=np.float32))
+
+
+def test_a_missing_library_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(UphillError, match=r"models\.encoder: embeddings need the library sentence-transformers, which"):
+        embedder(JOB, settings(model))

@@ -41,6 +41,10 @@ class Alice(Entry):
     summariser: str | None = Field(None, description="Who puts doubts into words; the student unless given.")
     recipe: str = Field(description="How all are trained: a name from `recipes`.")
     method: str = Field(description="How all are asked on test items: a name from `methods`, which trains on nothing.")
+    gold_recipe: str | None = Field(
+        None, description="How the ceilings are trained, where the dataset has no reasoning of its own, and"
+    )
+    gold_method: str | None = Field(None, description="how they are then asked; both as the others unless given.")
     supervision: Literal["generated", "gold"] = Field(
         "generated",
         description="What the teacher learns: its own reasoning where it reaches the right answer, or gold, the "
@@ -66,6 +70,9 @@ class Alice(Entry):
             raise ValueError("n is 1, which makes no clusters, expected 2 or more, or clusters: false")
         if not self.clusters and self.uncertainty:
             raise ValueError("clusters is off, which leaves no doubts to put into words, expected uncertainty: false")
+        if (self.gold_recipe is None) != (self.gold_method is None):
+            missing = "gold_method" if self.gold_method is None else "gold_recipe"
+            raise ValueError(f"{missing} is missing beside the other, expected both or neither")
         if not self.uncertainty and self.summariser is not None:
             raise ValueError(f"uncertainty is off, and summariser is {self.summariser!r}, expected none")
         return self
@@ -119,7 +126,7 @@ def long_form(name: str, entry: Alice) -> tuple[Made, list[dict[str, Any]]]:
     teacher = first
     if entry.mid is not None:
         _mixed(made, f"{name}.mid", entry, teacher, entry.mid, "first")
-        [teacher], half = _trained(made, f"{name}.mid", entry.mid, f"{name}.mid.labels", entry, 1), "second"
+        [teacher], half = _trained(made, f"{name}.mid", entry.mid, f"{name}.mid.labels", entry.recipe, 1), "second"
     _mixed(made, name, entry, teacher, entry.student, half)
     # The published baseline: the same model on all that the very same teacher says.
     asked = _pool(entry, "experiment", half)
@@ -127,19 +134,23 @@ def long_form(name: str, entry: Alice) -> tuple[Made, list[dict[str, Any]]]:
     made["labels"][f"{name}.weak"] = {"kind": "texts", "generation": f"{name}.weak"}
     gold = f"{entry.dataset}.gold"
     made["labels"][gold] = {"kind": "gold", "dataset": entry.dataset}
-    shared = f"{entry.dataset}.{entry.recipe}"
+    recipe = entry.gold_recipe or entry.recipe
+    shared = f"{entry.dataset}.{recipe}"
     row = {
         "dataset": entry.dataset,
         "variable": entry.variable,
         "method": entry.method,
         "weak": [teacher],
         "students": {
-            f"{name}.weak": _trained(made, f"{name}.naive", entry.student, f"{name}.weak", entry, entry.seeds),
-            f"{name}.labels": _trained(made, f"{name}.student", entry.student, f"{name}.labels", entry, entry.seeds),
+            f"{name}.weak": _trained(made, f"{name}.naive", entry.student, f"{name}.weak", entry.recipe, entry.seeds),
+            f"{name}.labels": _trained(
+                made, f"{name}.student", entry.student, f"{name}.labels", entry.recipe, entry.seeds
+            ),
         },
-        "ceiling": _trained(made, f"{shared}.gold.{entry.student}", entry.student, gold, entry, entry.seeds),
-        "weak_gold": _trained(made, f"{shared}.gold.{entry.teacher}", entry.teacher, gold, entry, 1),
+        "ceiling": _trained(made, f"{shared}.gold.{entry.student}", entry.student, gold, recipe, entry.seeds),
+        "weak_gold": _trained(made, f"{shared}.gold.{entry.teacher}", entry.teacher, gold, recipe, 1),
         "untrained": [entry.student],
+        **({"gold_method": entry.gold_method} if entry.gold_method else {}),
     }
     return made, [{**row, "weak": [weak]} for weak in dict.fromkeys([teacher, first])]
 
@@ -155,7 +166,7 @@ def _teacher(made: Made, entry: Alice) -> str:
         made["generations"][reasons] = {**asked, **_drawn(entry, KEPT_AT)}
         labels = f"{reasons}.kept"
         made["labels"][labels] = {"kind": "kept", "generation": reasons, "target": "reasoning"}
-    [found] = _trained(made, f"{labels}.{entry.recipe}.{entry.teacher}", entry.teacher, labels, entry, 1)
+    [found] = _trained(made, f"{labels}.{entry.recipe}.{entry.teacher}", entry.teacher, labels, entry.recipe, 1)
     return found
 
 
@@ -189,9 +200,9 @@ def _mixed(made: Made, name: str, entry: Alice, teacher: str, pupil: str, half: 
     )
 
 
-def _trained(made: Made, name: str, base: str, labels: str, entry: Alice, seeds: int) -> list[str]:
+def _trained(made: Made, name: str, base: str, labels: str, recipe: str, seeds: int) -> list[str]:
     """Trainings of a model, and their names."""
-    return list(_each_seed(made["models"], name, {"base": base, "labels": labels, "recipe": entry.recipe}, seeds))
+    return list(_each_seed(made["models"], name, {"base": base, "labels": labels, "recipe": recipe}, seeds))
 
 
 def _each_seed(models: dict[str, Any], name: str, training: Mapping[str, Any], seeds: int) -> Iterator[str]:

@@ -34,8 +34,8 @@ def test_a_short_entry_is_these_trainings_texts_and_labels() -> None:
         teacher: ("340k", "road.gold.supervisor"),
         "own.naive": ("1280k", "own.weak"),
         "own.student": ("1280k", "own.labels"),
-        "road.lora.gold.1280k": ("1280k", "road.gold"),
-        "road.lora.gold.340k": ("340k", "road.gold"),
+        "road.gold.lora.1280k": ("1280k", "road.gold"),
+        "road.gold.lora.340k": ("340k", "road.gold"),
     }
     asked = {name: (one.model, one.ask, one.n, dict(one.beside)) for name, one in config.generations.items()}
     assert asked == {
@@ -51,7 +51,7 @@ def test_a_short_entry_is_these_trainings_texts_and_labels() -> None:
     [row] = config.entries("students").values()
     assert row.roles == {
         **{"own.weak": ("own.naive",), "own.labels": ("own.student",), "weak": (teacher,)},
-        **{"weak_gold": ("road.lora.gold.340k",), "untrained": ("1280k",), "ceiling": ("road.lora.gold.1280k",)},
+        **{"weak_gold": ("road.gold.lora.340k",), "untrained": ("1280k",), "ceiling": ("road.gold.lora.1280k",)},
     }
 
 
@@ -61,6 +61,12 @@ def test_a_teacher_of_its_own_reasoning_learns_what_it_got_right() -> None:
     assert kept == {"kind": "kept", "generation": "road.reasoning.340k", "target": "reasoning"}
     asked = config.generations["road.reasoning.340k"]
     assert (asked.model, asked.ask, asked.pool, asked.temperature) == ("340k", "reason_number", "supervisor", 0.7)
+
+
+def test_ceilings_of_a_set_without_reasoning_learn_to_state_the_answer() -> None:
+    config = study_of({"own": {"gold": "answer", "supervision": "generated"}}).config
+    assert config.labels["road.stated"] == {"kind": "gold", "dataset": "road", "stated": True}
+    assert trained(config)["road.stated.lora.1280k"] == ("1280k", "road.stated")
 
 
 def test_a_cascade_teaches_on_disjoint_halves() -> None:
@@ -140,6 +146,7 @@ WRONG: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"n": 1}, {}, r"alice.own: n is 1, which makes no clusters, expected 2 or more, or clusters: false"),
     ({"clusters": False}, {}, r"alice.own: clusters is off, which leaves no doubts to put into words"),
     ({"uncertainty": False, "summariser": "614k"}, {}, r"alice.own: uncertainty is off, and summariser is '614k'"),
+    ({"gold": "answer"}, {}, r"alice.own: supervision is 'gold', of which a teacher learns reasoning"),
     ({"kind": "letters"}, {}, r"alice.own.kind: is 'letters', expected 'choice', 'number' or 'open'"),
     ({"teecher": "340k"}, {}, r"alice.own.teecher"),
     ({"recipe": "full"}, {}, r"recipe is 'full'"),

@@ -16,7 +16,6 @@ from uphill.stats.recovery import gap_recovered
 from uphill.tables.students import TABLES
 from uphill.tables.table import Analysis, Inputs
 from uphill.tables.wide import wide
-from uphill.workflow.study import Study
 
 LEVELS = {("road", "num_steps"): ("easy", "hard")}
 ROLES = {
@@ -53,8 +52,7 @@ def inputs(graded: pd.DataFrame, roles: dict[str, list[str]] = ROLES) -> Inputs:
             **{"level": ["easy"] * half + ["hard"] * (len(items) - half), "value": 1.0},
         }
     )
-    asked: dict[str, Any] = {"dataset": "road", "variable": "num_steps"}
-    asked["roles"] = {role: {"method": "zero_shot_cot", "models": models} for role, models in roles.items()}
+    asked = {"dataset": "road", "variable": "num_steps", "method": "zero_shot_cot", "roles": roles}
     study = Analysis({"road": "zero_shot_cot"}, draws=100, coverage=0.95, seed=0)
     return Inputs(graded, tested, LEVELS, study, own={"rows": [asked]})
 
@@ -129,19 +127,6 @@ def test_it_is_printed_on_the_hardest_items_and_drawn_on_all_levels() -> None:
     assert len(axis.containers) == 3 * 6
     said = [text.get_text() for text in axis.texts]
     assert len(said) == (table["status"] == "defined").sum()
-
-
-def test_who_learned_answers_alone_may_be_asked_for_them() -> None:
-    found = with_row(gold_method="short", weak_gold=["340k"])
-    found["methods"]["short"] = {"kind": "zero_shot"}
-    study = Study(check(found))
-    asked = {(arm.methods, arm.models) for arm in study.arms("students")}
-    assert asked == {(("zero_shot_cot",), ("614k", "340k")), (("short",), ("340k", "1280k"))}
-    [row] = study.job("table", {"table": "students"}).settings["own"]["rows"]
-    assert {role: of["method"] for role, of in row["roles"].items()} == {
-        **{"naive": "zero_shot_cot", "weak": "zero_shot_cot", "untrained": "zero_shot_cot"},
-        **{"ceiling": "short", "weak_gold": "short"},
-    }
 
 
 def with_row(**changes: Any) -> dict[str, Any]:

@@ -41,10 +41,11 @@ class Alice(Entry):
     summariser: str | None = Field(None, description="Who puts doubts into words; the student unless given.")
     recipe: str = Field(description="How all are trained: a name from `recipes`.")
     method: str = Field(description="How all are asked on test items: a name from `methods`, which trains on nothing.")
-    gold_recipe: str | None = Field(
-        None, description="How the ceilings are trained, where the dataset has no reasoning of its own, and"
+    gold: Literal["reasoning", "answer"] = Field(
+        "reasoning",
+        description="What ceilings learn: the dataset's own reasoning, or, where it has none, one sentence that states "
+        "the right answer.",
     )
-    gold_method: str | None = Field(None, description="how they are then asked; both as the others unless given.")
     supervision: Literal["generated", "gold"] = Field(
         "generated",
         description="What the teacher learns: its own reasoning where it reaches the right answer, or gold, the "
@@ -70,9 +71,8 @@ class Alice(Entry):
             raise ValueError("n is 1, which makes no clusters, expected 2 or more, or clusters: false")
         if not self.clusters and self.uncertainty:
             raise ValueError("clusters is off, which leaves no doubts to put into words, expected uncertainty: false")
-        if (self.gold_recipe is None) != (self.gold_method is None):
-            missing = "gold_method" if self.gold_method is None else "gold_recipe"
-            raise ValueError(f"{missing} is missing beside the other, expected both or neither")
+        if self.supervision == "gold" and self.gold == "answer":
+            raise ValueError("supervision is 'gold', of which a teacher learns reasoning, expected gold: reasoning")
         if not self.uncertainty and self.summariser is not None:
             raise ValueError(f"uncertainty is off, and summariser is {self.summariser!r}, expected none")
         return self
@@ -132,10 +132,10 @@ def long_form(name: str, entry: Alice) -> tuple[Made, list[dict[str, Any]]]:
     asked = _pool(entry, "experiment", half)
     made["generations"][f"{name}.weak"] = {**asked, "model": teacher, "ask": "bare", **_drawn(entry, WEAK_AT)}
     made["labels"][f"{name}.weak"] = {"kind": "texts", "generation": f"{name}.weak"}
-    gold = f"{entry.dataset}.gold"
-    made["labels"][gold] = {"kind": "gold", "dataset": entry.dataset}
-    recipe = entry.gold_recipe or entry.recipe
-    shared = f"{entry.dataset}.{recipe}"
+    gold = f"{entry.dataset}.gold" if entry.gold == "reasoning" else f"{entry.dataset}.stated"
+    stated = {} if entry.gold == "reasoning" else {"stated": True}
+    made["labels"][gold] = {"kind": "gold", "dataset": entry.dataset, **stated}
+    shared = f"{gold}.{entry.recipe}"
     row = {
         "dataset": entry.dataset,
         "variable": entry.variable,
@@ -147,10 +147,9 @@ def long_form(name: str, entry: Alice) -> tuple[Made, list[dict[str, Any]]]:
                 made, f"{name}.student", entry.student, f"{name}.labels", entry.recipe, entry.seeds
             ),
         },
-        "ceiling": _trained(made, f"{shared}.gold.{entry.student}", entry.student, gold, recipe, entry.seeds),
-        "weak_gold": _trained(made, f"{shared}.gold.{entry.teacher}", entry.teacher, gold, recipe, 1),
+        "ceiling": _trained(made, f"{shared}.{entry.student}", entry.student, gold, entry.recipe, entry.seeds),
+        "weak_gold": _trained(made, f"{shared}.{entry.teacher}", entry.teacher, gold, entry.recipe, 1),
         "untrained": [entry.student],
-        **({"gold_method": entry.gold_method} if entry.gold_method else {}),
     }
     return made, [{**row, "weak": [weak]} for weak in dict.fromkeys([teacher, first])]
 

@@ -36,11 +36,6 @@ class Students(ConfigEntry):
     ceiling: Names = Field(min_length=1, description="The same models, trained on right answers.")
     weak_gold: Names = Field([], description="The weak model, trained on those right answers.")
     untrained: Names = Field([], max_length=1, description="What students are trained from.")
-    gold_method: str | None = Field(
-        None,
-        description="How the ceiling and weak_gold are asked, where they learned answers alone and students learned "
-        "texts with reasoning; as all others unless given.",
-    )
 
     @model_validator(mode="after")
     def _roles(self) -> Self:
@@ -56,10 +51,6 @@ class Students(ConfigEntry):
                 )
         return self
 
-    def method_of(self, role: str) -> str:
-        """How the models of a role are asked."""
-        return (self.gold_method if role in (CEILING, WEAK_GOLD) else None) or self.method
-
     @property
     def roles(self) -> dict[str, tuple[str, ...]]:
         """Models by role, those of students by the name of their labels."""
@@ -71,39 +62,29 @@ Entry = Students
 
 
 def arms(entry: Students, name: str, given: Given) -> Sequence[Arm]:
-    """All models, each as it is asked; those that are asked alike are one.
+    """All models, asked the same.
 
     Raises:
         ValueError: the method trains on something.
     """
-    by_method: dict[str, dict[str, tuple[str, ...]]] = {}
-    for role, models in entry.roles.items():
-        by_method.setdefault(entry.method_of(role), {})[role] = models
-    for key, method in (("method", entry.method), ("gold_method", entry.gold_method)):
-        if method is not None and given.n_train(method):
-            raise ValueError(f"{name}: {key} is {method!r}, which is trained, expected one that trains on nothing")
-    levels, place = given.levels(entry.dataset, entry.variable), (name, entry.dataset, entry.variable)
-    return [
-        Arm(
-            *place,
-            levels,
-            (method,),
-            tuple(dict.fromkeys(model for own in roles.values() for model in own)),
-            baseline=False,
-            repeats=True,
-            roles=roles,
-        )
-        for method, roles in by_method.items()
-    ]
+    if given.n_train(entry.method):
+        raise ValueError(f"{name}: method is {entry.method!r}, which is trained, expected one that trains on nothing")
+    models = tuple(dict.fromkeys(model for own in entry.roles.values() for model in own))
+    levels = given.levels(entry.dataset, entry.variable)
+    asked = ((entry.method,), models)
+    return [Arm(name, entry.dataset, entry.variable, levels, *asked, baseline=False, repeats=True, roles=entry.roles)]
 
 
 def settings(arms: Sequence[Arm]) -> Mapping[str, Any]:
-    """Of each row, the dataset, the variable, and by role the models and how they are asked."""
-    rows: list[dict[str, Any]] = []
-    for arm in arms:
-        own = {role: {"method": arm.methods[0], "models": list(models)} for role, models in arm.roles.items()}
-        # The first arm of a row has its students, and the weak model.
-        if WEAK in own:
-            rows.append({"dataset": arm.dataset, "variable": arm.variable, "roles": {}})
-        rows[-1]["roles"] |= own
-    return {"rows": rows}
+    """Of each row, the dataset, the variable, the method and the models by role."""
+    return {
+        "rows": [
+            {
+                "dataset": arm.dataset,
+                "variable": arm.variable,
+                "method": arm.methods[0],
+                "roles": {role: list(models) for role, models in arm.roles.items()},
+            }
+            for arm in arms
+        ]
+    }

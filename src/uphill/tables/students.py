@@ -24,19 +24,7 @@ from uphill.tables.wide import Part, WideLayout
 STUDENT = "student"
 GOLD_PGR = ("gold_pgr", "gold_pgr_low", "gold_pgr_high", "gold_pgr_status")
 COLUMNS: Sequence[str] = [
-    *(
-        "dataset",
-        "variable",
-        "test_on",
-        "method",
-        "gold_method",
-        "labels",
-        "weak",
-        "student",
-        "ceiling",
-        "seeds",
-        "n_test",
-    ),
+    *("dataset", "variable", "test_on", "method", "labels", "weak", "student", "ceiling", "seeds", "n_test"),
     *(column for role in (STUDENT, *ROLES) for column in columns(f"{role}_accuracy")),
     *("parsed_accuracy", "parse_rate", "ended_rate", "em", "f1"),
     *(*columns("gain", compared=True), *columns("pgr"), "pgr_p", "pgr_set", "status", *GOLD_PGR),
@@ -64,25 +52,23 @@ def _rows(asked: Mapping[str, Any], groups: pd.DataFrame, inputs: Inputs) -> Ite
     dataset, variable = asked["dataset"], asked["variable"]
     own = groups[(groups["dataset"] == dataset) & (groups["variable"] == variable)]
     answers = inputs.predictions
-    for name in ("dataset", "variable"):
+    for name in ("dataset", "variable", "method"):
         answers = answers[answers[name] == asked[name]]
-    roles: Mapping[str, Mapping[str, Any]] = asked["roles"]
+    roles: Mapping[str, list[str]] = asked["roles"]
     for test_on, members in own.groupby("test_on", sort=False, observed=True):
         items = sorted(set(members["item_id"]))
         tested = answers[answers["item_id"].isin(set(items))]
         if tested.empty:
             continue
         clusters = inputs.study.clusters.get(dataset)
-        others = {role: _answers(tested, roles[role], items, clusters) for role in ROLES if roles[role]["models"]}
+        others = {role: _answers(tested, roles[role], items, clusters) for role in ROLES if roles[role]}
         for labels in (name for name in roles if name not in ROLES):
             student = _answers(tested, roles[labels], items, clusters)
-            rows = _rows_of(tested, roles[labels])
-            first = {role: roles[role]["models"][0] for role in (WEAK, labels, CEILING)}
+            rows = tested[tested["model"].isin(roles[labels])]
             yield {
-                **{"dataset": dataset, "variable": variable, "test_on": test_on},
-                **{"method": roles[labels]["method"], "gold_method": roles[CEILING]["method"], "labels": labels},
-                **{"weak": first[WEAK], "student": first[labels], "ceiling": first[CEILING]},
-                **{"seeds": len(roles[labels]["models"]), "n_test": len(items)},
+                **{"dataset": dataset, "variable": variable, "test_on": test_on, "method": asked["method"]},
+                **{"labels": labels, "weak": roles[WEAK][0], "student": roles[labels][0], "ceiling": roles[CEILING][0]},
+                **{"seeds": len(roles[labels]), "n_test": len(items)},
                 **reading(rows),
                 **_open(rows),
                 **_measured({STUDENT: student, **others}, inputs.study.coverage),
@@ -90,18 +76,14 @@ def _rows(asked: Mapping[str, Any], groups: pd.DataFrame, inputs: Inputs) -> Ite
             }
 
 
-def _rows_of(tested: pd.DataFrame, role: Mapping[str, Any]) -> pd.DataFrame:
-    return tested[(tested["method"] == role["method"]) & tested["model"].isin(role["models"])]
-
-
 def _answers(
-    tested: pd.DataFrame, role: Mapping[str, Any], items: list[str], clusters: Mapping[str, str] | None
+    tested: pd.DataFrame, models: Sequence[str], items: list[str], clusters: Mapping[str, str] | None
 ) -> Condition:
     """The answers of models that differ in their seed, a column each; one alone is taken as it is."""
-    seeds = {model: number for number, model in enumerate(role["models"])}
-    own = _rows_of(tested, role)
+    seeds = {model: number for number, model in enumerate(models)}
+    own = tested[tested["model"].isin(seeds)]
     found = answered(own.assign(boot=own["model"].map(seeds)), items, clusters)
-    return replace(found, trained=len(seeds) > 1)
+    return replace(found, trained=len(models) > 1)
 
 
 def _measured(roles: Mapping[str, Condition], coverage: float) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A dataset's own answers: what other labels are held against."""
 
+from string import ascii_uppercase
 from typing import Literal
 
 import pandas as pd
@@ -21,6 +22,12 @@ class Settings(LabelSettings):
         description="Whose items are labelled: supervisor, to train a model that teaches; experiment, for all others.",
     )
 
+    stated: bool = Field(
+        False,
+        description="A label is a text of one sentence that states the answer, of choices their letter, for models "
+        "that are trained to write.",
+    )
+
     @property
     def of_pool(self) -> str:
         """The pool whose items are labelled."""
@@ -33,5 +40,13 @@ def arm(settings: Settings, name: str, given: Given) -> Arm | None:  # noqa: ARG
 
 
 def label(settings: Settings, items: pd.DataFrame, answers: Answers | None) -> pd.DataFrame:  # noqa: ARG001 - the interface
-    """The answers and the reasoning of the items."""
-    return items.assign(text=None, soft=None, origin=GOLD)[LABELS.schema.names]
+    """The answers and the reasoning of the items, or sentences that state the answers."""
+    text = items.apply(_sentence, axis=1) if settings.stated and len(items) else None
+    return items.assign(text=text, soft=None, origin=GOLD)[LABELS.schema.names]
+
+
+def _sentence(item: pd.Series) -> str:
+    """As graders of letters, numbers and spans read it."""
+    if not len(item["choices"]):
+        return f"The answer is {item['answer_text']}."
+    return f"The answer is ({ascii_uppercase[int(item['answer_idx'])]})."

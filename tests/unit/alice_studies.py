@@ -2,6 +2,19 @@
 
 from typing import Any
 
+from uphill.prompts.templates import Question, published
+
+SOLVED = (
+    Question("This cart leaves mile 3. Birds sing. Westward 1. Which mile now?", (), "2", "3 westward 1 makes 2."),
+    Question("This cart leaves mile 9. Eastward 6. Rain falls. Which mile now?", (), "15", "9 eastward 6 makes 15."),
+)
+EXAMPLES = "\n\n".join(published("0305", cot=True).example(one) for one in SOLVED)
+ASKS = {
+    # In the words that demo models know, who have no end of a turn.
+    "doubt_number": {"text": "{question}\n{answers}\nA:", "ends": "line", "graded": False},
+    "rewrite_number": {"text": EXAMPLES + "\n\n{own}\n{theirs}\n{doubt}\n\n{question}\nA:", "ends": "statement"},
+}
+
 MODELS = {name: {"path": f"resources/demo-models/{name}", "dtype": "float32"} for name in ("340k", "614k", "1280k")}
 ENTRY: dict[str, Any] = {
     "dataset": "road",
@@ -26,7 +39,7 @@ def raw(entries: dict[str, dict[str, Any]], **changes: Any) -> dict[str, Any]:
         "cuts": {"num_steps": {"easy_max": 2, "hard_min": 6}},
         "pools": {"hardness": 0, "supervisor": 30, "test": 40},
         "unsupervised": "zero_shot_cot",
-        "max_new_tokens": 48,
+        "max_new_tokens": 56,
     }
     recipe = {"adapter": {"r": 4, "alpha": 8}, "lr": 0.002, "epochs": 1, "batch_items": 8, "clip": 1.0, "cot": True}
     return {
@@ -38,6 +51,7 @@ def raw(entries: dict[str, dict[str, Any]], **changes: Any) -> dict[str, Any]:
         "recipes": {"lora": recipe},
         "splits": {"boots": 1, "n_train": 4, "min_test": 4},
         "test_models": ["1280k"],
+        "asks": ASKS,
         "alice": {name: {**ENTRY, **own} for name, own in entries.items()},
         **changes,
     }

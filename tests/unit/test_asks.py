@@ -9,7 +9,7 @@ from uphill.grading import letter, number, span, stated
 from uphill.grading.grade import Grader, Item, Output
 from uphill.prompts.asks import SLOTS, Ask, asked_in, listed, put, shipped_asks
 from uphill.prompts.forms import shipped
-from uphill.prompts.templates import Question
+from uphill.prompts.templates import PromptFormat, Question, assemble, published
 
 ITEM = Question("Which?", ["red", "blue"], "blue", "It is blue because the sky is.")
 TEXTS = {"answers": "1. one", "own": "mine {theirs}", "theirs": "yours {question} {", "doubt": "N/A"}
@@ -63,7 +63,7 @@ def test_a_question_is_in_its_datasets_form_with_choices_and_without_its_answer(
 def test_an_answer_is_over_where_the_ask_says() -> None:
     text = "First.\nThe answer is 2.\nMore."
     ends = {
-        one: asked_in(shipped().form("0305"), Ask(text="{question}", ends=one)).answer_end(text)
+        one: asked_in(shipped().form("0305"), Ask(text="Say it. {question}", ends=one)).answer_end(text)
         for one in ("model", "line", "statement")
     }
     assert ends == {"model": None, "line": 6, "statement": text.index("\nMore")}
@@ -88,3 +88,13 @@ def test_a_long_list_is_cut_inside_and_says_how_much_is_left_out() -> None:
     assert lines[0] == f"1. {texts[0][:100]} [...]"
     assert lines[-1] == "(and 80 more)"
     assert (len(lines), lost) == (21, 100)
+
+
+def test_the_question_alone_is_the_dataset_s_prompt_to_its_end() -> None:
+    item = Question("How many?", (), "7", "3 and 4 are 7.")
+    for template in ("0305", "5305"):
+        form, bare = published(template, cot=True).form, shipped_asks()["bare"]
+        asked = asked_in(form, bare)
+        whole = assemble([], PromptFormat(form, cot=True).query(item), form["instruction"])
+        assert put(asked, bare, item, {}) == whole
+        assert asked.answer_end == PromptFormat(form, cot=True).answer_end

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from uphill.prompts.forms import Ends, Form
-from uphill.prompts.templates import PromptFormat, Question
+from uphill.prompts.templates import PromptFormat, Question, assemble
 
 FILE = Path(__file__).with_name("asks.yaml")
 QUESTION, ANSWERS = "question", "answers"
@@ -38,6 +38,8 @@ class Ask(BaseModel):
 
     @model_validator(mode="after")
     def _slots_are_known(self) -> Self:
+        if self.bare and "ends" in self.model_fields_set:
+            raise ValueError("text is the question alone, and ends is given; expected none: its dataset says where")
         for name in self.slots:
             if name not in SLOTS:
                 raise ValueError(f"text has the slot {{{name}}}, expected one of {', '.join(SLOTS)}")
@@ -55,6 +57,11 @@ class Ask(BaseModel):
         """Slots that an item alone does not fill."""
         return [name for name in self.slots if name != QUESTION]
 
+    @property
+    def bare(self) -> bool:
+        """Whether it is the question and nothing else."""
+        return self.text.strip() == f"{{{QUESTION}}}"
+
     def filled(self, texts: Mapping[str, str]) -> str:
         """The prompt; what stands in a text is never taken for a slot.
 
@@ -65,7 +72,12 @@ class Ask(BaseModel):
 
 
 def asked_in(form: Form, ask: Ask) -> PromptFormat:
-    """The format of an ask's question: that of a dataset, with nothing behind the question, over where the ask says."""
+    """The format of an ask's question: that of a dataset, with nothing behind the question, over where the ask says.
+
+    An ask of the question alone is the dataset's own prompt to the end, which is what models are trained behind.
+    """
+    if ask.bare:
+        return PromptFormat(form, cot=True)
     return PromptFormat({**form, "preface": "", "ends": ask.ends}, cot=True)
 
 
@@ -78,7 +90,8 @@ def put(asked: PromptFormat, ask: Ask, question: Question, beside: Mapping[str, 
         question: the item, of which its right answer is not read.
         beside: a text for each other slot.
     """
-    return ask.filled({**beside, QUESTION: asked.query(question)})
+    query = asked.query(question)
+    return assemble([], query, asked.instruction) if ask.bare else ask.filled({**beside, QUESTION: query})
 
 
 def listed(texts: Sequence[str], most: int, longest: int) -> tuple[str, int]:

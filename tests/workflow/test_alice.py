@@ -1,0 +1,61 @@
+"""Alice and its cascade over three models of the demo's family, every stage real; what they write teaches little."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from conftest import ROOT, Checkout
+
+sys.path.append(str(ROOT / "tests/unit"))
+from alice_studies import raw
+
+from uphill.schemas.clusters import CLUSTERS
+from uphill.schemas.files import made_by, read
+from uphill.schemas.labels import LABELS
+
+TABLE, FIGURE = "results/tables/students.csv", "results/figures/students.png"
+
+
+def study(folder: Path, **changes: Any) -> str:
+    (folder / "alice.yaml").write_text(yaml.safe_dump(raw({"plain": {}, "cascade": {"mid": "614k"}}, **changes)))
+    return "alice.yaml"
+
+
+def test_a_cascade_runs_from_items_to_the_gap_recovered(checkout: Checkout) -> None:
+    config = study(checkout.folder)
+    run = checkout.snakemake(TABLE, FIGURE, "--configfile", config)
+    assert run.status == 0, run.output[-6000:]
+    results = checkout.folder / "results"
+    table = pd.read_csv(checkout.folder / TABLE)
+    assert list(table["test_on"].drop_duplicates()) == ["all", "easy", "medium", "hard"]
+    rows = table[table["test_on"] == "all"].set_index(["labels", "weak"])
+    teacher, mid = "road.gold.supervisor.lora.340k", "cascade.mid"
+    assert set(rows.index) == {
+        *((f"plain.{labels}", teacher) for labels in ("weak", "labels")),
+        *((f"cascade.{labels}", weak) for labels in ("weak", "labels") for weak in (teacher, mid)),
+    }
+    assert (rows["n_test"] == 40).all()
+    for role in ("weak", "student", "ceiling", "weak_gold", "untrained"):
+        assert rows[f"{role}_accuracy"].between(0, 1).all()
+    assert rows.loc[rows["status"] == "defined", "pgr"].notna().all()
+    for name in ("plain", "cascade", "cascade.mid"):
+        clusters = read(results / f"clusters/{name}.clusters.parquet", CLUSTERS)
+        labels = read(results / f"labels/{name}.labels.parquet", LABELS).set_index("item_id")
+        first = clusters.drop_duplicates("item_id").set_index("item_id")
+        # Who is certain keeps the teacher's text, and no item is taught that has no cluster.
+        assert set(labels["origin"]) <= {"original", "new"}
+        assert first.loc[labels.index, "certain"].equals(labels["origin"] == "original")
+        counts = made_by(results / f"labels/{name}.labels.parquet")["counts"]
+        assert (
+            counts["items"]
+            == counts["original"] + counts["new"] + counts["dropped_without_cluster"] + counts["dropped_cut_off"]
+        )
+    halves = [set(read(results / f"clusters/{one}.clusters.parquet", CLUSTERS)["item_id"]) for one in HALVES]
+    assert not halves[0] & halves[1]
+    again = checkout.snakemake(TABLE, FIGURE, "--configfile", config)
+    assert again.jobs == [], again.output[-4000:]
+
+
+HALVES = ("cascade.mid", "cascade")

@@ -7,6 +7,7 @@ import pandas as pd
 NAMES = (
     *("dataset", "train_dataset", "model", "quantized_model", "method", "variable", "variable_a", "variable_b"),
     *("train_on", "test_on", "supervision", "status", "sgr_set", "as_good", "circular", "labels"),
+    *("experiment", "against", "not_carried"),
     *("weak", "strong", "teacher", "teacher_variable", "teacher_on", "pgr_set", "source"),
 )
 """Columns of tables that hold names, which are texts: of a model called 007, 1e3 or NA too."""

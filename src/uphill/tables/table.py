@@ -22,8 +22,8 @@ class Analysis:
         coverage: of intervals.
         margin: within which easy data is as good as hard data, as a fraction.
         seed: the run's seed.
-        trained: rows dataset, variable, train_on, boot, item_id, rank of every training item, where one may be tested
-            too; None where none is.
+        trained: rows dataset, variable, split, train_on, boot, item_id, rank of every training item, where one may be
+            tested too; None where none is.
         chance: by dataset, the accuracy of a blind guess at each item that has choices, by id.
         clusters: by dataset that names a column of them, the cluster of each item, by id.
         circular: by tested model, dataset and variable, where that model measured the variable, the methods that do
@@ -63,7 +63,7 @@ class Inputs:
 
     Attributes:
         predictions: rows of the grades contract, with `source`.
-        tested: rows dataset, variable, item_id, level, value of every test item.
+        tested: rows dataset, variable, split, item_id, level, value of every test item.
         levels: by dataset and variable, the names of the levels in order.
         study: what intervals are made of.
         hardness: rows of the hardness tables, with `dataset`; None unless the table reads them.

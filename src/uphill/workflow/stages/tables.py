@@ -7,7 +7,7 @@ from uphill import registry
 from uphill.config import labelled
 from uphill.config.panels import kinds_by_model
 from uphill.experiments.arms import Arm
-from uphill.experiments.finding import implied_labels, own_settings
+from uphill.experiments.finding import experiments, implied_labels, own_settings
 from uphill.running.provenance import beside
 from uphill.schemas.names import GOLD
 from uphill.tables.table import Table
@@ -37,7 +37,8 @@ def made(study: Study, room: str, needs: str) -> dict[str, tuple[str, str, str]]
     """
     found: dict[str, tuple[str, str, str]] = {}
     known = registry.names(room, needs)
-    for experiment, kind in {arm.experiment: arm.kind for arm in study.arms()}.items():
+    for experiment, arms in study.shown().items():
+        kind = experiment if experiment in experiments() else arms[0].kind
         for key in getattr(registry.load(room, kind, needs), needs) if kind in known else ():
             own = experiment if key == kind else f"{experiment}_{key}"
             found[own if experiment != kind else key] = experiment, kind, key
@@ -60,7 +61,7 @@ def table_of(study: Study, name: str) -> Table:
 def table(study: Study, name: str) -> Job:
     """One table of an experiment; of each file of grades it depends on its own slices only."""
     experiment, kind, key = made(study, ROOM, NEEDS)[name]
-    arms = study.arms(experiment)
+    arms = study.shown()[experiment]
     teachers = _teachers(study, arms) if table_of(study, name).reads_teachers else {}
     datasets = list(dict.fromkeys(arm.dataset for arm in arms))
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from figure_tables import ticks
+from known_cells import answers
 
 from uphill.config.study import check
 from uphill.errors import UphillError
@@ -25,16 +25,6 @@ POPULATION = {"easy": 420, "medium": 300, "hard": 420}
 """How many of 600 hard items are right after training on each level, with 8 items; none has 180."""
 CURVES = {2: {"easy": 90, "hard": 90}, 8: {"easy": 100, "hard": 200}}
 """The same of learning curves by size, on its own half of the hard items, of which no training has 90."""
-
-
-def answers(right: int, items: list[str], boots: int = 3, **columns: Any) -> pd.DataFrame:
-    """Grades: in each boot so many items are right, the first but for a turn of three items."""
-    turned = [(place - 3 * boot) % len(items) < right for boot in range(boots) for place in range(len(items))]
-    read = {"k": 0, "cot": False, "prompt": "0040", "dropped": 0, "noise_p": 0.0, "labels": "gold"}
-    made = {"model": "m", "dataset": "d", "variable": "v", "train_dataset": "d", "method": "probe", "source": "file"}
-    return pd.DataFrame(
-        {"item_id": items * boots, "correct": turned, "boot": np.repeat(range(boots), len(items))}
-    ).assign(**{**read, **made, "status": "ok", "ended": None, **columns})
 
 
 def inputs(**changes: Any) -> Inputs:
@@ -142,7 +132,7 @@ def study(**change: Any) -> Study:
 def test_it_trains_nothing() -> None:
     with_it, without = study(), study(reconcile=[])
     more = {job.title for job in with_it.jobs} - {job.title for job in without.jobs}
-    assert more == {"Table reconcile", "Figure reconcile"}
+    assert more == {"Table reconcile", "Figure reconcile", "Table gap", "Figure gap"}
     changed = {"table", "figure", "wide", "report"}
     known = {job.title: job.id for job in without.jobs}
     assert {job.rule for job in with_it.jobs if known.get(job.title) != job.id} <= changed

@@ -12,4 +12,13 @@ FIGURES = {
         "hardest level is: the reading of Kordi et al. (2025), for which lines fall to 0. A mark of neither kind is "
         "between the two, or the data cannot tell. Whiskers are intervals over test items and training draws.",
     ),
+    "gap": Figure(
+        "gap",
+        "gap",
+        "Gain over no supervision by how many levels below the tested one are trained on: thin, a line a tested level; "
+        "thick with a band, their mean. Dashed, what training on the tested levels themselves gains for the same "
+        "items. Where the mean is as good as that, within the margin, its mark is filled; the red line stands where it "
+        "is worse by more than the margin for the first time: there easy data stops being enough. Bands are intervals "
+        "over test items and training draws.",
+    ),
 }

@@ -10,6 +10,7 @@ from uphill.stats.readings import readings
 from uphill.stats.recovery import gap_recovered
 from uphill.tables.accuracy import Panel, accuracy_rows, by_level, panels
 from uphill.tables.estimates import columns, estimates
+from uphill.tables.gaps import gap_rows
 from uphill.tables.layouts import GAIN, N_TEST, named, with_supervision, with_tested
 from uphill.tables.predictions import CONDITION, answered
 from uphill.tables.slices import apart
@@ -88,5 +89,16 @@ TABLES = {
         "this level is seen to help, the second only where the hardest is (`helps_p`, one-sided). "
         f"{INTERVAL}",
         WideLayout(ROWS, (Part("{supervision}", GAIN, ("rank",)), N_TEST), _printed),
+    ),
+    "gap": Table(
+        gap_rows,
+        "How far training carries",
+        "Of each way to train on two tested levels or more: its cells, and their means by width, the number of levels "
+        "from the one trained on up to the one tested (below 0 where the harder one is trained on). `own` is the gain "
+        "of training on the tested levels themselves, for the same items; `short` is own less gain, SGR gain over own. "
+        "`as_good` says whether the cells are as good as own within the margin, and themselves help: where it turns to "
+        "no, easy data stops being enough. `slope` is the change of the gain with each level more of width, test "
+        "levels held fixed; and of `short` with each level that a window is moved up, widths held fixed. "
+        f"{INTERVAL}",
     ),
 }

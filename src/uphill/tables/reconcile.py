@@ -13,6 +13,7 @@ from uphill.tables.estimates import columns, estimates
 from uphill.tables.gaps import gap_rows
 from uphill.tables.layouts import GAIN, N_TEST, named, with_supervision, with_tested
 from uphill.tables.predictions import CONDITION, answered
+from uphill.tables.scales import agreement_rows, depends_rows
 from uphill.tables.slices import apart
 from uphill.tables.table import INTERVAL, Inputs, Table
 from uphill.tables.wide import Part, WideLayout
@@ -100,5 +101,22 @@ TABLES = {
         "no, easy data stops being enough. `slope` is the change of the gain with each level more of width, test "
         "levels held fixed; and of `short` with each level that a window is moved up, widths held fixed. "
         f"{INTERVAL}",
+    ),
+    "scales": Table(
+        agreement_rows,
+        "Do the scales agree?",
+        "Spearman correlations of pairs of scales over all tested items, with bootstrap intervals over items; and what "
+        "they would be without the errors of the scales whose reliability is known (`corrected`, which takes the "
+        "reliability for certain, the other scale for free of error, and may pass 1).",
+        reads_hardness=True,
+        reads_reliability=True,
+    ),
+    "scale_sgr": Table(
+        depends_rows,
+        "Does the conclusion depend on the scale?",
+        "One row per pair of scales and way to train that both have, on items that are hard, and tested, by both. "
+        "`short` is hard less easy data, each by one of the scales; `difference` is the first's less the second's, "
+        "paired. `depends` says whether it is more than the margin: yes, no, or cannot tell; `depends_p` is of two "
+        f"one-sided tests, for a difference within the margin. {INTERVAL}",
     ),
 }

@@ -67,6 +67,7 @@ class Inputs:
         levels: by dataset and variable, the names of the levels in order.
         study: what intervals are made of.
         hardness: rows of the hardness tables, with `dataset`; None unless the table reads them.
+        reliability: by dataset and variable, of scales that tell it; of none unless the table reads it.
         teaching: who taught, and whom; None unless the table reads it.
         own: what the experiment's `settings` give.
     """
@@ -76,6 +77,7 @@ class Inputs:
     levels: Levels
     study: Analysis
     hardness: pd.DataFrame | None = None
+    reliability: Mapping[tuple[str, str], float] = field(default_factory=dict)
     teaching: "Teaching | None" = None
     own: Mapping[str, Any] = field(default_factory=dict)
 
@@ -90,6 +92,7 @@ class Table:
         layout: how a paper prints it, if at all.
         also: other prints that are made of it, by name.
         reads_hardness: whether it needs the hardness tables of its datasets.
+        reads_reliability: whether it needs the measures that hardness tables are made of, too.
         reads_teachers: whether it needs the answers of those who gave its labels.
     """
 
@@ -99,4 +102,5 @@ class Table:
     layout: WideLayout | None = None
     also: Mapping[str, WideLayout] = field(default_factory=dict)
     reads_hardness: bool = False
+    reads_reliability: bool = False
     reads_teachers: bool = False

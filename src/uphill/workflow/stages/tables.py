@@ -16,6 +16,7 @@ from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, w
 from uphill.workflow.stages.grades import of_arm
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.items import items
+from uphill.workflow.stages.measures import measures
 from uphill.workflow.stages.splits import splits
 from uphill.workflow.study import Study
 
@@ -79,13 +80,16 @@ def table(study: Study, name: str) -> Job:
             "own": own_settings(kind, arms),
         }
 
-    path = table_path(name)
-    read = {
+    path, how = table_path(name), table_of(study, name)
+    read: dict[str, list[Job]] = {
         "grades": [part for arm in (*arms, *teachers.values()) for part in of_arm(study, arm)],
         "splits": [splits(study, arm.dataset, arm.split) for arm in arms],
         "questions": [items(study, dataset) for dataset in datasets],
-        "hardness": [hardness(study, dataset) for dataset in datasets] if table_of(study, name).reads_hardness else [],
+        "hardness": [hardness(study, dataset) for dataset in datasets] if how.reads_hardness else [],
     }
+    if how.reads_reliability:
+        cut_by = list(dict.fromkeys((arm.dataset, arm.variable) for arm in arms))
+        read["measures"] = [job for dataset, variable in cut_by for job in measures(study, dataset, (variable,))]
     return Job(
         rule="table",
         wildcards={"table": name},

@@ -28,7 +28,7 @@ def test_both_readings_are_of_the_easiest_level_alone() -> None:
     rows = [reconciled("easy", "yes", "no"), reconciled("medium", "no", "yes"), reconciled("hard", "", "")]
     found = asked(reconcile=rows)
     good, carried = found["reconcile: Is"], found["reconcile: Does"]
-    where = "d by v, icl with m, 8 items"
+    where = "d by v, icl with m, 8 items, population"
     assert good.cases == [Case(where, "yes", "hard - easy +1.2 points [+0.2, +3.2]")]
     assert carried.cases == [Case(where, "no", "easy - none -3.4 points [-4.4, -1.4]")]
     assert (good.answer, carried.answer, good.count) == ("yes", "no", "yes in 1 of 1")

@@ -127,7 +127,8 @@ def _depends(table: pd.DataFrame) -> Iterator[Case]:
 
 def _way(row: Mapping[Any, Any]) -> str:
     own = f" (a scale of the tested {row['circular']} itself)" if row["circular"] else ""
-    return f"{row['dataset']} by {row['variable']}{own}, {_how(row)}"
+    of = f", {row['experiment'].replace('_', ' ')}" if "experiment" in row else ""
+    return f"{row['dataset']} by {row['variable']}{own}, {_how(row)}{of}"
 
 
 def _how(row: Mapping[Any, Any]) -> str:

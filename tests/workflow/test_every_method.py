@@ -62,6 +62,10 @@ def small(raw: dict[str, Any]) -> None:
         taught | {"methods": ["probe", "probe_logconf", "probe_product"], "soft": [True]},
     ]
     raw["quantization"] = [{"dataset": "dial", "methods": ["icl", "lora"], "pairs": {"demo": "demo-8bit"}}]
+    raw["reconcile"] = [
+        {"dataset": "dial", "variables": ["num_steps"], "methods": ["icl", "probe"]},
+        {"dataset": "dial_asked", "variables": ["rasch"]},
+    ]
 
 
 def test_all_of_it_runs(checkout: Checkout) -> None:
@@ -90,6 +94,7 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     assert set(quantized["quantized_model"]) == {"demo-8bit"}
     assert (quantized["difference"] - (quantized["quantized"] - quantized["full"])).abs().max() < 2e-6
     _taught(tables["weak_to_strong"], checkout)
+    _reconciled(tables)
     of_panel = pd.read_parquet(checkout.folder / "results/matrices/respondents/climbers.parquet")
     assert len(of_panel) == 1 + 2 * 2 * 2
     assert set(curve.loc[curve["variable"] == "rasch", "train_on"]) == {"none", "bin_01", "bin_03"}
@@ -101,6 +106,18 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     assert set(alone["prompt"]) == {"5305"}
     hardness = pd.read_parquet(checkout.folder / "results/hardness/dial.parquet")
     assert {"question_logprob", "mdl_probe", "num_steps"} <= set(hardness["variable"])
+
+
+def _reconciled(tables: dict[str, pd.DataFrame]) -> None:
+    """Gains of each slice are those of its own table, and nobody is trained for it."""
+    table = tables["reconcile"]
+    assert set(table["experiment"]) == {"population", "learning_curves", "cross_difficulty"}
+    assert set(table["variable"]) == {"num_steps", "rasch"}
+    keys = ["dataset", "variable", "method", "n_train", "train_on", "test_on"]
+    for experiment, own in table.groupby("experiment"):
+        same = own.merge(tables[str(experiment)], on=keys, suffixes=("", "_there"), validate="1:1")
+        assert len(same) == len(own)
+        assert (same["gain"] - same["gain_there"]).abs().max() < 2e-6
 
 
 def _taught(table: pd.DataFrame, checkout: Checkout) -> None:

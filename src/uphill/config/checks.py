@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from uphill import registry
-from uphill.config import labelled
+from uphill.config import labelled, reading
 from uphill.config.complaints import first_problem, guess
 from uphill.config.panels import check_panels
 from uphill.experiments.arms import Arm, Level
@@ -110,6 +110,10 @@ def _folds_fit(config: "Config") -> None:
                     f"splits.folds is {folds} and datasets.{dataset} has pools.test, expected one of them: a test pool "
                     "is tested whole in every boot"
                 )
+
+
+def _others_are_read(config: "Config") -> None:
+    reading.read(config)
 
 
 def _named_entries(config: "Config") -> Iterator[tuple[str, str]]:
@@ -353,5 +357,6 @@ CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, _layers_are_kept, check_panels),
+    _others_are_read,
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import yaml
 from demo_graph import (
+    LABELS,
     MEASURES,
     SPLITS,
     TABLES,
+    WEAK,
     WIDE,
     correlations,
     graded,
@@ -94,8 +96,10 @@ def measured(*names: str) -> set[str]:
 
 
 EVERY_SPLIT = each(splits, SPLITS)
+TEACHER = {splits("dial_taught by all.teacher.probe.all")}
 EVERY_TABLE = {f"Table {table}" for table in TABLES}
 OF_MODEL = each(responses) | predictions(f"{ICL} lora")
+OF_MODELS = OF_MODEL | {responses("dial_taught", WEAK)}
 OF_ROAD = (
     predictions("zero_shot icl probe", "population", "dial")
     | predictions("zero_shot icl probe", "population", "road")
@@ -128,8 +132,8 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a measure that is not used": (append("src/uphill/hardness/irt.py"), set()),
     # Modules, a room at a time.
     "the world": (append("src/uphill/datasets/world.py"), each(questions)),
-    "a template": (append("src/uphill/prompts/templates.py"), each(responses) | predictions(METHODS)),
-    "scoring": (append("src/uphill/engine/scoring.py"), OF_MODEL),
+    "a template": (append("src/uphill/prompts/templates.py"), OF_MODELS | predictions(METHODS)),
+    "scoring": (append("src/uphill/engine/scoring.py"), OF_MODELS),
     "decoding": (append("src/uphill/engine/decoding.py"), predictions(f"{ICL} lora")),
     "the probe's fit": (append("src/uphill/engine/probes.py"), measured("mdl_probe by demo") | predictions("probe")),
     "the LoRA recipe": (append("src/uphill/engine/adapters.py"), predictions("lora")),
@@ -141,6 +145,8 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "the probe": (append("src/uphill/methods/probe.py"), predictions("probe")),
     "in-context learning": (append("src/uphill/methods/icl.py"), predictions(ICL)),
     "no supervision": (append("src/uphill/methods/zero_shot.py"), predictions("zero_shot")),
+    "what a teacher says": (append("src/uphill/weak_to_strong/labels/predicted.py"),
+        {f"Labels {labels}" for labels in LABELS}),
     "cells": (append("src/uphill/methods/context.py"), predictions(METHODS)),
     "a grader": (append("src/uphill/grading/stated.py"), graded(predictions("icl_cot zero_shot_cot"))),
     "the grader of scores": (append("src/uphill/grading/choice.py"),
@@ -177,10 +183,10 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "examples of a prompt": (config("icl: {kind: icl, k: 8}", "icl: {kind: icl, k: 6}"), predictions("icl") | LADDER),
     "the model's dtype": (config("dtype: float32", "dtype: bfloat16"), OF_MODEL),
     "the model's BOS": (config("dtype: float32", "dtype: float32, bos: never"), OF_MODEL),
-    "how answers are tokenized": (append("config/config.yaml", "\nanswers: apart\n"), OF_MODEL),
-    "a limit of prompts": (append("config/config.yaml", "\nmax_prompt_tokens: 900\n"), OF_MODEL),
-    "fresh test items": (config("splits: {boots: 5,", "splits: {fresh_test: true, boots: 5,"), EVERY_SPLIT),
-    "folds": (config("splits: {boots: 5,", "splits: {folds: 5, boots: 5,"), EVERY_SPLIT),
+    "how answers are tokenized": (append("config/config.yaml", "\nanswers: apart\n"), OF_MODELS),
+    "a limit of prompts": (append("config/config.yaml", "\nmax_prompt_tokens: 900\n"), OF_MODELS),
+    "fresh test items": (config("splits: {boots: 5,", "splits: {fresh_test: true, boots: 5,"), EVERY_SPLIT - TEACHER),
+    "folds": (config("splits: {boots: 5,", "splits: {folds: 5, boots: 5,"), EVERY_SPLIT - TEACHER),
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
     "the margin": (config("margin: 0.1", "margin: 0.05"), EVERY_TABLE),
     "clusters": (config("n_test: 90", "n_test: 90\n    cluster: num_steps"),

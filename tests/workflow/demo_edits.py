@@ -96,6 +96,7 @@ def measured(*names: str) -> set[str]:
 
 
 EVERY_SPLIT = each(splits, SPLITS)
+SAID = {f"Labels {labels}" for labels in LABELS}
 TEACHER = {splits("dial_taught by all.teacher.probe.all")}
 EVERY_TABLE = {f"Table {table}" for table in TABLES}
 OF_MODEL = each(responses) | predictions(f"{ICL} lora")
@@ -146,16 +147,17 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "in-context learning": (append("src/uphill/methods/icl.py"), predictions(ICL)),
     "no supervision": (append("src/uphill/methods/zero_shot.py"), predictions("zero_shot")),
     "what a teacher says": (append("src/uphill/weak_to_strong/labels/predicted.py"),
-        {f"Labels {labels}" for labels in LABELS}),
+        SAID),
     "cells": (append("src/uphill/methods/context.py"), predictions(METHODS)),
     "a grader": (append("src/uphill/grading/stated.py"), graded(predictions("icl_cot zero_shot_cot"))),
     "the grader of scores": (append("src/uphill/grading/choice.py"),
-        graded(predictions("icl zero_shot probe lora"))),
+        graded(predictions("icl zero_shot probe lora")) | SAID),
     "the grading of files": (append("src/uphill/grading/stage.py"), graded(predictions(METHODS))),
     "a grader that is not used": (append("src/uphill/grading/letter.py"), set()),
     "the statistics": (append("src/uphill/stats/recovery.py"),
         {"Table population", "Table sgr", "Table accuracy_by_hardness", "Table learning_curves",
-         "Table learning_curves_sgr", WIDE}),
+         "Table learning_curves_sgr", "Table cross_difficulty", "Table cross_difficulty_sgr",
+         "Table cross_difficulty_summary", "Table weak_to_strong", WIDE}),
     "what an experiment's tables are": (append("src/uphill/tables/noisy_labels.py"), {"Table noisy_labels", WIDE}),
     "what an experiment runs": (append("src/uphill/experiments/noisy_labels.py"), set()),
     "what every table is made with": (append("src/uphill/stats/random_effects.py"), EVERY_TABLE | {WIDE}),
@@ -178,7 +180,8 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a cut": (config("hard_min: 6", "hard_min: 5"), {hardness("dial")} | BY_STEPS),
     "a measure's setting": (config("boots: 5}", "boots: 4}"), measured("mdl_probe by demo")),
     "n_train": (config("splits: {boots: 5, n_train: 160", "splits: {boots: 5, n_train: 170"),
-        EVERY_SPLIT - {splits(name) for name in SPLITS if name.endswith(("learning_curves", "road_to_dial"))}),
+        EVERY_SPLIT - TEACHER
+        - {splits(name) for name in SPLITS if name.endswith(("learning_curves", "road_to_dial"))}),
     "a setting of LoRA": (config("lr: 0.002", "lr: 0.003"), predictions("lora")),
     "examples of a prompt": (config("icl: {kind: icl, k: 8}", "icl: {kind: icl, k: 6}"), predictions("icl") | LADDER),
     "the model's dtype": (config("dtype: float32", "dtype: bfloat16"), OF_MODEL),

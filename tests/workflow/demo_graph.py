@@ -66,7 +66,7 @@ TABLES = {
     "cross_difficulty_sgr": "cross_difficulty",
     "weak_to_strong": "weak_to_strong",
 }
-NOT_WIDE = ("accuracy_by_hardness", "all_to_all_by_hardness")
+NOT_WIDE = ("accuracy_by_hardness", "all_to_all_by_hardness", "cross_difficulty_summary")
 WIDE = "Tables as a paper prints them"
 
 

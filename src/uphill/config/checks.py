@@ -16,7 +16,7 @@ from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
 from uphill.prompts.templates import PromptFormat
 from uphill.schemas.level_names import MIX
-from uphill.schemas.names import ALL, GOLD
+from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD
 from uphill.schemas.spelling import alike, means_something, twice
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def _drawn_by(arm: Arm) -> tuple[Any, ...]:
 def _folds_fit(config: "Config") -> None:
     folds = config.splits.folds
     for where, arm in config.placed_arms() if folds else ():
+        if arm.train_pool != EXPERIMENT_POOL:
+            continue  # a teacher is trained once, on items of its own
         if arm.boots not in (None, folds):
             raise ValueError(f"{where}.boots is {arm.boots}, expected none beside splits.folds {folds}: each is a boot")
         for dataset in arm.involved:

@@ -1,7 +1,8 @@
 """Graded predictions to tables: accuracies, gains and gaps recovered, with intervals. No GPU.
 
 Needs: grades=results/grades/**.parquet of the experiment, and splits=results/splits/**.parquet or
-hardness=results/hardness/{dataset}.parquet to group them by; correlations, questions=results/items/{dataset}.parquet
+hardness=results/hardness/{dataset}.parquet to group them by, and results/hardness/measures/** where a table asks how
+reliable these are; correlations, questions=results/items/{dataset}.parquet
 and hardness; wide tables, tidy=results/tables/*.csv, with provenance=*.provenance.json beside each.
 Makes: results/tables/{table}.csv and results/tables/correlations_{dataset}.csv; results/tables/wide/, tables as a paper
 prints them, CSV and LaTeX; beside each a .provenance.json: what it was made from, and its digest.

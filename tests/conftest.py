@@ -169,7 +169,7 @@ class Checkout:
 
 def shrink(raw: dict[str, Any]) -> None:
     """The default study at a size that takes seconds: one dataset, the methods that load no model."""
-    raw["datasets"] = {"dial": raw["datasets"]["dial"]}
+    raw["datasets"], raw["models"] = {"dial": raw["datasets"]["dial"]}, {"demo": raw["models"]["demo"]}
     raw["datasets"]["dial"]["source"]["n_items"] = 160
     raw["datasets"]["dial"]["pools"] = {"hardness": 30}
     raw["measures"]["mdl_probe"] |= {"sizes": [5, 20], "boots": 1}
@@ -179,6 +179,7 @@ def shrink(raw: dict[str, Any]) -> None:
     raw["population"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["zero_shot", "probe"]}]
     for experiment in ("all_to_all", "learning_curves", "noisy_labels", "quantization"):
         raw[experiment] = []
+    raw["cross_difficulty"], raw["weak_to_strong"] = [], []
     raw["ladders"] = {}
 
 

@@ -10,6 +10,7 @@ from uphill.experiments import (
     noisy_labels,
     population,
     quantization,
+    reconcile,
     weak_to_strong,
 )
 from uphill.experiments.arms import Experiment
@@ -68,6 +69,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "noisy_labels": noisy_labels,
     "population": population,
     "quantization": quantization,
+    "reconcile": reconcile,
     "weak_to_strong": weak_to_strong,
 }
 LABELS: dict[str, LabelKind] = {"gold": gold, "predicted": predicted}

@@ -97,4 +97,4 @@ def test_the_question_alone_is_the_dataset_s_prompt_to_its_end() -> None:
         asked = asked_in(form, bare)
         whole = assemble([], PromptFormat(form, cot=True).query(item), form["instruction"])
         assert put(asked, bare, item, {}) == whole
-        assert asked.answer_end == PromptFormat(form, cot=True).answer_end
+        assert asked == PromptFormat(form, cot=True)

@@ -205,7 +205,10 @@ BAD = [
         "measures.rasch.bins is 10 and datasets.dial.cuts.rasch.bins 5, expected the same",
     ),
     (without("measures.surface.kind"), "measures.surface.kind is missing"),
-    (at("hardness_models", ["demos"]), "hardness_models.0 is 'demos', expected one of demo (did you mean 'demo'?)"),
+    (
+        at("hardness_models", ["demos"]),
+        "hardness_models.0 is 'demos', expected one of demo, demo_106k (did you mean 'demo'?)",
+    ),
     (at("methods.icl.kind", "ilc"), "methods.icl.kind is 'ilc', expected one of ccs, finetune, icl, "),
     (at("methods.icl.k", -1), "methods.icl.k: is -1"),
     (at("methods.icl.shots", 4), "methods.icl.shots: unknown key"),

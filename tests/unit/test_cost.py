@@ -295,7 +295,8 @@ def needs(**told: Any) -> hardware.Hardware:
 
 
 def entry(**told: Any) -> Any:
-    return check(demo() | {"models": {"demo": {"path": "resources/demo-models/1280k", **told}}}).models["demo"]
+    models = demo()["models"] | {"demo": {"path": "resources/demo-models/1280k", **told}}
+    return check(demo() | {"models": models}).models["demo"]
 
 
 def test_an_hour_of_reading_is_an_hour_at_the_recorded_rate() -> None:

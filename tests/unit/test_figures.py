@@ -196,6 +196,7 @@ def default_study(**change: Any) -> Study:
 def test_figures_are_those_of_the_experiments_in_the_config() -> None:
     every = default_study()
     assert {"all_to_all_by_hardness", "learning_curves", "noisy_labels", "road_to_dial"} <= every.values("figure")
+    assert {"cross_difficulty", "weak_to_strong"} <= every.values("figure")
     assert not {"by_model", "quantization"} & every.values("figure")
     fewer = default_study(all_to_all=[], learning_curves=[], noisy_labels=[], ladders={})
     gone = {"all_to_all_by_hardness", "learning_curves", "noisy_labels", "road_to_dial"}
@@ -206,8 +207,8 @@ def test_models_are_compared_where_there_are_several() -> None:
     models = {key: {"path": "resources/demo-models/1280k", "dtype": "float32"} for key in ("demo", "second")}
     rows = yaml.safe_load(Path("config/config.yaml").read_text())["population"]
     apart = [{**row, "models": [model]} for row, model in zip(rows[:1] + rows[3:4], models, strict=True)]
-    assert "by_model" not in default_study(models=models, population=apart).values("figure")
-    several = default_study(models=models, test_models=["demo", "second"])
+    assert "by_model" not in default_study(models=models, population=apart, weak_to_strong=[]).values("figure")
+    several = default_study(models=models, test_models=["demo", "second"], weak_to_strong=[])
     assert "by_model" in several.values("figure")
     order = several.job("figure", {"figure": "by_model"}).settings["order"]
     assert order["model"] == ["demo", "second"]

@@ -284,9 +284,11 @@ def test_hidden_states_are_kept_where_something_reads_them() -> None:
 
 def test_who_reads_hidden_states_asks_for_memory_by_them() -> None:
     study = plan()
-    held = {job.wildcards["method"]: job.held for job in study.of("predictions_from_responses")}
-    assert held["probe"] == [f"results/responses/demo/{name}/shard-0-of-1.parquet" for name in ("road",)]
-    assert held["zero_shot"] == []
+    jobs = study.of("predictions_from_responses")
+    held = {(job.wildcards["method"], job.wildcards["dataset"], job.wildcards["model"]): job.held for job in jobs}
+    assert held["probe", "road", "demo"] == ["results/responses/demo/road/shard-0-of-1.parquet"]
+    assert held["probe", "dial_taught", "demo_106k"] == ["results/responses/demo_106k/dial_taught/shard-0-of-1.parquet"]
+    assert held["zero_shot", "road", "demo"] == []
     jobs = study.of("measure_from_responses")
     measures = {(job.wildcards["measure"], job.wildcards["dataset"]): job for job in jobs}
     assert measures["mdl_probe", "dial"].held == measures["mdl_probe", "dial"].inputs["responses"] != []

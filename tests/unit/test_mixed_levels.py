@@ -10,6 +10,7 @@ import yaml
 from uphill.config.study import check
 from uphill.errors import UphillError
 from uphill.experiments.arms import Arm, Level, levels_of, with_mixes
+from uphill.experiments.finding import experiments
 from uphill.planning.cells import cells_of
 from uphill.schemas.level_names import extremes, from_easiest, hardest
 from uphill.splits.draw import draw_splits
@@ -113,9 +114,8 @@ def test_a_mix_stands_after_its_hardest_level_and_is_no_end() -> None:
 
 def raw(**entries: Any) -> dict[str, Any]:
     found = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    return (
-        found | {"population": [], "all_to_all": [], "learning_curves": [], "noisy_labels": [], "ladders": {}} | entries
-    )
+    none: dict[str, Any] = {name: {} if module.NAMED else [] for name, module in experiments().items()}
+    return {**found, **none, **entries}
 
 
 DIAL = {"dataset": "dial", "variable": "num_steps"}

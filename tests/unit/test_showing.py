@@ -65,7 +65,7 @@ def raw_study() -> dict[str, Any]:
     raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 18, "min_test": 4}
     raw["statistics"] = {"draws": 200, "correlation_draws": 100}
     raw["population"] = [{"dataset": "dial", "variable": "num_steps", "methods": list(raw["methods"])}]
-    for experiment in ("all_to_all", "learning_curves", "noisy_labels", "quantization"):
+    for experiment in ("all_to_all", "learning_curves", "noisy_labels", "cross_difficulty", "weak_to_strong"):
         raw[experiment] = []
     raw["ladders"] = {}
     return raw

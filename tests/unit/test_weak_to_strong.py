@@ -108,6 +108,14 @@ def test_a_teacher_of_one_level_is_trained_on_it_and_answers_all() -> None:
     assert own["pools"] == {"train": "experiment", "test": ["test"]}
 
 
+def test_folds_are_of_students_and_not_of_their_teacher() -> None:
+    study = Study(check(raw(ROW, splits={"folds": 5, "min_test": 5})))
+    teacher = study.job("splits", {"dataset": "dial", "split": "all.teacher.probe.all"}).settings["sizes"]
+    own = study.job("splits", {"dataset": "dial", "split": "num_steps"}).settings["sizes"]
+    assert (teacher["folds"], teacher["boots"]) == (False, 1)
+    assert (own["folds"], own["boots"]) == (True, 5)
+
+
 BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (ROW | {"strong": None}, {}, "weak_to_strong.0: expected weak and strong, or models from weak to strong"),
     (ROW | {"pairs": "all"}, {}, "pairs is 'all', expected models from weak to strong"),

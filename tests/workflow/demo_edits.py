@@ -8,9 +8,11 @@ from pathlib import Path
 
 import yaml
 from demo_graph import (
+    LABELS,
     MEASURES,
     SPLITS,
     TABLES,
+    WEAK,
     WIDE,
     correlations,
     graded,
@@ -94,8 +96,11 @@ def measured(*names: str) -> set[str]:
 
 
 EVERY_SPLIT = each(splits, SPLITS)
+SAID = {f"Labels {labels}" for labels in LABELS}
+TEACHER = {splits("dial_taught by all.teacher.probe.all")}
 EVERY_TABLE = {f"Table {table}" for table in TABLES}
 OF_MODEL = each(responses) | predictions(f"{ICL} lora")
+OF_MODELS = OF_MODEL | {responses("dial_taught", WEAK)}
 OF_ROAD = (
     predictions("zero_shot icl probe", "population", "dial")
     | predictions("zero_shot icl probe", "population", "road")
@@ -128,8 +133,8 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a measure that is not used": (append("src/uphill/hardness/irt.py"), set()),
     # Modules, a room at a time.
     "the world": (append("src/uphill/datasets/world.py"), each(questions)),
-    "a template": (append("src/uphill/prompts/templates.py"), each(responses) | predictions(METHODS)),
-    "scoring": (append("src/uphill/engine/scoring.py"), OF_MODEL),
+    "a template": (append("src/uphill/prompts/templates.py"), OF_MODELS | predictions(METHODS)),
+    "scoring": (append("src/uphill/engine/scoring.py"), OF_MODELS),
     "decoding": (append("src/uphill/engine/decoding.py"), predictions(f"{ICL} lora")),
     "the probe's fit": (append("src/uphill/engine/probes.py"), measured("mdl_probe by demo") | predictions("probe")),
     "the LoRA recipe": (append("src/uphill/engine/adapters.py"), predictions("lora")),
@@ -141,15 +146,18 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "the probe": (append("src/uphill/methods/probe.py"), predictions("probe")),
     "in-context learning": (append("src/uphill/methods/icl.py"), predictions(ICL)),
     "no supervision": (append("src/uphill/methods/zero_shot.py"), predictions("zero_shot")),
+    "what a teacher says": (append("src/uphill/weak_to_strong/labels/predicted.py"),
+        SAID),
     "cells": (append("src/uphill/methods/context.py"), predictions(METHODS)),
     "a grader": (append("src/uphill/grading/stated.py"), graded(predictions("icl_cot zero_shot_cot"))),
     "the grader of scores": (append("src/uphill/grading/choice.py"),
-        graded(predictions("icl zero_shot probe lora"))),
+        graded(predictions("icl zero_shot probe lora")) | SAID),
     "the grading of files": (append("src/uphill/grading/stage.py"), graded(predictions(METHODS))),
     "a grader that is not used": (append("src/uphill/grading/letter.py"), set()),
     "the statistics": (append("src/uphill/stats/recovery.py"),
         {"Table population", "Table sgr", "Table accuracy_by_hardness", "Table learning_curves",
-         "Table learning_curves_sgr", WIDE}),
+         "Table learning_curves_sgr", "Table cross_difficulty", "Table cross_difficulty_sgr",
+         "Table cross_difficulty_summary", "Table weak_to_strong", WIDE}),
     "what an experiment's tables are": (append("src/uphill/tables/noisy_labels.py"), {"Table noisy_labels", WIDE}),
     "what an experiment runs": (append("src/uphill/experiments/noisy_labels.py"), set()),
     "what every table is made with": (append("src/uphill/stats/random_effects.py"), EVERY_TABLE | {WIDE}),
@@ -172,15 +180,16 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a cut": (config("hard_min: 6", "hard_min: 5"), {hardness("dial")} | BY_STEPS),
     "a measure's setting": (config("boots: 5}", "boots: 4}"), measured("mdl_probe by demo")),
     "n_train": (config("splits: {boots: 5, n_train: 160", "splits: {boots: 5, n_train: 170"),
-        EVERY_SPLIT - {splits(name) for name in SPLITS if name.endswith(("learning_curves", "road_to_dial"))}),
+        EVERY_SPLIT - TEACHER
+        - {splits(name) for name in SPLITS if name.endswith(("learning_curves", "road_to_dial"))}),
     "a setting of LoRA": (config("lr: 0.002", "lr: 0.003"), predictions("lora")),
     "examples of a prompt": (config("icl: {kind: icl, k: 8}", "icl: {kind: icl, k: 6}"), predictions("icl") | LADDER),
     "the model's dtype": (config("dtype: float32", "dtype: bfloat16"), OF_MODEL),
     "the model's BOS": (config("dtype: float32", "dtype: float32, bos: never"), OF_MODEL),
-    "how answers are tokenized": (append("config/config.yaml", "\nanswers: apart\n"), OF_MODEL),
-    "a limit of prompts": (append("config/config.yaml", "\nmax_prompt_tokens: 900\n"), OF_MODEL),
-    "fresh test items": (config("splits: {boots: 5,", "splits: {fresh_test: true, boots: 5,"), EVERY_SPLIT),
-    "folds": (config("splits: {boots: 5,", "splits: {folds: 5, boots: 5,"), EVERY_SPLIT),
+    "how answers are tokenized": (append("config/config.yaml", "\nanswers: apart\n"), OF_MODELS),
+    "a limit of prompts": (append("config/config.yaml", "\nmax_prompt_tokens: 900\n"), OF_MODELS),
+    "fresh test items": (config("splits: {boots: 5,", "splits: {fresh_test: true, boots: 5,"), EVERY_SPLIT - TEACHER),
+    "folds": (config("splits: {boots: 5,", "splits: {folds: 5, boots: 5,"), EVERY_SPLIT - TEACHER),
     "draws": (config("draws: 10000,", "draws: 9000,"), EVERY_TABLE),
     "the margin": (config("margin: 0.1", "margin: 0.05"), EVERY_TABLE),
     "clusters": (config("n_test: 90", "n_test: 90\n    cluster: num_steps"),

@@ -15,6 +15,7 @@ MEASURES = {
     "dial": ["human", "surface", "mdl_zero_shot by demo", "mdl_probe by demo"],
     "road": ["human", "surface", "mdl_zero_shot by demo", "mdl_probe by demo"],
     "road_written": ["human", "surface", "mdl_zero_shot by demo"],
+    "dial_taught": ["human", "surface", "mdl_zero_shot by demo"],
 }
 SPLITS = {
     "dial by all": [],
@@ -26,9 +27,14 @@ SPLITS = {
     "road by num_steps": ["human"],
     "road by road_to_dial": ["human"],
     "road_written by num_steps": ["human"],
+    "dial_taught by num_steps": ["human"],
+    "dial_taught by all.teacher.probe.all": [],
 }
+WEAK = "demo_106k"
+LABELS = [f"dial_taught.{WEAK}.probe{soft}" for soft in ("", ".soft")]
 READS_RESPONSES = ("zero_shot", "probe")
-ROWS = [  # experiment, tested dataset, methods, splits
+TAUGHT = list(SPLITS)[-2:]
+ROWS = [  # experiment, tested dataset and labels that taught, methods, splits, and the model if not demo
     ("population", "dial", "zero_shot icl probe", ["dial by num_steps", "road by num_steps"]),
     ("population", "dial", "lora", ["dial by num_steps"]),
     ("population", "dial", "zero_shot probe", ["dial by question_num_words"]),
@@ -38,6 +44,12 @@ ROWS = [  # experiment, tested dataset, methods, splits
     ("learning_curves", "dial", "zero_shot icl probe", ["dial by num_steps.learning_curves"]),
     ("noisy_labels", "dial", "zero_shot probe", ["dial by num_steps.noisy_labels"]),
     ("road_to_dial", "dial", "zero_shot icl", ["dial by road_to_dial", "road by road_to_dial"]),
+    ("cross_difficulty", "dial_taught", "zero_shot probe", TAUGHT[:1]),
+    ("weak_to_strong", "dial_taught", "zero_shot", TAUGHT[:1]),
+    ("weak_to_strong", "dial_taught", "zero_shot", TAUGHT[:1], WEAK),
+    ("weak_to_strong", "dial_taught", "probe", TAUGHT),
+    ("weak_to_strong", "dial_taught", "probe", TAUGHT, WEAK),
+    *(("weak_to_strong", f"dial_taught@{labels}", "probe", TAUGHT[:1]) for labels in LABELS),
 ]
 TABLES = {
     "population": "population",
@@ -49,8 +61,12 @@ TABLES = {
     "learning_curves_sgr": "learning_curves",
     "noisy_labels": "noisy_labels",
     "road_to_dial": "road_to_dial",
+    "cross_difficulty": "cross_difficulty",
+    "cross_difficulty_summary": "cross_difficulty",
+    "cross_difficulty_sgr": "cross_difficulty",
+    "weak_to_strong": "weak_to_strong",
 }
-NOT_WIDE = ("accuracy_by_hardness", "all_to_all_by_hardness")
+NOT_WIDE = ("accuracy_by_hardness", "all_to_all_by_hardness", "cross_difficulty_summary")
 WIDE = "Tables as a paper prints them"
 
 
@@ -58,8 +74,8 @@ def questions(dataset: str) -> str:
     return f"Questions of {dataset}"
 
 
-def responses(dataset: str) -> str:
-    return f"Zero-shot pass of demo over {dataset}"
+def responses(dataset: str, model: str = "demo") -> str:
+    return f"Zero-shot pass of {model} over {dataset}"
 
 
 def measure(dataset: str, name: str) -> str:
@@ -81,10 +97,10 @@ def splits(which: str) -> str:
 def predictions(methods: str, experiment: str = "", dataset: str = "") -> set[str]:
     """Jobs of some methods: all, or those that are part of an experiment or test a dataset."""
     return {
-        f"{method} with demo on {tested}"
-        for name, tested, run, _ in ROWS
+        f"{method} with {(*model, 'demo')[0]} on {tested}"
+        for name, tested, run, _, *model in ROWS
         for method in run.split()
-        if method in methods.split() and experiment in ("", name) and dataset in ("", tested)
+        if method in methods.split() and experiment in ("", name) and dataset in ("", tested.split("@")[0])
     }
 
 
@@ -106,14 +122,18 @@ def _up_to_tables() -> Graph:
     for which, names in SPLITS.items():
         dataset = which.split()[0]
         graph[splits(which)] = {questions(dataset), *(measure(dataset, name) for name in names)}
-    for _, dataset, methods, drawn in ROWS:
+    graph[responses("dial_taught", WEAK)] = {questions("dial_taught")}
+    for _, tested, methods, drawn, *model in ROWS:
+        who, (dataset, _, labels) = (*model, "demo")[0], tested.partition("@")
         for method in methods.split():
             read = {questions(name.split()[0]) for name in drawn} | set(map(splits, drawn))
             if method in READS_RESPONSES:
-                read |= {responses(name.split()[0]) for name in drawn}
-            job = f"{method} with demo on {dataset}"
-            graph.setdefault(job, set()).update(read)
+                read |= {responses(name.split()[0], who) for name in drawn}
+            job = f"{method} with {who} on {tested}"
+            graph.setdefault(job, set()).update(read | ({f"Labels {labels}"} if labels else set()))
             graph[f"Grades of {job}"] = {job, questions(dataset)}
+    for labels in LABELS:
+        graph[f"Labels {labels}"] = {questions("dial_taught"), splits(TAUGHT[1]), f"probe with {WEAK} on dial_taught"}
     return graph
 
 
@@ -123,9 +143,9 @@ def graph(folder: Path) -> Graph:
     for table, experiment in TABLES.items():
         rows = [row for row in ROWS if row[0] == experiment]
         found[f"Table {table}"] = {
-            *(job for _, dataset, methods, _ in rows for job in graded(predictions(methods, experiment, dataset))),
-            *(splits(drawn[0]) for _, _, _, drawn in rows),  # of the tested dataset
-            *(questions(dataset) for _, dataset, _, _ in rows),
+            *graded(predictions(" ".join(methods for _, _, methods, *_ in rows), experiment)),
+            *(splits(drawn[0]) for _, _, _, drawn, *_ in rows),  # of the tested dataset
+            *(questions(tested.split("@")[0]) for _, tested, *_ in rows),
             *([hardness("dial")] if table == "all_to_all_by_hardness" else []),
         }
     found[WIDE] = {f"Table {table}" for table in TABLES if table not in NOT_WIDE}

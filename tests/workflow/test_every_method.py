@@ -22,6 +22,7 @@ def small(raw: dict[str, Any]) -> None:
         dataset["pools"] = {**dataset["pools"], "hardness": 20}
         dataset |= {"n_test": 15, "max_new_tokens": 12}
     raw["datasets"]["dial_taught"]["pools"]["supervisor"] = 40
+    raw["datasets"]["dial_taught"]["cuts"]["num_steps"] = {"bins": 2}
     raw["measures"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
     for method in raw["methods"].values():
         for sizes in ("k", "n_train"):
@@ -50,6 +51,7 @@ def small(raw: dict[str, Any]) -> None:
     }  # fmt: skip
     asked = {"test": {"dataset": "dial_asked", "variable": "num_steps", "min": 1}, "methods": ["probe", "icl"]}
     raw["ladders"]["road_to_asked"] = asked | {"train": {"low": rung | {"max": 2}, "high": rung | {"min": 5}}}
+    raw["ladders"]["road_to_asked"]["models"] = raw["panels"]["climbers"]["models"] = ["demo_106k", "demo"]
     raw["panels"]["climbers"]["cells"][0]["methods"] = ["probe", "icl"]
     raw["learning_curves"] += [
         {"dataset": "dial_asked", "variable": "rasch", "sizes": {"probe_by_scale": [4]}, "test_on": ["bin_03"],
@@ -58,10 +60,14 @@ def small(raw: dict[str, Any]) -> None:
     raw["cross_difficulty"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["probe"]}]
     taught = {"dataset": "dial_taught", "weak": "demo_106k", "strong": "demo"}
     raw["weak_to_strong"] = [
-        taught | {"methods": ["probe", "lora"], "variable": "num_steps", "teach_on": ["all", "easy"]},
+        taught | {"methods": ["probe", "lora"], "variable": "num_steps", "teach_on": ["all", "bin_01"]},
         taught | {"methods": ["probe", "probe_logconf", "probe_product"], "soft": [True]},
     ]
     raw["quantization"] = [{"dataset": "dial", "methods": ["icl", "lora"], "pairs": {"demo": "demo-8bit"}}]
+    raw["reconcile"] = [
+        {"dataset": "dial", "variables": ["num_steps"], "methods": ["icl", "probe"]},
+        {"dataset": "dial_asked", "variables": ["rasch"]},
+    ]
 
 
 def test_all_of_it_runs(checkout: Checkout) -> None:
@@ -90,8 +96,9 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     assert set(quantized["quantized_model"]) == {"demo-8bit"}
     assert (quantized["difference"] - (quantized["quantized"] - quantized["full"])).abs().max() < 2e-6
     _taught(tables["weak_to_strong"], checkout)
+    _reconciled(tables)
     of_panel = pd.read_parquet(checkout.folder / "results/matrices/respondents/climbers.parquet")
-    assert len(of_panel) == 1 + 2 * 2 * 2
+    assert len(of_panel) == 2 * (1 + 2 * 2 * 2)
     assert set(curve.loc[curve["variable"] == "rasch", "train_on"]) == {"none", "bin_01", "bin_03"}
     scaled = curve[(curve["variable"] == "rasch") & (curve["train_on"] != "none")]
     assert set(scaled["circular"]) == {"model and method"}
@@ -103,11 +110,23 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     assert {"question_logprob", "mdl_probe", "num_steps"} <= set(hardness["variable"])
 
 
+def _reconciled(tables: dict[str, pd.DataFrame]) -> None:
+    """Gains of each slice are those of its own table, and nobody is trained for it."""
+    table = tables["reconcile"]
+    assert set(table["experiment"]) == {"population", "learning_curves", "cross_difficulty"}
+    assert set(table["variable"]) == {"num_steps", "rasch"}
+    keys = ["dataset", "variable", "method", "n_train", "train_on", "test_on"]
+    for experiment, own in table.groupby("experiment"):
+        same = own.merge(tables[str(experiment)], on=keys, suffixes=("", "_there"), validate="1:1")
+        assert len(same) == len(own)
+        assert (same["gain"] - same["gain_there"]).abs().max() < 2e-6
+
+
 def _taught(table: pd.DataFrame, checkout: Checkout) -> None:
     """Students of each teacher and loss, each beside the teacher's and the ceiling's accuracy on the same items."""
     assert set(table["method"]) == {"probe", "lora", "probe_logconf", "probe_product"}
     assert set(zip(table["weak"], table["strong"], strict=True)) == {("demo_106k", "demo")}
-    assert set(table.loc[table["variable"] == "num_steps", "teacher_on"]) == {"all", "easy"}
+    assert set(table.loc[table["variable"] == "num_steps", "teacher_on"]) == {"all", "bin_01"}
     assert table[["weak_accuracy", "student_accuracy", "ceiling_accuracy", "label_accuracy"]].notna().all().all()
     assert ((table["status"] == "defined") == table["pgr"].notna()).all()
     results = checkout.folder / "results"

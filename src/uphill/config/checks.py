@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from uphill import registry
-from uphill.config import labelled
+from uphill.config import labelled, reading
 from uphill.config.complaints import first_problem, guess
 from uphill.config.generated_checks import check_generated
 from uphill.config.panels import check_panels
@@ -18,7 +18,7 @@ from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
 from uphill.prompts.templates import PromptFormat
 from uphill.schemas.level_names import MIX
-from uphill.schemas.names import ALL, GOLD
+from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD
 from uphill.schemas.spelling import alike, means_something, twice
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def _drawn_by(arm: Arm) -> tuple[Any, ...]:
 def _folds_fit(config: "Config") -> None:
     folds = config.splits.folds
     for where, arm in config.placed_arms() if folds else ():
+        if arm.train_pool != EXPERIMENT_POOL:
+            continue  # a teacher is trained once, on items of its own
         if arm.boots not in (None, folds):
             raise ValueError(f"{where}.boots is {arm.boots}, expected none beside splits.folds {folds}: each is a boot")
         for dataset in arm.involved:
@@ -112,6 +114,10 @@ def _folds_fit(config: "Config") -> None:
                     f"splits.folds is {folds} and datasets.{dataset} has pools.test, expected one of them: a test pool "
                     "is tested whole in every boot"
                 )
+
+
+def _others_are_read(config: "Config") -> None:
+    reading.read(config)
 
 
 def _named_entries(config: "Config") -> Iterator[tuple[str, str]]:
@@ -355,6 +361,6 @@ CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
     *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, _layers_are_kept, check_panels),
-    *(check_generated, check_trained),
+    *(check_generated, check_trained, _others_are_read),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from uphill import registry
-from uphill.experiments.arms import Arm, Experiment
+from uphill.experiments.arms import Arm, Experiment, Given
 
 ROOM = "uphill.experiments"
 
@@ -27,3 +27,15 @@ def own_settings(experiment: str, arms: Sequence[Arm]) -> dict[str, Any]:
     """What the tables of an experiment ask of its arms, where its module has `settings`."""
     settings = getattr(experiments()[experiment], "settings", None)
     return dict(settings(arms)) if settings else {}
+
+
+def arms_read(
+    experiment: str, entry: Any, known: Sequence[Arm], given: Given, unsupervised: Mapping[str, str]
+) -> list[Arm]:
+    """The arms of others that the tables of an entry are made of, where its module has `reads`.
+
+    Raises:
+        ValueError: there are none such: the end of a key, its value and what was expected.
+    """
+    reads = getattr(experiments()[experiment], "reads", None)
+    return list(reads(entry, known, given, unsupervised)) if reads else []

@@ -39,7 +39,9 @@ log = logging.getLogger(__name__)
 
 RUNS_MODEL = False
 READS_RESPONSES = False
-DETAILS = ("se", "slope", "n_answers", "flag", "item_rest", "p_bin")
+RELIABILITY = "reliability"
+"""The split-half reliability of the scale, the same in each row: of all models, by Spearman and Brown."""
+DETAILS = ("se", "slope", "n_answers", "flag", "item_rest", "p_bin", RELIABILITY)
 """Standard error of the difficulty, discrimination, models that answered, and PERFECT or ZERO where all, or none, did
 so rightly: such an item's value is finite because of the prior alone. Then the correlation of an item's answers with
 the rest of a model's, below 0 where the item may be broken; and the probability that it is of its bin, by its error."""
@@ -148,7 +150,14 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
     lines = _cautions(name, settings, matrix, values, pool, data.seed)
     note(*(f"{SCALE}{name} of {settings.dataset}: {line}" for line in lines))
     rows = long_form(values[["difficulty"]].rename(columns={"difficulty": name}), kind="irt")
+    halves = reliability(_agreement(matrix, name, data.seed))
+    values = values.assign(**{RELIABILITY: round(halves, DECIMALS)})
     return rows.merge(values[details], left_on="item_id", right_index=True, validate="one_to_one")
+
+
+def _agreement(matrix: AnswerMatrix, name: str, seed: int) -> float:
+    """Of halves of the models, drawn by their names: the order of the columns says nothing."""
+    return stability.agreement_of_halves(matrix.answers[np.argsort(matrix.models)], name, seed)
 
 
 def _pool(data: HardnessData, values: pd.DataFrame) -> pd.Index:
@@ -251,7 +260,7 @@ def _cautions(
             f"{len(pairs)} pairs of models answer alike, such as {first} and {second} (kappa {kappa:.3f}): copies "
             "count as models of their own, so that standard errors are too small"
         )
-    agreement = stability.agreement_of_halves(matrix.answers, name, seed)
+    agreement = _agreement(matrix, name, seed)
     if reliability(agreement) < LITTLE_RELIABLE:
         yield f"the split-half reliability is {reliability(agreement):.2f}, expected {LITTLE_RELIABLE} or more"
     certain = values.loc[pool, "p_bin"].mean()

@@ -18,6 +18,7 @@ from uphill.errors import damaged
 from uphill.report import captions, made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
+from uphill.report.questions import questions
 from uphill.report.spent import spent
 from uphill.report.verdicts import question, verdicts
 from uphill.running.job import Running
@@ -46,6 +47,7 @@ def render(job: Running) -> None:
     page = filled(
         config=yaml.safe_dump(job.settings["config"], sort_keys=False, width=110),
         counts=_study(job.settings["config"], tables),
+        questions=questions(tables),
         answer=_answer(tables[main], order) if main else [],
         question="" if (sgr := tables.get("sgr", pd.DataFrame())).empty else question(sgr),
         verdicts=list(verdicts(sgr)),

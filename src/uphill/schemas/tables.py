@@ -7,6 +7,8 @@ import pandas as pd
 NAMES = (
     *("dataset", "train_dataset", "model", "quantized_model", "method", "variable", "variable_a", "variable_b"),
     *("train_on", "test_on", "supervision", "status", "sgr_set", "as_good", "circular", "labels"),
+    *("experiment", "experiment_a", "experiment_b", "against", "not_carried", "depends"),
+    *("easy_a", "hard_a", "easy_b", "hard_b", "status_a", "status_b"),
     *("weak", "strong", "teacher", "teacher_variable", "teacher_on", "pgr_set", "source"),
 )
 """Columns of tables that hold names, which are texts: of a model called 007, 1e3 or NA too."""

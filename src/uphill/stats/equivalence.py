@@ -44,13 +44,19 @@ def as_good(a: Condition, b: Condition, margin: float) -> AsGood:
         raise ValueError(f"margin must lie strictly between 0 and 1, got {margin}")
     behind = b.accuracy - a.accuracy
     found = spread(difference_parts(a, b))
-    least, most = one_sided(found, behind + margin), one_sided(found, margin - behind)
-    verdict: Verdict = "cannot tell"
-    if most < LEVEL:
-        verdict = "yes"
-    elif 1.0 - most < LEVEL:
-        verdict = "no"
-    return AsGood(margin, max(least, most), verdict)
+    most, verdict = not_worse(found, behind, margin)
+    return AsGood(margin, max(one_sided(found, behind + margin), most), verdict)
+
+
+def not_worse(found: Spread, behind: float, margin: float) -> tuple[float, Verdict]:
+    """Whether something lies behind by less than `margin`, and the one-sided p-value against its being more.
+
+    `behind` is by how much, and `found` the variance of that. The answer is `yes` or `no` by a test at 5 % each.
+    """
+    p_value = one_sided(found, margin - behind)
+    if p_value < LEVEL:
+        return p_value, "yes"
+    return p_value, "no" if 1.0 - p_value < LEVEL else "cannot tell"
 
 
 def one_sided(found: Spread, above: float) -> float:

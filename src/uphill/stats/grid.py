@@ -28,21 +28,28 @@ from uphill.stats.bootstrap import (
 from uphill.stats.conditions import Condition, same_items, tested_cells
 from uphill.stats.estimates import Difference, summarised
 from uphill.stats.published import accuracy_draws, mean_of_means
-from uphill.stats.random_effects import Part, part, spread
+from uphill.stats.random_effects import Part, Spread, part, spread
 
 BASELINE = "baseline"
 BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class GainGrid:
+class Cells:
     """Gains of accuracy over the baseline, as fractions; row i was trained on bin i, column j tests bin j.
 
     Attributes:
         point: [K, K]; NaN where nothing was tested.
-        draws: [D, K, K] of the bootstrap; NaN where a draw hit no tested item.
         parts: [K][K] each cell's gain in each boot.
     """
+
+    point: FloatArray
+    parts: Sequence[Sequence[Part]]
+
+
+@dataclass(frozen=True)
+class GainGrid:
+    """`Cells`, with `draws`: [D, K, K] of the bootstrap; NaN where a draw hit no tested item."""
 
     point: FloatArray
     draws: FloatArray
@@ -103,15 +110,41 @@ def gain_grid(
         for name, matrix in matrices.items()
     }
     size = len(matrices) - 1
-    parts = [[_gain(one, baseline, own == column) for column in range(size)] for one in trained]
-    point, sample = np.empty((size, size)), np.empty((draws, size, size))
+    found = gain_cells(trained, baseline, own)
+    sample = np.empty((draws, size, size))
     for column in range(size):
         tested = {name: matrix[own == column] for name, matrix in matrices.items()}
-        found = accuracy_draws(tested, boots, np.random.default_rng([*key, 1, column]), draws)
+        drawn = accuracy_draws(tested, boots, np.random.default_rng([*key, 1, column]), draws)
         for row in range(size):
-            point[row, column] = _accuracy(tested[str(row)]) - _accuracy(tested[BASELINE])
-            sample[:, row, column] = found[str(row)] - found[BASELINE]
-    return GainGrid(point, sample, parts)
+            sample[:, row, column] = drawn[str(row)] - drawn[BASELINE]
+    return GainGrid(found.point, sample, found.parts)
+
+
+def gain_cells(trained: Sequence[Condition], baseline: Condition, bins: npt.ArrayLike) -> Cells:
+    """The gains of every cell; what is given, and what is refused, is as for `gain_grid`."""
+    same_items(baseline=len(baseline.correct), **{str(i): len(one.correct) for i, one in enumerate(trained)})
+    own = _checked_bins(bins, len(trained), len(baseline.correct))
+    members = [own == column for column in range(len(trained))]
+    before = [_accuracy(baseline.correct[items]) for items in members]
+    point = [
+        [_accuracy(one.correct[items]) - none for items, none in zip(members, before, strict=True)] for one in trained
+    ]
+    return Cells(np.array(point), [[_gain(one, baseline, items) for items in members] for one in trained])
+
+
+def contrast(grid: Cells | GainGrid, weights: FloatArray) -> tuple[float, Spread]:
+    """A weighted sum of cells, which has its variance: of the weights that are not 0, [K, K]; NaN where one is unknown.
+
+    Cells of a row are of the same training draws and those of a column of the same items; folds pair the rows too.
+    """
+    chosen = weights != 0.0
+    rows = [
+        _sum([grid.parts[i][int(j)].times(float(weights[i, j])) for j in np.flatnonzero(chosen[i])])
+        for i in _rows(chosen)
+    ]
+    # Folds are the same for every train bin, so that their boots are paired; other boots are draws of their own.
+    found = spread([_sum(rows)] if all(one.nested for one in rows) else rows)
+    return float((weights[chosen] * grid.point[chosen]).sum()), found
 
 
 def _gain(trained: Condition, baseline: Condition, items: BoolArray) -> Part:
@@ -147,7 +180,7 @@ def _accuracy(matrix: FloatArray) -> float:
 # -- summaries -------------------------------------------------------------------------------------------------------
 
 
-def mean_gain(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> Summary:
+def mean_gain(grid: Cells | GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> Summary:
     """Mean gain of the cells that are chosen and known; NaN of none.
 
     `cells` is [K, K]. Raises ValueError for another shape.
@@ -156,10 +189,7 @@ def mean_gain(grid: GainGrid, cells: BoolArray, coverage: float = COVERAGE) -> S
     count = int(known.sum())
     if not count:
         return Summary(math.nan, math.nan, math.nan, math.nan, 0)
-    rows = [_sum([grid.parts[i][int(j)] for j in np.flatnonzero(known[i])]).times(1 / count) for i in _rows(known)]
-    # Folds are the same for every train bin, so that their boots are paired; other boots are draws of their own.
-    found = spread([_sum(rows)] if all(one.nested for one in rows) else rows)
-    point = float(grid.point[known].mean())
+    point, found = contrast(grid, np.where(known, 1.0 / count, 0.0))
     said = summarised(point, found, coverage)
     return Summary(point, said.low, said.high, said.p_value, count)
 
@@ -180,7 +210,7 @@ def _negative(gains: FloatArray) -> FloatArray:
     return np.asarray((np.round(gains, 12) < 0).sum(-1) / np.where(count, count, np.nan), dtype=np.float64)
 
 
-def _known(grid: GainGrid, cells: BoolArray) -> BoolArray:
+def _known(grid: Cells | GainGrid, cells: BoolArray) -> BoolArray:
     if cells.shape != grid.point.shape:
         raise ValueError(f"cells: expected shape {grid.point.shape}, got {cells.shape}")
     known: BoolArray = cells & ~np.isnan(grid.point)

@@ -20,6 +20,7 @@ from uphill.tables.predictions import (
     read_trained,
     write_table,
 )
+from uphill.tables.reliability import read_reliability
 from uphill.tables.table import Analysis, Inputs, Table, Teaching
 
 
@@ -50,6 +51,7 @@ def write(job: Running) -> None:
             circular={tuple(names): frozenset(alike) for *names, alike in settings["circular"]},
         ),
         hardness=read_hardness(hardness) if hardness else None,
+        reliability=read_reliability(job.expected(job.input.get("measures", []))),
         teaching=Teaching(settings["teachers"], answers, read_trained(splits)) if settings["teachers"] else None,
         own=settings["own"],
     )

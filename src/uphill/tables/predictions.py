@@ -56,7 +56,7 @@ def read_grades(paths: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
 
 
 def read_tested(paths: Mapping[str, str]) -> pd.DataFrame:
-    """Test items of some files of splits, a row an item: dataset, variable, item_id, level, value.
+    """Test items of some files of splits, a row an item: dataset, variable, split, item_id, level, value.
 
     Args:
         paths: files, each with the identity that it must have.
@@ -65,7 +65,7 @@ def read_tested(paths: Mapping[str, str]) -> pd.DataFrame:
 
 
 def read_trained(paths: Mapping[str, str]) -> pd.DataFrame:
-    """Training items of some files of splits: dataset, variable, train_on, boot, item_id, rank."""
+    """Training items of some files of splits: dataset, variable, split, train_on, boot, item_id, rank."""
     return _of_splits(paths, "train", ["train_on", "boot", "item_id", "rank"])
 
 
@@ -74,7 +74,7 @@ def _of_splits(paths: Mapping[str, str], role: str, columns: list[str]) -> pd.Da
     for path, identity in paths.items():
         splits, variable = read(path, SPLITS, identity), made_by(path)["settings"]["variable"]
         own = splits.loc[splits["role"] == role, columns].drop_duplicates()
-        frames.append(own.assign(dataset=Path(path).parent.name, variable=variable))
+        frames.append(own.assign(dataset=Path(path).parent.name, variable=variable, split=Path(path).stem))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -22,8 +22,8 @@ class Analysis:
         coverage: of intervals.
         margin: within which easy data is as good as hard data, as a fraction.
         seed: the run's seed.
-        trained: rows dataset, variable, train_on, boot, item_id, rank of every training item, where one may be tested
-            too; None where none is.
+        trained: rows dataset, variable, split, train_on, boot, item_id, rank of every training item, where one may be
+            tested too; None where none is.
         chance: by dataset, the accuracy of a blind guess at each item that has choices, by id.
         clusters: by dataset that names a column of them, the cluster of each item, by id.
         circular: by tested model, dataset and variable, where that model measured the variable, the methods that do
@@ -63,10 +63,11 @@ class Inputs:
 
     Attributes:
         predictions: rows of the grades contract, with `source`.
-        tested: rows dataset, variable, item_id, level, value of every test item.
+        tested: rows dataset, variable, split, item_id, level, value of every test item.
         levels: by dataset and variable, the names of the levels in order.
         study: what intervals are made of.
         hardness: rows of the hardness tables, with `dataset`; None unless the table reads them.
+        reliability: by dataset and variable, of scales that tell it; of none unless the table reads it.
         teaching: who taught, and whom; None unless the table reads it.
         own: what the experiment's `settings` give.
     """
@@ -76,6 +77,7 @@ class Inputs:
     levels: Levels
     study: Analysis
     hardness: pd.DataFrame | None = None
+    reliability: Mapping[tuple[str, str], float] = field(default_factory=dict)
     teaching: "Teaching | None" = None
     own: Mapping[str, Any] = field(default_factory=dict)
 
@@ -90,6 +92,7 @@ class Table:
         layout: how a paper prints it, if at all.
         also: other prints that are made of it, by name.
         reads_hardness: whether it needs the hardness tables of its datasets.
+        reads_reliability: whether it needs the measures that hardness tables are made of, too.
         reads_teachers: whether it needs the answers of those who gave its labels.
     """
 
@@ -99,4 +102,5 @@ class Table:
     layout: WideLayout | None = None
     also: Mapping[str, WideLayout] = field(default_factory=dict)
     reads_hardness: bool = False
+    reads_reliability: bool = False
     reads_teachers: bool = False

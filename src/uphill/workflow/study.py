@@ -6,6 +6,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
+from uphill.config import reading
 from uphill.config.generated import dataset_of, labelled_items
 from uphill.config.placing import used_labels
 from uphill.config.study import Config
@@ -49,6 +50,14 @@ class Study:
     def arms(self, experiment: str | None = None) -> list[Arm]:
         """Arms of an experiment, or of all."""
         return [arm for arm in self.arms() if arm.experiment == experiment] if experiment else self.config.arms()
+
+    @once
+    def shown(self) -> dict[str, list[Arm]]:
+        """By experiment, the arms that its tables are made of: its own, or those of others that it reads."""
+        found: dict[str, list[Arm]] = {}
+        for arm in self.arms():
+            found.setdefault(arm.experiment, []).append(arm)
+        return {**found, **reading.read(self.config)}
 
     @cached_property
     def datasets(self) -> list[str]:

@@ -43,7 +43,7 @@ def _jobs(study: Study) -> Iterator[Job]:
 def _models_beside(study: Study, experiment: str) -> int:
     """The most models that any one thing is trained with."""
     found: dict[tuple[str, str, str], set[str]] = {}
-    for arm in study.arms(experiment):
+    for arm in study.shown()[experiment]:
         for method in arm.methods:
             if study.config.n_train(method):
                 found.setdefault((arm.dataset, arm.variable, method), set()).update(arm.models)

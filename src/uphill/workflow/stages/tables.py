@@ -7,7 +7,7 @@ from uphill import registry
 from uphill.config import labelled
 from uphill.config.panels import kinds_by_model
 from uphill.experiments.arms import Arm
-from uphill.experiments.finding import implied_labels, own_settings
+from uphill.experiments.finding import experiments, implied_labels, own_settings
 from uphill.running.provenance import beside
 from uphill.schemas.names import GOLD
 from uphill.tables.table import Table
@@ -16,6 +16,7 @@ from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, w
 from uphill.workflow.stages.grades import of_arm
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.items import items
+from uphill.workflow.stages.measures import measures
 from uphill.workflow.stages.splits import splits
 from uphill.workflow.study import Study
 
@@ -37,7 +38,8 @@ def made(study: Study, room: str, needs: str) -> dict[str, tuple[str, str, str]]
     """
     found: dict[str, tuple[str, str, str]] = {}
     known = registry.names(room, needs)
-    for experiment, kind in {arm.experiment: arm.kind for arm in study.arms()}.items():
+    for experiment, arms in study.shown().items():
+        kind = experiment if experiment in experiments() else arms[0].kind
         for key in getattr(registry.load(room, kind, needs), needs) if kind in known else ():
             own = experiment if key == kind else f"{experiment}_{key}"
             found[own if experiment != kind else key] = experiment, kind, key
@@ -60,7 +62,7 @@ def table_of(study: Study, name: str) -> Table:
 def table(study: Study, name: str) -> Job:
     """One table of an experiment; of each file of grades it depends on its own slices only."""
     experiment, kind, key = made(study, ROOM, NEEDS)[name]
-    arms = study.arms(experiment)
+    arms = study.shown()[experiment]
     teachers = _teachers(study, arms) if table_of(study, name).reads_teachers else {}
     datasets = list(dict.fromkeys(arm.dataset for arm in arms))
 
@@ -78,13 +80,16 @@ def table(study: Study, name: str) -> Job:
             "own": own_settings(kind, arms),
         }
 
-    path = table_path(name)
-    read = {
+    path, how = table_path(name), table_of(study, name)
+    read: dict[str, list[Job]] = {
         "grades": [part for arm in (*arms, *teachers.values()) for part in of_arm(study, arm)],
         "splits": [splits(study, arm.dataset, arm.split) for arm in arms],
         "questions": [items(study, dataset) for dataset in datasets],
-        "hardness": [hardness(study, dataset) for dataset in datasets] if table_of(study, name).reads_hardness else [],
+        "hardness": [hardness(study, dataset) for dataset in datasets] if how.reads_hardness else [],
     }
+    if how.reads_reliability:
+        cut_by = list(dict.fromkeys((arm.dataset, arm.variable) for arm in arms))
+        read["measures"] = [job for dataset, variable in cut_by for job in measures(study, dataset, (variable,))]
     return Job(
         rule="table",
         wildcards={"table": name},

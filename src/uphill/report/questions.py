@@ -1,0 +1,146 @@
+"""The questions that a study's tables answer: in words, each with its cases, their numbers, intervals and table."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+YES, NO, UNTOLD, MIXED = "yes", "no", "cannot tell", "it depends"
+WAY = ["model", "dataset", "variable", "experiment", "method", "n_train"]
+PERCENT, PLAIN = 100.0, 1.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of a table that answers a question.
+
+    Attributes:
+        where: what the row is of.
+        answer: yes, no, or cannot tell.
+        number: what the answer rests on, with its interval.
+    """
+
+    where: str
+    answer: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its cases.
+
+    Attributes:
+        text: the question.
+        table: in which the cases stand.
+        cases: one or more.
+    """
+
+    text: str
+    table: str
+    cases: Sequence[Case]
+
+    @property
+    def answer(self) -> str:
+        """Of all cases that tell, if they agree."""
+        told = {case.answer for case in self.cases} - {UNTOLD}
+        return MIXED if len(told) > 1 else next(iter(told), UNTOLD)
+
+    @property
+    def count(self) -> str:
+        """How many cases say what."""
+        counts = {answer: sum(case.answer == answer for case in self.cases) for answer in (YES, NO, UNTOLD)}
+        said = [f"{answer} in {count}" for answer, count in counts.items() if count]
+        return f"{', '.join(said)} of {len(self.cases)}"
+
+
+def questions(tables: Mapping[str, pd.DataFrame]) -> list[Question]:
+    """Those that some row answers.
+
+    Args:
+        tables: tidy tables by name.
+    """
+    found = [
+        *_easy_as_good(tables),
+        *_of(tables, "reconcile", "Does what is learned on easy data not carry to hard items?", _not_carried),
+        *_of(tables, "gap", "Is there a gap so wide that easy data stops being enough?", _stops),
+        *_of(tables, "scales", "Do scales of difficulty rank items alike?", _agree),
+        *_of(tables, "scale_sgr", "Does what easy data is short of depend on the scale of difficulty?", _depends),
+    ]
+    return [one for one in found if one.cases]
+
+
+def _easy_as_good(tables: Mapping[str, pd.DataFrame]) -> Iterator[Question]:
+    text = "Is easy data as good as hard data on hard items?"
+    if "reconcile" in tables:
+        yield from _of(tables, "reconcile", text, _as_good)
+    else:
+        yield from _of(tables, "sgr", text, _by_sgr)
+
+
+def _of(tables: Mapping[str, pd.DataFrame], name: str, text: str, cases: Any) -> Iterator[Question]:
+    if name in tables and len(tables[name]):
+        yield Question(text, name, list(cases(tables[name])))
+
+
+def _easiest(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The easiest level of each way to train, which stands before the others, if it is held against a harder one."""
+    return list(table[table["against"] != ""].drop_duplicates(WAY).to_dict("records"))
+
+
+def _as_good(table: pd.DataFrame) -> Iterator[Case]:
+    for row in _easiest(table):
+        yield Case(_way(row), row["as_good"], f"hard - easy {_interval(row, 'short')}")
+
+
+def _by_sgr(table: pd.DataFrame) -> Iterator[Case]:
+    for row in table.to_dict("records"):
+        other = "" if row["train_dataset"] == row["dataset"] else f", easy data of {row['train_dataset']}"
+        yield Case(f"{_way(row)}{other}", row["as_good"], f"hard - easy {_interval(row, 'hard_easy')}")
+
+
+def _not_carried(table: pd.DataFrame) -> Iterator[Case]:
+    for row in _easiest(table):
+        yield Case(_way(row), row["not_carried"], f"easy - none {_interval(row, 'gain')}")
+
+
+def _stops(table: pd.DataFrame) -> Iterator[Case]:
+    wide = table[(table["statistic"] == "width") & (table["width"] > 0)].dropna(subset=["short"])
+    for _, rows in wide.sort_values("width", kind="stable").groupby(WAY, sort=False):
+        stops = rows[rows["as_good"] == NO]
+        row = (stops if len(stops) else rows.tail(1)).iloc[0].to_dict()
+        answer = YES if len(stops) else NO if (rows["as_good"] == YES).all() else UNTOLD
+        at = f"{row['width']:.0f} level{'s' if row['width'] > 1 else ''} apart, own - easier"
+        yield Case(_way(row), answer, f"{at} {_interval(row, 'short')}")
+
+
+def _agree(table: pd.DataFrame) -> Iterator[Case]:
+    for row in table.dropna(subset=["rho"]).to_dict("records"):
+        answer = YES if row["rho_low"] > 0 else NO if row["rho_high"] <= 0 else UNTOLD
+        yield Case(_pair(row), answer, f"Spearman {_interval(row, 'rho', PLAIN)}")
+
+
+def _depends(table: pd.DataFrame) -> Iterator[Case]:
+    for row in table.to_dict("records"):
+        yield Case(f"{_pair(row)}, {_how(row)}", row["depends"], f"difference {_interval(row, 'difference')}")
+
+
+def _way(row: Mapping[Any, Any]) -> str:
+    own = f" (a scale of the tested {row['circular']} itself)" if row["circular"] else ""
+    of = f", {row['experiment'].replace('_', ' ')}" if "experiment" in row else ""
+    return f"{row['dataset']} by {row['variable']}{own}, {_how(row)}{of}"
+
+
+def _how(row: Mapping[Any, Any]) -> str:
+    return f"{row['method']} with {row['model']}, {row['n_train']} items"
+
+
+def _pair(row: Mapping[Any, Any]) -> str:
+    return f"{row['dataset']}, {row['variable_a']} and {row['variable_b']}"
+
+
+def _interval(row: Mapping[Any, Any], name: str, scale: float = PERCENT) -> str:
+    """A number with its interval: percentage points, or as it is."""
+    digits, unit = (1, " points") if scale == PERCENT else (2, "")
+    point, low, high = (round(scale * row[f"{name}{end}"], digits) + 0.0 for end in ("", "_low", "_high"))
+    return f"{point:+.{digits}f}{unit} [{low:+.{digits}f}, {high:+.{digits}f}]"

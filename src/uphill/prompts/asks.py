@@ -38,8 +38,8 @@ class Ask(BaseModel):
 
     @model_validator(mode="after")
     def _slots_are_known(self) -> Self:
-        if self.bare and "ends" in self.model_fields_set:
-            raise ValueError("text is the question alone, and ends is given; expected none: its dataset says where")
+        if self.bare and self.ends != "model":
+            raise ValueError(f"ends is {self.ends!r} and text the question alone, whose dataset says where; expected none")
         for name in self.slots:
             if name not in SLOTS:
                 raise ValueError(f"text has the slot {{{name}}}, expected one of {', '.join(SLOTS)}")

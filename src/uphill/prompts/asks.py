@@ -39,7 +39,7 @@ class Ask(BaseModel):
     @model_validator(mode="after")
     def _slots_are_known(self) -> Self:
         if self.bare and self.ends != "model":
-            raise ValueError(f"ends is {self.ends!r} and text the question alone, whose dataset says where; expected none")
+            raise ValueError(f"ends is {self.ends!r} beside the question alone, expected none: its dataset says where")
         for name in self.slots:
             if name not in SLOTS:
                 raise ValueError(f"text has the slot {{{name}}}, expected one of {', '.join(SLOTS)}")

@@ -63,6 +63,7 @@ BY_RULE = {
     "splits": "n_train",
     "predictions_from_responses": "the probe",
     "predictions_on_model": "a setting of LoRA",
+    "label": "what a teacher says",
     "grade": "a grader",
     "table": "draws",
     "correlations": "draws of correlations",
@@ -240,8 +241,8 @@ def test_the_graph_names_every_job(checkout: Checkout, demo_graph: Graph) -> Non
 
 def test_a_figure_reruns_itself_and_the_report(edited: Checkout, demo_graph: Graph, before: dict[str, str]) -> None:
     figures = {node for node in demo_graph if node.startswith("Figure ")}
-    append("src/uphill/figures/plots/sgr.py")(edited.folder)
-    assert set(edited.snakemake("--dry-run").jobs) == {"Figure sgr", "Report"}
+    append("src/uphill/figures/plots/gain_grid.py")(edited.folder)
+    assert set(edited.snakemake("--dry-run").jobs) == {"Figure cross_difficulty", "Report"}
     append("src/uphill/figures/plots/style.py")(edited.folder)
     after = identities(edited.folder)
     assert {job for job, made in after.items() if before[job] != made} == figures | {"Report"}

@@ -6,6 +6,7 @@ test items that none of them has seen. Models of a role differ in the seed of th
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -71,8 +72,10 @@ def arms(entry: Students, name: str, given: Given) -> Sequence[Arm]:
         raise ValueError(f"{name}: method is {entry.method!r}, which is trained, expected one that trains on nothing")
     models = tuple(dict.fromkeys(model for own in entry.roles.values() for model in own))
     levels = given.levels(entry.dataset, entry.variable)
-    asked = ((entry.method,), models)
-    return [Arm(name, entry.dataset, entry.variable, levels, *asked, baseline=False, repeats=True, roles=entry.roles)]
+    place, run = (name, entry.dataset, entry.variable, levels), ((entry.method,), models)
+    # Nothing is drawn to train on, and all test items are tested, however few a level has.
+    least = replace(Arm(*place, *run, baseline=False, repeats=True), boots=1, n_train=1, min_test=1)
+    return [replace(least, roles=entry.roles)]
 
 
 def settings(arms: Sequence[Arm]) -> Mapping[str, Any]:

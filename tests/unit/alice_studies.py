@@ -25,19 +25,19 @@ ENTRY: dict[str, Any] = {
     "recipe": "lora",
     "method": "zero_shot_cot",
     "supervision": "gold",
-    "n": 4,
+    "n": 3,
 }
 
 
 def raw(entries: dict[str, dict[str, Any]], **changes: Any) -> dict[str, Any]:
     """A config whose entries of `alice` are ENTRY with changes."""
     road = {
-        "source": {"kind": "world", "domain": "road", "n_items": 120, "seed": 13, "generative": True},
+        "source": {"kind": "world", "domain": "road", "n_items": 90, "seed": 13, "generative": True},
         "prompt": "0306",
         "cot_prompt": "0305",
         "human": ["num_steps"],
         "cuts": {"num_steps": {"easy_max": 2, "hard_min": 6}},
-        "pools": {"hardness": 0, "supervisor": 30, "test": 40},
+        "pools": {"hardness": 0, "supervisor": 30, "test": 30},
         "unsupervised": "zero_shot_cot",
         "max_new_tokens": 56,
     }

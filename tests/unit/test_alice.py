@@ -39,7 +39,7 @@ def test_a_short_entry_is_these_trainings_texts_and_labels() -> None:
     }
     asked = {name: (one.model, one.ask, one.n, dict(one.beside)) for name, one in config.generations.items()}
     assert asked == {
-        "own.samples": (teacher, "bare", 4, {}),
+        "own.samples": (teacher, "bare", 3, {}),
         "own.weak": (teacher, "bare", 1, {}),
         "road.own.1280k": ("1280k", "bare", 1, {}),
         "own.doubts": ("1280k", "doubt_number", 1, {"answers": "own.clusters"}),

@@ -41,7 +41,7 @@ def test_alice_runs_from_items_to_the_gap_recovered(checkout: Checkout, names: t
     assert set(rows.index) == {
         (f"{name}.{labels}", one) for name in names for labels in ("weak", "labels") for one in weak[name]
     }
-    assert (rows["n_test"] == 40).all()
+    assert (rows["n_test"] == 30).all()
     for role in ("weak", "student", "ceiling", "weak_gold", "untrained"):
         assert rows[f"{role}_accuracy"].between(0, 1).all()
     assert rows.loc[rows["status"] == "defined", "pgr"].notna().all()

@@ -33,14 +33,13 @@ from uphill.hardness.item_response import (
     rasch_difficulty,
 )
 from uphill.running.noting import SCALE, note
+from uphill.schemas.measures import RELIABILITY
 from uphill.schemas.names import EXPERIMENT_POOL
 
 log = logging.getLogger(__name__)
 
 RUNS_MODEL = False
 READS_RESPONSES = False
-RELIABILITY = "reliability"
-"""The split-half reliability of the scale, the same in each row: of all models, by Spearman and Brown."""
 DETAILS = ("se", "slope", "n_answers", "flag", "item_rest", "p_bin", RELIABILITY)
 """Standard error of the difficulty, discrimination, models that answered, and PERFECT or ZERO where all, or none, did
 so rightly: such an item's value is finite because of the prior alone. Then the correlation of an item's answers with

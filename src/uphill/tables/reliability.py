@@ -6,9 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from uphill.hardness.irt import RELIABILITY
 from uphill.schemas.files import made_by, read
-from uphill.schemas.measures import MEASURE
+from uphill.schemas.measures import MEASURE, RELIABILITY
 from uphill.stats.ranks import spearman_matrix
 
 

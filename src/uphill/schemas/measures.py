@@ -3,7 +3,7 @@
 from uphill.schemas.contract import FLOAT, TEXT, Contract, columns
 
 RELIABILITY = "reliability"
-"""A further column: the split-half reliability of a scale, the same in each row; of all models, by Spearman and Brown."""
+"""A further column: the split-half reliability of a scale, the same in each row, by Spearman and Brown."""
 MEASURE = Contract(
     "hardness measure",
     columns({"item_id": TEXT, "variable": TEXT, "value": FLOAT, "kind": TEXT}),

@@ -195,7 +195,7 @@ GOOD = [
              at(f"{NOISY}.train_on", ["bin_02"]), at(f"{NOISY}.test_on", ["bin_03"])),
     together(at(f"{CURVES}.variable", "all"), at(f"{CURVES}.train_on", ["all"]), at(f"{CURVES}.test_on", ["all"])),
     ladder("7", "1e3", "nan", "true", "tests", "easy_steps"),
-    at("responses", {"layers": [0, 4]}),
+    together(at("responses", {"layers": [0, 4]}), at("weak_to_strong", [])),
     *(together(renamed("models", "demo", name), at("test_models", ["demo", name]))
       for name in ("007", "1e3", "nan", "NA", "null", "true", "yes", "0x10", "d" * 80)),
 ]  # fmt: skip
@@ -236,6 +236,7 @@ def test_the_states_of_a_local_model_are_counted_where_its_config_says_so(
     (tmp_path / "config.json").write_text(json.dumps(told))
     raw = default()
     raw["models"]["demo"] = {"path": str(tmp_path)}
+    raw["weak_to_strong"] = []  # whose teacher has fewer
     raw["responses"] = {"layers": [3]}
     check(raw)
     raw["responses"] = {"layers": [4]}

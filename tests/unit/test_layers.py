@@ -37,12 +37,18 @@ def test_a_state_that_was_not_kept_is_named(layers: tuple[int, ...], known: str)
         table.states_of([30])
 
 
+def alone(raw: dict[str, Any]) -> dict[str, Any]:
+    """Without the teacher, who has fewer layers."""
+    raw["weak_to_strong"] = []
+    return raw
+
+
 @pytest.mark.parametrize("where", ["methods.probe", "measures.mdl_probe"])
 @pytest.mark.parametrize(("responses", "known"), [({"layers": [1, 3]}, "1, 3"), ({}, "null: name those")])
 def test_a_config_that_reads_a_layer_which_it_does_not_keep_is_refused(
     where: str, responses: dict[str, Any], known: str
 ) -> None:
-    raw = default()
+    raw = alone(default())
     group, name = where.split(".")
     raw[group][name]["layers"] = [2]
     raw["responses"] = responses

@@ -122,7 +122,7 @@ def test_show_says_it_of_the_table(notes: list[str], tmp_path: Path, monkeypatch
 def test_a_datasets_own_limit_wins() -> None:
     study = plan(limit=500, datasets__road__limit=300)
     found = {name: study.job("items", {"dataset": name}).settings.get("limit") for name in study.datasets}
-    assert found == {"dial": 500, "road": 300, "road_written": 500}
+    assert found == {"dial": 500, "road": 300, "road_written": 500, "dial_taught": 500}
     assert len(make_items(study.job("items", {"dataset": "road"}).settings)) == 300
 
 

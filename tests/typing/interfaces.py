@@ -11,6 +11,7 @@ from uphill.experiments import (
     population,
     quantization,
     reconcile,
+    students,
     weak_to_strong,
 )
 from uphill.experiments.arms import Experiment
@@ -70,6 +71,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "population": population,
     "quantization": quantization,
     "reconcile": reconcile,
+    "students": students,
     "weak_to_strong": weak_to_strong,
 }
 LABELS: dict[str, LabelKind] = {"gold": gold, "predicted": predicted}

@@ -128,6 +128,7 @@ def test_a_training_that_was_killed_ends_with_the_same_bytes(
             raise Killed
         return step(self, *args, **more)
 
+    monkeypatch.setattr(text_training, "KEPT_EVERY", 0.0)
     monkeypatch.setattr(text_training.InOrder, "training_step", dying)
     with pytest.raises(Killed):
         run(rule, model=model)

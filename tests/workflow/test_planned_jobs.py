@@ -87,7 +87,8 @@ def test_settings_hold_no_file_of_the_study(here: None) -> None:
     found = study(Path("config/demo-all.yaml"))
     for job in found.jobs:
         if job.rule != "report":
-            assert "results/" not in repr(job.settings), job.title
+            # Of a model that is made here, who loads it finds its folder, beside the identity of what is in it.
+            assert "results/" not in repr(job.settings).replace("results/models/", ""), job.title
         assert "results/" not in repr(job.spec["upstream"])
 
 

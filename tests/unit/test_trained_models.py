@@ -1,6 +1,7 @@
 """Models that are trained here, as a config has them: their base's, of no circle, and untested on what they learned."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,7 +94,14 @@ def test_a_job_that_asks_reads_every_layer_of_what_it_loads() -> None:
     ]
 
 
-def test_a_dataset_that_models_alone_learn_has_items_and_a_cost() -> None:
+def test_a_dataset_that_models_alone_learn_has_items_and_a_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where no run has left items of that name.
+    for name in ("config", "resources"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+
     def elsewhere(raw: dict[str, Any]) -> None:
         source = {**raw["datasets"]["dial"]["source"], "seed": 5}
         raw["datasets"]["other"] = {**raw["datasets"]["dial"], "source": source, "pools": {"hardness": 20}}

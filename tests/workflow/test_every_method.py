@@ -1,4 +1,6 @@
-"""Every method, measure and experiment of config/demo-all.yaml, at a size that takes a minute or two."""
+"""Every method, measure and experiment of config/demo-all.yaml that the demo has not, at a size that takes a minute or
+two; at night, those that it has too.
+"""
 
 from typing import Any
 
@@ -13,6 +15,13 @@ from uphill.schemas.items import ITEMS
 from uphill.schemas.labels import LABELS
 from uphill.schemas.predictions import PREDICTIONS
 
+WRITTEN = {"zero_shot_cot", "icl_cot", "lora_cot"}
+IN_DEMO = {"zero_shot", "lora"}
+MEASURES_IN_DEMO = ("surface", "mdl_zero_shot", "mdl_probe")
+RUNG = {"dataset": "dial", "variable": "num_steps"}
+HARDNESS = "results/hardness/dial.parquet"
+TAUGHT = {"dataset": "dial_taught", "weak": "demo_106k", "strong": "demo"}
+
 
 def small(raw: dict[str, Any]) -> None:
     """A few items of each dataset, one or two cells of each kind."""
@@ -24,7 +33,10 @@ def small(raw: dict[str, Any]) -> None:
         dataset |= {"n_test": 15, "max_new_tokens": 12}
     raw["datasets"]["dial_taught"]["pools"]["supervisor"] = 40
     raw["datasets"]["dial_taught"]["cuts"]["num_steps"] = {"bins": 2}
-    raw["measures"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
+    for name in MEASURES_IN_DEMO:
+        del raw["measures"][name]
+    for dataset in raw["datasets"].values():
+        dataset["cuts"].pop("mdl_zero_shot", None)
     for method in raw["methods"].values():
         for sizes in ("k", "n_train"):
             if method.get(sizes):
@@ -35,86 +47,116 @@ def small(raw: dict[str, Any]) -> None:
             method["min_updates"] = 1
     raw["splits"] = {"boots": 2, "n_train": 8, "n_test": 15, "min_test": 4}
     raw["statistics"] = {"draws": 200, "correlation_draws": 100}
-    chosen = sorted(set(raw["methods"]) - {"zero_shot_cot", "icl_cot", "lora_cot", "probe_by_scale"})
+    chosen = sorted(set(raw["methods"]) - WRITTEN - IN_DEMO - {"probe_by_scale"})
     raw["population"] = [
-        {"dataset": "dial", "variable": "num_steps", "methods": chosen},
-        {"dataset": "road_written", "variable": "num_steps", "methods": ["icl_cot", "lora_cot"]},
+        {**RUNG, "methods": chosen},
+        {"dataset": "road_written", "variable": "num_steps", "methods": ["lora_cot"]},
     ]
-    raw["all_to_all"] = [{"dataset": "dial", "methods": ["probe"]}]
-    raw["learning_curves"] = [
-        {"dataset": "dial", "variable": "num_steps", "sizes": {"probe": [4, 8], "icl": [1, 3]}, "boots": 2}
-    ]
-    raw["noisy_labels"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["probe", "icl"], "noise": [0, 0.5]}]
-    rung = {"dataset": "dial", "variable": "num_steps"}
-    raw["ladders"] = {
-        "climb": {"test": rung | {"min": 7}, "train": {"low": rung | {"max": 2}, "mid": rung | {"level": "medium"}},
-                  "methods": ["probe"]}
-    }  # fmt: skip
+    for name in ("all_to_all", "noisy_labels", "cross_difficulty"):
+        del raw[name]
     asked = {"test": {"dataset": "dial_asked", "variable": "num_steps", "min": 1}, "methods": ["probe", "icl"]}
-    raw["ladders"]["road_to_asked"] = asked | {"train": {"low": rung | {"max": 2}, "high": rung | {"min": 5}}}
-    raw["ladders"]["road_to_asked"]["models"] = raw["panels"]["climbers"]["models"] = ["demo_106k", "demo"]
+    rungs = {"low": RUNG | {"max": 2}, "high": RUNG | {"min": 5}}
+    raw["ladders"] = {"road_to_asked": asked | {"train": rungs, "models": ["demo_106k", "demo"]}}
+    raw["panels"]["climbers"]["models"] = ["demo_106k", "demo"]
     raw["panels"]["climbers"]["cells"][0]["methods"] = ["probe", "icl"]
-    raw["learning_curves"] += [
-        {"dataset": "dial_asked", "variable": "rasch", "sizes": {"probe_by_scale": [4]}, "test_on": ["bin_03"],
-         "train_on": ["bin_01", "bin_03"]}
-    ]  # fmt: skip
-    raw["cross_difficulty"] = [{"dataset": "dial", "variable": "num_steps", "methods": ["probe"]}]
-    taught = {"dataset": "dial_taught", "weak": "demo_106k", "strong": "demo"}
+    by_scale = {"dataset": "dial_asked", "variable": "rasch", "sizes": {"probe_by_scale": [4]}}
+    raw["learning_curves"] = [by_scale | {"test_on": ["bin_03"], "train_on": ["bin_01", "bin_03"]}]
     raw["weak_to_strong"] = [
-        taught | {"methods": ["probe", "lora"], "variable": "num_steps", "teach_on": ["all", "bin_01"]},
-        taught | {"methods": ["probe", "probe_logconf", "probe_product"], "soft": [True]},
+        TAUGHT | {"methods": ["probe"], "variable": "num_steps", "teach_on": ["all", "bin_01"]},
+        TAUGHT | {"methods": ["probe", "probe_logconf", "probe_product"], "soft": [True]},
     ]
-    raw["quantization"] = [{"dataset": "dial", "methods": ["icl", "lora"], "pairs": {"demo": "demo-8bit"}}]
+    # What 8 bits emulated on a CPU do in a minute.
+    raw["quantization"] = [{"dataset": "dial", "methods": ["zero_shot_prompts"], "pairs": {"demo": "demo-8bit"}}]
     raw["reconcile"] = [
         {"dataset": "dial", "variables": ["num_steps"], "methods": ["icl", "probe"]},
         {"dataset": "dial_asked", "variables": ["rasch"]},
     ]
 
 
-def test_all_of_it_runs(checkout: Checkout) -> None:
-    raw = yaml.safe_load((checkout.folder / "config/demo-all.yaml").read_text())
+def with_the_demos(raw: dict[str, Any]) -> None:
+    """What the demo has too, in other company."""
+    raw["population"][0]["methods"] = sorted({*raw["population"][0]["methods"], *IN_DEMO})
+    raw["population"][1]["methods"] = ["icl_cot", "lora_cot"]
+    raw["all_to_all"] = [{"dataset": "dial", "methods": ["probe"]}]
+    raw["noisy_labels"] = [{**RUNG, "methods": ["probe", "icl"], "noise": [0, 0.5]}]
+    raw["cross_difficulty"] = [{**RUNG, "methods": ["probe"]}]
+    raw["learning_curves"].append({**RUNG, "sizes": {"probe": [4, 8], "icl": [1, 3]}, "boots": 2})
+    climb = {"low": RUNG | {"max": 2}, "mid": RUNG | {"level": "medium"}}
+    raw["ladders"]["climb"] = {"test": RUNG | {"min": 7}, "train": climb, "methods": ["probe"]}
+    raw["weak_to_strong"][0]["methods"] = ["probe", "lora"]
+    raw["quantization"][0]["methods"] = ["icl", "lora"]
+
+
+def tables_of(checkout: Checkout, raw: dict[str, Any], *targets: str) -> dict[str, pd.DataFrame]:
+    (checkout.folder / "mine.yaml").write_text(yaml.safe_dump(raw))
+    run = checkout.snakemake(*targets, "--configfile", "mine.yaml")
+    assert run.status == 0, run.output[-4000:]
+    found = (checkout.folder / "results/tables").glob("*.csv")
+    return {path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in found}
+
+
+@pytest.fixture
+def raw(checkout: Checkout) -> dict[str, Any]:
+    raw: dict[str, Any] = yaml.safe_load((checkout.folder / "config/demo-all.yaml").read_text())
     kinds = {method["kind"] for method in raw["methods"].values()}
     assert kinds == {"zero_shot", "icl", "probe", "lora", "finetune", "ccs", "random_probe"}
     small(raw)
-    (checkout.folder / "mine.yaml").write_text(yaml.safe_dump(raw))
-    run = checkout.snakemake("--configfile", "mine.yaml")
-    assert run.status == 0, run.output[-4000:]
-    tables = {
-        path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""])
-        for path in (checkout.folder / "results/tables").glob("*.csv")
-    }
-    population = tables["population"]
-    assert set(population["method"]) == set(raw["methods"]) - {"probe_by_scale"}
-    assert set(tables["learning_curves"]["n_train"]) == {0, 1, 3, 4, 8}
+    return raw
+
+
+def test_all_of_it_runs(checkout: Checkout, raw: dict[str, Any]) -> None:
+    tables = tables_of(checkout, raw)
+    assert set(tables["population"]["method"]) == set(raw["methods"]) - {
+        "probe_by_scale",
+        "zero_shot_cot",
+        "icl_cot",
+    } - (IN_DEMO)
+    _common(tables, raw, checkout)
+    asked = read(checkout.folder / "results/predictions/icl_prompts/demo/dial.parquet", PREDICTIONS)
+    assert set(asked["prompt"]) == {"0040+0340"}
+    hardness = pd.read_parquet(checkout.folder / HARDNESS)
+    assert set(hardness["variable"]) == {"num_steps", "question_logprob", "answer_logprob"}
+
+
+@pytest.mark.nightly
+def test_all_of_it_runs_beside_what_the_demo_has(checkout: Checkout, raw: dict[str, Any]) -> None:
+    with_the_demos(raw)
+    names = ("population", "learning_curves", "weak_to_strong", "quantization", "reconcile")
+    drawn = [f"results/figures/{name}.png" for name in ("quantization", "reconcile")]
+    tables = tables_of(checkout, raw, *(f"results/tables/{name}.csv" for name in names), *drawn, HARDNESS)
+    in_demo = IN_DEMO | {"zero_shot_cot", "icl_cot"}
+    assert set(tables["population"]["method"]) == set(raw["methods"]) - {"probe_by_scale"} - in_demo
+    _common(tables, raw, checkout)
     curve = tables["learning_curves"]
+    assert set(curve["n_train"]) == {0, 1, 3, 4, 8}
     assert (curve.loc[curve["method"] == "icl", "k"] == curve.loc[curve["method"] == "icl", "n_train"]).all()
     assert set(tables["noisy_labels"]["noise_p"]) == {0, 0.5, 1.0}
     assert set(tables["climb"]["train_on"]) == {"none", "low", "mid"}
     assert set(tables["cross_difficulty"]["test_on"]) == {"easy", "medium", "hard"}
     assert {"easy to hard", "best train level"} <= set(tables["cross_difficulty_summary"]["statistic"])
+    alone = read(checkout.folder / "results/predictions/zero_shot_cot/demo/road_written.parquet", PREDICTIONS)
+    assert set(alone["prompt"]) == {"5305"}
+
+
+def _common(tables: dict[str, pd.DataFrame], raw: dict[str, Any], checkout: Checkout) -> None:
     quantized = tables["quantization"]
-    assert set(quantized["method"]) == {"icl", "lora"}
+    assert set(quantized["method"]) == set(raw["quantization"][0]["methods"])
     assert set(quantized["quantized_model"]) == {"demo-8bit"}
     assert (quantized["difference"] - (quantized["quantized"] - quantized["full"])).abs().max() < 2e-6
-    _taught(tables["weak_to_strong"], checkout)
-    _reconciled(tables)
+    _taught(tables["weak_to_strong"], raw["weak_to_strong"], checkout)
+    _reconciled(tables, {"population", "learning_curves", *(["cross_difficulty"] if "cross_difficulty" in raw else [])})
     of_panel = pd.read_parquet(checkout.folder / "results/matrices/respondents/climbers.parquet")
     assert len(of_panel) == 2 * (1 + 2 * 2 * 2)
+    curve = tables["learning_curves"]
     assert set(curve.loc[curve["variable"] == "rasch", "train_on"]) == {"none", "bin_01", "bin_03"}
     scaled = curve[(curve["variable"] == "rasch") & (curve["train_on"] != "none")]
     assert set(scaled["circular"]) == {"model and method"}
-    asked = read(checkout.folder / "results/predictions/icl_prompts/demo/dial.parquet", PREDICTIONS)
-    assert set(asked["prompt"]) == {"0040+0340"}
-    alone = read(checkout.folder / "results/predictions/zero_shot_cot/demo/road_written.parquet", PREDICTIONS)
-    assert set(alone["prompt"]) == {"5305"}
-    hardness = pd.read_parquet(checkout.folder / "results/hardness/dial.parquet")
-    assert {"question_logprob", "mdl_probe", "num_steps"} <= set(hardness["variable"])
 
 
-def _reconciled(tables: dict[str, pd.DataFrame]) -> None:
+def _reconciled(tables: dict[str, pd.DataFrame], experiments: set[str]) -> None:
     """Gains of each slice are those of its own table, and nobody is trained for it."""
     table = tables["reconcile"]
-    assert set(table["experiment"]) == {"population", "learning_curves", "cross_difficulty"}
+    assert set(table["experiment"]) == experiments
     assert set(table["variable"]) == {"num_steps", "rasch"}
     keys = ["dataset", "variable", "method", "n_train", "train_on", "test_on"]
     for experiment, own in table.groupby("experiment"):
@@ -123,9 +165,9 @@ def _reconciled(tables: dict[str, pd.DataFrame]) -> None:
         assert (same["gain"] - same["gain_there"]).abs().max() < 2e-6
 
 
-def _taught(table: pd.DataFrame, checkout: Checkout) -> None:
+def _taught(table: pd.DataFrame, rows: list[dict[str, Any]], checkout: Checkout) -> None:
     """Students of each teacher and loss, each beside the teacher's and the ceiling's accuracy on the same items."""
-    assert set(table["method"]) == {"probe", "lora", "probe_logconf", "probe_product"}
+    assert set(table["method"]) == {method for row in rows for method in row["methods"]}
     assert set(zip(table["weak"], table["strong"], strict=True)) == {("demo_106k", "demo")}
     assert set(table.loc[table["variable"] == "num_steps", "teacher_on"]) == {"all", "bin_01"}
     assert table[["weak_accuracy", "student_accuracy", "ceiling_accuracy", "label_accuracy"]].notna().all().all()

@@ -8,10 +8,12 @@ each tokenized alone, is kept behind `answers: apart` (Hase et al. 2024, code re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tokenizers.processors import ByteLevel
 
+from uphill.engine.beginnings import tokenized
 from uphill.engine.chat import user_turn
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import Answer, common, unscored
@@ -113,16 +115,18 @@ def _joined(loaded: Loaded, prompts: Sequence[Prompt]) -> Iterator[Item]:
         ends.append(len(before) if loaded.chat is not None else len(before.rstrip()) or len(before))
         between = [separator(before, choice) if loaded.chat is None else "" for choice in prompt.choices]
         texts.append([f"{before}{space}{choice}" for space, choice in zip(between, prompt.choices, strict=True)])
-    found = _with_ends(loaded, [text for own in texts for text in own])
+    flat = [text for own in texts for text in own]
+    found = tokenized(loaded.tokenizer, partial(_with_ends, loaded), flat, min(ends, default=0))
+    begun, following = start + found.ids, iter(found.rest)
     for own, end in zip(texts, ends, strict=True):
         wholes, firsts = [], []
         for _ in own:
-            ids, reach = next(found)
-            wholes.append(start + ids)
-            firsts.append(len(start) + next((place for place, last in enumerate(reach) if last > end), len(ids)))
+            ids, reach = next(following)
+            wholes.append(ids)
+            firsts.append(next((place for place, last in enumerate(reach) if last > end), len(ids)))
         shared = common(wholes, min(firsts))
         pairs = zip(wholes, firsts, strict=True)
-        yield wholes[0][:shared], [Answer(whole[shared:], first - shared) for whole, first in pairs]
+        yield begun + wholes[0][:shared], [Answer(whole[shared:], first - shared) for whole, first in pairs]
 
 
 def turn(loaded: Loaded, text: str) -> str:

@@ -3,17 +3,18 @@
 Each edit is made in a copy of the finished demo, alone, and says what it makes stale by itself; what follows from that
 is read off `demo_graph`, and has to be what a dry run would run: no job less, no job more. An edit makes a job stale by
 its identity, which is computed here in a moment; that Snakemake runs what has another identity, and what reads its
-files, is seen in whole dry runs: of what identities do not show, of an edit for each rule, and of two more; at night,
-of all.
+files, is seen in whole dry runs: of what identities do not show, of an edit for each kind of job, and of two more; at
+night of all, one for each rule among them.
 """
 
 import os
 import random
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT, Checkout, copy_demo
@@ -53,7 +54,6 @@ def why(checkout: Checkout) -> tuple[list[str], set[str]]:
 
 UNSEEN = ("dates", "a rule's parameter")
 """What is Snakemake's alone to judge: dates of results, and parameters that are no part of an identity."""
-BY_SNAKEMAKE = (*UNSEEN, "a branch and back", "a profile", "a resource of a rule", "another row", "the model")
 BY_RULE = {
     "items": "the world",
     "responses": "a prompt",
@@ -72,11 +72,13 @@ BY_RULE = {
 }
 """An edit that changes the identity of a rule's jobs themselves; of figures there is a test of its own."""
 SEED = int(os.environ.get("UPHILL_SEED", "0"))
-ALWAYS = {*BY_SNAKEMAKE, *BY_RULE.values(), *CAUSES}
+ALWAYS = {*UNSEEN, "another row", "the model", "n_train", "a grader", "draws"}
 DRAWN = random.Random(SEED).sample(sorted(EDITS.keys() - ALWAYS), 2)
-DRY_RUNS = [
-    pytest.param(name, marks=[] if name in (*ALWAYS, *DRAWN) else pytest.mark.nightly, id=name) for name in EDITS
-]
+
+
+def of_night(names: Iterable[str], but: Collection[str]) -> list[Any]:
+    """Names, of which all but some are tried at night only."""
+    return [pytest.param(name, marks=[] if name in but else pytest.mark.nightly, id=name) for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +165,7 @@ def test_an_edit_changes_the_identity_of_what_it_made_stale(
     assert roots <= changed <= stale(demo_graph, roots)
 
 
-@pytest.mark.parametrize("name", DRY_RUNS)
+@pytest.mark.parametrize("name", of_night(EDITS, but=(*ALWAYS, *DRAWN)))
 def test_an_edit_reruns_what_it_made_stale(edited: Checkout, demo_graph: Graph, name: str) -> None:
     edit, roots = EDITS[name]
     edit(edited.folder)
@@ -190,7 +192,7 @@ RESTORED = {
 """Edits of a copy that has the results and nothing of Snakemake's, each with the root causes that are named."""
 
 
-@pytest.mark.parametrize("name", RESTORED)
+@pytest.mark.parametrize("name", of_night(RESTORED, but=("nothing", "seed", "the probe")))
 def test_results_that_were_copied_are_held_to_what_they_record(
     restored: Checkout, demo_graph: Graph, name: str
 ) -> None:
@@ -201,9 +203,7 @@ def test_results_that_were_copied_are_held_to_what_they_record(
     assert sorted(causes) == sorted(RESTORED[name])
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.nightly if name in CAUSES else []) for name in RESTORED]
-)
+@pytest.mark.parametrize("name", of_night(RESTORED, but=("seed", "captions")))
 def test_results_that_were_copied_are_made_again_where_they_differ(
     restored: Checkout, demo_graph: Graph, name: str
 ) -> None:

@@ -31,13 +31,16 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = BYTECODE
 sys.dont_write_bytecode, sys.pycache_prefix = False, BYTECODE
 SNAKEMAKE, WARM = Server({**os.environ}), Warm({**os.environ})
+SET_BY_LIBRARIES = {"HF_XET_HIGH_PERFORMANCE", "TORCHINDUCTOR_CACHE_DIR"} - os.environ.keys()
+"""What a library that a test imports puts into the environment; a script with it would be no fork."""
 LOCAL = "profiles/local"
 JOB = re.compile(r"^ *Job \d+: (.*)$", re.MULTILINE)
 
 
 def environment(folder: Path) -> dict[str, str]:
     """What a process is given that is to use a folder's library."""
-    return {**os.environ, "PYTHONPATH": str(folder / "src")}
+    given = {name: value for name, value in os.environ.items() if name not in SET_BY_LIBRARIES}
+    return {**given, "PYTHONPATH": str(folder / "src")}
 
 
 OF_DEMO = ("tests/workflow/test_demo.py", "tests/workflow/test_staleness.py")

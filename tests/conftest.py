@@ -17,7 +17,7 @@ import yaml
 from filelock import FileLock
 from forking import Begun, Server
 from hypothesis import settings
-from warm import Warm
+from warm import COLD, Warm
 
 settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=200)
@@ -40,7 +40,7 @@ JOB = re.compile(r"^ *Job \d+: (.*)$", re.MULTILINE)
 def environment(folder: Path) -> dict[str, str]:
     """What a process is given that is to use a folder's library."""
     given = {name: value for name, value in os.environ.items() if name not in SET_BY_LIBRARIES}
-    return {**given, "PYTHONPATH": str(folder / "src")}
+    return {**given, "PYTHONPATH": str(folder / "src"), COLD: "1"}
 
 
 OF_DEMO = ("tests/workflow/test_demo.py", "tests/workflow/test_staleness.py")
@@ -134,7 +134,7 @@ class Checkout:
             return Run(status, output.read())
 
     def _begun(self, module: str, arguments: list[str], output: Path, warm: bool, alone: bool = False) -> Begun:
-        given = environment(self.folder) | (WARM.command() if warm else {})
+        given = environment(self.folder) | ({COLD: "", **WARM.command(wait=True)} if warm else {})
         return SNAKEMAKE.begin(self.folder, module, arguments, given, output, alone)
 
     def begin(self, *arguments: str, output: Path) -> Begun:

@@ -120,22 +120,9 @@ def _serve() -> None:
             _become(**order)
             sys.argv = [module, *order["arguments"]]
             if module == "snakemake":
-                _let_scripts_be_forks()
                 warm.run_to_the_end(main)
             warm.run_to_the_end(lambda name=module: runpy.run_module(name, run_name="__main__", alter_sys=True))
         print(child, flush=True)
-
-
-def _let_scripts_be_forks() -> None:
-    """Have Snakemake start a script with another command than Python, where the tests name one."""
-    from snakemake.script import PythonScript
-
-    def execute(self: PythonScript, fname: str, edit: bool = False) -> None:
-        python = f"{sys.executable} -I -S {warm.__file__}"
-        self._execute_cmd(f"{python} {{fname:q}}", fname=fname, is_python_script=True)
-
-    if warm.SOCKET in os.environ:
-        PythonScript.execute_script = execute
 
 
 def _become(folder: str, arguments: list[str], environment: dict[str, str], output: str) -> None:

@@ -115,7 +115,10 @@ def test_all_of_it_runs(checkout: Checkout, raw: dict[str, Any]) -> None:
     asked = read(checkout.folder / "results/predictions/icl_prompts/demo/dial.parquet", PREDICTIONS)
     assert set(asked["prompt"]) == {"0040+0340"}
     hardness = pd.read_parquet(checkout.folder / HARDNESS)
-    assert set(hardness["variable"]) == {"num_steps", "question_logprob", "answer_logprob"}
+    assert set(hardness["variable"]) == {
+        "num_steps",
+        *(f"{text}_logprob" for text in ("question", "answer", "reasoning")),
+    }
 
 
 @pytest.mark.nightly
@@ -124,8 +127,7 @@ def test_all_of_it_runs_beside_what_the_demo_has(checkout: Checkout, raw: dict[s
     names = ("population", "learning_curves", "weak_to_strong", "quantization", "reconcile")
     drawn = [f"results/figures/{name}.png" for name in ("quantization", "reconcile")]
     tables = tables_of(checkout, raw, *(f"results/tables/{name}.csv" for name in names), *drawn, HARDNESS)
-    in_demo = IN_DEMO | {"zero_shot_cot", "icl_cot"}
-    assert set(tables["population"]["method"]) == set(raw["methods"]) - {"probe_by_scale"} - in_demo
+    assert set(tables["population"]["method"]) == set(raw["methods"]) - {"probe_by_scale", "lora", "icl_cot"}
     _common(tables, raw, checkout)
     curve = tables["learning_curves"]
     assert set(curve["n_train"]) == {0, 1, 3, 4, 8}

@@ -11,8 +11,10 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from conftest import TABLES, Checkout, environment, study
+from conftest import LOCAL, TABLES, Checkout, environment, shrink, study
+from warm import COLD
 
+from uphill.report.spent import spent
 from uphill.schemas.files import made_by, write
 from uphill.schemas.predictions import PREDICTIONS
 
@@ -39,6 +41,33 @@ def test_second_run_does_nothing_and_a_fresh_one_gives_the_same_bytes(finished: 
     assert "results/report.html" in first
     assert first.keys() == second.keys()
     assert [path for path in first if first[path] != second[path]] == []
+
+
+def test_the_scripts_of_a_run_are_forks_of_a_process_that_ends_with_it(checkout: Checkout, tmp_path: Path) -> None:
+    """As a user has it, from the third script on, once that process is ready."""
+    table, place = "results/tables/population.csv", tmp_path / "place"
+    place.mkdir()
+    asked = {name: value for name, value in environment(checkout.folder).items() if name != COLD}
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--profile", LOCAL, table, "--configfile", checkout.configure(shrink)],
+        cwd=checkout.folder,
+        env=asked | {"TMPDIR": str(place)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+    def seen(job: str) -> float:
+        """MB of the process that Snakemake started."""
+        rows = pd.read_csv(checkout.folder / f"results/benchmarks/{job}.tsv", sep="\t")
+        return float(rows["max_rss"].iloc[-1])
+
+    assert seen("items/dial") > 60
+    assert seen("tables/population") < 30
+    assert not list(place.glob("uphill-warm-*"))
+    # What the report sums is what the script itself held.
+    found = spent(checkout.folder / "results")
+    assert all(stage["memory"] > 60 for stage in found["stages"])
 
 
 def test_a_killed_job_goes_on_from_its_finished_cells(finished: Checkout, undisturbed: Checkout) -> None:

@@ -15,7 +15,7 @@ from uphill.running import spending
 
 log = logging.getLogger(__name__)
 BENCHMARKS, LOGS = "benchmarks", "logs"
-NOTHING = {"waited_s": 0.0}
+NOTHING = {"waited_s": 0.0, "memory_mb": 0.0}
 """Of a job whose log says nothing."""
 
 
@@ -32,15 +32,17 @@ def spent(results: Path) -> dict[str, Any]:
     }
     runs = pd.DataFrame(
         [
-            {"stage": record.parts[0], "waited": heard.get(record, NOTHING)["waited_s"], **row}
+            {"stage": record.parts[0], "waited": said["waited_s"], "memory": said["memory_mb"], **row}
             for record, path in _records(results / BENCHMARKS, ".tsv")
-            if (row := _row(path))
+            if (row := _row(path)) and (said := heard.get(record, NOTHING))
         ],
-        columns=["stage", "waited", "s", "cpu_time", "max_rss"],
+        columns=["stage", "waited", "memory", "s", "max_rss"],
     )
     # No more than all: of a run that was killed as it ended, the log is new and the benchmark file is not.
     runs["waited"] = runs[["waited", "s"]].min(axis=1)
     runs["s"] -= runs["waited"]
+    # Of a script that ran as a fork Snakemake saw but the process that asked for it.
+    runs["max_rss"] = runs[["memory", "max_rss"]].max(axis=1)
     tokens: Counter[str] = Counter()
     for one in heard.values():
         tokens.update(one["tokens"])
@@ -67,7 +69,7 @@ def _row(path: Path) -> dict[str, float]:
     """Seconds and MB of a benchmark file; a job that was too short to look at has none of some. Nothing if damaged."""
     try:
         row = pd.read_csv(path, sep="\t").iloc[-1]
-        return {name: float(pd.to_numeric(row[name], errors="coerce")) for name in ("s", "cpu_time", "max_rss")}
+        return {name: float(pd.to_numeric(row[name], errors="coerce")) for name in ("s", "max_rss")}
     except (OSError, ValueError, LookupError, TypeError):
         log.warning("%s: not a benchmark file of Snakemake: its job's hours are left out", path)
         return {}

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import resource
 import sys
 from collections import Counter
 from pathlib import Path
@@ -29,21 +30,28 @@ def wait(seconds: float) -> None:
 
 
 def said() -> str:
-    """The line for the log: tokens so far, seconds of waiting, processor and GPUs."""
-    return MARK + json.dumps({"tokens": dict(_tokens), "waited_s": round(sum(_waits), 1), **hardware()})
+    """The line for the log: tokens so far, seconds of waiting, MB of memory at the most, processor and GPUs."""
+    own = {"tokens": dict(_tokens), "waited_s": round(sum(_waits), 1), "memory_mb": round(_memory(), 1)}
+    return MARK + json.dumps({**own, **hardware()})
 
 
 def heard(log: str) -> dict[str, Any] | None:
     """What the last such line of a log says, or None where it has none that is whole.
 
-    A line of before waiting was recorded says that there was none.
+    A line of before waiting and memory were recorded says that there was none.
     """
     lines = [line.partition(MARK)[2] for line in log.splitlines() if f": {MARK}{{" in line]
     try:
         said = json.loads(lines[-1]) if lines else None
     except ValueError:
         return None
-    return {"waited_s": 0.0, **said} if said and said.keys() >= {"tokens", *hardware()} else None
+    return {"waited_s": 0.0, "memory_mb": 0.0, **said} if said and said.keys() >= {"tokens", *hardware()} else None
+
+
+def _memory() -> float:
+    """MB that this process, or one that it started, held at the most: Snakemake does not see it where it is a fork."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / unit
 
 
 def hardware() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from uphill.errors import UphillError
-from uphill.running import processes
+from uphill.running import processes, warm
 from uphill.running.places import RESULTS
 from uphill.running.stopping import stop_run_on_signal
 from uphill.schemas.files import is_leaving
@@ -126,6 +126,8 @@ def begin(study: Study, jobs_are_here: bool) -> None:
         UphillError: results cannot be written.
     """
     stop_run_on_signal(jobs_are_here)
+    if jobs_are_here:
+        warm.offer()
     try:
         Path(RESULTS).mkdir(exist_ok=True)
         with tempfile.TemporaryFile(dir=RESULTS):

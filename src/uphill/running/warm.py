@@ -5,8 +5,8 @@ keeps one process that has done so, and forks it for each script. Parts of one f
 
 * `offer`, for a run: has Snakemake start scripts by the command below. The process that forks is begun with the third
   script, and whoever comes before it is ready is a new Python, so that nobody waits for it.
-* `warm.py serve SOCKET`: the process that forks; its socket is in a folder of this user's alone. It has loaded nothing of
-  the library, which each script finds in its own folder, and ends with the run.
+* `warm.py serve SOCKET`: the process that forks; its socket is in a folder of this user's alone. It has loaded nothing
+  of the library, which each script finds in its own folder, and ends with the run.
 * `warm.py SCRIPT`: that command. It hands its files, folder and environment over, passes signals on, and ends as the
   fork ends. Where the process that forks has read something else of the environment, or a folder changes how Python
   starts, it becomes a new Python; so it does for all where `UPHILL_COLD` is set.

@@ -19,6 +19,7 @@ from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
 from uphill.prompts.templates import PromptFormat
 from uphill.schemas.level_names import MIX
 from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD
+from uphill.schemas.own_scales import base_of
 from uphill.schemas.spelling import alike, means_something, twice
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def _variables_exist(config: "Config") -> None:
     for where, arm in config.placed_arms():
         cuts = {(dataset, level.variable) for dataset in arm.involved for level in arm.levels_in(dataset)}
         for dataset, variable in sorted(cuts):
-            known = {*config.variables(dataset), ALL}
-            if variable not in known:
+            known = {*map(base_of, config.variables(dataset)), ALL}
+            if base_of(variable) not in known:
                 raise ValueError(
                     f"{where}.variable is {variable!r}, expected one of "
                     f"{', '.join(sorted(known - {ALL}))} for dataset {dataset!r}{guess(variable, known)}"
@@ -172,7 +173,7 @@ def _labels_are_named(config: "Config") -> None:
 
 def _variables_differ(config: "Config") -> None:
     for name in config.datasets:
-        variables = config.variables(name)
+        variables = [one for measure in config.measures_of(name) for one in config.measured_by(measure, name)]
         again, same = twice(variables), alike(variables)
         if again or same:
             raise ValueError(
@@ -192,7 +193,7 @@ def _givers(config: "Config", dataset: str, variable: str) -> str:
         f"measures.{measure}"
         for measure, made in config.measures_of(dataset).items()
         for one in made
-        if one.casefold() == variable.casefold()
+        if base_of(one).casefold() == variable.casefold()
     ]
     return ", ".join(dict.fromkeys(found))
 
@@ -209,7 +210,7 @@ def _bins_are_those_of_the_cuts(config: "Config") -> None:
 
 def _cuts_cut(config: "Config") -> None:
     for name, dataset in config.datasets.items():
-        known = config.variables(name)
+        known = {*map(base_of, config.variables(name))}
         for variable in dataset.cuts:
             if variable not in known:
                 raise ValueError(

@@ -80,7 +80,7 @@ def n_levels(config: Config, dataset: str, variable: str) -> int:
     """How many levels a variable cuts a dataset into."""
     if variable == ALL_VARIABLE:
         return 1
-    cut = config.datasets[dataset].cuts.get(variable)
+    cut = config.cut(dataset, variable)
     if cut is None:
         return 3
     if cut.n_bins:

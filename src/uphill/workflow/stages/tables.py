@@ -194,8 +194,8 @@ def circular(study: Study, cut_by: Sequence[tuple[str, str]]) -> list[list[Any]]
             if module.RUNS_MODEL or module.READS_RESPONSES:
                 kinds = getattr(module, "LIKE", ())
                 alike = [name for name, entry in config.methods.items() if entry["kind"] in kinds]
-                own = model_of(variable)
-                measured_by = [own] if own else config.hardness_models
+                alone = model_of(variable)
+                measured_by = [alone] if alone else config.hardness_models
                 found += [[model, dataset, variable, alike] for model in measured_by]
             if (panel := config.panel_of(measure)) is not None:
                 for model, own in kinds_by_model(config, panel).items():

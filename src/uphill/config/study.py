@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from uphill import registry
-from uphill.config import labelled, own_scales, placing, trained
+from uphill.config import graders, labelled, own_scales, placing, trained
 from uphill.config.alice import Alice, expanded
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
@@ -30,7 +30,6 @@ from uphill.errors import UphillError
 from uphill.experiments import arms
 from uphill.experiments.arms import Arm, Entry, Given, Level
 from uphill.experiments.finding import experiments
-from uphill.grading.grade import OF_SCORES, OF_TEXTS, grader_of, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.interface import Measure, measure_of
 from uphill.hardness.levels import Cuts
@@ -117,10 +116,7 @@ class Config(Entry):
                 raise ValueError(
                     f"datasets.{name}.binary is on, expected a source with choices: its answers are written"
                 )
-        for group in ("datasets", "generations"):
-            for name, graded in getattr(self, group).items():
-                if graded.grader is not None:
-                    check_settings(f"{group}.{name}.grader", graded.grader, "kind", "uphill.grading", "grade")
+        graders.check_graders(self)
         return self
 
     @model_validator(mode="after")
@@ -305,11 +301,7 @@ class Config(Entry):
 
     def grader(self, dataset: str, method: str) -> tuple[str, BaseModel]:
         """The module of uphill/grading that grades what a method says of a dataset, and its settings."""
-        writes = bool(getattr(self.method_settings(method), "cot", False))
-        entry = self.datasets[dataset].grader
-        if entry is None or reads_texts(entry["kind"]) != writes:
-            entry = {"kind": OF_TEXTS if writes else OF_SCORES}
-        return entry["kind"], registry.settings_of(grader_of(entry["kind"]), _without(entry, "kind"))
+        return graders.grader(self, dataset, method)
 
     def generative(self, dataset: str) -> bool:
         """Whether a dataset's answers are written rather than chosen."""

@@ -18,6 +18,7 @@ from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
 from uphill.prompts.templates import PromptFormat
 from uphill.schemas.level_names import MIX
+from uphill.schemas.mixtures import is_mixture
 from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD
 from uphill.schemas.own_scales import base_of
 from uphill.schemas.spelling import alike, means_something, twice
@@ -297,6 +298,15 @@ def _levels_agree(config: "Config") -> None:
                     )
 
 
+def _mixtures_are_unseen(config: "Config") -> None:
+    for where, arm in config.placed_arms() if config.splits.train_on_test else ():
+        for source in filter(is_mixture, arm.sources):
+            raise ValueError(
+                f"{where}.train_from has {source!r} and splits.train_on_test is on, expected one of them: which test "
+                "items a mixture has seen is not told"
+            )
+
+
 def _baselines_train_on_nothing(config: "Config") -> None:
     for name, dataset in config.datasets.items():
         if config.n_train(dataset.unsupervised):
@@ -361,7 +371,7 @@ CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _entries_are_named, _cells_differ, _levels_agree, _draws_agree, _folds_fit),
     *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
-    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, _layers_are_kept, check_panels),
+    *(_mixtures_are_unseen, _baselines_train_on_nothing, _pairs_agree, _layers_exist, _layers_are_kept, check_panels),
     *(check_generated, check_trained, _others_are_read),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

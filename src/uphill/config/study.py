@@ -139,7 +139,8 @@ class Config(Entry):
             for field in ("prompt", "cot_prompt", "zero_shot_cot_prompt")
         ]
         for name in self.methods:
-            asked += [(f"methods.{name}.prompts", one) for one in getattr(self.method_settings(name), "prompts", ())]
+            for key in ("prompts", "train_prompts"):
+                asked += [(f"methods.{name}.{key}", one) for one in getattr(self.method_settings(name), key, ())]
         for where, template in asked:
             try:
                 if template is not None:
@@ -178,7 +179,7 @@ class Config(Entry):
             )
         if method in arm.sizes and not self.n_train(method):
             raise ValueError(f"{where}: {method!r} trains on nothing, expected a method that has sizes")
-        for dataset in arm.sources if self.n_train(method) else ():
+        for dataset in arm.drawn_from if self.n_train(method) else ():
             if not self.answered(dataset):
                 raise ValueError(
                     f"{where}: {method!r} trains on dataset {dataset!r}, whose source has answer: null, expected a "

@@ -72,7 +72,8 @@ def grades(predictions: pa.Table, items: Mapping[str, Item], settings: Mapping[s
     columns = {
         name: [getattr(each, name) for each in found] for name in ("status", "parsed", "correct", "p_gold", "f1")
     }
-    columns |= {"grader": [settings["grader"]] * len(found), "also": also}
+    columns["grader"] = [settings["grader"]] * len(found)
+    columns["also"] = also
     own = {name: pa.array(values, GRADES.schema.field(name).type) for name, values in columns.items()}
     kept = {name: predictions[name] for name in KEPT}
     return pa.table([{**kept, **own}[name] for name in GRADES.schema.names], schema=GRADES.schema)

@@ -109,7 +109,7 @@ def test_a_grader_of_scores_reads_scores() -> None:
         ({"x": {"kind": "numbr"}}, "datasets.dial.also_graded_by.x.kind is 'numbr', .*did you mean 'number'"),
         ({"x": {"kind": "number", "publishd": "no"}}, "datasets.dial.also_graded_by.x.publishd"),
         ({"x": {}}, "datasets.dial.also_graded_by.x.kind is missing"),
-        ({"x_low": STRICT}, "also_graded_by.x_low: ends like a bound"),
+        ({"x_low": STRICT}, "also_graded_by.x_low: the name ends like a bound"),
     ],
 )
 def test_what_cannot_be_is_one_line(also: dict[str, Any], message: str) -> None:

@@ -115,8 +115,8 @@ def _prompts(
     """The prompt of each item in one form, the dataset's own unless a template is named; how many examples it lacks."""
     examples: list[str] = []
     if settings.k:
-        put = partial(_examples, settings=settings, template=template)
-        examples = together(context, cell, context.train_items(cell), put, settings.train_prompts)
+        show = partial(_examples, settings=settings, template=template)
+        examples = together(context, cell, context.train_items(cell), show, settings.train_prompts)
     put = _format(context.target, settings, template)
     queries = [put.query(question_of(row)) for row in items.to_dict("records")]
     held = [len(examples)] * len(queries)

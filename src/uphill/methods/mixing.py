@@ -1,6 +1,6 @@
 """Training items of several datasets in one cell, or put in several ways: each as its own dataset and form put it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -89,7 +89,8 @@ def _in_turns(
     """Training items of a level and boot: as many turns as every dataset has items for, and what is left of one."""
     train_on, boot = cell
     drawn = {part: iter(source.drawn(train_on, boot, "train").to_dict("records")) for part, source in parts.items()}
-    turn, found = [part for part, share in shares.items() for _ in range(share)], []
+    turn = [part for part, share in shares.items() for _ in range(share)]
+    found: list[dict[Hashable, Any]] = []
     rng = keyed_rng("mixture", name, variable, train_on, boot, seed)
     while True:
         for place in rng.permutation(len(turn)):

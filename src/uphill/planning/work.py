@@ -5,7 +5,7 @@ as its schedule says, and is then asked zero-shot questions.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -97,7 +97,8 @@ def _trained_on(config: Config, source: str, lengths: dict[str, Lengths]) -> tup
     values = ([getattr(one, field.name) for one in asked] for field in fields(Asked))
     means = (np.average(np.array(each), axis=0, weights=weights).tolist() for each in values)
     choices = np.average([lengths[name].choices for name in shares], weights=weights)
-    return Asked(*(tuple(mean) if isinstance(mean, list) else mean for mean in means)), float(choices)
+    found: list[Any] = [tuple(mean) if isinstance(mean, list) else mean for mean in means]
+    return Asked(*found), float(choices)
 
 
 def cell_work(config: Config, cells: Cells, lengths: dict[str, Lengths]) -> Work | None:

@@ -1,5 +1,6 @@
 """Whether scales agree, and whether a conclusion depends on them: by another library, and where it is planted."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,10 @@ import pytest
 from known_cells import answers
 from scipy import stats
 
+from uphill.engine.passes import ResponseTable
+from uphill.hardness import human, irt, mdl_zero_shot, surface
+from uphill.hardness.data import Graded, HardnessData, Responded
+from uphill.hardness.levels import levelled
 from uphill.schemas.files import write
 from uphill.schemas.measures import MEASURE
 from uphill.stats.conditions import Condition, condition
@@ -135,6 +140,63 @@ def test_scales_without_a_common_hard_item_are_not_compared() -> None:
     tested = inputs().tested
     apart = tested[~((tested["variable"] == "b") & tested["item_id"].isin(HARD["a"]))]
     assert reconcile.TABLES["scale_sgr"].reduce(inputs(tested=apart)).empty
+
+
+def measured(folder: Path) -> dict[str, pd.DataFrame]:
+    """Rows of scales of four kinds of one set of items, each by its own measure."""
+    rng = np.random.default_rng(2)
+    steps = rng.integers(1, 9, size=120)
+    items = pd.DataFrame(
+        {
+            "question": ["word " * count for count in rng.integers(5, 30, size=120)],
+            "answer_text": "7",
+            "answer_idx": 0,
+            "reasoning": "",
+            "pool": "experiment",
+            "steps": steps,
+        },
+        index=pd.Index([f"i{number:03d}" for number in range(120)], name="item_id"),
+    )
+    right = rng.random((120, 30)) < 1 / (1 + np.exp(0.5 * (steps[:, None] - 4.5) - rng.normal(size=30)))
+    matrix = pd.DataFrame(right.astype(int), index=items.index, columns=[f"m{model}" for model in range(30)])
+    # In another order, so that a join by position would be seen.
+    matrix.sample(frac=1, random_state=0).to_csv(folder / "answers.csv")
+    exists = np.ones((120, 2), dtype=bool)
+    states = np.zeros((120, 2, 0), np.float16)
+    said = ResponseTable(list(items.index[::-1]), rng.normal(size=(120, 2)), exists.astype(int), exists, states)
+    data = HardnessData(Graded("d", ("steps",), False, 0), items, 0)
+    return {
+        "steps": human.measure("human", human.Settings(), data),
+        "question_num_words": surface.measure("surface", surface.Settings(), data),
+        "mdl": mdl_zero_shot.measure("mdl", mdl_zero_shot.Settings(), Responded(**vars(data), responses=said)),
+        "rasch": irt.measure("rasch", irt.Settings(dataset="d", path=folder / "answers.csv"), data),
+    }
+
+
+def test_scales_of_four_kinds_are_correlated_item_by_item(tmp_path: Path) -> None:
+    """Irt, MDL, human and surface: what scipy says of the columns of two measures, joined by item."""
+    made, paths = measured(tmp_path), {}
+    for name, rows in made.items():
+        path = str(tmp_path / f"{name}.parquet")
+        write(rows, path, MEASURE, {"id": name, "settings": {"dataset": {"name": "d"}}})
+        paths[path] = name
+    items = pd.DataFrame({"item_id": made["steps"]["item_id"], "pool": "experiment"})
+    tested = pd.concat([items.assign(variable=name, dataset="d", level="x", value=0.0, split=name) for name in made])
+    hardness = levelled(paths, items, {}, 0).assign(dataset="d")
+    table = reconcile.TABLES["scales"].reduce(
+        inputs(tested=tested, hardness=hardness, reliability=read_reliability(paths))
+    )
+    assert len(table) == 6
+    for row in table.to_dict("records"):
+        a, b = (made[name][made[name]["variable"] == name] for name in (row["variable_a"], row["variable_b"]))
+        both = a.merge(b, on="item_id", validate="1:1")
+        assert row["n_items"] == len(both) == 120
+        assert row["rho"] == pytest.approx(stats.spearmanr(both["value_x"], both["value_y"]).statistic)
+    found = table.set_index(["variable_a", "variable_b"])["rho"]
+    assert found["steps", "rasch"] > 0.6 > abs(found["question_num_words", "rasch"])
+    known = table[["variable_a", "variable_b"]].eq("rasch").any(axis=1)
+    assert table.loc[known, "corrected"].notna().all()
+    assert table.loc[~known, "corrected"].isna().all()
 
 
 def test_reliability_is_that_of_the_respondents_or_of_the_mean_over_models(tmp_path: Any) -> None:

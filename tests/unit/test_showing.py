@@ -244,7 +244,7 @@ def tabled(made: Study) -> pd.DataFrame:
                 "cot": False,
             },
             **{"k": 4 if name == "icl" else 0, "prompt": "0040", "dropped": 0, "text": None, "ended": None},
-            **{"status": "ok", "parsed": "x", "p_gold": 0.5, "f1": None, "grader": "choice"},
+            **{"status": "ok", "parsed": "x", "p_gold": 0.5, "f1": None, "grader": "choice", "also": None},
             scores=[[0.0, -1.0]] * len(tested),
             n_tokens=[[1, 1]] * len(tested),
             correct=tested["item_id"].str[-1].astype(int) % 3 == 0,

@@ -58,6 +58,7 @@ def condition(method: str, train_on: str, boots: list[list[bool]], **columns: An
         "f1": None,
         "ended": None,
         "grader": "choice",
+        "also": None,
         "source": "file",
     }
     return pd.concat(parts).assign(**own)

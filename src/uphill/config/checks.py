@@ -18,7 +18,9 @@ from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
 from uphill.prompts.templates import PromptFormat
 from uphill.schemas.level_names import MIX
+from uphill.schemas.mixtures import is_mixture
 from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD
+from uphill.schemas.own_scales import base_of
 from uphill.schemas.spelling import alike, means_something, twice
 
 if TYPE_CHECKING:
@@ -63,8 +65,8 @@ def _variables_exist(config: "Config") -> None:
     for where, arm in config.placed_arms():
         cuts = {(dataset, level.variable) for dataset in arm.involved for level in arm.levels_in(dataset)}
         for dataset, variable in sorted(cuts):
-            known = {*config.variables(dataset), ALL}
-            if variable not in known:
+            known = {*map(base_of, config.variables(dataset)), ALL}
+            if base_of(variable) not in known:
                 raise ValueError(
                     f"{where}.variable is {variable!r}, expected one of "
                     f"{', '.join(sorted(known - {ALL}))} for dataset {dataset!r}{guess(variable, known)}"
@@ -172,7 +174,7 @@ def _labels_are_named(config: "Config") -> None:
 
 def _variables_differ(config: "Config") -> None:
     for name in config.datasets:
-        variables = config.variables(name)
+        variables = [one for measure in config.measures_of(name) for one in config.measured_by(measure, name)]
         again, same = twice(variables), alike(variables)
         if again or same:
             raise ValueError(
@@ -192,7 +194,7 @@ def _givers(config: "Config", dataset: str, variable: str) -> str:
         f"measures.{measure}"
         for measure, made in config.measures_of(dataset).items()
         for one in made
-        if one.casefold() == variable.casefold()
+        if base_of(one).casefold() == variable.casefold()
     ]
     return ", ".join(dict.fromkeys(found))
 
@@ -209,7 +211,7 @@ def _bins_are_those_of_the_cuts(config: "Config") -> None:
 
 def _cuts_cut(config: "Config") -> None:
     for name, dataset in config.datasets.items():
-        known = config.variables(name)
+        known = {*map(base_of, config.variables(name))}
         for variable in dataset.cuts:
             if variable not in known:
                 raise ValueError(
@@ -296,6 +298,15 @@ def _levels_agree(config: "Config") -> None:
                     )
 
 
+def _mixtures_are_unseen(config: "Config") -> None:
+    for where, arm in config.placed_arms() if config.splits.train_on_test else ():
+        for source in filter(is_mixture, arm.sources):
+            raise ValueError(
+                f"{where}.train_from has {source!r} and splits.train_on_test is on, expected one of them: which test "
+                "items a mixture has seen is not told"
+            )
+
+
 def _baselines_train_on_nothing(config: "Config") -> None:
     for name, dataset in config.datasets.items():
         if config.n_train(dataset.unsupervised):
@@ -360,7 +371,7 @@ CHECKS: Sequence[Callable[["Config"], None]] = (
     *(_variables_exist, _entries_are_named, _cells_differ, _levels_agree, _draws_agree, _folds_fit),
     *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),
-    *(_baselines_train_on_nothing, _pairs_agree, _layers_exist, _layers_are_kept, check_panels),
+    *(_mixtures_are_unseen, _baselines_train_on_nothing, _pairs_agree, _layers_exist, _layers_are_kept, check_panels),
     *(check_generated, check_trained, _others_are_read),
 )
 """In this order: what a later one looks up, an earlier one has found to exist."""

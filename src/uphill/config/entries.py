@@ -61,6 +61,11 @@ class Dataset(Entry):
         description="How answers are graded: `kind` names a module of uphill/grading; the rest are its settings. Texts "
         "are graded by `stated` and scores of choices by `choice`, unless the grader that is named here is for them.",
     )
+    also_graded_by: dict[Name, dict[str, Any]] = Field(
+        {},
+        description="Further graders by name, written as `grader` is, such as published extractions: tables have their "
+        "accuracy of the same outputs in `accuracy_NAME`. One reads what it can, texts or scores of choices.",
+    )
     max_new_tokens: int = Field(100, ge=1, le=32_768, description="Longest generated answer, in tokens.")
 
 

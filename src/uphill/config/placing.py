@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from uphill.config import labelled
+from uphill.config import labelled, own_scales
 from uphill.config.trained import labels_behind
 from uphill.experiments.arms import Arm, Labelled
 from uphill.experiments.finding import experiments, implied_labels
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 
 def placed_arms(config: "Config") -> Iterator[tuple[str, Arm]]:
-    """(where, arm): those of experiments, then those of teachers whose labels something is trained on."""
+    """(where, arm): those of experiments, then those of teachers whose labels something is trained on.
+
+    Raises:
+        ValueError: an arm is cut by a scale that it cannot be cut by.
+    """
+    yield from ((where, own) for where, arm in whole_arms(config) for own in own_scales.by_model(config, where, arm))
+
+
+def whole_arms(config: "Config") -> Iterator[tuple[str, Arm]]:
+    """The same before each model that measures for itself has an arm of its own."""
     used: dict[str, None] = {}
     models = dict.fromkeys(config.hardness_models)
     models |= {model: None for panel in config.panels.values() for model in panel.models}

@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from uphill import registry
-from uphill.config import labelled, placing, trained
+from uphill.config import graders, labelled, own_scales, placing, trained
 from uphill.config.alice import Alice, expanded
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
@@ -20,6 +20,7 @@ from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
 from uphill.config.generated import Clusters, Generation
 from uphill.config.own_templates import own_templates
 from uphill.config.panels import Panel
+from uphill.config.referring import references
 from uphill.config.renamed_keys import outdated
 from uphill.config.yaml_files import plain, read_map
 from uphill.datasets.interface import DatasetSource, source_of
@@ -29,15 +30,16 @@ from uphill.errors import UphillError
 from uphill.experiments import arms
 from uphill.experiments.arms import Arm, Entry, Given, Level
 from uphill.experiments.finding import experiments
-from uphill.grading.grade import OF_SCORES, OF_TEXTS, grader_of, reads_texts
 from uphill.hardness.data import Graded
 from uphill.hardness.interface import Measure, measure_of
+from uphill.hardness.levels import Cuts
 from uphill.methods.interface import Method, method_of
 from uphill.prompts.asks import Ask
 from uphill.prompts.forms import Answers, Form, Templates, shipped
 from uphill.running.secrets import keys_with_tokens
 from uphill.schemas.level_names import bin_name
-from uphill.schemas.names import ALL, GOLD, LEVELS
+from uphill.schemas.names import ALL, LEVELS
+from uphill.schemas.own_scales import base_of, own_name
 from uphill.schemas.spelling import Name, Names
 from uphill.weak_to_strong.interface import ROOM as LABEL_ROOM
 
@@ -71,7 +73,9 @@ class Config(Entry):
     models: dict[Name, Model] = Field(min_length=1, description="Models by name.")
     recipes: dict[Name, ModelRecipe] = Field({}, description="By name, how models with `trained` are trained.")
     measures: dict[Name, dict[str, Any]] = Field(
-        description="Hardness measures by name: `measure` names a module of uphill/hardness; the rest are its settings."
+        description="Hardness measures by name: `kind` names a module of uphill/hardness; the rest are its settings. "
+        "With `models: each`, of one that asks models, every tested model measures for itself and is trained and "
+        "tested on levels of its own."
     )
     panels: dict[Name, Panel] = Field(
         {}, description="Who answers what, by name; an `irt` measure makes a scale of it."
@@ -102,17 +106,17 @@ class Config(Entry):
             ("labels", "kind", LABEL_ROOM, "label"),
         ):
             for name, entry in getattr(self, group).items():
-                check_settings(f"{group}.{name}", entry, field, room, needs)
+                own = _without(entry, own_scales.KEY) if group == "measures" else entry
+                check_settings(f"{group}.{name}", own, field, room, needs)
+        for name, entry in self.measures.items():
+            own_scales.check_entry(name, entry, self.asks_models(name))
         for name, dataset in self.datasets.items():
             check_settings(f"datasets.{name}.source", dataset.source, "kind", "uphill.datasets", "load")
             if dataset.binary and self.generative(name):
                 raise ValueError(
                     f"datasets.{name}.binary is on, expected a source with choices: its answers are written"
                 )
-        for group in ("datasets", "generations"):
-            for name, graded in getattr(self, group).items():
-                if graded.grader is not None:
-                    check_settings(f"{group}.{name}.grader", graded.grader, "kind", "uphill.grading", "grade")
+        graders.check_graders(self)
         return self
 
     @model_validator(mode="after")
@@ -135,7 +139,8 @@ class Config(Entry):
             for field in ("prompt", "cot_prompt", "zero_shot_cot_prompt")
         ]
         for name in self.methods:
-            asked += [(f"methods.{name}.prompts", one) for one in getattr(self.method_settings(name), "prompts", ())]
+            for key in ("prompts", "train_prompts"):
+                asked += [(f"methods.{name}.{key}", one) for one in getattr(self.method_settings(name), key, ())]
         for where, template in asked:
             try:
                 if template is not None:
@@ -150,7 +155,7 @@ class Config(Entry):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        for key, name, known in self._references():
+        for key, name, known in references(self):
             if name not in known:
                 raise ValueError(f"{key} is {name!r}, expected one of {', '.join(sorted(known))}{guess(name, known)}")
         return self
@@ -174,7 +179,7 @@ class Config(Entry):
             )
         if method in arm.sizes and not self.n_train(method):
             raise ValueError(f"{where}: {method!r} trains on nothing, expected a method that has sizes")
-        for dataset in arm.sources if self.n_train(method) else ():
+        for dataset in arm.drawn_from if self.n_train(method) else ():
             if not self.answered(dataset):
                 raise ValueError(
                     f"{where}: {method!r} trains on dataset {dataset!r}, whose source has answer: null, expected a "
@@ -186,38 +191,6 @@ class Config(Entry):
                 raise ValueError(
                     f"datasets.{dataset}.cot_prompt is missing, expected a template id for method {method!r}"
                 )
-
-    def _references(self) -> Iterator[tuple[str, str, set[str]]]:
-        datasets, models, methods = set(self.datasets), set(self.models), set(self.methods)
-        for group in ("hardness_models", "test_models"):
-            for number, name in enumerate(getattr(self, group)):
-                yield f"{group}.{number}", name, models
-        for name, dataset in self.datasets.items():
-            yield f"datasets.{name}.unsupervised", dataset.unsupervised, methods
-        for name, entry in self.measures.items():
-            if "dataset" in entry:
-                yield f"measures.{name}.dataset", entry["dataset"], datasets
-            if (panel := self.panel_of(name)) is not None:
-                yield f"measures.{name}.panel", panel, set(self.panels)
-        for name, read in self.panels.items():
-            yield f"panels.{name}.dataset", read.dataset, datasets
-            for model in read.models:
-                yield f"panels.{name}.models", model, models
-            for cells in read.cells:
-                yield from ((f"panels.{name}.cells.methods", method, methods) for method in cells.methods)
-        for name, own in labelled.entries(self).items():
-            for field, known in (("dataset", datasets), ("method", methods), ("model", models)):
-                if field in own:
-                    yield f"labels.{name}.{field}", own[field], known
-        yield from trained.references(self)
-        for where, arm in self.placed_arms():
-            yield f"{where}.labels", arm.labels, {GOLD, *labelled.entries(self)}
-            for used in arm.involved:
-                yield f"{where}.dataset" if used == arm.dataset else f"{where}.train_from", used, datasets
-            for method in arm.methods:
-                yield f"{where}.methods", method, methods
-            for model in arm.models:
-                yield f"{where}.models", model, models
 
     def entries(self, experiment: str) -> Mapping[str, Entry]:
         """The entries of an experiment, by name, or by number where they have none."""
@@ -242,9 +215,18 @@ class Config(Entry):
 
     def levels(self, dataset: str, variable: str) -> tuple[Level, ...]:
         """The levels that a variable of a dataset is cut into, from easy to hard."""
-        how = self.datasets[dataset].cuts.get(variable) if dataset in self.datasets else None
+        how = self.cut(dataset, variable) if dataset in self.datasets else None
         bins = [bin_name(number + 1) for number in range(how.n_bins)] if how and how.n_bins else None
         return arms.levels_of(variable, bins or LEVELS)
+
+    def cut(self, dataset: str, variable: str) -> Cuts | None:
+        """How a variable of a dataset is cut, where that is said; of a scale of one model, as that of any."""
+        return self.datasets[dataset].cuts.get(base_of(variable))
+
+    def cuts(self, dataset: str) -> dict[str, Cuts]:
+        """How the variables of a dataset are cut, of which that is said."""
+        found = {name: cut for name in self.variables(dataset) if (cut := self.cut(dataset, name)) is not None}
+        return {**self.datasets[dataset].cuts, **found}
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -287,7 +269,23 @@ class Config(Entry):
 
     def measure_settings(self, name: str) -> BaseModel:
         """A hardness measure's entry as its module's settings."""
-        return registry.settings_of(self.measure_module(name), _without(self.measures[name], "kind"))
+        own = _without(_without(self.measures[name], "kind"), own_scales.KEY)
+        return registry.settings_of(self.measure_module(name), own)
+
+    def asks_models(self, measure: str) -> bool:
+        """Whether a measure asks hardness models, each by itself."""
+        module = self.measure_module(measure)
+        return self.panel_of(measure) is None and (module.RUNS_MODEL or module.READS_RESPONSES)
+
+    def measuring(self, measure: str, dataset: str) -> list[str]:
+        """The models that a measure asks."""
+        if own_scales.is_own(self, measure):
+            return self._measuring.get((measure, dataset), [])
+        return self.hardness_models if self.asks_models(measure) else []
+
+    @functools.cached_property
+    def _measuring(self) -> dict[tuple[str, str], list[str]]:
+        return own_scales.measuring(self, (arm for _, arm in placing.whole_arms(self)))
 
     def panel_of(self, measure: str) -> str | None:
         """The panel whose answers a measure reads, if it names one."""
@@ -304,11 +302,7 @@ class Config(Entry):
 
     def grader(self, dataset: str, method: str) -> tuple[str, BaseModel]:
         """The module of uphill/grading that grades what a method says of a dataset, and its settings."""
-        writes = bool(getattr(self.method_settings(method), "cot", False))
-        entry = self.datasets[dataset].grader
-        if entry is None or reads_texts(entry["kind"]) != writes:
-            entry = {"kind": OF_TEXTS if writes else OF_SCORES}
-        return entry["kind"], registry.settings_of(grader_of(entry["kind"]), _without(entry, "kind"))
+        return graders.grader(self, dataset, method)
 
     def generative(self, dataset: str) -> bool:
         """Whether a dataset's answers are written rather than chosen."""
@@ -326,11 +320,17 @@ class Config(Entry):
 
     def measures_of(self, dataset: str) -> dict[str, list[str]]:
         """The variables of each measure that applies to a dataset."""
-        found = {
-            name: list(self.measure_module(name).variables(name, self.measure_settings(name), self.graded(dataset)))
-            for name in self.measures
-        }
+        found = {name: self.measured_by(name, dataset) for name in self.measures}
+        for name in self.measures:
+            if own_scales.is_own(self, name):
+                models = self.measuring(name, dataset)
+                found[name] = [own_name(variable, model) for model in models for variable in found[name]]
         return {name: variables for name, variables in found.items() if variables}
+
+    def measured_by(self, measure: str, dataset: str) -> list[str]:
+        """What a measure gives a dataset, whoever measures."""
+        settings = self.measure_settings(measure)
+        return list(self.measure_module(measure).variables(measure, settings, self.graded(dataset)))
 
     def variables(self, dataset: str) -> list[str]:
         """Every hardness variable of a dataset."""

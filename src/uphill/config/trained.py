@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-from uphill.config import generated, labelled
+from uphill.config import generated, labelled, own_scales
 from uphill.config.entries import Model, Trained
 from uphill.config.panels import chosen, taught
 from uphill.datasets.pools import Holds
@@ -12,6 +12,7 @@ from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.text_recipe import ModelRecipe, TextRecipe
 from uphill.experiments.arms import TEACHERS, Arm
 from uphill.schemas.names import EXPERIMENT_POOL, GOLD
+from uphill.schemas.own_scales import base_of, model_of, own_name
 from uphill.weak_to_strong.interface import TextLabels
 
 if TYPE_CHECKING:
@@ -190,11 +191,11 @@ def _rests_on(config: "Config", arms: list[Arm], node: str) -> Iterator[str]:
         elif teacher is not None:
             yield _job(config, teacher, teacher.methods[0], teacher.models[0])
     elif group == "measures":
-        module, panel = config.measure_module(name), config.panel_of(name)
-        if panel is not None:
+        measure, own = base_of(name), model_of(name)
+        if (panel := config.panel_of(measure)) is not None:
             yield f"panels.{panel}"
-        elif module.RUNS_MODEL or module.READS_RESPONSES:
-            yield from _nodes("models", config.hardness_models)
+        elif config.asks_models(measure):
+            yield from _nodes("models", [own] if own else config.hardness_models)
     elif group == "panels":
         yield from _nodes("models", config.panels[name].models)
         for cells in chosen(config, name):
@@ -217,8 +218,9 @@ def _read_by_job(config: "Config", arms: list[Arm], job: str) -> Iterator[str]:
         of_job = any(_job(config, arm, method, model) == f"{JOB}{job}" for method in arm.methods)
         for dataset in arm.involved if of_job and model in arm.models else ():
             cut_by = {level.variable for level in arm.levels_in(dataset)}
-            measures = config.measures_of(dataset).items()
-            yield from _nodes("measures", (name for name, variables in measures if cut_by & set(variables)))
+            for name, variables in config.measures_of(dataset).items():
+                owners = dict.fromkeys(model_of(one) for one in variables if one in cut_by)
+                yield from _nodes("measures", (own_name(name, own) if own else name for own in owners))
 
 
 def _can_learn(config: "Config", model: str) -> None:
@@ -302,9 +304,11 @@ def _unseen(config: "Config") -> None:
     for name, panel in config.panels.items():
         for model in panel.models:
             _knows_none(config, f"panels.{name}.models", model, [panel.dataset])
-    measured = [name for name in config.datasets if any(_by_models(config, one) for one in config.measures_of(name))]
-    for model in config.hardness_models:
-        _knows_none(config, "hardness_models", model, measured)
+    for dataset in config.datasets:
+        for measure in config.measures_of(dataset):
+            own = own_scales.is_own(config, measure)
+            for model in config.measuring(measure, dataset):
+                _knows_none(config, f"measures.{measure}.models" if own else "hardness_models", model, [dataset])
 
 
 def _writes_unseen(config: "Config", where: str, generation: str, model: str) -> None:
@@ -355,8 +359,3 @@ def _knows_none(config: "Config", where: str, model: str, datasets: Iterable[str
                     f"{where}: {model!r} was trained on items of dataset {dataset!r}, by labels {labels!r}, and would "
                     "measure them; expected a model that was not"
                 )
-
-
-def _by_models(config: "Config", measure: str) -> bool:
-    module = config.measure_module(measure)
-    return config.panel_of(measure) is None and (module.RUNS_MODEL or module.READS_RESPONSES)

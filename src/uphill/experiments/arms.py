@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from uphill.schemas.level_names import MIX, is_mix
+from uphill.schemas.mixtures import parts_of
 from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD, TEST_POOL
 from uphill.schemas.spelling import Names
 
@@ -79,7 +80,8 @@ class Arm:
         levels: from easy to hard.
         methods, models: what is run.
         kind: the module of uphill/experiments that it is of.
-        train_from: datasets to train on; the tested one unless given.
+        train_from: datasets to train on, each by itself, or several by the name of their mixture; the tested one unless
+            given.
         sizes: by method, how many training items, instead of the method's own number.
         noise: probabilities that a training label is drawn at random.
         noise_factors: by train level, how many times that probability, where it is not once.
@@ -139,13 +141,18 @@ class Arm:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Datasets to train on."""
+        """What is trained on: datasets, and mixtures of several."""
         return self.train_from or (self.dataset,)
+
+    @property
+    def drawn_from(self) -> tuple[str, ...]:
+        """Every dataset that is trained on, alone or with others."""
+        return tuple(dict.fromkeys(part for source in self.sources for part in parts_of(source)))
 
     @property
     def involved(self) -> tuple[str, ...]:
         """Every dataset, the tested one first."""
-        return tuple(dict.fromkeys([self.dataset, *self.sources]))
+        return tuple(dict.fromkeys([self.dataset, *self.drawn_from]))
 
     @property
     def order(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pydantic import Field
 from uphill.experiments.arms import Arm, Given
 from uphill.experiments.arms import Entry as ConfigEntry
 from uphill.schemas.names import ALL, GOLD
+from uphill.schemas.own_scales import base_of
 from uphill.schemas.spelling import Names
 
 PLACE, NAMED = 10, False
@@ -62,9 +63,9 @@ def reads(entry: Reconcile, known: Sequence[Arm], given: Given, unsupervised: Ma
         raise ValueError(_unknown("dataset", entry.dataset, others))
     found: list[Arm] = []
     for variable in entry.variables:
-        by = [arm for arm in own if arm.variable == variable]
+        by = [arm for arm in own if base_of(arm.variable) == variable]
         if not by:
-            raise ValueError(_unknown("variables", variable, sorted({arm.variable for arm in own})))
+            raise ValueError(_unknown("variables", variable, sorted({base_of(arm.variable) for arm in own})))
         found += by
     trained = {method for arm in found for method in arm.methods if given.n_train(method)}
     run = {model for arm in found for model in arm.models}

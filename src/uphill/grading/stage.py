@@ -55,18 +55,25 @@ def grades(predictions: pa.Table, items: Mapping[str, Item], settings: Mapping[s
     Args:
         predictions: rows of the predictions contract.
         items: by id.
-        settings: `grader`, a module of this room, and `settings`, its own.
+        settings: `grader`, a module of this room, and `settings`, its own; `also`, by name, the same of further ones.
 
     Raises:
         UphillError: the grader cannot read an item or an output.
     """
-    grade = grader(settings)
+    main, where = _Reader(settings, "grader"), f"datasets.{settings['dataset']}"
+    others = {name: _Reader(own, f"also_graded_by.{name}") for name, own in settings.get("also", {}).items()}
     batches = predictions.select(["item_id", "scores", "text", "n_tokens", "ended"]).to_batches(max_chunksize=ROWS)
-    found = [_graded(grade, items[row["item_id"]], row, settings) for batch in batches for row in batch.to_pylist()]
+    found, also = [], []
+    for row in (row for batch in batches for row in batch.to_pylist()):
+        asked = items[row["item_id"]]
+        found.append(main.grade(asked, row, where))
+        again = [{"name": name, "correct": one.grade(asked, row, where).correct} for name, one in others.items()]
+        also.append(again or None)
     columns = {
         name: [getattr(each, name) for each in found] for name in ("status", "parsed", "correct", "p_gold", "f1")
     }
     columns["grader"] = [settings["grader"]] * len(found)
+    columns["also"] = also
     own = {name: pa.array(values, GRADES.schema.field(name).type) for name, values in columns.items()}
     kept = {name: predictions[name] for name in KEPT}
     return pa.table([{**kept, **own}[name] for name in GRADES.schema.names], schema=GRADES.schema)
@@ -79,17 +86,20 @@ def grader(settings: Mapping[str, Any]) -> Callable[[Item, Output], Grade]:
     return lambda item, output: module.grade(own, item, output)
 
 
-def _graded(
-    grade: Callable[[Item, Output], Grade], asked: Item, row: Mapping[str, Any], settings: Mapping[str, Any]
-) -> Grade:
-    # Scores have no end; a text has one.
-    output = Output(row["text"], row["scores"], row["n_tokens"], ended=row["ended"] is not False)
-    try:
-        return grade(asked, output)
-    except ValueError as error:
-        raise UphillError(
-            f"datasets.{settings['dataset']}.grader: {settings['grader']} of item {row['item_id']!r}: {error}"
-        ) from error
+class _Reader:
+    """A grader, and the key of the dataset that names it."""
+
+    def __init__(self, settings: Mapping[str, Any], key: str) -> None:
+        self._of, self._kind, self._key = grader(settings), settings["grader"], key
+
+    def grade(self, asked: Item, row: Mapping[str, Any], dataset: str) -> Grade:
+        """The grade of a prediction; `dataset` is its key of the config."""
+        # Scores have no end; a text has one.
+        output = Output(row["text"], row["scores"], row["n_tokens"], ended=row["ended"] is not False)
+        try:
+            return self._of(asked, output)
+        except ValueError as error:
+            raise UphillError(f"{dataset}.{self._key}: {self._kind} of item {row['item_id']!r}: {error}") from error
 
 
 @cache

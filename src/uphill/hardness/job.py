@@ -10,6 +10,7 @@ from uphill.running.job import Running
 from uphill.schemas.files import write
 from uphill.schemas.items import ITEMS
 from uphill.schemas.measures import MEASURE
+from uphill.schemas.own_scales import own_name
 
 
 def data_of(job: Running) -> HardnessData:
@@ -29,4 +30,6 @@ def run_measure(job: Running, data: HardnessData) -> None:
     settings = job.settings
     kind = measure_of(settings["kind"])
     values = kind.measure(settings["measure"], registry.settings_of(kind, settings["settings"]), data)
+    if model := settings.get("own"):
+        values = values.assign(variable=[own_name(variable, model) for variable in values["variable"]])
     write(values, job.output[0], MEASURE, job.made_by)

@@ -47,8 +47,8 @@ def zero_shot_prompts(source: Source, items: pd.DataFrame, cot: bool) -> "list[P
     ]
 
 
-def taught_prompts(loaded: "Loaded", source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
-    """Training items as they are asked, each with the one answer that is learned.
+def trained_prompts(loaded: "Loaded", source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
+    """Training items in their zero-shot form, within the published limit of prompts, if the model has one.
 
     Raises:
         UphillError: one has no reasoning, where the prompt asks for some.
@@ -58,7 +58,16 @@ def taught_prompts(loaded: "Loaded", source: Source, items: pd.DataFrame, cot: b
     if cot:
         check_reasoning(source, items)
     rooms = rooms_of(loaded, source, items, cot, trained=True)
-    shown = limited_prompts(loaded, zero_shot_prompts(source, items, cot), rooms)
+    return limited_prompts(loaded, zero_shot_prompts(source, items, cot), rooms)
+
+
+def taught_prompts(loaded: "Loaded", source: Source, items: pd.DataFrame, cot: bool) -> "list[Prompt]":
+    """Training items as they are asked, each with the one answer that is learned.
+
+    Raises:
+        UphillError: one has no reasoning, where the prompt asks for some.
+    """
+    shown = trained_prompts(loaded, source, items, cot)
     if cot:
         return shown
     gold = zip(shown, items["answer_idx"], items["answer_text"], strict=True)

@@ -20,6 +20,7 @@ from uphill.methods.noise import noised
 from uphill.prompts.forms import Form
 from uphill.prompts.templates import PromptFormat, Question
 from uphill.running.parts import Parts
+from uphill.schemas.mixtures import BETWEEN
 from uphill.schemas.names import GOLD, UNSUPERVISED
 from uphill.schemas.predictions import PREDICTIONS
 from uphill.weak_to_strong.taught import taught
@@ -48,7 +49,8 @@ class Cell:
     @property
     def name(self) -> str:
         """A file name, of this cell alone: dashes of names are told from those between. Mixes alone have a plus."""
-        what = "-".join(part.replace("-", "+") for part in (self.train_dataset, self.train_on))
+        dataset = self.train_dataset.replace(BETWEEN, "@")  # of several: no dash of a name becomes this
+        what = "-".join(part.replace("-", "+") for part in (dataset, self.train_on))
         noise = f"-noise{self.noise_p!r}" if self.noise_p else ""
         return f"{what}-{self.boot}-{self.n_train}{noise}"
 

@@ -5,12 +5,15 @@ the answer, and answers are written. Both arms of a comparison, this one and zer
 """
 
 import logging
+from functools import partial
 
 from pydantic import Field
 
 from uphill.engine.text_recipe import TextRecipe
 from uphill.methods.asking import answered, taught_prompts
 from uphill.methods.context import Cell, Context, Predicted
+from uphill.methods.mixing import together
+from uphill.methods.training_forms import TRAIN_PROMPTS, TrainPrompts
 
 RUNS_MODEL = True
 READS_RESPONSES = False
@@ -22,6 +25,7 @@ class Settings(TextRecipe):
 
     n_train: int = Field(90, ge=1, le=100_000, description="Training items.")
     cot: bool = Field(False, description="Trains on reasoning and answer, and the answer is generated.")
+    train_prompts: TrainPrompts = TRAIN_PROMPTS
 
 
 def misfit(settings: Settings, generative: bool) -> str | None:
@@ -47,7 +51,8 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
     base = context.open_model()
     fits = TextFits(base, settings)
     for cell in cells:
-        prompts = taught_prompts(base, context.source(cell), context.train_items(cell), settings.cot)
+        put = partial(taught_prompts, base, cot=settings.cot)
+        prompts = together(context, cell, context.train_items(cell), put, settings.train_prompts)
         with fits.fitted(prompts, context.key(cell), context.scratch / cell.name) as (loaded, training):
             log.info(
                 "%s: %d updates, %d tokens, last loss %.4f",

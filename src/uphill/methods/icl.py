@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from uphill.engine.passes import ResponseTable, log_sum_exp
 from uphill.methods.calibrating import CALIBRATE, calibrated_scores
 from uphill.methods.context import Cell, Context, Predicted, Source, as_scored, chosen, question_of, written
+from uphill.methods.mixing import together
+from uphill.methods.training_forms import TRAIN_PROMPTS, TrainPrompts
 from uphill.prompts.templates import PromptFormat, assemble
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Settings(BaseModel):
     prompts: list[str] = Field(
         [], description="Template ids to average choices' probabilities over; the dataset's own where there are none."
     )
+    train_prompts: TrainPrompts = TRAIN_PROMPTS
     calibrate: bool = CALIBRATE
     drop_examples: bool = Field(
         False, description="Leave out last examples that a model's window cannot hold; else such a prompt is an error."
@@ -45,6 +48,13 @@ class Settings(BaseModel):
     def _needs_scores(cls, value: object, info: ValidationInfo) -> object:
         if value and info.data.get("cot"):
             raise ValueError(f"is {value!r}, expected no such setting with cot: generated answers have no scores")
+        return value
+
+    @field_validator("train_prompts")
+    @classmethod
+    def _of_examples(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if value and (info.data.get("prompts") or not info.data.get("k")):
+            raise ValueError(f"is {value!r}, expected none beside prompts or k: 0")
         return value
 
     @field_validator("prompts")
@@ -105,8 +115,8 @@ def _prompts(
     """The prompt of each item in one form, the dataset's own unless a template is named; how many examples it lacks."""
     examples: list[str] = []
     if settings.k:
-        shown = _format(context.source(cell), settings, template)
-        examples = [shown.example(question_of(row)) for row in context.train_items(cell).to_dict("records")]
+        show = partial(_examples, settings=settings, template=template)
+        examples = together(context, cell, context.train_items(cell), show, settings.train_prompts)
     put = _format(context.target, settings, template)
     queries = [put.query(question_of(row)) for row in items.to_dict("records")]
     held = [len(examples)] * len(queries)
@@ -123,6 +133,11 @@ def _prompts(
         rooms = answer_rooms(context.open_model(), as_scored(items, put))
         prompts, held = limited(context.open_model(), kept, queries, rooms, put.instruction)
     return prompts, [len(examples) - count for count in held]
+
+
+def _examples(source: Source, items: pd.DataFrame, settings: Settings, template: str | None) -> list[str]:
+    shown = _format(source, settings, template)
+    return [shown.example(question_of(row)) for row in items.to_dict("records")]
 
 
 def _format(source: Source, settings: Settings, template: str | None) -> PromptFormat:

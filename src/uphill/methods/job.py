@@ -11,6 +11,7 @@ import pyarrow as pa
 from uphill import registry
 from uphill.methods.context import Context, Source, run
 from uphill.methods.interface import method_of
+from uphill.methods.mixing import mixed
 from uphill.running.job import Running
 from uphill.running.noting import note
 from uphill.running.slices import Slice, Slices
@@ -65,11 +66,11 @@ def context_of(job: Running, slice: Slice, recipe: object, open_model: "Callable
         "model": settings["model"]["name"],
         "k": getattr(recipe, "k", None),
         "cot": cot,
-        "prompt": "+".join(target.forms) or target.prompt_format(cot).template,
+        "prompt": "+".join(getattr(recipe, "prompts", ())) or target.prompt_format(cot).template,
     }
     return Context(
         target=target,
-        sources=[sources[name] for name in settings["sources"]],
+        sources=[mixed(name, sources, settings["variable"], settings["seed"]) for name in settings["sources"]],
         variable=settings["variable"],
         seed=settings["seed"],
         open_model=open_model,

@@ -5,14 +5,17 @@ reasoning and answer as one text, and its answers generated.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import Field
 
 from uphill.engine.lora_recipe import LoraRecipe
-from uphill.methods.asking import answered, check_reasoning, rooms_of, zero_shot_prompts
+from uphill.methods.asking import answered, rooms_of, trained_prompts, zero_shot_prompts
 from uphill.methods.context import Cell, Context, Predicted
+from uphill.methods.mixing import together
+from uphill.methods.training_forms import TRAIN_PROMPTS, TrainPrompts
 
 if TYPE_CHECKING:
     from uphill.engine.tokens import Prompt
@@ -26,6 +29,7 @@ class Settings(LoraRecipe):
 
     n_train: int = Field(160, ge=1, le=100_000, description="Training items.")
     cot: bool = Field(False, description="Trains on reasoning and answer, and the answer is generated.")
+    train_prompts: TrainPrompts = TRAIN_PROMPTS
 
 
 def misfit(settings: Settings, generative: bool) -> str | None:
@@ -45,7 +49,6 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
         UphillError: `cot` is on, and a training item has no reasoning.
     """
     from uphill.engine.adapters import Adapters
-    from uphill.engine.fitting import limited_prompts
 
     if not cells:
         return
@@ -53,12 +56,10 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
     adapters = Adapters(base, settings)
     for cell in cells:
         training, items = context.train_items(cell), context.test_items(cell)
-        if settings.cot:
-            check_reasoning(context.source(cell), training)
         # With reasoning there is one text to learn, the first.
         gold = [0] * len(training) if settings.cot else training["answer_idx"].astype(int).tolist()
-        shown = zero_shot_prompts(context.source(cell), training, settings.cot)
-        shown = limited_prompts(base, shown, rooms_of(base, context.source(cell), training, settings.cot, trained=True))
+        put = partial(trained_prompts, base, cot=settings.cot)
+        shown = together(context, cell, training, put, settings.train_prompts)
         with adapters.fitted(shown, gold, context.key(cell)) as loaded:
             frame = answered(loaded, context.target, items, settings.cot, cell.name)
         yield cell, frame

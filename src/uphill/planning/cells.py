@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uphill.config.placing import used_labels
 from uphill.config.study import ALL_VARIABLE, Config
 from uphill.experiments.arms import Arm
+from uphill.schemas.mixtures import parts_of
 from uphill.schemas.names import EXPERIMENT_POOL, GOLD
 from uphill.workflow.paths import taught_by
 from uphill.workflow.stages.predictions import arms
@@ -17,7 +18,7 @@ class Cells:
     """Cells of one prediction job that cost the same.
 
     Attributes:
-        source: the dataset that is trained on.
+        source: the dataset that is trained on, or the name of a mixture of several.
         count: how many cells.
         n_train: training items of each; 0 without supervision.
         reserved: training items of a boot, all levels together, that no cell is tested on.
@@ -50,7 +51,8 @@ def _of_arm(config: Config, arm: Arm, method: str, model: str) -> Iterator[Cells
         return
     reserved = _reserved(config, arm) * (arm.n_train or config.splits.n_train)
     for source in arm.sources:
-        count = _trained(config, arm, source) * (arm.boots or config.splits.draws) * len(arm.noise)
+        boots, [first, *_] = arm.boots or config.splits.draws, parts_of(source)  # whose levels are those of all parts
+        count = _trained(config, arm, first) * boots * len(arm.noise)
         for size in arm.sizes.get(method) or (n_train,):
             everything = arm.train_pool != EXPERIMENT_POOL
             yield Cells(method, model, arm.dataset, source, count, size, reserved, share, everything)
@@ -80,7 +82,7 @@ def n_levels(config: Config, dataset: str, variable: str) -> int:
     """How many levels a variable cuts a dataset into."""
     if variable == ALL_VARIABLE:
         return 1
-    cut = config.datasets[dataset].cuts.get(variable)
+    cut = config.cut(dataset, variable)
     if cut is None:
         return 3
     if cut.n_bins:

@@ -4,8 +4,10 @@ A cell's few-shot examples are read once, each question once, each choice once; 
 as its schedule says, and is then asked zero-shot questions.
 """
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
 
 from uphill.config.study import Config
 from uphill.config.trained import learned, recipe_of
@@ -17,6 +19,7 @@ from uphill.hardness import mdl_lora, text_logprob
 from uphill.planning.cells import Cells
 from uphill.planning.lengths import Lengths, tokens
 from uphill.prompts.templates import PromptFormat, zero_shot_form
+from uphill.schemas.mixtures import parts_of
 from uphill.schemas.names import EXPERIMENT_POOL
 
 
@@ -85,11 +88,24 @@ def _pair(values: list[float]) -> tuple[float, float]:
     return values[0], values[1]
 
 
+def _trained_on(config: Config, source: str, lengths: dict[str, Lengths]) -> tuple[Asked, float]:
+    """What a training item asks, and how many choices it has: the mean over a mixture's items."""
+    shares = parts_of(source)
+    asked, weights = [Asked.of(config, name, lengths[name]) for name in shares], list(shares.values())
+    if len(asked) == 1:
+        return asked[0], lengths[source].choices
+    values = ([getattr(one, field.name) for one in asked] for field in fields(Asked))
+    means = (np.average(np.array(each), axis=0, weights=weights).tolist() for each in values)
+    choices = np.average([lengths[name].choices for name in shares], weights=weights)
+    found: list[Any] = [tuple(mean) if isinstance(mean, list) else mean for mean in means]
+    return Asked(*found), float(choices)
+
+
 def cell_work(config: Config, cells: Cells, lengths: dict[str, Lengths]) -> Work | None:
     """Tokens of all of some cells; None for a method that this does not know."""
     settings = config.method_settings(cells.method)
     target = Asked.of(config, cells.dataset, lengths[cells.dataset])
-    source = Asked.of(config, cells.source, lengths[cells.source])
+    source, source_choices = _trained_on(config, cells.source, lengths)
     cot = bool(getattr(settings, "cot", False))
     tested = _tested(config, cells, lengths[cells.dataset])
     longest = config.datasets[cells.dataset].max_new_tokens
@@ -100,7 +116,7 @@ def cell_work(config: Config, cells: Cells, lengths: dict[str, Lengths]) -> Work
     )
     if isinstance(settings, LoraRecipe):
         one = source.query[1] + source.solution[1] if cot else source.scored
-        choices = 1 if cot else round(lengths[cells.source].choices)
+        choices = 1 if cot else round(source_choices)
         return (Work(fitted=passes(settings, cells.n_train, choices) * one) + answers).times(cells.count)
     if isinstance(settings, TextRecipe):
         one = source.query[cot] + source.solution[cot]

@@ -1,5 +1,7 @@
 """Grades: a prediction a row, graded."""
 
+import pyarrow as pa
+
 from uphill.schemas.contract import BOOL, FLOAT, TEXT, Contract, columns
 from uphill.schemas.predictions import ANSWER, CONDITION
 
@@ -16,8 +18,9 @@ GRADES = Contract(
             "f1": FLOAT,
             "ended": BOOL,
             "grader": TEXT,
+            "also": pa.list_(pa.struct([("name", TEXT), ("correct", BOOL)])),  # by each further grader that reads it
         },
-        nullable=["p_gold", "f1", "ended"],
+        nullable=["p_gold", "f1", "ended", "also"],
     ),
     key=ANSWER,
 )

@@ -107,7 +107,8 @@ def accuracy_rows(
     less that on test items of the level that was trained on. A difference has its interval (low, high), p and mde (the
     smallest that such a study would find). `circular` says what of the tested model measured the variable: its levels
     are then no independent scale. Where items may be trained on and tested, `seen` before the source is the share of a
-    condition's test items that it was trained on, the mean over boots.
+    condition's test items that it was trained on, the mean over boots. Before `circular`, of each further grader of the
+    dataset, `accuracy_NAME` of the same outputs, with its interval.
 
     Args:
         predictions, groups, study: as for `panels`.
@@ -117,7 +118,8 @@ def accuracy_rows(
     levels: dict[Any, pd.DataFrame] = dict(list(groups.groupby(["dataset", "variable", "test_on"], observed=True)))
     found = [row for panel in panels(predictions, groups, study) for row in _rows(panel, levels, study, order)]
     seen = [] if study.trained is None else ["seen"]
-    table = pd.DataFrame(found, columns=[*COLUMNS[:-1], *seen, COLUMNS[-1]])
+    also = list(dict.fromkeys(name for row in found for name in row if name.startswith(OTHERWISE)))
+    table = pd.DataFrame(found, columns=[*COLUMNS[:-2], *also, COLUMNS[-2], *seen, COLUMNS[-1]])
     # The sort is stable: within a condition, rows stay in the order of their test groups, from easy to hard.
     by = [*CONDITION[:3], "method", *within, "n_train"]
     ranked = table.assign(train_on=places(table, "train_on", order)).sort_values(by, kind="stable")
@@ -134,6 +136,8 @@ def of_values(inputs: Inputs) -> pd.DataFrame:
     return accuracy_rows(inputs.predictions, by_value(inputs.tested), inputs.study, inputs.levels)
 
 
+OTHERWISE = "accuracy_"
+"""Before the name of a further grader."""
 COLUMNS: Sequence[str] = [
     *(*CONDITION, "test_on", "boots", "n_test", "dropped", "chance", "accuracy", "low", "high", "boots_sd", "df"),
     *(*columns("gain", compared=True), *columns("gap", compared=True)),
@@ -163,6 +167,7 @@ def _rows(panel: Panel, levels: Mapping[Any, pd.DataFrame], study: Analysis, ord
             **(estimates(gain=difference(baseline, found, study.coverage)) if baseline and compared else {}),
             **_gap(panel, condition, levels, study, order),
             **reading(rows),
+            **_read_otherwise(rows, panel.items, study, clusters),
             "circular": circular(condition, study),
             "seen": _seen(rows, condition, study),
             "source": rows["source"].iloc[0],
@@ -202,6 +207,21 @@ def reading(rows: pd.DataFrame) -> dict[str, float]:
         "parse_rate": float(parsed.mean()),
         "ended_rate": float(rows["ended"].astype(float).mean()),
     }
+
+
+def _read_otherwise(
+    rows: pd.DataFrame, items: list[str], study: Analysis, clusters: Mapping[str, str] | None
+) -> dict[str, float]:
+    """The accuracy of a condition's outputs by each further grader that read them all."""
+    if "also" not in rows or rows["also"].isna().any():
+        return {}
+    told = [{one["name"]: one["correct"] for one in each} for each in rows["also"]]
+    found: dict[str, float] = {}
+    for name in dict.fromkeys(name for each in told for name in each):
+        other = rows.assign(correct=[each[name] for each in told])
+        own = accuracy_interval(answered(other, items, clusters), study.coverage)
+        found |= estimates(**{f"{OTHERWISE}{name}": own})
+    return found
 
 
 def _seen(rows: pd.DataFrame, condition: Mapping[str, Any], study: Analysis) -> float:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from uphill.schemas.level_names import BIN
 from uphill.schemas.names import ALL, UNSUPERVISED
+from uphill.schemas.own_scales import base_of, model_of
 
 SOURCE = "source_kind"
 """Column that says what kind of source a row's dataset is read from, which its variables' names go by."""
@@ -75,7 +76,9 @@ def variable(rows: pd.DataFrame, column: str = "variable") -> str:
 
 def variable_name(kind: str, key: str) -> str:
     """The name of a variable of a dataset that is read from some kind of source."""
-    return VARIABLES.get(kind, {}).get(key) or name(key)
+    own, model = base_of(key), model_of(key)
+    found = VARIABLES.get(kind, {}).get(own) or name(own)
+    return f"{found} by {model}" if model else found
 
 
 def values(rows: pd.DataFrame, numbers: Sequence[float]) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from uphill.config.graders import further
 from uphill.experiments.arms import Arm
 from uphill.schemas.names import GOLD
 from uphill.workflow.jobs import Job, Settings, once, plain
@@ -49,12 +50,14 @@ def grades(study: Study, method: str, model: str, dataset: str, labels: str = GO
 
 def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
     grader, own = study.config.grader(arm.dataset, method)
-    labels = labels_of(study, arm, method)
+    labels, others = labels_of(study, arm, method), further(study.config, arm.dataset, method)
 
     def decide() -> Settings:
+        also = {name: {"grader": kind, "settings": plain(one)} for name, (kind, one) in others.items()}
         return {
             "grader": grader,
             "settings": plain(own),
+            **({"also": also} if also else {}),
             "dataset": arm.dataset,
             "experiment": arm.experiment,
             "variable": arm.variable,
@@ -68,6 +71,7 @@ def _job(study: Study, method: str, model: str, dataset: str, labels: str, answe
     named, taught = f"datasets.{dataset}.grader", taught_by(labels)
     after = "" if labels == GOLD else f" taught by {labels}"
     grader, _ = study.config.grader(dataset, method)
+    others = [kind for kind, _ in further(study.config, dataset, method).values()]
     return Job(
         rule="grade",
         wildcards={"method": method, "model": model, "dataset": dataset, "taught": taught},
@@ -76,7 +80,7 @@ def _job(study: Study, method: str, model: str, dataset: str, labels: str, answe
         record=f"grades/{method}/{model}/{dataset}{taught}",
         outputs={"grades": [grades_path(method, model, dataset, taught)]},
         reads={"predictions": answers, "questions": [items(study, dataset)]},
-        code=[f"uphill.grading.{grader}"],
-        from_config={"grader": f"{named}.kind", "settings": named},
+        code=list(dict.fromkeys(f"uphill.grading.{kind}" for kind in (grader, *others))),
+        from_config={"grader": f"{named}.kind", "settings": named, "also": f"datasets.{dataset}.also_graded_by"},
         **own,
     )

@@ -19,7 +19,7 @@ def hardness(study: Study, dataset: str) -> Job:
     """The hardness table of a dataset."""
 
     def decide() -> Settings:
-        cuts = study.config.datasets[dataset].cuts
+        cuts = study.config.cuts(dataset)
         return {"cuts": {variable: plain(cut) for variable, cut in cuts.items()}, "seed": study.config.seed}
 
     return Job(

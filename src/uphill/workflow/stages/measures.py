@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
+from uphill.config.own_scales import is_own
 from uphill.identity.files import file_digest
 from uphill.registry import reads_states
+from uphill.schemas.own_scales import model_of
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import measure_path
 from uphill.workflow.stages.items import items
@@ -29,7 +31,8 @@ def measures(study: Study, dataset: str, variables: Iterable[str] | None = None)
         measure(study, dataset, name, model)
         for name, given in study.config.measures_of(dataset).items()
         if variables is None or set(given) & set(variables)
-        for model in ([None] if rule(study, name) in (ALONE, FROM_MATRIX) else study.config.hardness_models)
+        for model in ([None] if rule(study, name) in (ALONE, FROM_MATRIX) else study.config.measuring(name, dataset))
+        if variables is None or model in (None, *_owners(study, name, given, variables))
     ]
 
 
@@ -41,21 +44,29 @@ def rule(study: Study, name: str) -> str:
     return ON_MODEL if module.RUNS_MODEL else FROM_RESPONSES if module.READS_RESPONSES else ALONE
 
 
+def _owners(study: Study, name: str, given: Iterable[str], variables: Iterable[str]) -> set[str | None]:
+    """The models that some variables of a measure are of: all that it asks, unless each measures for itself."""
+    if not is_own(study.config, name):
+        return set(study.config.hardness_models)
+    return {model_of(one) for one in set(given) & set(variables)}
+
+
 @once
 def measure(study: Study, dataset: str, name: str, model: str | None = None) -> Job:
     """One measure's values for a dataset."""
     runs, kind = rule(study, name), study.config.measures[name]["kind"]
 
     def decide() -> Settings:
-        own = study.config.measure_settings(name)
-        files = [file_digest(str(path)) for path in getattr(own, "files", [])]
+        settings = study.config.measure_settings(name)
+        files = [file_digest(str(path)) for path in getattr(settings, "files", [])]
         return {
             "measure": name,
             "kind": kind,
-            "settings": plain(own),
+            "settings": plain(settings),
             "dataset": asdict(study.config.graded(dataset)),
             "seed": study.config.seed,
             **({"content": files} if files else {}),
+            **({"own": model} if is_own(study.config, name) else {}),
             **(_put(study, model, dataset) if model and runs == ON_MODEL else {}),
         }
 

@@ -137,8 +137,9 @@ def _put(study: Study, method: str, model: str, dataset: str) -> dict[str, Any]:
     """How a method puts a dataset's questions to a model, and how long an answer may be."""
     config, settings = study.config, study.config.method_settings(method)
     zero_shot = getattr(settings, "k", None) == 0
+    named = [*getattr(settings, "prompts", ()), *getattr(settings, "train_prompts", ())]
     return {
         **config.forms(dataset, model, zero_shot),
-        "forms": {name: config.form(name, model) for name in getattr(settings, "prompts", ())},
+        "forms": {name: config.form(name, model) for name in named},
         "max_new_tokens": config.datasets[dataset].max_new_tokens,
     }

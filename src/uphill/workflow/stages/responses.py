@@ -62,7 +62,7 @@ def _probed(study: Study) -> set[tuple[str, str]]:
         for dataset in study.datasets
         for measure in config.measures_of(dataset)
         if reads_states(config.measure_module(measure))
-        for model in config.hardness_models
+        for model in config.measuring(measure, dataset)
     }
 
 

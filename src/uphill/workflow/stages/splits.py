@@ -32,7 +32,7 @@ def drawn(study: Study) -> dict[tuple[str, str], Arm]:
 @once
 def splits(study: Study, dataset: str, split: str) -> Job:
     """The splits of a dataset, which rest on its own variables' measures: a person's grades wait for no model."""
-    arm, entry = drawn(study)[dataset, split], study.config.datasets[dataset]
+    arm = drawn(study)[dataset, split]
     graded_by = {level.variable for level in arm.levels_in(dataset)} - {ALL_VARIABLE}
 
     def decide() -> Settings:
@@ -43,7 +43,7 @@ def splits(study: Study, dataset: str, split: str) -> Job:
             "order": list(arm.order),
             "levels": {level.name: level.definition for level in arm.levels_in(dataset) if not level.equal},
             "pools": {"train": arm.train_pool, "test": list(arm.test_pools)},
-            "cuts": {name: plain(cut) for name, cut in entry.cuts.items() if name in graded_by},
+            "cuts": {name: plain(cut) for name, cut in study.config.cuts(dataset).items() if name in graded_by},
             "sizes": asdict(_sizes(study, arm, dataset)),
         }
 

@@ -10,6 +10,7 @@ from uphill.experiments.arms import Arm
 from uphill.experiments.finding import experiments, implied_labels, own_settings
 from uphill.running.provenance import beside
 from uphill.schemas.names import GOLD
+from uphill.schemas.own_scales import model_of
 from uphill.tables.table import Table
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, wide_path
@@ -193,7 +194,9 @@ def circular(study: Study, cut_by: Sequence[tuple[str, str]]) -> list[list[Any]]
             if module.RUNS_MODEL or module.READS_RESPONSES:
                 kinds = getattr(module, "LIKE", ())
                 alike = [name for name, entry in config.methods.items() if entry["kind"] in kinds]
-                found += [[model, dataset, variable, alike] for model in config.hardness_models]
+                alone = model_of(variable)
+                measured_by = [alone] if alone else config.hardness_models
+                found += [[model, dataset, variable, alike] for model in measured_by]
             if (panel := config.panel_of(measure)) is not None:
                 for model, own in kinds_by_model(config, panel).items():
                     alike = [name for name, entry in config.methods.items() if entry["kind"] in own]

@@ -4,6 +4,7 @@ from uphill.datasets import ai2_arc, file, gsm8k, hub, mmlu_stem5, strategyqa, w
 from uphill.datasets.interface import DatasetSource
 from uphill.experiments import (
     all_to_all,
+    contamination,
     cross_difficulty,
     ladders,
     learning_curves,
@@ -19,6 +20,7 @@ from uphill.grading import bbh, choice, ifeval, letter, math, number, span, stat
 from uphill.grading.grade import Grader
 from uphill.hardness import (
     choice_order,
+    decoded,
     flags,
     human,
     irt,
@@ -48,6 +50,7 @@ METHODS: dict[str, Method] = {
 }
 MEASURES: dict[str, Measure] = {
     "choice_order": choice_order,
+    "decoded": decoded,
     "flags": flags,
     "human": human,
     "irt": irt,
@@ -81,6 +84,7 @@ GRADERS: dict[str, Grader] = {
 }
 EXPERIMENTS: dict[str, Experiment] = {
     "all_to_all": all_to_all,
+    "contamination": contamination,
     "cross_difficulty": cross_difficulty,
     "ladders": ladders,
     "learning_curves": learning_curves,

@@ -69,6 +69,10 @@ def small(raw: dict[str, Any]) -> None:
         {"dataset": "dial", "variables": ["num_steps"], "methods": ["icl", "probe"]},
         {"dataset": "dial_asked", "variables": ["rasch"]},
     ]
+    raw["contamination"] = [
+        {"dataset": "dial", "variable": "num_steps", "flag": "choice_order", "methods": ["icl"]},
+        {"dataset": "dial", "variable": "num_steps", "flag": "domain", "equals": "dial", "methods": ["probe"]},
+    ]
 
 
 def test_all_of_it_runs(checkout: Checkout) -> None:
@@ -98,6 +102,7 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     assert (quantized["difference"] - (quantized["quantized"] - quantized["full"])).abs().max() < 2e-6
     _taught(tables["weak_to_strong"], checkout)
     _reconciled(tables)
+    _flagged(tables)
     of_panel = pd.read_parquet(checkout.folder / "results/matrices/respondents/climbers.parquet")
     assert len(of_panel) == 2 * (1 + 2 * 2 * 2)
     assert set(curve.loc[curve["variable"] == "rasch", "train_on"]) == {"none", "bin_01", "bin_03"}
@@ -108,7 +113,25 @@ def test_all_of_it_runs(checkout: Checkout) -> None:
     alone = read(checkout.folder / "results/predictions/zero_shot_cot/demo/road_written.parquet", PREDICTIONS)
     assert set(alone["prompt"]) == {"5305"}
     hardness = pd.read_parquet(checkout.folder / "results/hardness/dial.parquet")
-    assert {"question_logprob", "mdl_probe", "num_steps"} <= set(hardness["variable"])
+    new = {"steps_decoded", "overlap", "min_k", "choice_order"}
+    assert {"question_logprob", "mdl_probe", "num_steps", *new} <= set(hardness["variable"])
+
+
+def _flagged(tables: dict[str, pd.DataFrame]) -> None:
+    """Numbers of all items are those of their own table, and groups add up."""
+    table = tables["contamination"]
+    assert set(table["flag"]) == {"choice_order", "domain = dial"}
+    assert set(table.loc[table["flag"] == "domain = dial", "items"]) == {"all", "flagged"}
+    keys = ["method", "n_train", "train_on", "test_on"]
+    every = table[(table["items"] == "all") & (table["experiment"] == "population")]
+    own = tables["population"][tables["population"]["variable"] == "num_steps"]
+    joined = every.merge(own[own["dataset"] == "dial"], on=keys, suffixes=("", "_own"))
+    assert len(joined) == len(every) > 0
+    assert (joined["accuracy"] - joined["accuracy_own"]).abs().max() < 2e-6
+    drawn = table[table["flag"] == "choice_order"].pivot_table(
+        index=[*keys, "experiment"], columns="items", values="n_test", aggfunc="sum"
+    )
+    assert (drawn["all"] == drawn["flagged"].fillna(0) + drawn["unflagged"].fillna(0)).all()
 
 
 def _reconciled(tables: dict[str, pd.DataFrame]) -> None:

@@ -81,8 +81,9 @@ def settings(arms: Sequence[Arm]) -> Mapping[str, Any]:
     ]
     columns: dict[str, list[str]] = {}
     for arm in arms:
-        own = columns.setdefault(arm.dataset, [])
-        own += [name for name in [arm.asked["flag"]] if name not in own]
+        own, flag = columns.setdefault(arm.dataset, []), arm.asked["flag"]
+        if flag not in own:
+            own.append(flag)
     return {"slices": _joined(slices), "columns": columns}
 
 

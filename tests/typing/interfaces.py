@@ -4,6 +4,7 @@ from uphill.datasets import ai2_arc, file, gsm8k, hub, mmlu_stem5, strategyqa, w
 from uphill.datasets.interface import DatasetSource
 from uphill.experiments import (
     all_to_all,
+    contamination,
     cross_difficulty,
     ladders,
     learning_curves,
@@ -17,7 +18,21 @@ from uphill.experiments import (
 from uphill.experiments.arms import Experiment
 from uphill.grading import bbh, choice, ifeval, letter, math, number, span, stated
 from uphill.grading.grade import Grader
-from uphill.hardness import human, irt, irt_table, mdl_lora, mdl_probe, mdl_zero_shot, surface, text_logprob
+from uphill.hardness import (
+    choice_order,
+    decoded,
+    flags,
+    human,
+    irt,
+    irt_table,
+    mdl_lora,
+    mdl_probe,
+    mdl_zero_shot,
+    min_k,
+    ngram_overlap,
+    surface,
+    text_logprob,
+)
 from uphill.hardness.interface import Measure
 from uphill.methods import ccs, finetune, icl, lora, probe, random_probe, zero_shot
 from uphill.methods.interface import Method
@@ -34,12 +49,17 @@ METHODS: dict[str, Method] = {
     "zero_shot": zero_shot,
 }
 MEASURES: dict[str, Measure] = {
+    "choice_order": choice_order,
+    "decoded": decoded,
+    "flags": flags,
     "human": human,
     "irt": irt,
     "irt_table": irt_table,
     "mdl_lora": mdl_lora,
     "mdl_probe": mdl_probe,
     "mdl_zero_shot": mdl_zero_shot,
+    "min_k": min_k,
+    "ngram_overlap": ngram_overlap,
     "surface": surface,
     "text_logprob": text_logprob,
 }
@@ -64,6 +84,7 @@ GRADERS: dict[str, Grader] = {
 }
 EXPERIMENTS: dict[str, Experiment] = {
     "all_to_all": all_to_all,
+    "contamination": contamination,
     "cross_difficulty": cross_difficulty,
     "ladders": ladders,
     "learning_curves": learning_curves,

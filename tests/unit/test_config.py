@@ -185,7 +185,7 @@ BAD = [
     (at("models.demo.quantization", "2bit"), "models.demo.quantization: is '2bit'"),
     (
         at("measures.mdl_probe.kind", "mld"),
-        "measures.mdl_probe.kind is 'mld', expected one of human, ",
+        "measures.mdl_probe.kind is 'mld', expected one of choice_order, ",
     ),
     (at("measures.mdl_probe.method", "prob"), "measures.mdl_probe.method: unknown key"),
     (at("measures.mdl_probe.sizes", []), "measures.mdl_probe.sizes: is []"),

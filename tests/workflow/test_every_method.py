@@ -71,6 +71,10 @@ def small(raw: dict[str, Any]) -> None:
         {"dataset": "dial", "variables": ["num_steps"], "methods": ["icl", "probe"]},
         {"dataset": "dial_asked", "variables": ["rasch"]},
     ]
+    raw["contamination"] = [
+        {"dataset": "dial", "variable": "num_steps", "flag": "choice_order", "methods": ["icl"]},
+        {"dataset": "dial", "variable": "num_steps", "flag": "domain", "equals": "dial", "methods": ["probe"]},
+    ]
 
 
 def with_the_demos(raw: dict[str, Any]) -> None:
@@ -105,29 +109,23 @@ def raw(checkout: Checkout) -> dict[str, Any]:
 
 
 def test_all_of_it_runs(checkout: Checkout, raw: dict[str, Any]) -> None:
-    tables = tables_of(checkout, raw)
-    assert set(tables["population"]["method"]) == set(raw["methods"]) - {
-        "probe_by_scale",
-        "zero_shot_cot",
-        "icl_cot",
-    } - (IN_DEMO)
+    names = ("population", "learning_curves", "weak_to_strong", "quantization", "reconcile", "contamination")
+    drawn = [f"results/figures/{name}.png" for name in ("quantization", "reconcile")]
+    tables = tables_of(checkout, raw, *(f"results/tables/{name}.csv" for name in names), *drawn, HARDNESS)
+    assert set(tables["population"]["method"]) == set(raw["methods"]) - {"probe_by_scale", "lora", "icl_cot"}
     _common(tables, raw, checkout)
     asked = read(checkout.folder / "results/predictions/icl_prompts/demo/dial.parquet", PREDICTIONS)
     assert set(asked["prompt"]) == {"0040+0340"}
     hardness = pd.read_parquet(checkout.folder / HARDNESS)
-    assert set(hardness["variable"]) == {
-        "num_steps",
-        *(f"{text}_logprob" for text in ("question", "answer", "reasoning")),
-    }
+    texts = {f"{text}_logprob" for text in ("question", "answer", "reasoning")}
+    assert set(hardness["variable"]) == texts | {"num_steps", "steps_decoded", "overlap", "min_k", "choice_order"}
 
 
 @pytest.mark.nightly
 def test_all_of_it_runs_beside_what_the_demo_has(checkout: Checkout, raw: dict[str, Any]) -> None:
     with_the_demos(raw)
-    names = ("population", "learning_curves", "weak_to_strong", "quantization", "reconcile")
-    drawn = [f"results/figures/{name}.png" for name in ("quantization", "reconcile")]
-    tables = tables_of(checkout, raw, *(f"results/tables/{name}.csv" for name in names), *drawn, HARDNESS)
-    assert set(tables["population"]["method"]) == set(raw["methods"]) - {"probe_by_scale", "lora", "icl_cot"}
+    tables = tables_of(checkout, raw)
+    assert set(tables["population"]["method"]) == set(raw["methods"]) - {"probe_by_scale"}
     _common(tables, raw, checkout)
     curve = tables["learning_curves"]
     assert set(curve["n_train"]) == {0, 1, 3, 4, 8}
@@ -147,12 +145,30 @@ def _common(tables: dict[str, pd.DataFrame], raw: dict[str, Any], checkout: Chec
     assert (quantized["difference"] - (quantized["quantized"] - quantized["full"])).abs().max() < 2e-6
     _taught(tables["weak_to_strong"], raw["weak_to_strong"], checkout)
     _reconciled(tables, {"population", "learning_curves", *(["cross_difficulty"] if "cross_difficulty" in raw else [])})
+    _flagged(tables)
     of_panel = pd.read_parquet(checkout.folder / "results/matrices/respondents/climbers.parquet")
     assert len(of_panel) == 2 * (1 + 2 * 2 * 2)
     curve = tables["learning_curves"]
     assert set(curve.loc[curve["variable"] == "rasch", "train_on"]) == {"none", "bin_01", "bin_03"}
     scaled = curve[(curve["variable"] == "rasch") & (curve["train_on"] != "none")]
     assert set(scaled["circular"]) == {"model and method"}
+
+
+def _flagged(tables: dict[str, pd.DataFrame]) -> None:
+    """Numbers of all items are those of their own table, and groups add up."""
+    table = tables["contamination"]
+    assert set(table["flag"]) == {"choice_order", "domain = dial"}
+    assert set(table.loc[table["flag"] == "domain = dial", "items"]) == {"all", "flagged"}
+    keys = ["method", "n_train", "train_on", "test_on"]
+    every = table[(table["items"] == "all") & (table["experiment"] == "population")]
+    own = tables["population"][tables["population"]["variable"] == "num_steps"]
+    joined = every.merge(own[own["dataset"] == "dial"], on=keys, suffixes=("", "_own"))
+    assert len(joined) == len(every) > 0
+    assert (joined["accuracy"] - joined["accuracy_own"]).abs().max() < 2e-6
+    drawn = table[table["flag"] == "choice_order"].pivot_table(
+        index=[*keys, "experiment"], columns="items", values="n_test", aggfunc="sum"
+    )
+    assert (drawn["all"] == drawn["flagged"].fillna(0) + drawn["unflagged"].fillna(0)).all()
 
 
 def _reconciled(tables: dict[str, pd.DataFrame], experiments: set[str]) -> None:

@@ -96,6 +96,7 @@ class Arm:
         train_pool: whose items are trained on. Of another than the experiment pool, all items of the experiment and
             test pools are tested.
         roles: what models are to each other, for the table.
+        asked: what an entry that reads the arm asks of it, for the table.
     """
 
     experiment: str
@@ -120,6 +121,7 @@ class Arm:
     labels: str = GOLD
     train_pool: str = EXPERIMENT_POOL
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def slice(self) -> str:

@@ -30,14 +30,20 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame: 
     Raises:
         UphillError: a column is missing or holds something that is no number.
     """
-    values = {}
-    for column in data.dataset.human:
-        if column not in data.items.columns:
-            raise UphillError(f"dataset {data.dataset.name!r}: no column {column!r}, expected the human grade there")
-        numbers = data.items[column].map(as_number).astype(float)
-        if numbers.isna().any():
-            item = numbers.index[numbers.isna()][0]
-            found = data.items[column].to_dict()[item]
-            raise UphillError(f"dataset {data.dataset.name!r}: item {item!r}: {column} is {found!r}, expected a number")
-        values[column] = numbers
-    return long_form(pd.DataFrame(values), kind="human")
+    return long_form(pd.DataFrame({column: grades(data, column) for column in data.dataset.human}), kind="human")
+
+
+def grades(data: HardnessData, column: str) -> pd.Series:
+    """A column of the items as numbers, by item_id.
+
+    Raises:
+        UphillError: it is missing or holds something that is no number.
+    """
+    if column not in data.items.columns:
+        raise UphillError(f"dataset {data.dataset.name!r}: no column {column!r}, expected the human grade there")
+    numbers = data.items[column].map(as_number).astype(float)
+    if numbers.isna().any():
+        item = numbers.index[numbers.isna()][0]
+        found = data.items[column].to_dict()[item]
+        raise UphillError(f"dataset {data.dataset.name!r}: item {item!r}: {column} is {found!r}, expected a number")
+    return numbers

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from uphill.datasets.cells import NoText, as_number, as_text, is_null
-from uphill.datasets.raw_files import Record, listed, read_records
+from uphill.datasets.cells import as_number, is_null
+from uphill.datasets.raw_files import Record, read_records
 from uphill.errors import UphillError
 from uphill.hardness.data import Graded, HardnessData, long_form
+from uphill.hardness.item_files import check_all_known, check_columns, item_in
 
 RUNS_MODEL = False
 READS_RESPONSES = False
@@ -51,7 +52,7 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
     """
     bank = read_bank(settings)
     found = bank.reindex(data.items.index)
-    _check_all_known(settings, data, found["difficulty"])
+    check_all_known(settings.path, settings.difficulty, data, found["difficulty"])
     rows = long_form(found[["difficulty"]].rename(columns={"difficulty": name}), kind="irt")
     if settings.error is None:
         return rows
@@ -65,9 +66,8 @@ def read_bank(settings: Settings) -> pd.DataFrame:
         UphillError: as `measure`, but for what the dataset asks for.
     """
     records = read_records(settings.path)
-    for column in filter(None, (settings.item_id, settings.difficulty, settings.error)):
-        if column not in records.names:
-            raise UphillError(f"{settings.path}: no column {column!r}, found {listed(records.names)}")
+    named = (settings.item_id, settings.difficulty, settings.error)
+    check_columns(settings.path, records, [column for column in named if column])
     known: dict[str, _Entry] = {}
     for entry in _entries(settings, records.rows):
         _check_same(settings, known.setdefault(entry.item, entry), entry)
@@ -92,23 +92,13 @@ class _Entry:
 def _entries(settings: Settings, rows: Sequence[Record]) -> Iterator[_Entry]:
     for record in rows:
         where = f"{settings.path}: row {record.number}"
-        item = _item(where, settings.item_id, record)
+        item = item_in(where, settings.item_id, record)
         difficulty = _number(where, settings.difficulty, record)
         error = np.nan if settings.error is None else _number(where, settings.error, record)
         if error < 0:
             raise UphillError(f"{where}: {settings.error} is {error:g}, expected a standard error, 0 or more")
         if not np.isnan(difficulty):
             yield _Entry(record.number, item, difficulty, error)
-
-
-def _item(where: str, column: str, record: Record) -> str:
-    try:
-        item = as_text(record.cells.get(column))
-    except NoText as error:
-        raise UphillError(f"{where}: {column} {error}, expected the id of an item") from None
-    if not item.strip():
-        raise UphillError(f"{where}: {column} is empty, expected the id of an item")
-    return item
 
 
 def _number(where: str, column: str, record: Record) -> float:
@@ -127,14 +117,4 @@ def _check_same(settings: Settings, first: _Entry, again: _Entry) -> None:
         raise UphillError(
             f"{settings.path}: row {again.row}: item {again.item!r} has {again.values} here and {first.values} in row "
             f"{first.row}, expected one value"
-        )
-
-
-def _check_all_known(settings: Settings, data: HardnessData, found: pd.Series) -> None:
-    absent = found.index[found.isna()]
-    if len(absent):
-        share = f"{len(absent)} of {len(found)} items ({100 * len(absent) / len(found):.1f} %) have none"
-        raise UphillError(
-            f"{settings.path}: no {settings.difficulty} of item {absent[0]!r}, expected one of every item of dataset "
-            f"{data.dataset.name!r} ({share})"
         )

@@ -16,6 +16,7 @@ from uphill.schemas.measures import MEASURE
 
 if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
+    from uphill.engine.tokens import Prompt
 
 RUNS_MODEL = True
 READS_RESPONSES = False
@@ -58,6 +59,14 @@ def _parts(data: OnModel) -> Iterator[pd.DataFrame]:
 
 def _negated(loaded: "Loaded", texts: pd.Series, desc: str) -> pd.Series:
     from uphill.engine.scoring import score
+
+    loaded, prompts = on_their_own(loaded, texts)
+    found = {scored.item_id: -float(scored.logprob[0]) for scored in score(loaded, prompts, desc=desc)}
+    return pd.Series({item: found.get(str(item), 0.0) for item in texts.index}, dtype=float)
+
+
+def on_their_own(loaded: "Loaded", texts: pd.Series) -> "tuple[Loaded, list[Prompt]]":
+    """The model as it reads plain text, and each text that says something as a prompt's one choice, by item."""
     from uphill.engine.tokens import Prompt, opening
 
     if loaded.chat is not None:
@@ -68,5 +77,4 @@ def _negated(loaded: "Loaded", texts: pd.Series, desc: str) -> pd.Series:
     prompts = [
         Prompt(str(item), start, [text.lstrip("\n") if start else text]) for item, text in texts.items() if text.strip()
     ]
-    found = {scored.item_id: -float(scored.logprob[0]) for scored in score(loaded, prompts, desc=desc)}
-    return pd.Series({item: found.get(str(item), 0.0) for item in texts.index}, dtype=float)
+    return loaded, prompts

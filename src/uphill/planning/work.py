@@ -15,7 +15,7 @@ from uphill.datasets.pools import items_of
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
 from uphill.engine.text_recipe import TextRecipe
-from uphill.hardness import mdl_lora, text_logprob
+from uphill.hardness import choice_order, mdl_lora, min_k, text_logprob
 from uphill.planning.cells import Cells
 from uphill.planning.lengths import Lengths, tokens
 from uphill.prompts.templates import PromptFormat, zero_shot_form
@@ -135,6 +135,11 @@ def measure_work(config: Config, measure: str, dataset: str, lengths: Lengths) -
         trained = sum(passes(settings, size, choices) for size in settings.sizes)
         fits = Work(read=len(settings.sizes) * items * asked.scored, fitted=trained * asked.scored)
         return fits.times(settings.boots)
+    item = lengths.question_of
+    if isinstance(settings, min_k.Settings):
+        return Work(read=items * tokens(item.question))
+    if isinstance(settings, choice_order.Settings):
+        return Work(read=items * (tokens(item.question) + (1 + settings.orders) * sum(map(tokens, item.choices))))
     return Work(read=items * asked.texts) if isinstance(settings, text_logprob.Settings) else None
 
 

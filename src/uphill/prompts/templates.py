@@ -67,8 +67,12 @@ class PromptFormat:
         return _filled(str(listed["around"]), between.join(before) + joint + last if before else last)
 
     def _point(self, item: Question) -> str:
+        return "".join(self.listed(item))
+
+    def listed(self, item: Question) -> tuple[str, str]:
+        """The question, and the choices as they stand behind it; nothing where none are shown."""
         choices = self._choices(item.choices)
-        return _filled(self.form["question"], item.question) + (f" {choices}" if choices else "")
+        return _filled(self.form["question"], item.question), f" {choices}" if choices else ""
 
     @property
     def names_choices(self) -> bool:

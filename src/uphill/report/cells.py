@@ -28,6 +28,10 @@ TITLES: Mapping[str, str] = {
     "easy_unsupervised": "easy - unsupervised",
     "hard_unsupervised": "hard - unsupervised",
     "gap": "generalization gap",
+    "more": "flagged - others",
+    "more_gain": "gain of flagged - of others",
+    "moved": "hard - easy without flagged, less with them",
+    "moves": "the answer moves",
     "boots_sd": "sd over boots",
     "df": "df of boots",
     "sgr_set": "ratios that the data allow",
@@ -101,7 +105,7 @@ def _estimate(name: str, row: Mapping[Any, Any], bounds: tuple[str, str]) -> str
     value, low, high = (row[column] for column in (name, *bounds))
     if missing(value):
         return ""
-    if name in NUMBERS:
+    if name in NUMBERS or name.startswith("sgr_"):
         said = f"{value:.2f} [{low:.2f}, {high:.2f}]"
     else:
         said = f"{percent(value)} [{100 * low:.1f}, {100 * high:.1f}]"

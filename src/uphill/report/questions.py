@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from uphill.schemas.names import ALL, UNSUPERVISED
+
 YES, NO, UNTOLD, MIXED = "yes", "no", "cannot tell", "it depends"
 WAY = ["model", "dataset", "variable", "experiment", "method", "n_train"]
 PERCENT, PLAIN = 100.0, 1.0
@@ -66,6 +68,8 @@ def questions(tables: Mapping[str, pd.DataFrame]) -> list[Question]:
         *_of(tables, "gap", "Is there a gap so wide that easy data stops being enough?", _stops),
         *_of(tables, "scales", "Do scales of difficulty rank items alike?", _agree),
         *_of(tables, "scale_sgr", "Does what easy data is short of depend on the scale of difficulty?", _depends),
+        *_of(tables, "contamination", "Does the model without supervision get more of flagged items right?", _known),
+        *_of(tables, "contamination", "Does what easy data is short of move without flagged items?", _moves),
     ]
     return [one for one in found if one.cases]
 
@@ -123,6 +127,24 @@ def _agree(table: pd.DataFrame) -> Iterator[Case]:
 def _depends(table: pd.DataFrame) -> Iterator[Case]:
     for row in table.to_dict("records"):
         yield Case(f"{_pair(row)}, {_how(row)}", row["depends"], f"difference {_interval(row, 'difference')}")
+
+
+def _known(table: pd.DataFrame) -> Iterator[Case]:
+    rows = table[(table["train_on"] == UNSUPERVISED) & (table["test_on"] == ALL)].dropna(subset=["more"])
+    for row in rows.drop_duplicates(["model", "dataset", "flag", "method", "more"]).to_dict("records"):
+        answer = YES if row["more_low"] > 0 else NO if row["more_high"] <= 0 else UNTOLD
+        where = f"{row['dataset']}, {row['flag']}, {row['method']} with {row['model']}"
+        yield Case(where, answer, f"flagged - others {_interval(row, 'more')}")
+
+
+def _moves(table: pd.DataFrame) -> Iterator[Case]:
+    """Of the easiest level trained on, on the hardest tested, which stand first and last in a way's rows."""
+    rows = table[table["test_on"] != ALL].dropna(subset=["moved"])
+    for _, own in rows.groupby([*WAY, "flag"], sort=False):
+        easiest = own[own["train_on"] == own["train_on"].iloc[0]]
+        row = easiest.iloc[-1].to_dict()
+        where = f"{_way(row)}, {row['flag']}, tested on {row['test_on']}"
+        yield Case(where, row["moves"], f"without - with {_interval(row, 'moved')}")
 
 
 def _way(row: Mapping[Any, Any]) -> str:

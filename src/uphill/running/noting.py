@@ -11,6 +11,8 @@ SCALE = "scale "
 """How a line on a scale of difficulty begins: the report groups these."""
 LOOK = "look "
 """How a line on a dataset of which some items alone were kept begins, by the config's `limit`."""
+FLAGS = "flags "
+"""How a line on items begins that a file of flags does not name."""
 _noted: dict[str, None] = {}
 
 

@@ -59,6 +59,17 @@ def not_worse(found: Spread, behind: float, margin: float) -> tuple[float, Verdi
     return p_value, "no" if 1.0 - p_value < LEVEL else "cannot tell"
 
 
+def differs(found: Spread, point: float, margin: float) -> tuple[float, Verdict]:
+    """Whether a difference is larger than a margin either way, and the larger p-value of two one-sided tests.
+
+    The p-value is against its being so large; the answer is `no` or `yes` by tests at 5 % each.
+    """
+    alike = max(one_sided(found, point + margin), one_sided(found, margin - point))
+    if alike < LEVEL:
+        return alike, "no"
+    return alike, "yes" if 1.0 - alike < LEVEL else "cannot tell"
+
+
 def one_sided(found: Spread, above: float) -> float:
     """The p-value against a number's being 0 or less, which was found `above` it; NaN where no test can be made."""
     two_sided = found.p_value(above)

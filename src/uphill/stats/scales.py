@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from uphill.stats.bootstrap import COVERAGE
 from uphill.stats.conditions import Condition
-from uphill.stats.equivalence import LEVEL, Verdict, one_sided
+from uphill.stats.equivalence import Verdict, differs
 from uphill.stats.estimates import Difference, difference_parts, summarised
 from uphill.stats.random_effects import Part, spread
 
@@ -41,10 +41,5 @@ def compared(
     shorts = [hard.accuracy - easy.accuracy for easy, hard in (first, second)]
     parts: list[Part] = [*difference_parts(*first), *(one.times(-1.0) for one in difference_parts(*second))]
     found, point = spread(parts), shorts[0] - shorts[1]
-    above, below = one_sided(found, point + margin), one_sided(found, margin - point)
-    depends: Verdict = "cannot tell"
-    if max(above, below) < LEVEL:
-        depends = "no"
-    elif 1.0 - max(above, below) < LEVEL:
-        depends = "yes"
-    return Compared(summarised(point, found, coverage), max(above, below), depends)
+    alike_p, depends = differs(found, point, margin)
+    return Compared(summarised(point, found, coverage), alike_p, depends)

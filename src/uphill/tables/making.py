@@ -13,6 +13,7 @@ from uphill.schemas.files import made_by
 from uphill.tables.predictions import (
     read_chance,
     read_clusters,
+    read_columns,
     read_grades,
     read_hardness,
     read_levels,
@@ -54,6 +55,7 @@ def write(job: Running) -> None:
         reliability=read_reliability(job.expected(job.input.get("measures", []))),
         teaching=Teaching(settings["teachers"], answers, read_trained(splits)) if settings["teachers"] else None,
         own=settings["own"],
+        columns=read_columns(questions, settings["own"].get("columns", {})),
     )
     table: Table = registry.load("uphill.tables", settings["of"], "TABLES").TABLES[settings["table"]]
     write_table(table.reduce(inputs), job.output.table)

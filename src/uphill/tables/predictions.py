@@ -1,6 +1,6 @@
 """Reading graded predictions for a table: only those that today's config and code would make."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,22 @@ def read_clusters(paths: Mapping[str, str], names: Mapping[str, str]) -> dict[st
             first = items.loc[items[column].isna(), "item_id"].iloc[0]
             raise UphillError(f"datasets.{dataset}.cluster: item {first!r} has no {column}, expected one of every item")
         found[dataset] = dict(zip(items["item_id"], items[column].astype(str), strict=True))
+    return found
+
+
+def read_columns(paths: Mapping[str, str], names: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+    """By dataset, some columns of its items, by item_id; a column that there is not is left out.
+
+    Args:
+        paths: files of items, each with the identity that it must have.
+        names: by dataset, the columns.
+    """
+    found: dict[str, pd.DataFrame] = {}
+    for path, identity in paths.items():
+        dataset = Path(path).stem
+        if dataset in names:
+            items = read(path, ITEMS, identity).set_index("item_id")
+            found[dataset] = items[[name for name in names[dataset] if name in items]]
     return found
 
 

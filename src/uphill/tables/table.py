@@ -70,6 +70,7 @@ class Inputs:
         reliability: by dataset and variable, of scales that tell it; of none unless the table reads it.
         teaching: who taught, and whom; None unless the table reads it.
         own: what the experiment's `settings` give.
+        columns: by dataset, those columns of its items which `own` asks for as `columns` and it has, by item_id.
     """
 
     predictions: pd.DataFrame
@@ -80,6 +81,7 @@ class Inputs:
     reliability: Mapping[tuple[str, str], float] = field(default_factory=dict)
     teaching: "Teaching | None" = None
     own: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

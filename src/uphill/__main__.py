@@ -18,6 +18,7 @@ from uphill.errors import UphillError
 from uphill.planning.cost import estimate
 from uphill.planning.show import show_cost
 from uphill.planning.study import check_profiles, read_study
+from uphill.prompts.asks import shipped_asks
 from uphill.report.verdicts import question, verdicts
 from uphill.running.noting import LOOK, NOTES
 from uphill.running.places import RESULTS
@@ -239,6 +240,21 @@ def show_config(
     read_study(config)
     raw = read_map(config)
     typer.echo(yaml.safe_dump(in_long_form(raw) if expanded else raw, sort_keys=False, width=120), nl=False)
+
+
+@app.command("list")
+def list_names(
+    group: Annotated[str | None, typer.Argument(help="One group, such as methods, with its settings.")] = None,
+    configfile: Annotated[Path | None, typer.Option(help="A study, for its own prompts and asks too.")] = None,
+) -> None:
+    """List what a config may name: datasets, measures, methods, labels, graders, experiments, prompts and asks."""
+    from uphill.showing.listing import group_lines
+
+    if configfile is None:
+        _print(group_lines(group))
+    else:
+        config = read_study(configfile).config
+        _print(group_lines(group, config.templates, {**shipped_asks(), **config.asks}))
 
 
 @app.command()

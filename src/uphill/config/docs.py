@@ -60,7 +60,7 @@ def _readme() -> str:
         parts.append(f"\n## {title}\n\nUnder `{where}`, `{field}` names one of these; the rest are its settings.\n\n")
         for name in registry.names(room, needs):
             module = registry.load(room, name, needs)
-            parts.append(f"### {name}\n\n{_first_line(module.__doc__)}\n\n")
+            parts.append(f"### {name}\n\n{first_paragraph(module.__doc__)}\n\n")
             parts += _table(module.Settings)
     parts.append("## Hardware (config/hardware.yaml)\n\n")
     parts += _model(Hardware)
@@ -72,7 +72,7 @@ def _model(model: type[BaseModel], where: str = "") -> Iterator[str]:
     yield from _table(model)
     for name, field in model.model_fields.items():
         for inner in _inner(field.annotation):
-            yield f"### {where}{name}\n\n{_first_line(inner.__doc__)}\n\n"
+            yield f"### {where}{name}\n\n{first_paragraph(inner.__doc__)}\n\n"
             yield from _model(inner, f"{where}{name}.")
 
 
@@ -83,15 +83,21 @@ def _inner(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _inner(argument)
 
 
+def settings_of(model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
+    """(key, type, default, meaning) of each of a model's keys, in a reader's words."""
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
+        default = "see below" if isinstance(field.default, BaseModel) else default
+        yield field.alias or name, _type(field.annotation), default, field.description or ""
+
+
 def _table(model: type[BaseModel]) -> Iterator[str]:
     if not model.model_fields:
         yield "No settings.\n\n"
         return
     yield "| key | type | default | meaning |\n|---|---|---|---|\n"
-    for name, field in model.model_fields.items():
-        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
-        default = "see below" if isinstance(field.default, BaseModel) else default
-        yield f"| `{field.alias or name}` | {_type(field.annotation)} | {default} | {field.description or ''} |\n"
+    for key, kind, default, meaning in settings_of(model):
+        yield f"| `{key}` | {kind} | {default} | {meaning} |\n"
     yield "\n"
 
 
@@ -117,5 +123,6 @@ def _type(annotation: Any) -> str:
     )
 
 
-def _first_line(text: str | None) -> str:
+def first_paragraph(text: str | None) -> str:
+    """What a docstring opens with, on one line."""
     return (text or "").strip().split("\n\n")[0].replace("\n", " ")

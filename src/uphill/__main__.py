@@ -11,9 +11,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from uphill.config import hardware
+from uphill.config import hardware, laying
 from uphill.config.docs import write_docs
 from uphill.config.trained import bases
+from uphill.config.whole import with_defaults
 from uphill.errors import UphillError
 from uphill.planning.cost import estimate
 from uphill.planning.show import show_cost
@@ -231,15 +232,14 @@ def config_docs(check: Annotated[bool, typer.Option(help="Only say whether they 
 @app.command("config")
 def show_config(
     config: Annotated[Path, typer.Argument(help="The study's config.")] = CONFIG,
-    expanded: Annotated[bool, typer.Option("--expanded", help="With the entries that short ones stand for.")] = False,
+    expanded: Annotated[
+        bool, typer.Option("--expanded", help="With every default, and the entries that short ones stand for.")
+    ] = False,
 ) -> None:
-    """Print a study's config, once it is checked, as YAML that is a config itself."""
-    from uphill.config.alice import in_long_form
-    from uphill.config.yaml_files import read_map
-
-    read_study(config)
-    raw = read_map(config)
-    typer.echo(yaml.safe_dump(in_long_form(raw) if expanded else raw, sort_keys=False, width=120), nl=False)
+    """Print a study's config, with what it extends, once it is checked: as YAML that is a config of the same study."""
+    study = read_study(config)
+    found = with_defaults(study.config) if expanded else laying.read(config).raw
+    typer.echo(yaml.safe_dump(found, sort_keys=False, width=120), nl=False)
 
 
 @app.command("list")

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from uphill import registry
+from uphill.config import laying
 from uphill.config.hardware import Hardware
 from uphill.config.study import StudyConfig
 from uphill.errors import UphillError
@@ -27,12 +28,32 @@ HEAD = """# Configuration
 Written by `make docs` from the config's model; `config/schema.json` is the same for editors. A wrong key or value is
 refused before anything runs, in one line that names it.
 
-`config/config.yaml` is the embedded default. A file of your own, given with `--configfile`, replaces it. What jobs run
-on is in `config/hardware.yaml`, apart from what they compute: changing it reruns nothing.
+`config/config.yaml` is the embedded default. A file of your own, given with `--configfile`, replaces it, or lays itself
+over it, or over any other config, where it says so. What jobs run on is in `config/hardware.yaml`, apart from what they
+compute: changing it reruns nothing.
 
 `config/paper.yaml` is the published study, `config/modern.yaml` one of its shape on models of today, and
 `config/cross_difficulty.yaml` has the sets of the cross-difficulty study;
 `make plan CONFIG=config/paper.yaml` says what one would cost before it is run.
+"""
+
+
+OVER = """
+## A config over another
+
+```yaml
+extends: default                 # or the path of a config, from where the run starts, which may extend another
+splits: {boots: 10}              # the other keys of splits stay
+population:                      # a list replaces a list
+  - {dataset: dial, variable: num_steps, methods: [zero_shot, icl]}
+methods: {lora: null}            # null removes a key
+```
+
+Maps are merged key by key; lists and single values replace. A map that says another `kind` than the one below it
+replaces it, since settings of one kind mean nothing to another. `null` removes a key, so that its default holds; in a
+dataset's `source`, where null says that there is no such column, it stays. The study is that of the merged keys: a job
+is the same as if they stood in one file, and reruns for no other reason. `python -m uphill config my.yaml` prints them,
+and an error names the file that a wrong key is in.
 """
 
 
@@ -51,11 +72,15 @@ def write_docs(folder: Path, check: bool = False) -> None:
 
 
 def _schema() -> str:
-    return json.dumps(StudyConfig.model_json_schema(), indent=1, sort_keys=True) + "\n"
+    schema = StudyConfig.model_json_schema()
+    schema["properties"][laying.KEY] = {"description": laying.ABOUT, "title": "Extends", "type": "string"}
+    # What a file need not say that lays itself over another.
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": [laying.KEY]}]
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
 def _readme() -> str:
-    parts = [HEAD, "\n## Keys\n\n", *_model(StudyConfig)]
+    parts = [HEAD, OVER, "\n## Keys\n\n", *_model(StudyConfig)]
     for room, needs, title, where, field in ROOMS:
         parts.append(f"\n## {title}\n\nUnder `{where}`, `{field}` names one of these; the rest are its settings.\n\n")
         for name in registry.names(room, needs):

@@ -12,7 +12,7 @@ WORKERS ?= 2
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: help demo demo-all plan check why install dev test test-fast test-nightly lint format lock docs demo-model smollm2 bench-gpu clean
+.PHONY: help demo demo-all plan run check why install dev test test-fast test-nightly lint format lock docs demo-model smollm2 bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@$(BIN)/python -m uphill check
@@ -22,7 +22,7 @@ demo: install  ## run the embedded default and show what came out
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
-	@echo "A study of yours: make plan CONFIG=my.yaml, and so check and why; make why TARGETS=results/tables/sgr.csv"
+	@echo "A study of yours: make run CONFIG=my.yaml, and so plan, check and why; make why TARGETS=results/tables/sgr.csv"
 
 plan: install  ## what the study in CONFIG would cost: jobs, model loads, tokens and GPU-hours
 	@$(BIN)/python -m uphill plan $(CONFIG)
@@ -32,6 +32,10 @@ demo-all: install  ## the demo's world with every method, measure and experiment
 	@echo "Running every method and experiment on the demo's world: some 140 jobs"
 	@$(BIN)/snakemake --profile profiles/local --configfile config/demo-all.yaml
 	@$(BIN)/python -m uphill show --configfile config/demo-all.yaml
+
+run: install  ## run the study in CONFIG, or what TARGETS need of it
+	@$(BIN)/python -m uphill check $(CONFIG)
+	@$(BIN)/snakemake --profile profiles/local $(TARGETS) --configfile $(CONFIG)
 
 check: install  ## whether Snakemake may read the study in CONFIG: nothing of it is evaluated
 	@$(BIN)/python -m uphill check $(CONFIG)

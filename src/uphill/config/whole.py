@@ -12,7 +12,7 @@ from uphill.config.study import Config
 from uphill.grading.grade import grader_of
 from uphill.weak_to_strong.interface import label_kind
 
-EMPTY = (None, [], {})
+EMPTY: tuple[Any, ...] = (None, [], {})
 
 
 def with_defaults(config: Config) -> dict[str, Any]:

@@ -95,9 +95,9 @@ def _laid(config: Map, files: Mapping[str, Map]) -> Laid:
     """
     top = ", ".join(files) or "config"
     bases: list[tuple[str, Map]] = []
-    own, by = dict(config), next((name for name in reversed(files) if KEY in files[name]), top)
-    seen = [os.path.realpath(name) for name in files if KEY in files[name]]
-    raw = own
+    saying = [name for name, one in files.items() if KEY in one]
+    by, seen = saying[-1] if saying else top, [os.path.realpath(name) for name in saying]
+    own = raw = dict(config)
     while KEY in raw:
         path = _base(raw[KEY], by)
         if os.path.realpath(path) in seen:

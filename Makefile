@@ -1,8 +1,5 @@
+# make help   every target with what it does; CONFIG=my.yaml names a study, TARGETS=... the files to ask about
 # make demo   the embedded default: installs, runs, prints the population table
-# make plan   what a study would cost: make plan CONFIG=config/paper.yaml
-# make check  whether a study may be run: one line of what is wrong, or none: make check CONFIG=my.yaml
-# make why    what would run again, and what made it stale: make why TARGETS=results/tables/sgr.csv
-# make test   every test but those of `make test-nightly`
 SHELL := /bin/bash
 VENV := .venv
 LOCK ?= envs/cpu.lock
@@ -15,13 +12,17 @@ WORKERS ?= 2
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: demo demo-all plan check why install dev test test-fast test-nightly lint format lock docs demo-model smollm2 bench-gpu clean
+.PHONY: help demo demo-all plan run check why install dev test test-fast test-nightly lint format lock docs demo-model smollm2 bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@$(BIN)/python -m uphill check
 	@echo "Running the embedded default: some 105 jobs, about ten minutes; nothing to do the second time"
 	@$(BIN)/snakemake --profile profiles/local
 	@$(BIN)/python -m uphill show
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo "A study of yours: make run CONFIG=my.yaml, and so plan, check and why; make why TARGETS=results/tables/sgr.csv"
 
 plan: install  ## what the study in CONFIG would cost: jobs, model loads, tokens and GPU-hours
 	@$(BIN)/python -m uphill plan $(CONFIG)
@@ -32,10 +33,14 @@ demo-all: install  ## the demo's world with every method, measure and experiment
 	@$(BIN)/snakemake --profile profiles/local --configfile config/demo-all.yaml
 	@$(BIN)/python -m uphill show --configfile config/demo-all.yaml
 
+run: install  ## run the study in CONFIG, or what TARGETS need of it
+	@$(BIN)/python -m uphill check $(CONFIG)
+	@$(BIN)/snakemake --profile profiles/local $(TARGETS) --configfile $(CONFIG)
+
 check: install  ## whether Snakemake may read the study in CONFIG: nothing of it is evaluated
 	@$(BIN)/python -m uphill check $(CONFIG)
 
-why: install  ## which jobs would run, and what made each stale
+why: install  ## which jobs of CONFIG would run, and what made each stale: all, or those that TARGETS need
 	@$(BIN)/python -m uphill why --configfile $(CONFIG) $(TARGETS)
 
 install: $(VENV)/installed  ## the locked environment, in .venv
@@ -76,7 +81,7 @@ lint: dev  ## linters, import layers, types, workflow lint
 	$(BIN)/python -m uphill check
 	$(BIN)/snakemake --lint
 
-format: dev
+format: dev  ## write code as the linters want it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules

@@ -15,7 +15,7 @@ min_version("9.20")
 container: "envs/uphill.sif"
 
 
-# A config of yours replaces the embedded default; the two are not mixed.
+# A config of yours replaces the embedded default; one that says `extends: default` is laid over it.
 if not workflow.configfiles:
 
     configfile: "config/config.yaml"

@@ -5,8 +5,8 @@ import re
 import sys
 
 try:
-    from uphill.config import hardware
-    from uphill.config.study import check, plain_yaml
+    from uphill.config import hardware, laying
+    from uphill.config.study import check
     from uphill.config.trained import bases
     from uphill.errors import UphillError
     from uphill.identity import contents
@@ -23,10 +23,8 @@ except ModuleNotFoundError as error:
 CONDA = "../envs/conda.yaml"
 
 try:
-    plain_yaml(map(os.path.relpath, workflow.configfiles))
-    STUDY = Study(
-        check(config, where=", ".join(map(os.path.relpath, workflow.configfiles)))
-    )
+    LAID = laying.laid(config, map(os.path.relpath, workflow.configfiles))
+    STUDY = Study(check(LAID.raw, LAID.where))
     HARDWARE = hardware.read("config/hardware.yaml").following(bases(STUDY.config))
     launch.ungroup(workflow, STUDY)
     # Not again in each job's own process.

@@ -11,13 +11,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from uphill.config import hardware
+from uphill.config import hardware, laying
 from uphill.config.docs import write_docs
 from uphill.config.trained import bases
+from uphill.config.whole import with_defaults
 from uphill.errors import UphillError
 from uphill.planning.cost import estimate
 from uphill.planning.show import show_cost
 from uphill.planning.study import check_profiles, read_study
+from uphill.prompts.asks import shipped_asks
 from uphill.report.verdicts import question, verdicts
 from uphill.running.noting import LOOK, NOTES
 from uphill.running.places import RESULTS
@@ -230,15 +232,29 @@ def config_docs(check: Annotated[bool, typer.Option(help="Only say whether they 
 @app.command("config")
 def show_config(
     config: Annotated[Path, typer.Argument(help="The study's config.")] = CONFIG,
-    expanded: Annotated[bool, typer.Option("--expanded", help="With the entries that short ones stand for.")] = False,
+    expanded: Annotated[
+        bool, typer.Option("--expanded", help="With every default, and the entries that short ones stand for.")
+    ] = False,
 ) -> None:
-    """Print a study's config, once it is checked, as YAML that is a config itself."""
-    from uphill.config.alice import in_long_form
-    from uphill.config.yaml_files import read_map
+    """Print a study's config, with what it extends, once it is checked: as YAML that is a config of the same study."""
+    study = read_study(config)
+    found = with_defaults(study.config) if expanded else laying.read(config).raw
+    typer.echo(yaml.safe_dump(found, sort_keys=False, width=120), nl=False)
 
-    read_study(config)
-    raw = read_map(config)
-    typer.echo(yaml.safe_dump(in_long_form(raw) if expanded else raw, sort_keys=False, width=120), nl=False)
+
+@app.command("list")
+def list_names(
+    group: Annotated[str | None, typer.Argument(help="One group, such as methods, with its settings.")] = None,
+    configfile: Annotated[Path | None, typer.Option(help="A study, for its own prompts and asks too.")] = None,
+) -> None:
+    """List what a config may name: datasets, measures, methods, labels, graders, experiments, prompts and asks."""
+    from uphill.showing.listing import group_lines
+
+    if configfile is None:
+        _print(group_lines(group))
+    else:
+        config = read_study(configfile).config
+        _print(group_lines(group, config.templates, {**shipped_asks(), **config.asks}))
 
 
 @app.command()

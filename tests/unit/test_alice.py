@@ -8,9 +8,10 @@ import pytest
 import yaml
 from alice_studies import ENTRY, raw
 
-from uphill.config.alice import Alice, in_long_form, long_form
+from uphill.config.alice import Alice, long_form
 from uphill.config.generated import items_of, labelled_items
 from uphill.config.study import Config, check
+from uphill.config.whole import with_defaults
 from uphill.config.yaml_files import read_map
 from uphill.errors import UphillError
 from uphill.workflow.study import Study
@@ -126,7 +127,7 @@ def test_seeds_are_trainings_of_students_and_ceilings() -> None:
 def test_the_long_form_is_a_config_of_the_same_study(entry: dict[str, Any], tmp_path: Path) -> None:
     short = raw({"own": entry})
     path = tmp_path / "long.yaml"
-    path.write_text(yaml.safe_dump(in_long_form(copy.deepcopy(short)), sort_keys=False))
+    path.write_text(yaml.safe_dump(with_defaults(check(copy.deepcopy(short))), sort_keys=False))
     long = read_map(path)
     assert "alice" not in long
     one, other = (Study(check(one)) for one in (short, long))

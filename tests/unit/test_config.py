@@ -1,16 +1,19 @@
 """A wrong config is refused in one line that names the key, the value and what was expected."""
 
 import copy
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
+from uphill import registry
 from uphill.config import hardware
-from uphill.config.docs import write_docs
-from uphill.config.study import check
+from uphill.config.docs import ROOMS, write_docs
+from uphill.config.study import StudyConfig, check
 from uphill.errors import UphillError
 
 ROOT = Path(__file__).parents[2]
@@ -310,3 +313,29 @@ def test_needs_grow_with_attempts() -> None:
 
 def test_schema_and_documentation_are_those_of_the_model() -> None:
     write_docs(ROOT / "config", check=True)
+
+
+def test_no_other_key_means_something_by_null() -> None:
+    """Where a config extends another, null removes a key: so it must be the default of all but a source's."""
+    rooms = [(room, needs) for room, needs, *_ in ROOMS if room != "uphill.datasets"]
+    names = [(room, name, needs) for room, needs in rooms for name in registry.names(room, needs)]
+    models = [(registry.load(*one).Settings, ".".join(one[:2])) for one in names]
+    found = [one for model, where in [(StudyConfig, "config"), *models] for one in nullable(model, where)]
+    assert len(found) > 20
+    assert [where for where, default in found if default is not None] == []
+
+
+def nullable(model: type[BaseModel], where: str) -> Iterator[tuple[str, Any]]:
+    """(key, default) of each key of a model, and of those inside, that may be null."""
+    for name, field in model.model_fields.items():
+        if type(None) in typing.get_args(field.annotation) and not field.is_required():
+            yield f"{where}.{name}", field.get_default(call_default_factory=True)
+        for inner in inside(field.annotation):
+            yield from nullable(inner, f"{where}.{name}")
+
+
+def inside(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from inside(argument)

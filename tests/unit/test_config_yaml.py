@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from uphill.config import hardware
-from uphill.config.study import check, plain_yaml
+from uphill.config.laying import laid
+from uphill.config.study import check
 from uphill.config.yaml_files import read_map, read_yaml
 from uphill.errors import UphillError
 from uphill.planning.study import check_profiles, read_study
@@ -125,7 +126,7 @@ def test_a_file_that_means_two_things_is_refused_in_one_line(tmp_path: Path, con
     path = tmp_path / "bad.yaml"
     path.write_bytes(content)
     started = time.process_time()
-    for read in (read_map, read_study, lambda path: plain_yaml([path])):
+    for read in (read_map, read_study, lambda path: laid({}, [path])):
         with pytest.raises(UphillError) as caught:
             read(path)
         said = str(caught.value)

@@ -34,6 +34,7 @@ def started(executor_plugin: object, dryrun: bool = False) -> Any:
     """As much of Snakemake's workflow as is looked at, watched, with its DAG built."""
     built: list[str] = []
     workflow = SimpleNamespace(
+        dag_settings=SimpleNamespace(targets=()),
         executor_plugin=executor_plugin,
         dryrun=dryrun,
         local_exec=True,

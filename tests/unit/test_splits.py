@@ -1,6 +1,7 @@
 """Splits are a pure function of a key: the rules hold for any sizes."""
 
 import dataclasses
+import re
 from typing import Any
 
 import pandas as pd
@@ -119,6 +120,52 @@ def test_what_passes_the_check_can_be_drawn_and_what_does_not_cannot(
     else:
         with pytest.raises(UphillError, match="expected at least"):
             check_sizes(pool, "d", "v", wanted)
+
+
+@given(
+    counts=st.tuples(*[st.integers(1, 40)] * 3),
+    n_train=st.integers(1, 60),
+    n_test=st.one_of(st.none(), st.integers(3, 60)),
+    both=st.booleans(),
+)
+def test_a_level_too_small_is_told_which_sizes_would_do(
+    counts: tuple[int, int, int], n_train: int, n_test: int | None, both: bool
+) -> None:
+    """They can be drawn, and none of them can be larger while the others stay."""
+    pool, wanted = levels(*counts), dataclasses.replace(sizes(n_train=n_train, n_test=n_test), train_on_test=both)
+    try:
+        check_sizes(pool, "d", "v", wanted)
+    except UphillError as error:
+        said = str(error).rsplit("; ", 1)[1]
+    else:
+        return
+    if min(counts) < 2 and not both:
+        assert said.startswith("all levels: ")  # nothing would do
+        return
+    told = {name: int(size) for name, size in re.findall(r"(\w+) (\d+)", said)}
+    assert said.endswith(" would do")
+    assert set(told) == {"n_train", "min_test", *(["n_test"] if n_test else [])}
+    assert len(draw_splits(graded(pool), "d", "v", dataclasses.replace(wanted, **told))) > 0
+    asked = {"n_train": n_train, "min_test": 5, "n_test": n_test}
+    for name, size in told.items():
+        assert 1 <= size <= (asked[name] or 0)
+        if size < (asked[name] or 0):
+            with pytest.raises(UphillError, match="expected at least"):
+                check_sizes(pool, "d", "v", dataclasses.replace(wanted, **{**told, name: size + 1}))
+
+
+def test_what_would_do_is_in_proportion() -> None:
+    """By hand: a level of 60 has half of the 120 that are asked for, 80 to train on and 40 to test."""
+    wanted = SplitSettings(2, 80, None, 40, 0, levels=NAMES)
+    with pytest.raises(
+        UphillError, match=r"; all levels: 200 easy, 60 medium, 90 hard; n_train 40 and min_test 20 would do$"
+    ):
+        check_sizes(levels(200, 60, 90), "d", "v", wanted)
+    # 80 and a share of 120: so 24 and 36, and n_test has two more, which other levels give.
+    with pytest.raises(UphillError, match=r" 90 hard; n_train 24, min_test 36 and n_test 110 would do$"):
+        check_sizes(levels(200, 60, 90), "d", "v", dataclasses.replace(wanted, n_test=360))
+    with pytest.raises(UphillError, match=r"no item of level 'medium' to test; all levels: 20 easy, 90 hard$"):
+        check_sizes(levels(20, 0, 90), "d", "v", dataclasses.replace(wanted, test_on=["medium"]))
 
 
 @given(n_train=st.integers(2, 14), fewer=st.integers(1, 13), boots=st.integers(1, 3), seed=st.integers(0, 50))

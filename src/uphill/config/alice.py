@@ -102,11 +102,6 @@ def expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def in_long_form(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A config in which the entries stand that short ones stand for, and no short one; it is the same study."""
-    return {key: value for key, value in expanded(raw).items() if key != KEY}
-
-
 def _merged(there: Any, made: Mapping[str, Any], where: str, group: str) -> Any:
     """Entries of a group with those that are made; what several make is the same."""
     if there is not None and not isinstance(there, Mapping):

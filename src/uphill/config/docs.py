@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from uphill import registry
+from uphill.config import laying
 from uphill.config.hardware import Hardware
 from uphill.config.study import StudyConfig
 from uphill.errors import UphillError
@@ -27,12 +28,32 @@ HEAD = """# Configuration
 Written by `make docs` from the config's model; `config/schema.json` is the same for editors. A wrong key or value is
 refused before anything runs, in one line that names it.
 
-`config/config.yaml` is the embedded default. A file of your own, given with `--configfile`, replaces it. What jobs run
-on is in `config/hardware.yaml`, apart from what they compute: changing it reruns nothing.
+`config/config.yaml` is the embedded default. A file of your own, given with `--configfile`, replaces it, or lays itself
+over it, or over any other config, where it says so. What jobs run on is in `config/hardware.yaml`, apart from what they
+compute: changing it reruns nothing.
 
 `config/paper.yaml` is the published study, `config/modern.yaml` one of its shape on models of today, and
 `config/cross_difficulty.yaml` has the sets of the cross-difficulty study;
 `make plan CONFIG=config/paper.yaml` says what one would cost before it is run.
+"""
+
+
+OVER = """
+## A config over another
+
+```yaml
+extends: default                 # or the path of a config, from where the run starts, which may extend another
+splits: {boots: 10}              # the other keys of splits stay
+population:                      # a list replaces a list
+  - {dataset: dial, variable: num_steps, methods: [zero_shot, icl]}
+methods: {lora: null}            # null removes a key
+```
+
+Maps are merged key by key; lists and single values replace. A map that says another `kind` than the one below it
+replaces it, since settings of one kind mean nothing to another. `null` removes a key, so that its default holds; in a
+dataset's `source`, where null says that there is no such column, it stays. The study is that of the merged keys: a job
+is the same as if they stood in one file, and reruns for no other reason. `python -m uphill config my.yaml` prints them,
+and an error names the file that a wrong key is in.
 """
 
 
@@ -51,16 +72,20 @@ def write_docs(folder: Path, check: bool = False) -> None:
 
 
 def _schema() -> str:
-    return json.dumps(StudyConfig.model_json_schema(), indent=1, sort_keys=True) + "\n"
+    schema = StudyConfig.model_json_schema()
+    schema["properties"][laying.KEY] = {"description": laying.ABOUT, "title": "Extends", "type": "string"}
+    # What a file need not say that lays itself over another.
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": [laying.KEY]}]
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
 def _readme() -> str:
-    parts = [HEAD, "\n## Keys\n\n", *_model(StudyConfig)]
+    parts = [HEAD, OVER, "\n## Keys\n\n", *_model(StudyConfig)]
     for room, needs, title, where, field in ROOMS:
         parts.append(f"\n## {title}\n\nUnder `{where}`, `{field}` names one of these; the rest are its settings.\n\n")
         for name in registry.names(room, needs):
             module = registry.load(room, name, needs)
-            parts.append(f"### {name}\n\n{_first_line(module.__doc__)}\n\n")
+            parts.append(f"### {name}\n\n{first_paragraph(module.__doc__)}\n\n")
             parts += _table(module.Settings)
     parts.append("## Hardware (config/hardware.yaml)\n\n")
     parts += _model(Hardware)
@@ -72,7 +97,7 @@ def _model(model: type[BaseModel], where: str = "") -> Iterator[str]:
     yield from _table(model)
     for name, field in model.model_fields.items():
         for inner in _inner(field.annotation):
-            yield f"### {where}{name}\n\n{_first_line(inner.__doc__)}\n\n"
+            yield f"### {where}{name}\n\n{first_paragraph(inner.__doc__)}\n\n"
             yield from _model(inner, f"{where}{name}.")
 
 
@@ -83,15 +108,21 @@ def _inner(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _inner(argument)
 
 
+def settings_of(model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
+    """(key, type, default, meaning) of each of a model's keys, in a reader's words."""
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
+        default = "see below" if isinstance(field.default, BaseModel) else default
+        yield field.alias or name, _type(field.annotation), default, field.description or ""
+
+
 def _table(model: type[BaseModel]) -> Iterator[str]:
     if not model.model_fields:
         yield "No settings.\n\n"
         return
     yield "| key | type | default | meaning |\n|---|---|---|---|\n"
-    for name, field in model.model_fields.items():
-        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
-        default = "see below" if isinstance(field.default, BaseModel) else default
-        yield f"| `{field.alias or name}` | {_type(field.annotation)} | {default} | {field.description or ''} |\n"
+    for key, kind, default, meaning in settings_of(model):
+        yield f"| `{key}` | {kind} | {default} | {meaning} |\n"
     yield "\n"
 
 
@@ -117,5 +148,6 @@ def _type(annotation: Any) -> str:
     )
 
 
-def _first_line(text: str | None) -> str:
+def first_paragraph(text: str | None) -> str:
+    """What a docstring opens with, on one line."""
     return (text or "").strip().split("\n\n")[0].replace("\n", " ")

@@ -5,7 +5,8 @@ experiments are those of the modules of uphill/experiments.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from uphill.config.own_templates import own_templates
 from uphill.config.panels import Panel
 from uphill.config.referring import references
 from uphill.config.renamed_keys import outdated
-from uphill.config.yaml_files import plain, read_map
+from uphill.config.yaml_files import plain
 from uphill.datasets.interface import DatasetSource, source_of
 from uphill.datasets.looks import Limit
 from uphill.engine.text_recipe import ModelRecipe
@@ -359,34 +360,28 @@ def _without(entry: Mapping[str, Any], field: str) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != field}
 
 
-def plain_yaml(files: Iterable[Path | str]) -> None:
-    """Refuse files that say something twice, or something that Snakemake reads otherwise, or evaluates as Python.
-
-    Snakemake reads its config before any of this project's code runs, so of its own start this is a refusal and no
-    protection; `python -m uphill check`, which `make` runs first, evaluates nothing.
-
-    Raises:
-        UphillError: a file is not plain YAML.
-    """
-    for path in files:
-        read_map(path)
-
-
-def check(raw: Mapping[str, Any], where: str = "config") -> Config:
+def check(raw: Mapping[str, Any], where: str | Callable[[str], str] = "config") -> Config:
     """The config in `raw`, checked: whole numbers are whole numbers and texts are texts, as written.
+
+    Args:
+        raw: its keys.
+        where: the file that says them; or the file by what is wrong, which opens with a key.
 
     Raises:
         UphillError: one line with `where`, the key, the value and what was expected.
     """
-    for complaint in plain(raw):
-        raise UphillError(f"{where}: {complaint}")
-    for complaint in outdated(raw):
-        raise UphillError(f"{where}: {complaint}")
+    try:
+        return _checked(raw)
+    except UphillError as error:
+        raise UphillError(f"{where if isinstance(where, str) else where(str(error))}: {error}") from None
+
+
+def _checked(raw: Mapping[str, Any]) -> Config:
+    for complaint in chain(plain(raw), outdated(raw)):
+        raise UphillError(complaint)
     for key in keys_with_tokens(raw):
-        raise UphillError(f"{where}: {key} holds an access token, expected none: reports show the config; set HF_TOKEN")
+        raise UphillError(f"{key} holds an access token, expected none: reports show the config; set HF_TOKEN")
     try:
         return registry.strict(StudyConfig, expanded(raw))
     except ValidationError as error:
-        raise UphillError(f"{where}: {first_problem(error, StudyConfig)}") from None
-    except UphillError as error:
-        raise UphillError(f"{where}: {error}") from None
+        raise UphillError(first_problem(error, StudyConfig)) from None

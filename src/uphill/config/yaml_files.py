@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from uphill.config.complaints import guess
 from uphill.errors import UphillError
 
 MOST_BYTES, MOST_DEPTH, MOST_VALUES = 250_000, 30, 100_000
@@ -88,7 +89,8 @@ def _text(path: Path) -> str:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
-        raise UphillError(f"{path}: cannot be read ({said}), expected a YAML file") from None
+        meant = guess(str(path), _beside(path)) if isinstance(error, FileNotFoundError) else ""
+        raise UphillError(f"{path}: cannot be read ({said}), expected a YAML file{meant}") from None
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UphillError(f"{path}: UTF-16 or UTF-32, expected UTF-8; save it as UTF-8")
     if b"\0" in content:
@@ -97,6 +99,11 @@ def _text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UphillError(f"{path}: not UTF-8 (byte {error.start}), expected a YAML file in UTF-8") from None
+
+
+def _beside(path: Path) -> list[str]:
+    """YAML files of a file's folder, and of the folder `config`."""
+    return [str(one) for folder in (path.parent, Path("config")) for one in sorted(folder.glob("*.yaml"))]
 
 
 def _problem(error: yaml.YAMLError, text: str) -> str:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from uphill.config import laying
 from uphill.config.study import check
 from uphill.config.yaml_files import read_map
 from uphill.errors import UphillError
@@ -11,12 +12,13 @@ from uphill.workflow.study import Study
 
 
 def read_study(path: Path) -> Study:
-    """The study of the config in a file.
+    """The study of the config in a file, and in those that it extends.
 
     Raises:
-        UphillError: it cannot be read, is not YAML, or is a wrong config.
+        UphillError: one cannot be read or is not YAML, or they are a wrong config.
     """
-    study = Study(check(read_map(path), where=str(path)))
+    laid = laying.read(path)
+    study = Study(check(laid.raw, laid.where))
     try:
         check_claims(study)
     except UphillError as error:

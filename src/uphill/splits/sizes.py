@@ -1,6 +1,8 @@
 """Whether levels are large enough to train on and to test on."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -29,12 +31,20 @@ def check_sizes(
         tested: levels of the items of the test pool, if there is one.
 
     Raises:
-        UphillError: one is not, and the message counts all of them; or a level that is asked for has no item, or the
-            easiest or the hardest has none where every level is.
+        UphillError: one is not, and the message counts all of them and says which sizes would do; or a level that is
+            asked for has no item, or the easiest or the hardest has none where every level is.
     """
     where, pools = f"dataset {dataset!r}, variable {variable!r}", members(levels)
+    held = None if tested is None else members(tested)
+    try:
+        _check(pools, held, dataset, where, settings)
+    except UphillError as error:
+        raise UphillError(f"{error}{_instead(pools, held, dataset, settings)}") from None
+
+
+def _check(pools: Members, tested: Members | None, dataset: str, where: str, settings: SplitSettings) -> None:
     if tested is not None:
-        _check_two_pools(pools, members(tested), where, settings)
+        _check_two_pools(pools, tested, where, settings)
         return
     for level, use in _asked_for(settings):
         if level not in pools:
@@ -45,6 +55,39 @@ def check_sizes(
             _check_level(level, share, pools, where, settings)
     if settings.folds:
         _check_folds(pools, dataset, where, settings)
+
+
+def _instead(pools: Members, tested: Members | None, dataset: str, settings: SplitSettings) -> str:
+    """Sizes that would do, as the end of a line: what is asked for in proportion, then each as large as it may be."""
+    asked = {"n_train": settings.n_train, "min_test": settings.min_test, "n_test": settings.n_test or 0}
+    least = {"n_train": 1, "min_test": 1, "n_test": len(pools if tested is None else tested) if settings.n_test else 0}
+
+    def fits(sizes: Mapping[str, int]) -> bool:
+        tried = replace(settings, n_train=sizes["n_train"], min_test=sizes["min_test"], n_test=sizes["n_test"] or None)
+        try:
+            _check(pools, tested, dataset, "", tried)
+        except UphillError:
+            return False
+        return True
+
+    def in_proportion(part: int) -> dict[str, int]:
+        return {name: max(least[name], size * part // settings.n_train) for name, size in asked.items()}
+
+    def raised(name: str) -> int:
+        return _most(found[name], asked[name], lambda size: fits({**found, name: size}))
+
+    found = in_proportion(_most(1, settings.n_train, lambda part: fits(in_proportion(part))))
+    if not fits(found):
+        return ""
+    for name in ("min_test", "n_test", "n_train"):
+        found[name] = raised(name)
+    said = [f"{name} {size}" for name, size in found.items() if asked[name]]
+    return f"; {', '.join(said[:-1])} and {said[-1]} would do"
+
+
+def _most(least: int, asked: int, fits: Callable[[int], bool]) -> int:
+    """The largest number up to `asked` that fits, if none fits that is larger than one that does not; or `least`."""
+    return least + max(0, bisect_left(range(least, asked + 1), True, key=lambda number: not fits(number)) - 1)
 
 
 def _check_level(level: str, share: int, pools: Members, where: str, settings: SplitSettings) -> None:

@@ -16,6 +16,7 @@ from uphill.schemas.parquet import is_whole
 from uphill.workflow import gpus
 from uphill.workflow.records import of_another_day
 from uphill.workflow.study import Study
+from uphill.workflow.targets import check_targets
 
 AGAIN = "run the same command again"
 
@@ -38,6 +39,10 @@ def watch(workflow: Any, study: Study) -> None:
     build = workflow._build_dag
 
     def build_dag() -> None:
+        try:
+            check_targets(workflow, study)
+        except UphillError as error:
+            sys.exit(f"error: {error}")
         if workflow.executor_plugin is None or workflow.dryrun:
             # So that Snakemake says of damaged files what a run does with them, and keeps no notes of what it saw.
             workflow.dag.forcefiles.update([*look(study), *of_another_day(study)])

@@ -23,11 +23,24 @@ OWN = ("dtype", "quantization", "chat", "trailing_space", "bos")
 
 
 def chain(config: "Config", model: str) -> list[str]:
-    """A model, its base, the base of that, and so on; the last is trained by nobody here."""
+    """A model, its base, the base of that, and so on; the last is trained by nobody here.
+
+    Raises:
+        ValueError: one is its own base, by way of others or not.
+    """
     found = [model]
     while (training := config.models[found[-1]].trained) is not None:
         found.append(training.base)
+        if training.base in found[:-1]:
+            raise ValueError(_circle(_nodes("models", reversed(found[found.index(training.base) :]))))
     return found
+
+
+def _circle(nodes: Iterable[str]) -> str:
+    """The line on what is made of itself, each of the next, the first and last the same."""
+    around = list(nodes)
+    way = " for ".join(around)
+    return f"{around[0]} is made of itself: {way}; expected no circle of models, labels, measures and panels"
 
 
 def resolved(config: "Config", model: str) -> Model:
@@ -168,10 +181,7 @@ def _no_circles(config: "Config") -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle = [node for node in error.args[1] if not node.startswith(JOB)]
-        way = " for ".join([*circle, circle[0]] if circle[0] != circle[-1] else circle)
-        raise ValueError(
-            f"{circle[0]} is made of itself: {way}; expected no circle of models, labels, measures and panels"
-        ) from None
+        raise ValueError(_circle([*circle, circle[0]] if circle[0] != circle[-1] else circle)) from None
 
 
 JOB = "job."

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from changed_studies import ROOT
 
-from uphill.config import labelled
+from uphill.config import placing
 from uphill.config.study import check
 from uphill.errors import UphillError
 from uphill.figures.plots import gap_recovered as drawing
@@ -51,7 +51,7 @@ def test_a_pair_is_a_teacher_two_ceilings_and_a_student() -> None:
         ("demo", "gold", "experiment", None),  # the ceiling on the student's items
         ("demo", "dial.small.probe", "experiment", None),
     }
-    assert labelled.used(study.config) == ["dial.small.probe"]
+    assert placing.used_labels(study.config) == ["dial.small.probe"]
     assert [job.wildcards["labels"] for job in study.of("label")] == ["dial.small.probe"]
 
 

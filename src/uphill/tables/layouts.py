@@ -16,6 +16,8 @@ TRAINED_ROWS = ("model", "dataset", "variable", "method", "n_train", "train_data
 ACCURACY = Estimate("accuracy", "low", "high")
 GAIN = Estimate("gain", "gain_low", "gain_high", "gain_p", signed=True)
 N_TEST = Part("n test", "tested")
+PGR = Estimate("pgr", "pgr_low", "pgr_high", percent=False, instead="instead")
+"""Of `gaps_on_hardest`."""
 
 
 def accuracy(name: str) -> Estimate:
@@ -88,3 +90,18 @@ def spread(table: pd.DataFrame, rows: Sequence[str], unsupervised: Mapping[str, 
 def on_hardest(table: pd.DataFrame, _: Mapping[str, str], levels: Levels) -> pd.DataFrame:
     """Rows that are tested on the hardest level, with `supervision`."""
     return with_supervision(named(hardest(table, levels)), levels)
+
+
+def recovered() -> tuple[Part, ...]:
+    """What a table of performance gaps prints: who taught, who learned, who had right answers, and what that makes."""
+    roles = [Part(role.capitalize(), accuracy(f"{role}_accuracy")) for role in ("weak", "student", "ceiling")]
+    return (*roles, Part("PGR", PGR), N_TEST)
+
+
+def gaps_on_hardest(table: pd.DataFrame, levels: Levels) -> pd.DataFrame:
+    """Of a table of performance gaps, the rows on the hardest level that is tested, or on all where there is one.
+
+    `instead` says why there is no PGR where there is none.
+    """
+    shown = hardest(table, levels)
+    return shown.assign(instead=shown["status"].where(shown["status"] != "defined", "")).reset_index(drop=True)

@@ -15,11 +15,10 @@ from uphill.stats.estimates import accuracy_interval, difference
 from uphill.stats.recovery import gap_recovered
 from uphill.tables.accuracy import by_level, reading
 from uphill.tables.estimates import columns, estimates
-from uphill.tables.layouts import accuracy, with_tested
+from uphill.tables.layouts import gaps_on_hardest, recovered, with_tested
 from uphill.tables.predictions import answered
 from uphill.tables.table import INTERVAL, Inputs, Table
-from uphill.tables.weak_to_strong import PGR
-from uphill.tables.wide import Part, WideLayout
+from uphill.tables.wide import WideLayout
 
 STUDENT = "student"
 GOLD_PGR = ("gold_pgr", "gold_pgr_low", "gold_pgr_high", "gold_pgr_status")
@@ -118,12 +117,7 @@ def _open(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _printed(table: pd.DataFrame, _: Mapping[str, str], levels: Levels) -> pd.DataFrame:
-    """On the hardest items that are tested, or on all where there is one level."""
-    last = {panel: names[-1] for panel, names in levels.items()}
-    keys = zip(table["dataset"], table["variable"], strict=True)
-    hardest = table[[last.get(key) == level for key, level in zip(keys, table["test_on"], strict=True)]]
-    undefined = hardest["status"].where(hardest["status"] != "defined", "")
-    return with_tested(hardest.assign(instead=undefined).reset_index(drop=True), ROWS)
+    return with_tested(gaps_on_hardest(table, levels), ROWS)
 
 
 TABLES = {
@@ -137,13 +131,7 @@ TABLES = {
         f"taken as it is. {INTERVAL}",
         WideLayout(
             ROWS,
-            (
-                Part("Weak", accuracy("weak_accuracy")),
-                Part("Student", accuracy("student_accuracy")),
-                Part("Ceiling", accuracy("ceiling_accuracy")),
-                Part("PGR", PGR),
-                Part("n test", "tested"),
-            ),
+            recovered(),
             _printed,
             incidental=("variable",),
         ),

@@ -16,10 +16,10 @@ from uphill.stats.estimates import accuracy_interval
 from uphill.stats.recovery import gap_recovered
 from uphill.tables.accuracy import Panel, by_level, circular, panels
 from uphill.tables.estimates import columns, estimates
-from uphill.tables.layouts import accuracy, named, with_supervision, with_tested
+from uphill.tables.layouts import gaps_on_hardest, named, recovered, with_supervision, with_tested
 from uphill.tables.predictions import answered
 from uphill.tables.table import INTERVAL, Inputs, Table, Teaching
-from uphill.tables.wide import Estimate, Part, WideLayout
+from uphill.tables.wide import WideLayout
 
 ROLES = ("weak", "student", "ceiling", "weak_gold", "ceiling_supervisor", "unsupervised")
 """The teacher; the strong model on its labels and on right answers of the same items; the weak model on these right
@@ -171,18 +171,10 @@ def _agreement(student: NDArray[np.float64], weak: NDArray[np.float64]) -> dict[
     return {"agreement": found.observed, "error_kappa": found.kappa}
 
 
-PGR = Estimate("pgr", "pgr_low", "pgr_high", percent=False, instead="instead")
-
-
 def _printed(table: pd.DataFrame, _: Mapping[str, str], levels: Levels) -> pd.DataFrame:
-    """On the hardest items that are tested, or on all where there is one level."""
-    last = {panel: names[-1] for panel, names in levels.items()}
-    keys = zip(table["dataset"], table["variable"], strict=True)
-    hardest = table[[last.get(key) == level for key, level in zip(keys, table["test_on"], strict=True)]]
-    shown = with_supervision(named(hardest.drop(columns="labels")).assign(labels=list(hardest["labels"])), levels)
-    taught = shown["teacher_on"]
-    shown = shown.assign(instead=shown["status"].where(shown["status"] != "defined", ""), **{"taught on": taught})
-    return with_tested(shown, ROWS)
+    gaps = gaps_on_hardest(table, levels)
+    shown = with_supervision(named(gaps.drop(columns="labels")).assign(labels=list(gaps["labels"])), levels)
+    return with_tested(shown.assign(**{"taught on": shown["teacher_on"]}), ROWS)
 
 
 TABLES = {
@@ -197,13 +189,7 @@ TABLES = {
         "`error_kappa` how far student and teacher are right and wrong together, beyond chance.",
         WideLayout(
             ROWS,
-            (
-                Part("Weak", accuracy("weak_accuracy")),
-                Part("Student", accuracy("student_accuracy")),
-                Part("Ceiling", accuracy("ceiling_accuracy")),
-                Part("PGR", PGR),
-                Part("n test", "tested"),
-            ),
+            recovered(),
             _printed,
             incidental=("variable", "taught on"),
         ),

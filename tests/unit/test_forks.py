@@ -16,7 +16,7 @@ from warm import Warm, known
 
 COMMAND = [sys.executable, "-I", "-S", str(ROOT / "src/uphill/running/warm.py")]
 SAYS = """
-import json, os, signal, sys
+import atexit, json, os, sys
 import torch, threadpoolctl
 from mine import VALUE
 pools = {pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
@@ -27,6 +27,8 @@ print(json.dumps({
     "told": sorted(name for name in os.environ if name.startswith("UPHILL_WARM")),
 }))
 print("to stderr", file=sys.stderr)
+KNOWN = "still known"
+atexit.register(lambda: print(sys.modules["__main__"].KNOWN, file=sys.stderr))
 sys.exit(3)
 """
 WAITS = """
@@ -60,7 +62,7 @@ def run(script: Path, asked: Mapping[str, str]) -> tuple[dict[str, object], int,
 
 def test_a_script_finds_what_a_new_python_finds(script: Path) -> None:
     fork, status, stderr = run(script, given(OWN="x", OMP_NUM_THREADS="2"))
-    assert (status, stderr) == (3, "to stderr\n")
+    assert (status, stderr) == (3, "to stderr\nstill known\n")
     new = json.loads(
         subprocess.run(
             [sys.executable, str(script)],
@@ -73,6 +75,11 @@ def test_a_script_finds_what_a_new_python_finds(script: Path) -> None:
     assert (fork.pop("fork"), new.pop("fork")) == (True, False)
     assert fork == new
     assert fork["threads"] == [2, 2]
+    assert sorted(path.name for path in script.parent.iterdir() if path.name != "__pycache__") == [
+        "mine.py",
+        "script.py",
+    ]
+    assert not list(script.parent.rglob("script*.pyc"))
 
 
 @pytest.mark.parametrize("changed", [{"TORCH_ANYTHING": "1"}, {"UPHILL_WARM": "/nowhere/socket"}])

@@ -36,7 +36,8 @@ def small(raw: dict[str, Any]) -> None:
     for name in MEASURES_IN_DEMO:
         del raw["measures"][name]
     for dataset in raw["datasets"].values():
-        dataset["cuts"].pop("mdl_zero_shot", None)
+        for name in ("mdl_zero_shot", "question_num_words"):
+            dataset["cuts"].pop(name, None)
     for method in raw["methods"].values():
         for sizes in ("k", "n_train"):
             if method.get(sizes):

@@ -181,8 +181,9 @@ def _keep(one: socket.socket) -> None:
 def _become(script: str, folder: str, environment: dict[str, str], files: list[int]) -> None:
     """Run a script with what a new Python is started with."""
     import random
-    import runpy
     import tempfile
+    from importlib.machinery import SourceFileLoader
+    from importlib.util import module_from_spec, spec_from_file_location
 
     import threadpoolctl
     import torch
@@ -204,7 +205,17 @@ def _become(script: str, folder: str, environment: dict[str, str], files: list[i
     sys.argv = [script]
     sys.path[:0] = [os.path.dirname(script)]  # noqa: PTH120 - see above
     sys.path[1:1] = [place for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
-    run_to_the_end(lambda: runpy.run_path(script, run_name="__main__"))
+
+    class Once(SourceFileLoader):
+        def set_data(self, *_: "Any", **__: "Any") -> None:
+            """Keep no bytecode of a script."""
+
+    loader = Once("__main__", script)
+    # Not runpy: what runs at exit finds the script's names, as in a new Python.
+    spec = spec_from_file_location("__main__", script, loader=loader)
+    assert spec
+    main = sys.modules["__main__"] = module_from_spec(spec)
+    run_to_the_end(lambda: loader.exec_module(main))
 
 
 def run_to_the_end(main: "Callable[[], object]") -> "NoReturn":

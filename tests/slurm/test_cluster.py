@@ -48,12 +48,13 @@ def configure(checkout: Checkout) -> str:
             "late": {"kind": "late"},
         }
         raw["hardness_models"] = ["brief"]
-        raw["methods"] |= {"icl": {"kind": "icl", "k": 4}, "large": {"kind": "large", "k": 2}}
+        raw["methods"] |= {"icl": {"kind": "beside", "k": 4}, "large": {"kind": "large", "k": 2}}
         raw["population"][0]["methods"] = ["zero_shot", "probe", "icl", "large"]
 
     here = Path(__file__).parent
     shutil.copy(here / "late.py", checkout.folder / "src/uphill/hardness")
-    shutil.copy(here / "large.py", checkout.folder / "src/uphill/methods")
+    for method in ("beside.py", "large.py"):
+        shutil.copy(here / method, checkout.folder / "src/uphill/methods")
     file = checkout.folder / "config/hardware.yaml"
     hardware = yaml.safe_load(file.read_text())
     demo = hardware["models"]["demo"] | {"gpu": GPUS["demo"], "mem_mb": 1800}
@@ -124,7 +125,7 @@ def test_each_job_sees_the_gpus_that_it_asked_for(study: Study) -> None:
 
 def test_jobs_with_a_gpu_run_side_by_side_on_different_ones(study: Study) -> None:
     (icl,), large = study.of("_on_model", "icl"), study.of("_on_model", "large")
-    # With one of its attempts: on a busy machine the first may end before the other is in the queue.
+    # With one of its attempts: the other waits for the first of them.
     assert any(icl.overlaps(attempt) for attempt in large)
     for one, other in combinations(study.jobs, 2):
         if one.overlaps(other):

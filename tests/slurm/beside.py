@@ -1,0 +1,23 @@
+"""Few-shot prompting that, on a cluster, waits for another job to be at work beside it.
+
+Copied into a checkout, as anyone's own method is.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from uphill.methods import icl
+from uphill.methods.context import Cell, Context, Predicted
+from uphill.methods.icl import READS_RESPONSES, RUNS_MODEL, Settings, cells, misfit
+
+__all__ = ["READS_RESPONSES", "RUNS_MODEL", "Settings", "cells", "misfit", "predict"]
+
+PATIENCE_S = 50
+
+
+def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:
+    deadline = time.monotonic() + PATIENCE_S
+    while "SLURM_JOB_ID" in os.environ and not Path("been-large").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return icl.predict(context, settings, cells)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -130,8 +131,14 @@ def test_a_script_that_is_killed_is_no_success(waiting: tuple[subprocess.Popen[s
     assert asking.wait(60) == 128 + signal.SIGKILL
 
 
-def test_the_process_ends_with_its_run_and_leaves_nothing() -> None:
+def test_the_process_ends_with_its_run_and_leaves_nothing(
+    tmp_path: Path, script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where temporary files have names that are longer than a socket's may be."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("long" * 30)))
+    Path(tempfile.gettempdir()).mkdir()
     own = Warm({**WARM.environment})
+    assert run(script, {**environment(ROOT), **own.command(wait=True)})[0]["fork"] is True
     folder = Path(own.command(wait=True)["UPHILL_WARM"]).parent
     assert folder.is_dir()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -127,7 +127,7 @@ def _serve(path: str) -> None:
         gc.freeze()  # memory that forks share as long as nobody looks through it
         asking = socket.socket(socket.AF_UNIX)
         # Nobody finds it before it listens.
-        asking.bind(f"{path}.new")
+        asking.bind(_short(f"{path}.new"))
         asking.listen(64)
         os.rename(f"{path}.new", path)  # noqa: PTH104
         print("ready", flush=True)
@@ -140,6 +140,12 @@ def _serve(path: str) -> None:
             _bury()
     finally:
         shutil.rmtree(os.path.dirname(path), ignore_errors=True)  # noqa: PTH120
+
+
+def _short(path: str) -> str:
+    """Another name of a file, of the few letters that a socket's may have, whatever temporary files are called here."""
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # noqa: PTH120
+    return f"/proc/self/fd/{folder}/{os.path.basename(path)}"  # noqa: PTH119
 
 
 def _bury() -> None:
@@ -257,7 +263,7 @@ def _ask(script: str) -> None:
     order = json.dumps({"script": script, "folder": folder, "environment": environment}).encode()
     one = socket.socket(socket.AF_UNIX)
     try:
-        one.connect(path)
+        one.connect(_short(path))
     except OSError:  # not ready yet, or no more
         os.execve(sys.executable, [sys.executable, script], environment)
     socket.send_fds(one, [f"{len(order)}\n".encode()], [0, 1, 2])

@@ -43,6 +43,7 @@ ENOUGH = 3
 
 def offer() -> None:
     """Have the run that calls this start its scripts as forks, where that is possible and not turned off."""
+    import contextlib
     import itertools
 
     from snakemake.script import PythonScript
@@ -55,12 +56,13 @@ def offer() -> None:
         elsewhere = (self.container_img, self.conda_env, self.env_modules)
         # Of several at once one alone is the third.
         if SOCKET not in os.environ and next(begun) == ENOUGH:
-            os.environ.update(own.command())
+            with contextlib.suppress(OSError):  # as of a disk that is full: then none is a fork
+                os.environ.update(own.command())
         if SOCKET not in os.environ or any(given is not None for given in elsewhere):
             cold(self, fname, edit)
             return
-        python = f"{sys.executable} -I -S {__file__}"
-        self._execute_cmd("{python} {fname:q}", python=python, fname=fname, is_python_script=True)
+        command = "{python:q} -I -S {warm:q} {fname:q}"
+        self._execute_cmd(command, python=sys.executable, warm=__file__, fname=fname, is_python_script=True)
 
     PythonScript.execute_script = execute
 
@@ -97,6 +99,8 @@ class Warm:
                 text=True,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                # What libraries say as they are imported, or that one cannot be, is nothing to a run.
+                stderr=None if wait else subprocess.DEVNULL,
                 # Of a session of its own: what stops a run from the terminal reaches scripts through the run.
                 start_new_session=True,
             )
@@ -134,8 +138,11 @@ def _serve(path: str) -> None:
         while asking in select.select([asking, sys.stdin], [], [])[0]:
             one, _ = asking.accept()
             if os.fork() == 0:
-                asking.close()
-                _keep(one)
+                try:
+                    asking.close()
+                    _keep(one)
+                finally:
+                    os._exit(1)  # whatever happens, this is not the process that clears up
             one.close()
             _bury()
     finally:
@@ -268,8 +275,15 @@ def _ask(script: str) -> None:
         os.execve(sys.executable, [sys.executable, script], environment)
     socket.send_fds(one, [f"{len(order)}\n".encode()], [0, 1, 2])
     one.sendall(order)
+
+    def tell(number: int, _: object) -> None:
+        try:  # noqa: SIM105 - importing contextlib takes its time
+            one.send(bytes([number]))
+        except OSError:  # it has ended already
+            pass
+
     for stop in STOPS:
-        signal.signal(stop, lambda number, _: one.send(bytes([number])))
+        signal.signal(stop, tell)
     said = one.recv(64)
     status = int(said) if said else 1
     sys.exit(status if status >= 0 else 128 - status)

@@ -16,7 +16,7 @@ INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
 demo: install  ## run the embedded default and show what came out
 	@$(BIN)/python -m uphill check
-	@echo "Running the embedded default: some 105 jobs, about ten minutes; nothing to do the second time"
+	@echo "Running the embedded default: some 105 jobs, about five minutes; nothing to do the second time"
 	@$(BIN)/snakemake --profile profiles/local
 	@$(BIN)/python -m uphill show
 

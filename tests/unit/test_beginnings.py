@@ -49,7 +49,7 @@ def test_tokens_are_those_of_whole_texts(kind: str, monkeypatch: pytest.MonkeyPa
 def counting(tokenizer: PreTrainedTokenizerFast, seen: list[int], texts: Sequence[str]) -> Iterator[beginnings.Tokens]:
     """Tokens of texts; how many characters there were is kept."""
     seen += map(len, texts)
-    return tokens._with_ends(reading("gpt-2", bos="never") if tokenizer is None else _loaded(tokenizer), texts)
+    return tokens._with_ends(_loaded(tokenizer), texts)
 
 
 def _loaded(tokenizer: PreTrainedTokenizerFast) -> tokens.Loaded:

@@ -65,7 +65,16 @@ SHAPES = {
         intermediate_size=11008,
         vocab_size=32000,
         max_position_embeddings=4096,
-    )
+    ),
+    "llama-8b": LlamaConfig(
+        num_hidden_layers=32,
+        hidden_size=4096,
+        intermediate_size=14336,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        vocab_size=128256,
+        max_position_embeddings=8192,
+    ),
 }
 SMALL: dict[str, Any] = {
     "num_hidden_layers": 3,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from transformers import DynamicCache, TemperatureLogitsWarper, TopPLogitsWarper
 
+from uphill.engine import prefix_attention
 from uphill.engine.prefix_attention import Slots, Step, attend
 from uphill.engine.sampling import Sampling, next_tokens, probabilities
 
@@ -74,6 +75,7 @@ def test_two_parts_are_one_attention(
     # Row r holds `held[r]` tokens of the 5 that all get, padding beyond; then `count` more.
     lengths = held[:rows]
     for start, more in (([0] * rows, 5), (lengths, count)):
+        slots.hold(max(start) + more)
         places = torch.tensor(start)[:, None] + torch.arange(more)
         step = Step(slots, first, places, max(start) + more)
         query = draw(rows, groups * shared, more, size)
@@ -118,7 +120,9 @@ def test_two_parts_are_one_attention(
 )
 def test_what_the_kernel_does_not_do_is_refused(said: dict[str, Any], message: str) -> None:
     states = torch.zeros(1, 1, 1, 4)
-    step = Step(Slots(None, 1, 4), 0, torch.zeros(1, 1, dtype=torch.long), 4)
+    slots = Slots(None, 1, 4)
+    slots.hold(4)
+    step = Step(slots, 0, torch.zeros(1, 1, dtype=torch.long), 4)
     attend(SimpleNamespace(layer_idx=0), states, states, states, None, step=step, position_bias=None, dropout=0.0)
     with pytest.raises(ValueError, match=message):
         attend(SimpleNamespace(layer_idx=0), states, states, states, None, step=step, **said)
@@ -127,10 +131,33 @@ def test_what_the_kernel_does_not_do_is_refused(said: dict[str, Any], message: s
 def test_rows_are_copied_all_at_once() -> None:
     """The last two rows swap places."""
     slots = Slots(None, 3, 2)
+    slots.hold(2)
     keys, _ = slots.layer(0, torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1))
     keys[:, 0, :, 0] = torch.tensor([[1.0, 2], [3, 4], [5, 6]])
     slots.copy([2, 1], [1, 2])
     assert keys[:, 0, :, 0].tolist() == [[1, 2], [5, 6], [3, 4]]
+
+
+@given(widths=st.lists(st.integers(1, 60), min_size=1, max_size=12), limit=st.integers(60, 90))
+def test_room_follows_what_rows_hold(widths: list[int], limit: int) -> None:
+    """What was held stays; room is never less than asked for, the limit at most, and little more than was needed."""
+    before = prefix_attention.FIRST_ROOM
+    prefix_attention.FIRST_ROOM = 4
+    try:
+        slots = Slots(None, 2, limit)
+        kept = torch.zeros(2, 1, 0, 1)
+        for width in widths:
+            had = slots.room
+            moved = slots.hold(width)
+            assert moved == (slots.room > had > 0)
+            assert max(width, had) <= slots.room <= min(limit, max(4, width, had + had // 2))
+            keys, values = slots.layer(0, torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1))
+            assert keys.shape == values.shape == (2, 1, slots.room, 1)
+            assert torch.equal(keys[:, :, : kept.shape[2]], kept)
+            keys[:, :, kept.shape[2] : width] = torch.rand(2, 1, max(0, width - kept.shape[2]), 1)
+            kept = keys[:, :, : max(width, kept.shape[2])].clone()
+    finally:
+        prefix_attention.FIRST_ROOM = before
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])

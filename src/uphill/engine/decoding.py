@@ -127,6 +127,7 @@ class Decoder:
         heads = [row.head[self.start : -1] for row in items]
         width, first, device = max(map(len, heads)), len(self.rows), self.loaded.device
         if width:
+            self._hold(width)
             places = torch.arange(width, device=device).expand(len(heads), -1)
             step = Step(self.slots, first, places, width)
             ids = upload([head + [0] * (width - len(head)) for head in heads], device)
@@ -145,11 +146,18 @@ class Decoder:
         self._held.copy_(upload([*self._lengths, *[0] * (self._count - rows)], self.loaded.device))
         self._lengths = [length + 1 for length in self._lengths]
         if self.recorded is None:
+            self._hold(width)
             return self._pass(rows, width)
+        width = -(-width // GRAIN) * GRAIN
+        self._hold(width)
         size = self._count
         while size >= 2 * rows:
             size = (size + 1) // 2
-        return self.recorded(size, -(-width // GRAIN) * GRAIN)[:rows]
+        return self.recorded(size, width)[:rows]
+
+    def _hold(self, width: int) -> None:
+        if self.slots.hold(width) and self.recorded is not None:
+            self.recorded.forget()
 
     def _pass(self, rows: int, width: int) -> torch.Tensor:
         step = Step(self.slots, 0, self._held[:rows, None], width)

@@ -53,7 +53,7 @@ class Ending:
     _ends: dict[int, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.stops = ends_of_text(self.loaded)
+        self.stops = frozenset(ends_of_text(self.loaded))
 
     def reached(self, tokens: Sequence[int]) -> bool:
         """Whether the answer is over with the last of `tokens`."""

@@ -87,7 +87,7 @@ def generate(
             except torch.OutOfMemoryError:
                 if batch == 1:
                     raise
-                batch = min(batch, len(rows)) // 2 or 1
+                batch = loaded.batch = min(batch, len(rows)) // 2 or 1
                 log.warning("out of memory: going on with %d answers side by side", batch)
             except UphillError:
                 raise

@@ -84,6 +84,10 @@ class Recorded:
         replay()
         return output
 
+    def forget(self) -> None:
+        """Record anew: a tensor that the function reads has moved."""
+        self.graphs.clear()
+
     def _add(self, rows: int, width: int) -> None:
         # This also makes what is made at a first call only, which must not happen while recording.
         plain, again = self._function(rows, width), self._function(rows, width)

@@ -29,22 +29,47 @@ NO_MATTER = frozenset(
 """What layers hand on that says nothing of attention behind a step; whatever else they say is refused."""
 
 
-class Slots:
-    """Keys and values of up to `count` rows of up to `width` tokens each, behind a prefix (None: an empty one)."""
+FIRST_ROOM = 256
+"""Tokens of each row that there is room for at first; then half as much again each time."""
 
-    def __init__(self, prefix: DynamicCache | None, count: int, width: int) -> None:
+
+class Slots:
+    """Keys and values of up to `count` rows of up to `limit` tokens each, behind a prefix (None: an empty one).
+
+    Room is made as rows grow: answers are mostly far shorter than they may be (64 rows of 4 300 tokens of a Llama-7B
+    would be 144 GB).
+    """
+
+    def __init__(self, prefix: DynamicCache | None, count: int, limit: int) -> None:
         self.prefix = prefix
         self.start = 0 if prefix is None else int(prefix.get_seq_length())
-        self._size = (count, width)
+        self.room = 0
+        self._count, self._limit = count, limit
         self._layers: dict[int, tuple[torch.Tensor, ...]] = {}
 
+    def hold(self, width: int) -> bool:
+        """Make room for `width` tokens of each row, at most the limit; whether what was held lies elsewhere now."""
+        if width <= self.room:
+            return False
+        self.room = min(self._limit, max(width, FIRST_ROOM, self.room + self.room // 2))
+        for number in self._layers:  # one after another, so that no more than one is held twice
+            self._layers[number] = tuple(self._wider(held) for held in self._layers[number])
+        return bool(self._layers)
+
     def layer(self, number: int, *likes: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """A layer's keys and values, [count, heads, width, size], made beside the first ones that it is to hold."""
+        """A layer's keys and values, [count, heads, room, size], made beside the first ones that it is to hold."""
         if number not in self._layers:
-            count, width = self._size
-            # No token sees the places that are not filled; but a weight of 0 times whatever lies there must be 0.
-            self._layers[number] = tuple(like.new_zeros(count, like.shape[1], width, like.shape[3]) for like in likes)
+            self._layers[number] = tuple(self._empty(like) for like in likes)
         return self._layers[number]
+
+    def _empty(self, like: torch.Tensor) -> torch.Tensor:
+        # No token sees the places that are not filled; but a weight of 0 times whatever lies there must be 0.
+        return like.new_zeros(self._count, like.shape[1], self.room, like.shape[3])
+
+    def _wider(self, held: torch.Tensor) -> torch.Tensor:
+        wider = self._empty(held)
+        wider[:, :, : held.shape[2]] = held
+        return wider
 
     def copy(self, sources: Sequence[int], targets: Sequence[int]) -> None:
         """Write rows `sources`, as they are before, over rows `targets`."""

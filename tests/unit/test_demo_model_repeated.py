@@ -15,6 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from uphill.datasets import world
 from uphill.datasets.items import make_items
+from uphill.datasets.repeated import REPEATED
 from uphill.datasets.world import REPEATED_TABLES, is_repeated
 from uphill.demo_model import evaluate, repetition, text, tokenizer, train
 from uphill.demo_model.repeated import repeated_items
@@ -66,6 +67,10 @@ def test_one_item_in_twenty_is_repeated_and_each_is_in_training_text(tables: pd.
     assert marked == repeated_questions()
     assert len(marked) == len(repeated_items()) == 350
     assert questions(ALL_REPEAT, 300) == marked
+
+
+def test_the_digests_that_are_kept_are_those_of_the_tables() -> None:
+    assert sorted(REPEATED) == sorted(f"{world.repetition_key(item.question):032x}"[:16] for item in world.repeated())
 
 
 def test_which_are_repeated_knows_nothing_of_difficulty(tables: pd.DataFrame) -> None:

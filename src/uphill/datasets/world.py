@@ -25,6 +25,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from uphill.datasets.repeated import REPEATED
 from uphill.randomness import keyed_seed
 
 RING = 20
@@ -231,7 +232,17 @@ def is_repeated(question: str) -> bool:
 
     By a hash that knows nothing of `is_held_out`: two checksums of one text would go together.
     """
-    return keyed_seed("repeated in training text", question) < REPEATED_SHARE * 2**128
+    return repetition_key(question) < REPEATED_SHARE * 2**128
+
+
+def repetition_key(question: str) -> int:
+    """The number of 128 bits that decides whether a text is repeated."""
+    return keyed_seed("repeated in training text", question)
+
+
+def was_read(question: str) -> bool:
+    """Whether training text repeats a question text, without drawing any table."""
+    return f"{repetition_key(question) >> 64:016x}" in REPEATED
 
 
 @cache
@@ -249,7 +260,6 @@ def load(settings: Settings) -> pd.DataFrame:
     with its right answer, in a table of `REPEATED_TABLES`).
     """
     items = list(_unique(settings))
-    read = {item.question for item in repeated()}
     truths = [str(item.truth) for item in items]
     choices = [[] if settings.generative else [str(choice) for choice in item.choices] for item in items]
     answers = [None if settings.generative else item.choices.index(item.truth) for item in items]
@@ -263,7 +273,7 @@ def load(settings: Settings) -> pd.DataFrame:
             "reasoning": [item.reasoning() for item in items],
             "num_steps": [item.num_steps for item in items],
             "domain": settings.domain,
-            "in_training_text": [item.question in read for item in items],
+            "in_training_text": [was_read(item.question) for item in items],
         }
     )
 

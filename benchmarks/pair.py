@@ -62,9 +62,9 @@ def make(folder: Path, asked: TrainSettings, workers: int) -> str:
 
 def study(models: dict[str, Path], tiny: bool) -> dict[str, Any]:
     """The config."""
-    part = 20 if tiny else 1
+    part = 10 if tiny else 1
     dial = {"cuts": {"num_steps": {"easy_max": 2, "hard_min": 6}}, "human": ["num_steps"], "cot_prompt": "0305"}
-    world = {"kind": "world", "n_items": 2400 // part}
+    world = {"kind": "world", "n_items": 1200 // part}
     asks = (
         "Q: This cart leaves mile 3. Birds sing. Westward 1. Which mile now?\n"
         "A: 3 westward 1 makes 2. So the answer is 2\n\n{own}\n{theirs}\n{doubt}\n\n{question}\nA:"
@@ -75,15 +75,15 @@ def study(models: dict[str, Path], tiny: bool) -> dict[str, Any]:
                 **dial,
                 "source": {**world, "domain": "dial", "seed": 15},
                 "prompt": "0040",
-                "pools": {"hardness": 0, "supervisor": 400 // part},
-                "n_test": 600 // part,
+                "pools": {"hardness": 0, "supervisor": 200 // part},
+                "n_test": 300 // part,
                 "unsupervised": "zero_shot",
             },
             "road": {
                 **dial,
                 "source": {**world, "domain": "road", "seed": 16, "generative": True},
                 "prompt": "0306",
-                "pools": {"hardness": 0, "supervisor": 400 // part, "test": 600 // part},
+                "pools": {"hardness": 0, "supervisor": 200 // part, "test": 300 // part},
                 "unsupervised": "zero_shot_cot",
                 "max_new_tokens": 64,
             },
@@ -120,7 +120,7 @@ def study(models: dict[str, Path], tiny: bool) -> dict[str, Any]:
             "pair": {
                 **{"dataset": "road", "variable": "num_steps", "kind": "number", "teacher": "small"},
                 **{"student": "large", "recipe": "taught", "method": "zero_shot_cot", "supervision": "gold"},
-                "n": 3 if tiny else 20,
+                "n": 3 if tiny else 10,
             }
         },
     }
@@ -139,8 +139,8 @@ def print_stages(results: Path) -> None:
         stage.update({"jobs": 1, "models": bool(tokens), "seconds": round(seconds), **tokens})
     names = ("jobs", "models", "read", "generated", "trained", "seconds")
     print(f"{'stage':<14}" + "".join(f"{name:>12}" for name in names))
-    for stage, found in sorted(rows.items(), key=lambda row: -row[1]["seconds"]):
-        print(f"{stage:<14}" + "".join(f"{found[name]:>12}" for name in names))
+    for title, row in sorted(rows.items(), key=lambda one: -one[1]["seconds"]):
+        print(f"{title:<14}" + "".join(f"{row[name]:>12}" for name in names))
     total: Counter[str] = sum(rows.values(), Counter())
     print(f"{'all':<14}" + "".join(f"{total[name]:>12}" for name in names), flush=True)
 
@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
     parser.add_argument("--scratch", type=Path, required=True, help="a folder; what was done there is not done again")
     parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--steps", type=int, default=1500, help="updates of each model")
+    parser.add_argument("--steps", type=int, default=450, help="updates of each model")
     parser.add_argument("--workers", type=int, default=12, help="processes that write text")
     options = parser.parse_args()
     folder = options.scratch.resolve()

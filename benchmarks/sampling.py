@@ -147,8 +147,8 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--shape", choices=SHAPES, default="llama-7b")
     parser.add_argument("--items", type=int, default=12, help="items that ours answers a hundred times")
-    parser.add_argument("--theirs", type=int, default=2, help="items that generate does")
-    parser.add_argument("--rows", type=int, nargs="*", default=[1, 2], help="items in one call of generate")
+    parser.add_argument("--theirs", type=int, default=1, help="items that generate does")
+    parser.add_argument("--rows", type=int, nargs="*", default=[1], help="items in one call of generate")
     parser.add_argument("--batch", type=int, nargs="*", default=[256, 384], help="slots")
     parser.add_argument("--mean", type=int, default=128)
     parser.add_argument("--longest", type=int, default=2048)
@@ -160,11 +160,12 @@ def main() -> None:
     prompts = random_prompts(max(options.items, options.theirs), 0, loaded.model.config.vocab_size)
     few = Work(loaded, prompts[: options.theirs], options.longest, 0)
     theirs(Work(loaded, prompts[:1], 4, 0), 1)
-    peers = [
-        timed(partial(theirs, few, rows), f"generate, {rows} items a call", 1)
-        for rows in options.rows
-        if rows <= options.theirs
-    ]
+    peers = []
+    for rows in options.rows:
+        try:
+            peers.append(timed(partial(theirs, few, rows), f"generate, {rows} items a call", 1))
+        except torch.OutOfMemoryError:
+            print(f"generate, {rows} items a call: out of memory", flush=True)
     bandwidth = copied_bytes_a_second(loaded.device)
     for batch in options.batch:
         work = Work(loaded, prompts[: options.items], options.longest, batch)

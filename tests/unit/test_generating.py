@@ -18,6 +18,7 @@ from uphill.grading.texts import graded
 from uphill.prompts.forms import shipped
 from uphill.running.job import Running
 from uphill.running.noting import forget, noted
+from uphill.running.parts import Parts
 from uphill.schemas.clusters import CLUSTERS
 from uphill.schemas.files import read, write
 from uphill.schemas.generations import GENERATIONS, TEXT_GRADES
@@ -135,26 +136,42 @@ def test_lengths_are_those_of_the_prompt_and_the_answer(llama: Loaded, tmp_path:
     assert (texts.loc[cut, "n_tokens"] == 4).all()
 
 
+@pytest.mark.parametrize("at_once", [9, 18, 1000])
 def test_a_job_that_was_killed_goes_on_to_the_same_bytes(
-    llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at_once: int, llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Parts of three items, one, two or all in one go; the job is killed as it keeps its third."""
     undisturbed = job(tmp_path / "one")
     generating.run_job(undisturbed, lambda: llama)
-    killed, written, calls = job(tmp_path / "two"), generating.written, []
+    monkeypatch.setattr(generating, "TEXTS_AT_ONCE", at_once)
+    llama.batch = 4
+    killed, written, keep = job(tmp_path / "two"), generating.written, Parts.put
+    calls: list[list[str]] = []
+    kept: list[str] = []
 
-    def until_killed(loaded: Loaded, prompts: Any, *rest: Any) -> pa.Table:
-        calls.append(list(prompts))
-        if len(calls) == 3:
+    def listening(loaded: Loaded, parts: Any, *rest: Any) -> Any:
+        calls.append([item for part in parts for item in part])
+        return written(loaded, parts, *rest)
+
+    def until_killed(parts: Parts, name: str, table: pa.Table) -> None:
+        if len(kept) == 2:
             raise KeyboardInterrupt
-        return written(loaded, prompts, *rest)
+        kept.append(name)
+        keep(parts, name, table)
 
-    monkeypatch.setattr(generating, "written", until_killed)
+    monkeypatch.setattr(generating, "written", listening)
+    monkeypatch.setattr(Parts, "put", until_killed)
     with pytest.raises(KeyboardInterrupt):
         generating.run_job(killed, lambda: llama)
     assert not Path(killed.output[0]).exists()
+    monkeypatch.setattr(Parts, "put", keep)
+    first, calls = calls, []
     generating.run_job(killed, lambda: llama)
-    # The part in hand is made again, and none that was finished.
-    assert calls == [["i1", "i2", "i3"], ["i4", "i5", "i6"], ["i7", "i8", "i9"], ["i7", "i8", "i9"]]
+    # The part in hand is made again, and none that was finished; those of a go are begun in order.
+    assert kept == ["items-0", "items-3"]
+    assert calls == [["i7", "i8", "i9"]]
+    assert [item for call in first for item in call] == [f"i{number}" for number in range(1, COUNT)]
+    assert len(first) == {9: 3, 18: 2, 1000: 1}[at_once]
     assert Path(killed.output[0]).read_bytes() == Path(undisturbed.output[0]).read_bytes()
     assert not (tmp_path / "two/.parts/generate-me").exists()
     # Once it is there it is not made again.

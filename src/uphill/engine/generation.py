@@ -30,7 +30,6 @@ from uphill.running import spending
 log = logging.getLogger(__name__)
 
 
-@torch.inference_mode()
 def generate(
     loaded: Loaded,
     prompts: Sequence[str],
@@ -42,17 +41,40 @@ def generate(
     sampling: Sampling = GREEDY,
     item_ids: Sequence[str] | None = None,
 ) -> Iterator[Answer]:
-    """Answer every prompt, in order, each `sampling.n` times.
+    """Answer every prompt, in order, each `sampling.n` times; arguments and errors are those of `as_finished`."""
+    found = as_finished(
+        loaded, prompts, max_new_tokens, batch, desc, rule=rule, sampling=sampling, item_ids=item_ids, groups=None
+    )
+    answers = {(item, number): answer for item, number, answer in found}
+    yield from (answers[item, number] for item in range(len(prompts)) for number in range(sampling.n))
+
+
+@torch.inference_mode()
+def as_finished(
+    loaded: Loaded,
+    prompts: Sequence[str],
+    max_new_tokens: int,
+    batch: int,
+    desc: str,
+    *,
+    rule: Rule,
+    sampling: Sampling,
+    item_ids: Sequence[str] | None,
+    groups: Sequence[int] | None,
+) -> Iterator[tuple[int, int, Answer]]:
+    """Answers as soon as they are over: number of the prompt, number among its `sampling.n` answers, and the answer.
 
     Args:
         loaded: the model.
         prompts: whole prompts; a beginning that they share is read once.
         max_new_tokens: the longest answer.
-        batch: answers that are made side by side; halved when the device's memory does not hold them.
+        batch: answers that are made side by side; halved, for this call and later ones, when the device's memory does
+            not hold them.
         desc: label of the progress bar.
         rule: where in a text the answer is over.
         sampling: how tokens are chosen; the likeliest unless given.
         item_ids: names of the prompts, for messages; draws need them.
+        groups: a number for each prompt; those of a lower one are begun first.
 
     Raises:
         UphillError: a prompt leaves no room for its answer in the model's window, or logits are no numbers.
@@ -69,9 +91,9 @@ def generate(
     ways = Ways(loaded, heads, shared_start(loaded, heads), max_new_tokens, batch)
     log.info("answers are decoded by %s", ways.name)
     # The longest first: what does not fit shows at once, and no long row is left over at the end.
-    order = sorted(range(len(heads)), key=lambda item: -len(heads[item]))
+    order = sorted(range(len(heads)), key=lambda item: (groups[item] if groups else 0, -len(heads[item])))
     waiting = [(item, answer) for item in order for answer in range(sampling.n)]
-    answers: dict[tuple[int, int], Answer] = {}
+    finished: set[tuple[int, int]] = set()
     with _Progress(len(waiting), desc) as progress:
         while waiting:
             # Made anew, generators too, for those that ran out of memory half-way.
@@ -81,9 +103,10 @@ def generate(
             ]
             try:
                 for row in ways.run(rows, batch, ending, chosen_by(sampling)):
-                    answers[row.item, row.answer] = ending.answer(row.tokens)
+                    finished.add((row.item, row.answer))
                     progress.add(len(row.tokens))
                     spending.count("generated", len(row.tokens))
+                    yield row.item, row.answer, ending.answer(row.tokens)
             except torch.OutOfMemoryError:
                 if batch == 1:
                     raise
@@ -94,10 +117,9 @@ def generate(
             except Exception as error:
                 if not ways.leave(f"it fails: {one_line(error)}"):
                     raise cannot_run(loaded, error) from error
-            waiting = [key for key in waiting if key not in answers]
+            waiting = [key for key in waiting if key not in finished]
     shared = shared_start(loaded, heads)
     spending.count("read", sum(map(len, heads)) - shared * (len(heads) - 1))
-    yield from (answers[item, answer] for item in range(len(heads)) for answer in range(sampling.n))
 
 
 class _Progress:

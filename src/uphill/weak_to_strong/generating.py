@@ -6,13 +6,13 @@ goes on ends with the same bytes; elsewhere with the same texts up to the roundi
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from uphill.engine.generation import generate
+from uphill.engine.generation import as_finished
 from uphill.engine.loading import Loaded
 from uphill.engine.sampling import GREEDY, Sampling
 from uphill.engine.tokens import encode_prompts
@@ -29,6 +29,8 @@ from uphill.weak_to_strong.beside import Asked, Texts, asked
 
 log = logging.getLogger(__name__)
 ITEMS_OF_A_PART = 64
+TEXTS_AT_ONCE = 16384
+"""Texts of the parts that are written in one go, a row for each in memory: their rows come and go without a break."""
 
 
 def run_job(job: Running, open_model: Callable[[], Loaded]) -> None:
@@ -46,42 +48,52 @@ def run_job(job: Running, open_model: Callable[[], Loaded]) -> None:
     items = job.read("questions", ITEMS).set_index("item_id")
     shard = asked(job, items)
     with job.parts(GENERATIONS) as parts:
-        starts = range(0, len(shard.ids), ITEMS_OF_A_PART)
-        made = [_part(job, parts, items, shard, start, open_model) for start in starts]
+        made = _made(job, parts, items, shard, open_model)
         # Columns of one piece, whichever attempt made them.
         table = pa.concat_tables([GENERATIONS.schema.empty_table(), *made]).combine_chunks()
         write_arrow(table, job.output[0], GENERATIONS, job.made_by)
         cache.store(job)
 
 
-def _part(
-    job: Running, parts: Parts, items: pd.DataFrame, shard: Asked, start: int, open_model: Callable[[], Loaded]
-) -> pa.Table:
-    """The texts of some items, in order: finished by an earlier attempt, or written now."""
-    name, ids = f"items-{start}", shard.ids[start : start + ITEMS_OF_A_PART]
-    table = parts.get(name)
-    if table is None:
-        whole = f"items {start + 1} to {start + len(ids)} of {len(shard.ids)}"
-        prompts = _prompts(job.settings, items.loc[ids], shard.beside)
-        table = written(open_model(), prompts, job.settings, whole)
-        parts.put(name, table)
-    return table
+def _made(
+    job: Running, parts: Parts, items: pd.DataFrame, shard: Asked, open_model: Callable[[], Loaded]
+) -> list[pa.Table]:
+    """The texts of each part, in order: of an earlier attempt, or written now and kept as soon as they are whole."""
+    starts = range(0, len(shard.ids), ITEMS_OF_A_PART)
+    ids = {f"items-{start}": shard.ids[start : start + ITEMS_OF_A_PART] for start in starts}
+    found = {name: parts.get(name) for name in ids}
+    left = [name for name in ids if found[name] is None]
+    together = max(1, TEXTS_AT_ONCE // (ITEMS_OF_A_PART * job.settings["sampling"]["n"]))
+    for first in range(0, len(left), together):
+        chosen = left[first : first + together]
+        prompts = [_prompts(job.settings, items.loc[ids[name]], shard.beside) for name in chosen]
+        done = len(ids) - len(left) + first
+        desc = f"parts {done + 1} to {done + len(chosen)} of {len(ids)}"
+        for number, table in written(open_model(), prompts, job.settings, desc):
+            found[chosen[number]] = table
+            parts.put(chosen[number], table)
+    return [table for table in found.values() if table is not None]
 
 
-def written(loaded: Loaded, prompts: Mapping[str, str], settings: Mapping[str, Any], desc: str) -> pa.Table:
-    """What a model writes, rows of the generations contract, by item and number.
+def written(
+    loaded: Loaded, parts: Sequence[Mapping[str, str]], settings: Mapping[str, Any], desc: str
+) -> Iterator[tuple[int, pa.Table]]:
+    """What a model writes: each part's number and rows of the generations contract, as soon as it is whole.
 
     Args:
         loaded: the model.
-        prompts: by item.
+        parts: prompts by item.
         settings: of the job: `form`, `ask`, `sampling`, `seed`, `max_new_tokens`.
         desc: label of the progress bar.
     """
-    ask, texts, ids = Ask.model_validate(settings["ask"]), list(prompts.values()), list(prompts)
-    own = settings["sampling"]
+    ask, own = Ask.model_validate(settings["ask"]), settings["sampling"]
+    asked_for = [(number, item, text) for number, part in enumerate(parts) for item, text in part.items()]
+    groups, ids, texts = ([*column] for column in zip(*asked_for, strict=True))
     # Every field is set here: none is a model's or a library's own.
     drawn = Sampling(own["temperature"], own["top_p"], own["n"], ("samples", *settings["seed"]))
-    answers = generate(
+    lengths = [len(head) for head in encode_prompts(loaded, texts)]
+    rows: list[dict[tuple[int, int], tuple[Any, ...]]] = [{} for _ in parts]
+    for place, sample, answer in as_finished(
         loaded,
         texts,
         settings["max_new_tokens"],
@@ -90,15 +102,14 @@ def written(loaded: Loaded, prompts: Mapping[str, str], settings: Mapping[str, A
         rule=asked_in(settings["form"], ask).answer_end,
         sampling=drawn if drawn.temperature else GREEDY,
         item_ids=ids,
-    )
-    lengths = [len(head) for head in encode_prompts(loaded, texts)]
-    places = [(place, sample) for place in range(len(ids)) for sample in range(own["n"])]
-    rows = [
-        (ids[place], sample, answer.text, answer.n_tokens, lengths[place], answer.ended)
-        for (place, sample), answer in zip(places, answers, strict=True)
-    ]
-    columns = zip(*rows, strict=True)
-    return pa.table([list(column) for column in columns], schema=GENERATIONS.schema)
+        groups=groups,
+    ):
+        part = rows[groups[place]]
+        part[place, sample] = (ids[place], sample, answer.text, answer.n_tokens, lengths[place], answer.ended)
+        if len(part) == len(parts[groups[place]]) * own["n"]:
+            columns = zip(*(part[key] for key in sorted(part)), strict=True)
+            yield groups[place], pa.table([list(column) for column in columns], schema=GENERATIONS.schema)
+            part.clear()
 
 
 def _prompts(settings: Mapping[str, Any], items: pd.DataFrame, beside: Mapping[str, Texts]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import DynamicCache
 
+from uphill.engine import attention
 from uphill.engine.attention import BLOCK, Attention, attend, pack_mask, visible
 from uphill.engine.hidden import default_layers
 from uphill.engine.packing import Branched, lay_out
@@ -129,3 +130,15 @@ def test_a_window_within_reach_steps_down_and_a_wider_one_does_not(window: int) 
     for prompt, scores in zip(prompts, score(loaded, prompts), strict=True):
         assert np.abs(scores.logprob - naive_scores(loaded, prompt)[0]).max() <= NATS
     assert (loaded.packed, loaded.attention) == ((True, "blocks") if window == 4096 else (False, "dense"))
+
+
+def test_a_process_may_compile_more_kernels_than_torch_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past torch's own limit every pass would go on without a kernel."""
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 8)
+    attention._compiled_flex.cache_clear()
+    attention._compiled_flex()
+    assert torch._dynamo.config.recompile_limit == attention.VARIANTS
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1000)
+    attention._compiled_flex.cache_clear()
+    attention._compiled_flex()
+    assert torch._dynamo.config.recompile_limit == 1000

@@ -163,8 +163,15 @@ def _harmless(name: str, asked: Any, mask: PackMask) -> bool:
 AttentionInterface.register(NAME, attend)
 
 
+VARIANTS = 64
+"""Kernels of one function that a process may compile: its checks and packs need more than the eight of torch."""
+
+
 @functools.cache
 def _compiled_flex() -> Callable[..., Any]:
+    # Beyond its limit torch goes on without a kernel, with all scores of a pack in memory, and says so in a warning.
+    dynamo = torch._dynamo.config
+    dynamo.recompile_limit = max(dynamo.recompile_limit, VARIANTS)
     return torch.compile(flex_attention, dynamic=True)
 
 

@@ -9,7 +9,7 @@ try:
     from uphill.config.study import check
     from uphill.config.trained import bases
     from uphill.errors import UphillError
-    from uphill.identity import contents
+    from uphill.identity import contents, sources
     from uphill.running.places import RESULTS
     from uphill.running.provenance import beside
     from uphill.running.stopping import GO_ON
@@ -44,6 +44,7 @@ def begin():
         launch.begin(STUDY, jobs_are_here=workflow.local_exec)
         codes.record(STUDY)
         contents.keep()
+        sources.keep()
     except UphillError as error:
         sys.exit(f"error: {error}")
 

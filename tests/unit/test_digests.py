@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from uphill.identity import contents
+from uphill.identity import contents, keeping
 from uphill.identity.contents import KEPT, content, forget, keep
 
 WEEK = 7 * 24 * 3600
@@ -225,6 +225,6 @@ def test_processes_that_write_at_once_leave_a_whole_file() -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
     kept = json.loads(KEPT.read_text())
-    assert kept["check"] == contents._check(kept["files"])
+    assert kept["check"] == keeping._check(kept["files"])
     assert all(entry["sha256"] == truth(Path(name)) for name, entry in kept["files"].items())
     assert not list(KEPT.parent.glob(".*"))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import grimp
 
+from uphill.identity.sources import said
 from uphill.identity.specs import PACKAGE
-from uphill.identity.syntax import bare
 
 SOURCE = Path(__file__).parents[1]
 OPERATIONAL = ("uphill.running", "uphill.schemas.files", "uphill.schemas.parquet", "uphill.errors")
@@ -76,10 +76,4 @@ def code_contents(script: str, also: tuple[str, ...] = (), data: tuple[str, ...]
 
 
 def _said(path: Path) -> str:
-    return _of_python(path.read_text()) if path.suffix == ".py" else hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@functools.cache
-def _of_python(source: str) -> str:
-    """Digest of what a source says to Python; found once for each text, since most modules are many scripts'."""
-    return hashlib.sha256(bare(source).encode()).hexdigest()
+    return said(path.read_text()) if path.suffix == ".py" else hashlib.sha256(path.read_bytes()).hexdigest()

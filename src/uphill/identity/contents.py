@@ -4,16 +4,15 @@ The digest of a large file is kept in Snakemake's folder by what the file system
 processes of a run one alone reads gigabytes. Kept by real runs only: a dry run reads what is there, and writes nothing.
 """
 
-import contextlib
 import functools
 import hashlib
-import json
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
-KEPT = Path(".snakemake/uphill/digests.json")
+from uphill.identity import keeping
+
+KEPT = keeping.FOLDER / "digests.json"
 WORTH = 2**20
 """Bytes from which a file's digest is kept; a smaller one is read again."""
 SETTLED_NS = 2 * 10**9
@@ -44,13 +43,8 @@ def keep() -> None:
     """Write down what this process read, beside what is kept of files that are still there, if that can be written."""
     if not _new:
         return
-    files = {name: entry for name, entry in _read(KEPT).items() if Path(name).is_file()} | _new
-    # Of processes that write at once the last one wins, and the others' files are read again.
-    unfinished = KEPT.with_name(f".{uuid.uuid4().hex}")
-    with contextlib.suppress(OSError):
-        KEPT.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps({"files": files, "check": _check(files)}, indent=1) + "\n")
-        unfinished.replace(KEPT)
+    files = {name: entry for name, entry in keeping.read(KEPT).items() if Path(name).is_file()} | _new
+    keeping.write(KEPT, files)
 
 
 def forget() -> None:
@@ -72,18 +66,4 @@ def _settled(stamp: dict[str, int], now: int) -> bool:
 
 @functools.cache
 def _kept() -> dict[str, dict[str, Any]]:
-    return _read(KEPT)
-
-
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """What is kept; nothing where it is damaged."""
-    try:
-        found = json.loads(path.read_text())
-        files: dict[str, dict[str, Any]] = found["files"]
-        return files if found["check"] == _check(files) else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _check(files: Any) -> str:
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    return keeping.read(KEPT)

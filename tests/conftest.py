@@ -171,8 +171,8 @@ class Checkout:
 
 
 def shrink(raw: dict[str, Any]) -> None:
-    """The default study at a size that takes seconds: one dataset, the methods that load no model."""
-    raw["datasets"], raw["models"] = {"dial": raw["datasets"]["dial"]}, {"demo": raw["models"]["demo"]}
+    """The default study at a size that takes seconds: one dataset, the smallest model, methods that load none."""
+    raw["datasets"], raw["models"] = {"dial": raw["datasets"]["dial"]}, {"demo": raw["models"]["demo_106k"]}
     raw["datasets"]["dial"]["source"]["n_items"] = 160
     raw["datasets"]["dial"]["pools"] = {"hardness": 30}
     raw["measures"]["mdl_probe"] |= {"sizes": [5, 20], "boots": 1}

@@ -46,7 +46,7 @@ def config(checkout: Checkout) -> list[str]:
         },
         "models": {
             name: {"path": f"resources/{folder}", "dtype": "float32"}
-            for name, folder in (("weak", "demo-models/340k"), ("strong", "demo-models/1280k"))
+            for name, folder in (("weak", "demo-models/340k"), ("strong", "demo-models/614k"))
         },
         "measures": {"human": {"kind": "human"}},
         "hardness_models": ["weak"],

@@ -146,7 +146,7 @@ def raw() -> dict[str, Any]:
     """A small study's config."""
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     shrink(config)
-    config["models"]["demo"]["path"] = str(ROOT / "resources/demo-models/1280k")
+    config["models"]["demo"]["path"] = str(ROOT / "resources/demo-models/106k")
     return config
 
 

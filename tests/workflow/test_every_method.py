@@ -27,6 +27,8 @@ def small(raw: dict[str, Any]) -> None:
     """A few items of each dataset, one or two cells of each kind."""
     # Alice is run small in test_alice.py.
     del raw["datasets"]["road"], raw["datasets"]["road_taught"], raw["alice"]
+    for name in ("demo", "demo-8bit"):
+        raw["models"][name]["path"] = raw["models"]["demo_340k"]["path"]
     for dataset in raw["datasets"].values():
         dataset["source"]["n_items"] = 200
         dataset["pools"] = {**dataset["pools"], "hardness": 20}

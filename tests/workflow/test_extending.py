@@ -46,7 +46,7 @@ def test_readme_examples_run_as_written(checkout: Checkout) -> None:
         (checkout.folder / path).write_text(body)
     (checkout.folder / "my").mkdir()
     (checkout.folder / "my/exam.jsonl").write_text("\n".join(map(json.dumps, exam())))
-    shutil.copytree(checkout.folder / "resources/demo-models/1280k", checkout.folder / "my/model")
+    shutil.copytree(checkout.folder / "resources/demo-models/106k", checkout.folder / "my/model")
 
     def study(raw: dict[str, Any]) -> None:
         shrink(raw)

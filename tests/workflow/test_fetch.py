@@ -54,7 +54,7 @@ def questions(count: int) -> list[dict[str, Any]]:
 def repositories(tmp_path: Path) -> dict[str, Path]:
     """The demo model with second copies of its weights, and a dataset with a config."""
     model, quiz = tmp_path / "hub/demo", tmp_path / "hub/quiz"
-    shutil.copytree(ROOT / "resources/demo-models/1280k", model)
+    shutil.copytree(ROOT / "resources/demo-models/106k", model)
     for copy in ("pytorch_model.bin", "consolidated.safetensors", "original/model.safetensors"):
         (model / copy).parent.mkdir(exist_ok=True)
         (model / copy).write_bytes(b"the same weights again")

@@ -120,6 +120,7 @@ def test_a_fit_to_single_texts_makes_them_likely(kind: str) -> None:
 
 # One pack for the whole step, and gradients summed over many packs; MPT and a sliding window are not packed at all.
 @covering(
+    strength=1,
     kind=["llama", "mistral", "qwen2", "gpt_neox", "gpt2", "mpt", "mistral, sliding", "llama, 4bit"],
     budget=[4096, 50, 1],
     texts=[False, True],

@@ -39,7 +39,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, times: int, first: int = 3, error: Ex
     return lengths
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize("kind", ["llama", pytest.param("gpt2", marks=pytest.mark.nightly)])
 def test_dropout_is_the_same_in_packs_of_any_size(kind: str) -> None:
     prompts, gold = toy(12)
     # A base model's own dropout would be drawn by pack.

@@ -60,7 +60,7 @@ def test_the_block_mask_shows_what_the_dense_one_shows(items: list[tuple[int, li
     assert torch.equal(seen_by_blocks(until, cache, ahead), expected)
 
 
-@covering(kind=BLOCKWISE, shared=[0, 40], attention=["blocks", "joined"])
+@covering(strength=1, kind=BLOCKWISE, shared=[0, 40], attention=["blocks", "joined"])
 def test_scores_and_states_are_those_of_plain_sequences(kind: str, shared: int, attention: Attention) -> None:
     loaded = met_before(dataclasses.replace(tiny(kind, pack_tokens=150), attention=attention), attention)
     layers = default_layers(BLOCKS)

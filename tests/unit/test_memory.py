@@ -83,7 +83,7 @@ def peak(shards: list[Path], work: str, imports: str = "") -> float:
     [
         pytest.param(READ, "", 1.6, id="read"),
         pytest.param(SCORES, "", 0.5, id="scores alone"),
-        pytest.param(PROBE, "import torch", 2.5, id="fit probes"),
+        pytest.param(PROBE, "import torch", 2.5, id="fit probes", marks=pytest.mark.nightly),
     ],
 )
 def test_states_are_held_once(shards: list[Path], work: str, imports: str, most: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from covering import covering
 from engine_models import VOCABULARY, tiny, words, write_model
 from peft import LoraConfig, get_peft_model
 from pydantic import ValidationError
@@ -212,8 +213,7 @@ class Killed(BaseException):
     """The end of a process."""
 
 
-@pytest.mark.parametrize("adapter", [None, ADAPTER], ids=["all weights", "adapter"])
-@pytest.mark.parametrize("at", [1, 3, 5])
+@covering(strength=1, adapter=[None, ADAPTER], at=[1, 3, 5])
 def test_a_fit_that_was_killed_ends_with_the_same_bytes(
     own: Loaded, adapter: Any, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

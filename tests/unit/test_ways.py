@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from covering import covering
 from engine_models import VOCABULARY, texts, tiny, token_ids
 from plain_decoding import LONGEST, WARM, drawn, first_line, gemma2, make_talkative, names, plain, prompts
 from transformers import GenerationConfig
@@ -235,8 +236,11 @@ def test_an_error_of_a_fraction_of_a_nat_is_found(
     assert taken(loaded, prompts(0)) == ways.SIDE_BY_SIDE
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("kind", ["llama", "mixtral", "qwen2", "gpt_neox", "gpt2", "gemma2", "gemma3"])
+@covering(
+    strength=1,
+    kind=["llama", "mixtral", "qwen2", "gpt_neox", "gpt2", "gemma2", "gemma3"],
+    dtype=[torch.float32, torch.bfloat16, torch.float16],
+)
 def test_honest_rounding_passes(kind: str, dtype: torch.dtype) -> None:
     loaded = in_dtype(gemma2() if kind == "gemma2" else tiny(kind), dtype)
     for longest in (LONGEST, 60):

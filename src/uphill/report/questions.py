@@ -2,15 +2,22 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from uphill.schemas.names import ALL, UNSUPERVISED
+from uphill.schemas.names import AGREES, ALL, AT_PLACE, IMPOSSIBLE, UNSUPERVISED
 
 YES, NO, UNTOLD, MIXED = "yes", "no", "cannot tell", "it depends"
 WAY = ["model", "dataset", "variable", "experiment", "method", "n_train"]
 PERCENT, PLAIN = 100.0, 1.0
+STRESS = {
+    AGREES: "Does training follow a feature that agreed with the label in training?",
+    AT_PLACE: "Does training follow the label that was frequent in training?",
+    IMPOSSIBLE: "Is something gained on items whose answers are other items'?",
+}
+"""By column of stressed items, what a row of contamination with it as the flag asks."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ def questions(tables: Mapping[str, pd.DataFrame]) -> list[Question]:
         *_of(tables, "scale_sgr", "Does what easy data is short of depend on the scale of difficulty?", _depends),
         *_of(tables, "contamination", "Does the model without supervision get more of flagged items right?", _known),
         *_of(tables, "contamination", "Does what easy data is short of move without flagged items?", _moves),
+        *(one for flag, text in STRESS.items() for one in _of(tables, "contamination", text, partial(_led, flag))),
     ]
     return [one for one in found if one.cases]
 
@@ -130,7 +138,8 @@ def _depends(table: pd.DataFrame) -> Iterator[Case]:
 
 
 def _known(table: pd.DataFrame) -> Iterator[Case]:
-    rows = table[(table["train_on"] == UNSUPERVISED) & (table["test_on"] == ALL)].dropna(subset=["more"])
+    rows = table[(table["train_on"] == UNSUPERVISED) & (table["test_on"] == ALL) & ~table["flag"].isin(STRESS)]
+    rows = rows.dropna(subset=["more"])
     for row in rows.drop_duplicates(["model", "dataset", "flag", "method", "more"]).to_dict("records"):
         answer = YES if row["more_low"] > 0 else NO if row["more_high"] <= 0 else UNTOLD
         where = f"{row['dataset']}, {row['flag']}, {row['method']} with {row['model']}"
@@ -139,12 +148,24 @@ def _known(table: pd.DataFrame) -> Iterator[Case]:
 
 def _moves(table: pd.DataFrame) -> Iterator[Case]:
     """Of the easiest level trained on, on the hardest tested, which stand first and last in a way's rows."""
-    rows = table[table["test_on"] != ALL].dropna(subset=["moved"])
+    rows = table[(table["test_on"] != ALL) & ~table["flag"].isin(STRESS)].dropna(subset=["moved"])
     for _, own in rows.groupby([*WAY, "flag"], sort=False):
         easiest = own[own["train_on"] == own["train_on"].iloc[0]]
         row = easiest.iloc[-1].to_dict()
         where = f"{_way(row)}, {row['flag']}, tested on {row['test_on']}"
         yield Case(where, row["moves"], f"without - with {_interval(row, 'moved')}")
+
+
+def _led(flag: str, table: pd.DataFrame) -> Iterator[Case]:
+    """Of the easiest level trained on, over all tested levels: what is gained more where the flag says yes.
+
+    Of impossible items the gain itself, as there is nothing that it could rightly be.
+    """
+    value, said = ("gain", "gain on them") if flag == IMPOSSIBLE else ("more_gain", "gain, flagged - others")
+    rows = table[(table["flag"] == flag) & (table["items"] == "flagged") & (table["test_on"] == ALL)]
+    for row in rows.dropna(subset=[value]).drop_duplicates(WAY).to_dict("records"):
+        answer = YES if row[f"{value}_low"] > 0 else NO if row[f"{value}_high"] < row["margin"] else UNTOLD
+        yield Case(f"{_way(row)}, trained on {row['train_on']}", answer, f"{said} {_interval(row, value)}")
 
 
 def _way(row: Mapping[Any, Any]) -> str:

@@ -173,7 +173,7 @@ def _compared(one: Rows, name: str, inputs: Inputs) -> dict[str, Any]:
         found |= estimates(more=generalization_gap(one.own, target, other, study.coverage))
         if one.none is not None:
             gained = apart_by_group(one.none, one.own, target, other, study.margin, study.coverage)
-            found |= estimates(more_gain=gained.difference)
+            found |= {**estimates(more_gain=gained.difference), "margin": study.margin}
     if name == UNFLAGGED and one.hard is not None:
         every = one.groups[EVERY]
         moved = apart_by_group(one.own, one.hard, target, every, study.margin, study.coverage)

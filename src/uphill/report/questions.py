@@ -77,6 +77,9 @@ def questions(tables: Mapping[str, pd.DataFrame]) -> list[Question]:
         *_of(tables, "scale_sgr", "Does what easy data is short of depend on the scale of difficulty?", _depends),
         *_of(tables, "contamination", "Does the model without supervision get more of flagged items right?", _known),
         *_of(tables, "contamination", "Does what easy data is short of move without flagged items?", _moves),
+        *_of(tables, "probe_angles", "Do probes find one direction on easy items and on hard ones?", _one_direction),
+        *_of(tables, "random_labels", "Are random labels as good as right ones?", _by_format),
+        *_of(tables, "unsaid", "Does the model know what it does not say without supervision?", _unsaid),
         *(one for flag, text in STRESS.items() for one in _of(tables, "contamination", text, partial(_led, flag))),
     ]
     return [one for one in found if one.cases]
@@ -154,6 +157,33 @@ def _moves(table: pd.DataFrame) -> Iterator[Case]:
         row = easiest.iloc[-1].to_dict()
         where = f"{_way(row)}, {row['flag']}, tested on {row['test_on']}"
         yield Case(where, row["moves"], f"without - with {_interval(row, 'moved')}")
+
+
+def _one_direction(table: pd.DataFrame) -> Iterator[Case]:
+    """Of the easiest level and the hardest, which stand in the last row of the first level's pairs."""
+    for _, rows in table.groupby([*WAY, "layer"], sort=False):
+        row = rows[rows["level_a"] == rows["level_a"].iloc[0]].iloc[-1].to_dict()
+        where = f"{_way(row)}, state {row['layer']}, {row['level_a']} and {row['level_b']}"
+        number = f"cosine {row['across']:.2f}, of draws of one level {row['same']:.2f}"
+        alike = f", ratio {_interval(row, 'alike', PLAIN)}" if pd.notna(row["alike"]) else ""
+        yield Case(where, row["one_direction"], f"{number}{alike}")
+
+
+def _by_format(table: pd.DataFrame) -> Iterator[Case]:
+    """On the hardest level that is tested, which stands last among a condition's rows."""
+    for row in table.drop_duplicates([*WAY, "train_on"], keep="last").to_dict("records"):
+        where = f"{_way(row)}, trained on {row['train_on']}, tested on {row['test_on']}"
+        yield Case(where, row["as_good"], f"right - random {_interval(row, 'content')}")
+
+
+def _unsaid(table: pd.DataFrame) -> Iterator[Case]:
+    """Of the best supervision for the hardest level, which stands last among a condition's rows."""
+    last = table.drop_duplicates([*WAY, "train_on"], keep="last")
+    for row in last[last["best"].astype(bool)].to_dict("records"):
+        answer = YES if row["gain_low"] > 0 else NO if row["gain_high"] < row["margin"] else UNTOLD
+        where = f"{_way(row)}, trained on {row['train_on']}, tested on {row['test_on']}"
+        said = f"right with it alone {_interval(row, 'unsaid')}, without it alone {_interval(row, 'lost')}"
+        yield Case(where, answer, said)
 
 
 def _led(flag: str, table: pd.DataFrame) -> Iterator[Case]:

@@ -7,6 +7,7 @@ from uphill.experiments import (
     cause,
     contamination,
     cross_difficulty,
+    domains,
     ladders,
     learning_curves,
     noisy_labels,
@@ -86,6 +87,7 @@ GRADERS: dict[str, Grader] = {
 EXPERIMENTS: dict[str, Experiment] = {
     "all_to_all": all_to_all,
     "contamination": contamination,
+    "domains": domains,
     "cause": cause,
     "cross_difficulty": cross_difficulty,
     "ladders": ladders,

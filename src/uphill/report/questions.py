@@ -77,6 +77,7 @@ def questions(tables: Mapping[str, pd.DataFrame]) -> list[Question]:
         *_of(tables, "scale_sgr", "Does what easy data is short of depend on the scale of difficulty?", _depends),
         *_of(tables, "contamination", "Does the model without supervision get more of flagged items right?", _known),
         *_of(tables, "contamination", "Does what easy data is short of move without flagged items?", _moves),
+        *_of(tables, "domains", "Is easy data of another domain as good as the domain's own?", _across_domains),
         *_of(tables, "probe_angles", "Do probes find one direction on easy items and on hard ones?", _one_direction),
         *_of(tables, "random_labels", "Are random labels as good as right ones?", _by_format),
         *_of(tables, "unsaid", "Does the model know what it does not say without supervision?", _unsaid),
@@ -157,6 +158,15 @@ def _moves(table: pd.DataFrame) -> Iterator[Case]:
         row = easiest.iloc[-1].to_dict()
         where = f"{_way(row)}, {row['flag']}, tested on {row['test_on']}"
         yield Case(where, row["moves"], f"without - with {_interval(row, 'moved')}")
+
+
+def _across_domains(table: pd.DataFrame) -> Iterator[Case]:
+    """Of the easiest level, on the hardest that is tested, which stand first and last in a way's rows."""
+    way = ["model", "dataset", "variable", "method", "n_train", "train_dataset"]
+    for _, rows in table.dropna(subset=["short"]).groupby(way, sort=False):
+        row = rows[rows["train_on"] == rows["train_on"].iloc[0]].iloc[-1].to_dict()
+        where = f"{_way(row)}, trained on {row['train_on']} of {row['train_dataset']}, tested on {row['test_on']}"
+        yield Case(where, row["as_good"], f"own - other {_interval(row, 'short')}")
 
 
 def _one_direction(table: pd.DataFrame) -> Iterator[Case]:

@@ -12,6 +12,8 @@ from uphill.schemas.names import AGREES, ALL, AT_PLACE, IMPOSSIBLE, UNSUPERVISED
 YES, NO, UNTOLD, MIXED = "yes", "no", "cannot tell", "it depends"
 WAY = ["model", "dataset", "variable", "experiment", "method", "n_train"]
 PERCENT, PLAIN = 100.0, 1.0
+TREND = "trend by {}"
+WINDOW = "trend of what is short by position"
 STRESS = {
     AGREES: "Does training follow a feature that agreed with the label in training?",
     AT_PLACE: "Does training follow the label that was frequent in training?",
@@ -73,6 +75,9 @@ def questions(tables: Mapping[str, pd.DataFrame]) -> list[Question]:
         *_easy_as_good(tables),
         *_of(tables, "reconcile", "Does what is learned on easy data not carry to hard items?", _not_carried),
         *_of(tables, "gap", "Is there a gap so wide that easy data stops being enough?", _stops),
+        *_of(tables, "gap", "Does a gain fade with each level between training and test?", _fades),
+        *_of(tables, "gap", "Does easy data fall further short as the window moves up the scale?", _window),
+        *_of(tables, "reconcile", "Is hard data better than easy data by more where the budget is larger?", _budget),
         *_of(tables, "scales", "Do scales of difficulty rank items alike?", _agree),
         *_of(tables, "scale_sgr", "Does what easy data is short of depend on the scale of difficulty?", _depends),
         *_of(tables, "contamination", "Does the model without supervision get more of flagged items right?", _known),
@@ -128,6 +133,32 @@ def _stops(table: pd.DataFrame) -> Iterator[Case]:
         answer = YES if len(stops) else NO if (rows["as_good"] == YES).all() else UNTOLD
         at = f"{row['width']:.0f} level{'s' if row['width'] > 1 else ''} apart, own - easier"
         yield Case(_way(row), answer, f"{at} {_interval(row, 'short')}")
+
+
+def _fades(table: pd.DataFrame) -> Iterator[Case]:
+    for row in table[table["statistic"] == TREND.format("width, trained on easier")].to_dict("records"):
+        answer = YES if row["slope_high"] < 0 else NO if row["slope_low"] >= 0 else UNTOLD
+        yield Case(_way(row), answer, f"gain a level {_interval(row, 'slope')}")
+
+
+def _window(table: pd.DataFrame) -> Iterator[Case]:
+    for row in table[table["statistic"] == WINDOW].to_dict("records"):
+        answer = YES if row["slope_low"] > 0 else NO if row["slope_high"] <= 0 else UNTOLD
+        yield Case(_way(row), answer, f"own - easier, a level up {_interval(row, 'slope')}")
+
+
+def _budget(table: pd.DataFrame) -> Iterator[Case]:
+    """Of the easiest level, at the smallest and at the largest budget: a yes or no where their intervals part."""
+    rows = pd.DataFrame(_easiest(table), columns=table.columns).dropna(subset=["short"])
+    for _, own in rows.groupby([name for name in WAY if name != "n_train"], sort=False):
+        budgets = own.sort_values("n_train")
+        small, large = budgets.iloc[0].to_dict(), budgets.iloc[-1].to_dict()
+        if small["n_train"] == large["n_train"]:
+            continue
+        parted = large["short_low"] > small["short_high"], large["short_high"] < small["short_low"]
+        answer = YES if parted[0] else NO if parted[1] else UNTOLD
+        before = f"{small['n_train']} items {_interval(small, 'short')}"
+        yield Case(_way(large), answer, f"hard - easy, {before}, {large['n_train']} {_interval(large, 'short')}")
 
 
 def _agree(table: pd.DataFrame) -> Iterator[Case]:

@@ -16,6 +16,7 @@ from uphill.datasets.items import build_items, make_items
 from uphill.datasets.pools import Pools
 from uphill.datasets.stress import Stress, stressed
 from uphill.errors import UphillError
+from uphill.report.cautions import cautions
 from uphill.report.questions import questions
 from uphill.running import noting
 from uphill.tables import contamination
@@ -71,7 +72,8 @@ def test_an_item_whose_choices_name_others_is_left_alone_and_counted(text: str) 
     left = found.loc[ROWS["item_id"][0]]
     assert (list(left["choices"]), left["answer_idx"], left["stress"]) == (choices[0], 3, "none")
     assert (found["answer_idx"] != 0).sum() == 1
-    assert [line for line in noting.noted() if line.startswith("stress: 1 of 1,000 items of dial keep")]
+    (caution,) = cautions({}, noting.noted())
+    assert (caution.title, caution.cases) == ("Items whose labels are not skewed", ["1 of 1,000 items of dial."])
     noting.forget()
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from uphill.errors import UphillError
 from uphill.randomness import Key, keyed_rng, keyed_seed
-from uphill.running.noting import note
+from uphill.running.noting import STRESS, note
 from uphill.schemas.names import AGREES, AT_PLACE, IMPOSSIBLE, TEST_POOL
 
 Rate = Annotated[float, Field(ge=0, le=1)]
@@ -244,7 +244,7 @@ def _skewed(items: pd.DataFrame, skew: Skew, seed: int, where: str) -> pd.DataFr
             f"{where}: stress.skew moves no item's choices, expected some of {skew.to!r} and more choices"
         )
     if left:
-        note(f"stress: {left:,} of {len(items):,} items of {where} keep the places of their choices, which name others")
+        note(f"{STRESS}{left:,} of {len(items):,} items of {where}")
     at = [gold == target for gold in answers]
     return items.assign(choices=choices, answer_idx=answers, published_order=orders, **{AT_PLACE: at})
 

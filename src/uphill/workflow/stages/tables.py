@@ -115,6 +115,7 @@ def table(study: Study, name: str) -> Job:
             "own": kind,
             "circular": "measures",
             "clusters": "datasets",
+            "probes": "methods",
             "": "statistics",
         },
     )

@@ -12,6 +12,7 @@ from pydantic import Field
 from uphill.experiments.arms import Arm, Given
 from uphill.experiments.arms import Entry as ConfigEntry
 from uphill.experiments.trained_by_others import READ, trained_arms
+from uphill.schemas.names import GOLD
 from uphill.schemas.own_scales import base_of
 from uphill.schemas.spelling import Names
 
@@ -57,7 +58,7 @@ def reads(entry: Cause, known: Sequence[Arm], given: Given, unsupervised: Mappin
     """
     variables = ("variable", [entry.variable])
     found = trained_arms(entry.dataset, variables, entry.methods, entry.models, known, given, unsupervised)
-    noisy = (arm for arm in known if arm.kind == NOISY and arm.dataset == entry.dataset)
+    noisy = (arm for arm in known if (arm.kind, arm.dataset, arm.labels) == (NOISY, entry.dataset, GOLD))
     return [*found, *_asked((arm for arm in noisy if base_of(arm.variable) == entry.variable), entry, unsupervised)]
 
 

@@ -140,6 +140,7 @@ def _of_panel(panel: Panel, flagged: frozenset[str], inputs: Inputs) -> Iterator
                 "boots": rows["boot"].nunique(),
                 "n_test": int((group & tested).sum()),
                 **_of_group(one, name, inputs),
+                "margin": study.margin,
                 "circular": circular(named, study),
                 "source": rows["source"].iloc[0],
             }
@@ -173,12 +174,12 @@ def _compared(one: Rows, name: str, inputs: Inputs) -> dict[str, Any]:
         found |= estimates(more=generalization_gap(one.own, target, other, study.coverage))
         if one.none is not None:
             gained = apart_by_group(one.none, one.own, target, other, study.margin, study.coverage)
-            found |= {**estimates(more_gain=gained.difference), "margin": study.margin}
+            found |= estimates(more_gain=gained.difference)
     if name == UNFLAGGED and one.hard is not None:
         every = one.groups[EVERY]
         moved = apart_by_group(one.own, one.hard, target, every, study.margin, study.coverage)
         found |= estimates(moved=moved.difference)
-        found |= {"margin": study.margin, "moves": moved.depends, "moves_p": moved.alike_p}
+        found |= {"moves": moved.depends, "moves_p": moved.alike_p}
     return found
 
 

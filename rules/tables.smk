@@ -2,7 +2,7 @@
 
 Needs: grades=results/grades/**.parquet of the experiment, and splits=results/splits/**.parquet or
 hardness=results/hardness/{dataset}.parquet to group them by, and results/hardness/measures/** where a table asks how
-reliable these are; correlations, questions=results/items/{dataset}.parquet
+reliable these are, and results/responses/** where it fits probes; correlations, questions=results/items/{dataset}.parquet
 and hardness; wide tables, tidy=results/tables/*.csv, with provenance=*.provenance.json beside each.
 Makes: results/tables/{table}.csv and results/tables/correlations_{dataset}.csv; results/tables/wide/, tables as a paper
 prints them, CSV and LaTeX; beside each a .provenance.json: what it was made from, and its digest.
@@ -29,7 +29,7 @@ rule table:
     conda:
         CONDA
     resources:
-        mem_mb=on_cpu("mem_mb"),
+        mem_mb=to_hold("table"),
         runtime=on_cpu("runtime"),
     params:
         spec=spec("table"),

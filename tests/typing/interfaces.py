@@ -4,8 +4,10 @@ from uphill.datasets import ai2_arc, file, gsm8k, hub, mmlu_stem5, strategyqa, w
 from uphill.datasets.interface import DatasetSource
 from uphill.experiments import (
     all_to_all,
+    cause,
     contamination,
     cross_difficulty,
+    domains,
     ladders,
     learning_curves,
     noisy_labels,
@@ -85,6 +87,8 @@ GRADERS: dict[str, Grader] = {
 EXPERIMENTS: dict[str, Experiment] = {
     "all_to_all": all_to_all,
     "contamination": contamination,
+    "domains": domains,
+    "cause": cause,
     "cross_difficulty": cross_difficulty,
     "ladders": ladders,
     "learning_curves": learning_curves,

@@ -181,7 +181,10 @@ def study(*rows: dict[str, Any]) -> Study:
 def test_it_trains_nothing_and_reads_what_it_asks_for() -> None:
     row = {"dataset": "dial", "variable": "num_steps", "flag": "in_training_text", "methods": ["icl"]}
     found, without = study(row, {**row, "flag": "num_steps", "above": 4}), study()
-    assert {job.title for job in found.jobs} - {job.title for job in without.jobs} == {"Table contamination"}
+    assert {job.title for job in found.jobs} - {job.title for job in without.jobs} == {
+        "Table contamination",
+        "Figure contamination",
+    }
     own = found.job("table", {"table": "contamination"}).settings["own"]
     assert own["columns"] == {"dial": ["in_training_text", "num_steps"]}
     assert {(one["flag"], one["above"], *one["splits"][:1]) for one in own["slices"]} == {

@@ -28,7 +28,7 @@ def arms(**change: Any) -> dict[str, list[Arm]]:
 def test_every_module_is_a_key_of_the_config_in_its_place() -> None:
     assert list(experiments()) == [
         *("population", "all_to_all", "learning_curves", "noisy_labels", "quantization", "ladders"),
-        *("cross_difficulty", "weak_to_strong", "students", "reconcile", "contamination"),
+        *("cross_difficulty", "weak_to_strong", "students", "reconcile", "contamination", "cause", "domains"),
     ]
     assert list(StudyConfig.model_fields)[-len(experiments()) :] == list(experiments())
     assert len({module.PLACE for module in experiments().values()}) == len(experiments())

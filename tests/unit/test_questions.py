@@ -78,6 +78,36 @@ def test_the_first_width_that_is_not_enough_is_named(said: tuple[str, ...], answ
     assert case.number.startswith(at)
 
 
+@pytest.mark.parametrize(
+    ("slope", "fades", "short"), [(-0.03, "yes", "no"), (0.03, "no", "yes"), (0.0, "cannot tell", "cannot tell")]
+)
+def test_trends_say_whether_a_gain_fades_and_whether_the_window_matters(slope: float, fades: str, short: str) -> None:
+    names = (
+        "trend by width, trained on easier",
+        "trend of what is short by position",
+        "trend by width, trained on harder",
+    )
+    rows = [gap(1, "yes") | {"statistic": name, **number("slope", slope)} for name in names]
+    found = {one.text.split()[2]: one for one in questions({"gap": pd.DataFrame(rows)}) if one.cases}
+    assert [found[name].answer for name in ("gain", "data")] == [fades, short]
+    assert found["data"].cases[0].number.startswith(f"own - easier, a level up {100 * slope:+.1f} points [")
+
+
+@pytest.mark.parametrize(("large", "said"), [(0.08, "yes"), (-0.06, "no"), (0.02, "cannot tell")])
+def test_a_budget_moves_the_answer_where_intervals_part(large: float, said: str) -> None:
+    rows = [
+        reconciled("easy", "no", "no", n_train=size, **number("short", short))
+        for size, short in ((64, large), (8, 0.012), (16, 0.5))
+    ]
+    one_budget = reconciled("easy", "no", "no", method="probe")
+    found = {
+        one.text.split()[1]: one for one in questions({"reconcile": pd.DataFrame([*rows, one_budget])}) if one.cases
+    }
+    [case] = found["hard"].cases
+    assert (case.answer, case.where) == (said, "d by v, icl with m, 64 items, population")
+    assert case.number.startswith("hard - easy, 8 items +1.2 points [+0.2, +3.2], 64 ")
+
+
 def test_scales_agree_where_the_interval_is_above_nothing() -> None:
     pairs = [("a", "b", 0.3), ("a", "c", -0.3), ("b", "c", 0.005)]
     rows = [{"dataset": "d", "variable_a": a, "variable_b": b, **number("rho", rho)} for a, b, rho in pairs]

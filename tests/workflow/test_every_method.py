@@ -26,13 +26,15 @@ TAUGHT = {"dataset": "dial_taught", "weak": "demo_106k", "strong": "demo"}
 def small(raw: dict[str, Any]) -> None:
     """A few items of each dataset, one or two cells of each kind."""
     # Alice is run small in test_alice.py.
-    del raw["datasets"]["road"], raw["datasets"]["road_taught"], raw["alice"]
+    del raw["datasets"]["road"], raw["datasets"]["road_taught"], raw["alice"], raw["domains"]
     for name in ("demo", "demo-8bit"):
         raw["models"][name]["path"] = raw["models"]["demo_340k"]["path"]
     for dataset in raw["datasets"].values():
         dataset["source"]["n_items"] = 200
         dataset["pools"] = {**dataset["pools"], "hardness": 20}
         dataset |= {"n_test": 15, "max_new_tokens": 12}
+        if "test" in dataset["pools"]:
+            dataset["pools"]["test"] = 60
     raw["datasets"]["dial_taught"]["pools"]["supervisor"] = 40
     raw["datasets"]["dial_taught"]["cuts"]["num_steps"] = {"bins": 2}
     for name in MEASURES_IN_DEMO:
@@ -78,6 +80,7 @@ def small(raw: dict[str, Any]) -> None:
         {"dataset": "dial", "variable": "num_steps", "flag": "choice_order", "methods": ["icl"]},
         {"dataset": "dial", "variable": "num_steps", "flag": "domain", "equals": "dial", "methods": ["probe"]},
     ]
+    raw["cause"] = [{**RUNG, "methods": ["icl", "probe"]}]
 
 
 def with_the_demos(raw: dict[str, Any]) -> None:
@@ -92,6 +95,10 @@ def with_the_demos(raw: dict[str, Any]) -> None:
     raw["ladders"]["climb"] = {"test": RUNG | {"min": 7}, "train": climb, "methods": ["probe"]}
     raw["weak_to_strong"][0]["methods"] = ["probe", "lora"]
     raw["quantization"][0]["methods"] = ["icl", "lora"]
+    marked = {"dataset": "dial_marked", "variable": "num_steps"}
+    raw["population"].append({**marked, "methods": ["probe"]})
+    raw["contamination"].append({**marked, "flag": "feature_agrees"})
+    raw["domains"] = [{"datasets": ["dial", "dial_marked"], "variable": "num_steps", "methods": ["probe"]}]
 
 
 def tables_of(checkout: Checkout, raw: dict[str, Any], *targets: str) -> dict[str, pd.DataFrame]:
@@ -113,6 +120,7 @@ def raw(checkout: Checkout) -> dict[str, Any]:
 
 def test_all_of_it_runs(checkout: Checkout, raw: dict[str, Any]) -> None:
     names = ("population", "learning_curves", "weak_to_strong", "quantization", "reconcile", "contamination")
+    names += ("probe_angles", "unsaid")
     drawn = [f"results/figures/{name}.png" for name in ("quantization", "reconcile")]
     tables = tables_of(checkout, raw, *(f"results/tables/{name}.csv" for name in names), *drawn, HARDNESS)
     assert set(tables["population"]["method"]) == set(raw["methods"]) - {"probe_by_scale", "lora", "icl_cot"}
@@ -137,6 +145,14 @@ def test_all_of_it_runs_beside_what_the_demo_has(checkout: Checkout, raw: dict[s
     assert set(tables["climb"]["train_on"]) == {"none", "low", "mid"}
     assert set(tables["cross_difficulty"]["test_on"]) == {"easy", "medium", "hard"}
     assert {"easy to hard", "best train level"} <= set(tables["cross_difficulty_summary"]["statistic"])
+    assert set(tables["random_labels"]["train_on"]) == {"hard"}  # whose noise is twice .5
+    pairs = tables["domains"][["dataset", "train_dataset"]].drop_duplicates()
+    assert len(pairs) == 4
+    assert tables["domains"].loc[tables["domains"]["short"].notna(), "as_good"].isin(["yes", "no", "cannot tell"]).all()
+    stressed = read(checkout.folder / "results/items/dial_marked.parquet", ITEMS)
+    assert stressed.loc[stressed["pool"] != "test", "feature_agrees"].all()
+    flags = tables["contamination"].loc[tables["contamination"]["dataset"] == "dial_marked", "flag"]
+    assert set(flags) == {"feature_agrees"}
     alone = read(checkout.folder / "results/predictions/zero_shot_cot/demo/road_written.parquet", PREDICTIONS)
     assert set(alone["prompt"]) == {"5305"}
 
@@ -149,6 +165,7 @@ def _common(tables: dict[str, pd.DataFrame], raw: dict[str, Any], checkout: Chec
     _taught(tables["weak_to_strong"], raw["weak_to_strong"], checkout)
     _reconciled(tables, {"population", "learning_curves", *(["cross_difficulty"] if "cross_difficulty" in raw else [])})
     _flagged(tables)
+    _caused(tables)
     of_panel = pd.read_parquet(checkout.folder / "results/matrices/respondents/climbers.parquet")
     assert len(of_panel) == 2 * (1 + 2 * 2 * 2)
     curve = tables["learning_curves"]
@@ -160,6 +177,7 @@ def _common(tables: dict[str, pd.DataFrame], raw: dict[str, Any], checkout: Chec
 def _flagged(tables: dict[str, pd.DataFrame]) -> None:
     """Numbers of all items are those of their own table, and groups add up."""
     table = tables["contamination"]
+    table = table[table["dataset"] == "dial"]
     assert set(table["flag"]) == {"choice_order", "domain = dial"}
     assert set(table.loc[table["flag"] == "domain = dial", "items"]) == {"all", "flagged"}
     keys = ["method", "n_train", "train_on", "test_on"]
@@ -172,6 +190,17 @@ def _flagged(tables: dict[str, pd.DataFrame]) -> None:
         index=[*keys, "experiment"], columns="items", values="n_test", aggfunc="sum"
     )
     assert (drawn["all"] == drawn["flagged"].fillna(0) + drawn["unflagged"].fillna(0)).all()
+
+
+def _caused(tables: dict[str, pd.DataFrame]) -> None:
+    """Probes of both states are held against halves of their draws; what is gained and lost is the gain."""
+    found = tables["probe_angles"]
+    assert set(found["layer"]) == {"middle", "last"}
+    assert set(found["n_train"]) <= {2, 4}  # halves of 4, and of a learning curve's 8
+    assert found[["across", "same"]].abs().max().max() <= 1.0
+    unsaid = tables["unsaid"]
+    assert (unsaid["unsaid"] - unsaid["lost"] - unsaid["gain"]).abs().max() < 3e-6
+    assert set(unsaid["method"]) == {"icl", "probe"}
 
 
 def _reconciled(tables: dict[str, pd.DataFrame], experiments: set[str]) -> None:

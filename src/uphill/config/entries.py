@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from uphill.datasets.looks import Limit
 from uphill.datasets.pools import Pools
+from uphill.datasets.stress import Stress
 from uphill.experiments.arms import Entry
 from uphill.hardness.levels import Cuts
 from uphill.running.hub import HUB_ID, pinned
@@ -25,6 +26,10 @@ class Dataset(Entry):
         False,
         description="Each question is shown with one of its choices, right or wrong by the toss of a coin, and asked "
         "whether it is right: true or false. Of sets with choices, multiple choice or yes and no.",
+    )
+    stress: Stress | None = Field(
+        None,
+        description="Items are changed so that training data mislead: docs/questions.md. Needs `pools.test`.",
     )
     prompt: str = Field(
         description="Template id of the prompt that asks for the answer at once: four keys, such as 0040, of an "

@@ -117,6 +117,10 @@ class Config(Entry):
                 raise ValueError(
                     f"datasets.{name}.binary is on, expected a source with choices: its answers are written"
                 )
+            tested = bool(dataset.pools.test)
+            misfit = dataset.stress and dataset.stress.misfit(dataset.binary, self.generative(name), tested)
+            if misfit:
+                raise ValueError(f"datasets.{name}.stress {misfit}")
         graders.check_graders(self)
         return self
 

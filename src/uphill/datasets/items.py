@@ -1,17 +1,19 @@
 """The item table: rows of any source, checked one by one, with a pool for each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from uphill import registry
-from uphill.datasets.binary import as_binary
+from uphill.datasets.binary import as_binary, even
 from uphill.datasets.cells import is_blank
 from uphill.datasets.interface import source_of
 from uphill.datasets.looks import looked_at
 from uphill.datasets.pools import Pools, with_pools
+from uphill.datasets.stress import Stress, stressed
 from uphill.errors import UphillError
 from uphill.schemas.items import ITEMS
 
@@ -82,6 +84,7 @@ def build_items(
     where: str | None = None,
     answered: bool = True,
     limit: int | None = None,
+    change: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """The item table of a dataset: checked rows, sorted by id, each in one pool.
 
@@ -93,6 +96,7 @@ def build_items(
         where: how error messages name the source; `name` unless given.
         answered: whether the source tells the right answers.
         limit: how many items are kept, each in the pool that it has among all; None keeps all.
+        change: what is done to all items once they have their pools.
 
     Raises:
         UphillError: a bad row, or pools that cannot be made of these items.
@@ -101,7 +105,11 @@ def build_items(
     check_rows(rows, where, answered)
     # Sorting first makes the table independent of the order of the source's rows, which the index keeps.
     items = rows.reset_index(drop=True).sort_values("item_id", kind="stable")
-    items = looked_at(with_pools(items, name, pools, seed, where), limit, name, seed).reset_index(drop=True)
+    items = with_pools(items, name, pools, seed, where)
+    if change is not None:
+        items = change(items)
+        check_rows(items, where, answered)
+    items = looked_at(items, limit, name, seed).reset_index(drop=True)
     items["answer_idx"] = items["answer_idx"].astype("Int64")
     has_choices = items["choices"].map(len) > 0
     items.loc[has_choices, "answer_text"] = [
@@ -116,7 +124,7 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
 
     Args:
         settings: `kind`, the source module; `source`, its settings; `dataset`, `pools` and `seed`; `binary`, where
-            items are made true or false; `limit`, where some are kept alone.
+            items are made true or false; `stress`, where they are changed; `limit`, where some are kept alone.
 
     Raises:
         UphillError: as `build_items`, or the source cannot be read.
@@ -128,7 +136,23 @@ def make_items(settings: Mapping[str, Any]) -> pd.DataFrame:
     # As JSON has it: a path is a text there.
     pools = registry.strict(Pools, settings["pools"])
     answered = getattr(known, "answered", True)
-    if settings.get("binary"):
-        check_rows(rows, where or settings["dataset"], answered)
-        rows = as_binary(rows, settings["dataset"], settings["seed"], where or f"dataset {settings['dataset']!r}")
-    return build_items(rows, settings["dataset"], pools, settings["seed"], where, answered, settings.get("limit"))
+    change = _change(settings, where or f"dataset {settings['dataset']!r}")
+    return build_items(
+        rows, settings["dataset"], pools, settings["seed"], where, answered, settings.get("limit"), change
+    )
+
+
+def _change(settings: Mapping[str, Any], where: str) -> Callable[[pd.DataFrame], pd.DataFrame] | None:
+    """What a config asks to be done to items, if anything."""
+    name, seed = settings["dataset"], settings["seed"]
+    binary = partial(_binary, name, seed, where) if settings.get("binary") else None
+    if settings.get("stress"):
+        stress = registry.strict(Stress, settings["stress"])
+        return lambda items: stressed(items, stress, binary, seed, where)
+    return binary
+
+
+def _binary(
+    name: str, seed: int, where: str, items: pd.DataFrame, share: Callable[[Mapping[str, Any]], float] = even
+) -> pd.DataFrame:
+    return as_binary(items, name, seed, where, share)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from uphill.report.cells import ADJUSTED, TITLES
-from uphill.running.noting import FLAGS, LOOK, SCALE
+from uphill.running.noting import FLAGS, LOOK, SCALE, STRESS
 from uphill.schemas.names import UNSUPERVISED
 from uphill.schemas.tables import BY_VALUE
 from uphill.stats.random_effects import FEWEST_BOOTS
@@ -78,12 +78,17 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
             "Models that took a slower way",
             "The fastest way to compute their numbers was not right for them, or not wide enough; the one that was "
             "taken is, and takes longer.",
-            [f"{note}." for note in notes if not note.startswith((FLAGS, LOOK, SCALE))],
+            [f"{note}." for note in notes if not note.startswith((FLAGS, LOOK, SCALE, STRESS))],
         ),
         Caution(
             "Items that a file of flags does not name",
             "They count as not flagged, as the config's `others` says, whether or not anybody looked at them.",
             [f"{note.removeprefix(FLAGS)}." for note in notes if note.startswith(FLAGS)],
+        ),
+        Caution(
+            "Items whose labels are not skewed",
+            "Their choices name others, or have no such place: they are tested and trained on as they are published.",
+            [f"{note.removeprefix(STRESS)}." for note in notes if note.startswith(STRESS)],
         ),
         Caution(
             "Scales of difficulty that are coarse or do not hold",

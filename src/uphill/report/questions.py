@@ -2,15 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from uphill.schemas.names import ALL, UNSUPERVISED
+from uphill.schemas.names import AGREES, ALL, AT_PLACE, IMPOSSIBLE, UNSUPERVISED
 
 YES, NO, UNTOLD, MIXED = "yes", "no", "cannot tell", "it depends"
 WAY = ["model", "dataset", "variable", "experiment", "method", "n_train"]
 PERCENT, PLAIN = 100.0, 1.0
+TREND = "trend by {}"
+WINDOW = "trend of what is short by position"
+STRESS = {
+    AGREES: "Does training follow a feature that agreed with the label in training?",
+    AT_PLACE: "Does training follow the label that was frequent in training?",
+    IMPOSSIBLE: "Is something gained on items whose answers are other items'?",
+}
+"""By column of stressed items, what a row of contamination with it as the flag asks."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +75,18 @@ def questions(tables: Mapping[str, pd.DataFrame]) -> list[Question]:
         *_easy_as_good(tables),
         *_of(tables, "reconcile", "Does what is learned on easy data not carry to hard items?", _not_carried),
         *_of(tables, "gap", "Is there a gap so wide that easy data stops being enough?", _stops),
+        *_of(tables, "gap", "Does a gain fade with each level between training and test?", _fades),
+        *_of(tables, "gap", "Does easy data fall further short as the window moves up the scale?", _window),
+        *_of(tables, "reconcile", "Is hard data better than easy data by more where the budget is larger?", _budget),
         *_of(tables, "scales", "Do scales of difficulty rank items alike?", _agree),
         *_of(tables, "scale_sgr", "Does what easy data is short of depend on the scale of difficulty?", _depends),
         *_of(tables, "contamination", "Does the model without supervision get more of flagged items right?", _known),
         *_of(tables, "contamination", "Does what easy data is short of move without flagged items?", _moves),
+        *_of(tables, "domains", "Is easy data of another domain as good as the domain's own?", _across_domains),
+        *_of(tables, "probe_angles", "Do probes find one direction on easy items and on hard ones?", _one_direction),
+        *_of(tables, "random_labels", "Are random labels as good as right ones?", _by_format),
+        *_of(tables, "unsaid", "Does the model know what it does not say without supervision?", _unsaid),
+        *(one for flag, text in STRESS.items() for one in _of(tables, "contamination", text, partial(_led, flag))),
     ]
     return [one for one in found if one.cases]
 
@@ -118,6 +135,32 @@ def _stops(table: pd.DataFrame) -> Iterator[Case]:
         yield Case(_way(row), answer, f"{at} {_interval(row, 'short')}")
 
 
+def _fades(table: pd.DataFrame) -> Iterator[Case]:
+    for row in table[table["statistic"] == TREND.format("width, trained on easier")].to_dict("records"):
+        answer = YES if row["slope_high"] < 0 else NO if row["slope_low"] >= 0 else UNTOLD
+        yield Case(_way(row), answer, f"gain a level {_interval(row, 'slope')}")
+
+
+def _window(table: pd.DataFrame) -> Iterator[Case]:
+    for row in table[table["statistic"] == WINDOW].to_dict("records"):
+        answer = YES if row["slope_low"] > 0 else NO if row["slope_high"] <= 0 else UNTOLD
+        yield Case(_way(row), answer, f"own - easier, a level up {_interval(row, 'slope')}")
+
+
+def _budget(table: pd.DataFrame) -> Iterator[Case]:
+    """Of the easiest level, at the smallest and at the largest budget: a yes or no where their intervals part."""
+    rows = pd.DataFrame(_easiest(table), columns=table.columns).dropna(subset=["short"])
+    for _, own in rows.groupby([name for name in WAY if name != "n_train"], sort=False):
+        budgets = own.sort_values("n_train")
+        small, large = budgets.iloc[0].to_dict(), budgets.iloc[-1].to_dict()
+        if small["n_train"] == large["n_train"]:
+            continue
+        parted = large["short_low"] > small["short_high"], large["short_high"] < small["short_low"]
+        answer = YES if parted[0] else NO if parted[1] else UNTOLD
+        before = f"{small['n_train']} items {_interval(small, 'short')}"
+        yield Case(_way(large), answer, f"hard - easy, {before}, {large['n_train']} {_interval(large, 'short')}")
+
+
 def _agree(table: pd.DataFrame) -> Iterator[Case]:
     for row in table.dropna(subset=["rho"]).to_dict("records"):
         answer = YES if row["rho_low"] > 0 else NO if row["rho_high"] <= 0 else UNTOLD
@@ -130,7 +173,8 @@ def _depends(table: pd.DataFrame) -> Iterator[Case]:
 
 
 def _known(table: pd.DataFrame) -> Iterator[Case]:
-    rows = table[(table["train_on"] == UNSUPERVISED) & (table["test_on"] == ALL)].dropna(subset=["more"])
+    rows = table[(table["train_on"] == UNSUPERVISED) & (table["test_on"] == ALL) & ~table["flag"].isin(STRESS)]
+    rows = rows.dropna(subset=["more"])
     for row in rows.drop_duplicates(["model", "dataset", "flag", "method", "more"]).to_dict("records"):
         answer = YES if row["more_low"] > 0 else NO if row["more_high"] <= 0 else UNTOLD
         where = f"{row['dataset']}, {row['flag']}, {row['method']} with {row['model']}"
@@ -139,12 +183,60 @@ def _known(table: pd.DataFrame) -> Iterator[Case]:
 
 def _moves(table: pd.DataFrame) -> Iterator[Case]:
     """Of the easiest level trained on, on the hardest tested, which stand first and last in a way's rows."""
-    rows = table[table["test_on"] != ALL].dropna(subset=["moved"])
+    rows = table[(table["test_on"] != ALL) & ~table["flag"].isin(STRESS)].dropna(subset=["moved"])
     for _, own in rows.groupby([*WAY, "flag"], sort=False):
         easiest = own[own["train_on"] == own["train_on"].iloc[0]]
         row = easiest.iloc[-1].to_dict()
         where = f"{_way(row)}, {row['flag']}, tested on {row['test_on']}"
         yield Case(where, row["moves"], f"without - with {_interval(row, 'moved')}")
+
+
+def _across_domains(table: pd.DataFrame) -> Iterator[Case]:
+    """Of the easiest level, on the hardest that is tested, which stand first and last in a way's rows."""
+    way = ["model", "dataset", "variable", "method", "n_train", "train_dataset"]
+    for _, rows in table.dropna(subset=["short"]).groupby(way, sort=False):
+        row = rows[rows["train_on"] == rows["train_on"].iloc[0]].iloc[-1].to_dict()
+        where = f"{_way(row)}, trained on {row['train_on']} of {row['train_dataset']}, tested on {row['test_on']}"
+        yield Case(where, row["as_good"], f"own - other {_interval(row, 'short')}")
+
+
+def _one_direction(table: pd.DataFrame) -> Iterator[Case]:
+    """Of the easiest level and the hardest, which stand in the last row of the first level's pairs."""
+    for _, rows in table.groupby([*WAY, "layer"], sort=False):
+        row = rows[rows["level_a"] == rows["level_a"].iloc[0]].iloc[-1].to_dict()
+        where = f"{_way(row)}, state {row['layer']}, {row['level_a']} and {row['level_b']}"
+        number = f"cosine {row['across']:.2f}, of draws of one level {row['same']:.2f}"
+        alike = f", ratio {_interval(row, 'alike', PLAIN)}" if pd.notna(row["alike"]) else ""
+        yield Case(where, row["one_direction"], f"{number}{alike}")
+
+
+def _by_format(table: pd.DataFrame) -> Iterator[Case]:
+    """On the hardest level that is tested, which stands last among a condition's rows."""
+    for row in table.drop_duplicates([*WAY, "train_on"], keep="last").to_dict("records"):
+        where = f"{_way(row)}, trained on {row['train_on']}, tested on {row['test_on']}"
+        yield Case(where, row["as_good"], f"right - random {_interval(row, 'content')}")
+
+
+def _unsaid(table: pd.DataFrame) -> Iterator[Case]:
+    """Of the best supervision for the hardest level, which stands last among a condition's rows."""
+    last = table.drop_duplicates([*WAY, "train_on"], keep="last")
+    for row in last[last["best"].astype(bool)].to_dict("records"):
+        answer = YES if row["gain_low"] > 0 else NO if row["gain_high"] < row["margin"] else UNTOLD
+        where = f"{_way(row)}, trained on {row['train_on']}, tested on {row['test_on']}"
+        said = f"right with it alone {_interval(row, 'unsaid')}, without it alone {_interval(row, 'lost')}"
+        yield Case(where, answer, said)
+
+
+def _led(flag: str, table: pd.DataFrame) -> Iterator[Case]:
+    """Of the easiest level trained on, over all tested levels: what is gained more where the flag says yes.
+
+    Of impossible items the gain itself, as there is nothing that it could rightly be.
+    """
+    value, said = ("gain", "gain on them") if flag == IMPOSSIBLE else ("more_gain", "gain, flagged - others")
+    rows = table[(table["flag"] == flag) & (table["items"] == "flagged") & (table["test_on"] == ALL)]
+    for row in rows.dropna(subset=[value]).drop_duplicates(WAY).to_dict("records"):
+        answer = YES if row[f"{value}_low"] > 0 else NO if row[f"{value}_high"] < row["margin"] else UNTOLD
+        yield Case(f"{_way(row)}, trained on {row['train_on']}", answer, f"{said} {_interval(row, value)}")
 
 
 def _way(row: Mapping[Any, Any]) -> str:

@@ -13,6 +13,8 @@ LOOK = "look "
 """How a line on a dataset of which some items alone were kept begins, by the config's `limit`."""
 FLAGS = "flags "
 """How a line on items begins that a file of flags does not name."""
+STRESS = "stress "
+"""How a line on items begins that a change which misleads left as they were."""
 _noted: dict[str, None] = {}
 
 

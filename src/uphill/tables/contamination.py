@@ -140,6 +140,7 @@ def _of_panel(panel: Panel, flagged: frozenset[str], inputs: Inputs) -> Iterator
                 "boots": rows["boot"].nunique(),
                 "n_test": int((group & tested).sum()),
                 **_of_group(one, name, inputs),
+                "margin": study.margin,
                 "circular": circular(named, study),
                 "source": rows["source"].iloc[0],
             }
@@ -178,7 +179,7 @@ def _compared(one: Rows, name: str, inputs: Inputs) -> dict[str, Any]:
         every = one.groups[EVERY]
         moved = apart_by_group(one.own, one.hard, target, every, study.margin, study.coverage)
         found |= estimates(moved=moved.difference)
-        found |= {"margin": study.margin, "moves": moved.depends, "moves_p": moved.alike_p}
+        found |= {"moves": moved.depends, "moves_p": moved.alike_p}
     return found
 
 

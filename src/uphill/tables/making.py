@@ -1,6 +1,7 @@
 """The job that makes a table: graded predictions to a tidy CSV, one row a cell, every row traceable to its grades."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -35,7 +36,7 @@ def write(job: Running) -> None:
     settings, slices = job.settings, {path: job.upstream(path) for path in job.input.grades}
     hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
     graded, answers = _apart(read_grades(slices), settings["teachers"])
-    questions = job.expected(job.input.questions)
+    questions, passes = job.expected(job.input.questions), job.expected(job.input.get("responses", []))
     inputs = Inputs(
         predictions=graded,
         tested=read_tested(splits),
@@ -54,16 +55,27 @@ def write(job: Running) -> None:
         hardness=read_hardness(hardness) if hardness else None,
         reliability=read_reliability(job.expected(job.input.get("measures", []))),
         teaching=Teaching(settings["teachers"], answers, read_trained(splits)) if settings["teachers"] else None,
-        own=settings["own"],
+        own={**settings["own"], **({"probes": settings["probes"]} if "probes" in settings else {})},
         columns=read_columns(questions, settings["own"].get("columns", {})),
+        states=_by_model(passes),
+        drawn=read_trained(splits) if passes else None,
     )
     table: Table = registry.load("uphill.tables", settings["of"], "TABLES").TABLES[settings["table"]]
     write_table(table.reduce(inputs), job.output.table)
     sources = {path: made_by(path) for path in slices}
     used = [sources[path]["versions"][slice] for path, own in slices.items() for slice in own]
-    made_with = together(job.versions([*job.input.splits, *hardness]), *used)
+    made_with = together(job.versions([*job.input.splits, *hardness, *passes]), *used)
     record = {**job.spec, "versions": made_with, provenance.LEVELS: provenance.listed(inputs.levels), **job.notes}
     provenance.write(job.output.provenance, record, [job.output.table], sources)
+
+
+def _by_model(passes: Mapping[str, str]) -> dict[tuple[str, str], dict[str, str]]:
+    """By model and dataset, after which their folders are named, the files of a zero-shot pass, with its identity."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for path, identity in passes.items():
+        model, dataset, _ = Path(path).parts[-3:]
+        found.setdefault((model, dataset), {})[path] = identity
+    return found
 
 
 def _apart(graded: pd.DataFrame, teachers: Mapping[str, Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:

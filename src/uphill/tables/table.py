@@ -71,6 +71,10 @@ class Inputs:
         teaching: who taught, and whom; None unless the table reads it.
         own: what the experiment's `settings` give.
         columns: by dataset, those columns of its items which `own` asks for as `columns` and it has, by item_id.
+        states: by model and dataset, the files of the zero-shot pass, each with the identity that it must have; none
+            unless the table reads them, and `own` then has the settings of `probes` by method.
+        drawn: rows dataset, variable, split, train_on, boot, item_id, rank of every training item; None unless the
+            table reads states.
     """
 
     predictions: pd.DataFrame
@@ -82,6 +86,8 @@ class Inputs:
     teaching: "Teaching | None" = None
     own: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    states: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    drawn: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class Table:
         reads_hardness: whether it needs the hardness tables of its datasets.
         reads_reliability: whether it needs the measures that hardness tables are made of, too.
         reads_teachers: whether it needs the answers of those who gave its labels.
+        reads_states: whether it needs the hidden states that probes are fitted to.
     """
 
     reduce: Callable[[Inputs], pd.DataFrame]
@@ -106,3 +113,4 @@ class Table:
     reads_hardness: bool = False
     reads_reliability: bool = False
     reads_teachers: bool = False
+    reads_states: bool = False

@@ -47,7 +47,8 @@ def _panel(axis: Any, rows: pd.DataFrame, levels: Levels, largest: float) -> Any
     shown = 100 * gains.reindex(index=down, columns=across)
     image = axis.imshow(shown, cmap="RdBu", vmin=-100 * largest, vmax=100 * largest)
     for row in rows.itertuples():
-        _cell(axis, across.index(row.test_on), down.index(row.train_on), row, largest)
+        at = across.index(row.test_on), down.index(row.train_on)
+        cell(axis, *at, row, largest, row.train_on == row.test_on)
     axis.set_xticks(range(len(across)), [name(level) for level in across], rotation=90)
     axis.set_yticks(range(len(down)), [name(level) for level in down])
     axis.tick_params(length=0)
@@ -57,7 +58,8 @@ def _panel(axis: Any, rows: pd.DataFrame, levels: Levels, largest: float) -> Any
     return image
 
 
-def _cell(axis: Any, x: int, y: int, row: Any, largest: float) -> None:
+def cell(axis: Any, x: int, y: int, row: Any, largest: float, framed: bool) -> None:
+    """A cell's number, white where its colour is dark, and its frame, if it has one."""
     if np.isnan(row.gain):
         return
     points = round(100 * row.gain)
@@ -67,5 +69,5 @@ def _cell(axis: Any, x: int, y: int, row: Any, largest: float) -> None:
         *(x, y, shown), ha="center", va="center", fontsize=6.5,
         color="white" if abs(row.gain) > DARK * largest else "black",
     )  # fmt: skip
-    if row.train_on == row.test_on:
+    if framed:
         axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=1.2))

@@ -36,6 +36,7 @@ def items(study: Study, dataset: str) -> Job:
             **({"pool_content": file_digest(str(named.ids))} if isinstance(named, PoolFile) else {}),
             **({"content": files} if files else {}),
             **({"binary": True} if entry.binary else {}),
+            **({"stress": plain(entry.stress)} if entry.stress else {}),
             **({} if (kept := limit(study, dataset)) is None else {"limit": kept}),
             "kind": kind,
         }
@@ -54,6 +55,7 @@ def items(study: Study, dataset: str) -> Job:
             "content": f"datasets.{dataset}.source",
             "pools": f"datasets.{dataset}.pools",
             "binary": f"datasets.{dataset}.binary",
+            "stress": f"datasets.{dataset}.stress",
             "limit": "limit" if entry.limit is None else f"datasets.{dataset}.limit",
             "pool_content": f"datasets.{dataset}.pools.hardness.ids",
         },

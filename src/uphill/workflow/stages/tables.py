@@ -12,16 +12,19 @@ from uphill.running.provenance import beside
 from uphill.schemas.names import GOLD
 from uphill.schemas.own_scales import model_of
 from uphill.tables.table import Table
-from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
+from uphill.workflow.jobs import PROVENANCE, Job, Settings, once, plain
 from uphill.workflow.paths import CORRELATIONS, correlations_path, table_path, wide_path
 from uphill.workflow.stages.grades import of_arm
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.measures import measures
+from uphill.workflow.stages.responses import responses
 from uphill.workflow.stages.splits import splits
 from uphill.workflow.study import Study
 
 ROOM, NEEDS = "uphill.tables", "TABLES"
+PROBE = "probe"
+"""The kind of methods that fit a linear probe to right answers."""
 
 
 def jobs(study: Study) -> Iterator[Job]:
@@ -66,6 +69,7 @@ def table(study: Study, name: str) -> Job:
     arms = study.shown()[experiment]
     teachers = _teachers(study, arms) if table_of(study, name).reads_teachers else {}
     datasets = list(dict.fromkeys(arm.dataset for arm in arms))
+    path, how = table_path(name), table_of(study, name)
 
     def decide() -> Settings:
         return {
@@ -75,13 +79,13 @@ def table(study: Study, name: str) -> Job:
             **_intervals(study, study.config.statistics.draws),
             "margin": study.config.statistics.margin,
             "clusters": {name: column for name in datasets if (column := study.config.datasets[name].cluster)},
-            "circular": circular(study, _cut_by(study, arms, table_of(study, name).reads_hardness)),
+            "circular": circular(study, _cut_by(study, arms, how.reads_hardness)),
             "seen": study.config.splits.train_on_test,
             "teachers": {labels: _told(study, labels, arm) for labels, arm in teachers.items()},
             "own": own_settings(kind, arms),
+            **({"probes": _probes(study, arms)} if how.reads_states else {}),
         }
 
-    path, how = table_path(name), table_of(study, name)
     read: dict[str, list[Job]] = {
         "grades": [part for arm in (*arms, *teachers.values()) for part in of_arm(study, arm)],
         "splits": [splits(study, arm.dataset, arm.split) for arm in arms],
@@ -91,6 +95,10 @@ def table(study: Study, name: str) -> Job:
     if how.reads_reliability:
         cut_by = list(dict.fromkeys((arm.dataset, arm.variable) for arm in arms))
         read["measures"] = [job for dataset, variable in cut_by for job in measures(study, dataset, (variable,))]
+    if how.reads_states:
+        read["responses"] = [
+            responses(study, model, arm.dataset) for arm in arms if _probes(study, [arm]) for model in arm.models
+        ]
     return Job(
         rule="table",
         wildcards={"table": name},
@@ -101,14 +109,26 @@ def table(study: Study, name: str) -> Job:
         decide=decide,
         reads={key: list(dict.fromkeys(jobs)) for key, jobs in read.items()},
         code=[f"{ROOM}.{kind}"],
+        holds=["responses"] if how.reads_states else [],
         from_config={
             "seen": "splits.train_on_test",
             "own": kind,
             "circular": "measures",
             "clusters": "datasets",
+            "probes": "methods",
             "": "statistics",
         },
     )
+
+
+def _probes(study: Study, arms: Sequence[Arm]) -> dict[str, Settings]:
+    """By name, the settings of the methods of some arms that are linear probes."""
+    names = dict.fromkeys(method for arm in arms for method in arm.methods)
+    return {name: plain(study.config.method_settings(name)) for name in names if _kind(study, name) == PROBE}
+
+
+def _kind(study: Study, method: str) -> str:
+    return str(study.config.methods[method]["kind"])
 
 
 def _teachers(study: Study, arms: list[Arm]) -> dict[str, Arm]:

@@ -54,6 +54,12 @@ replaces it, since settings of one kind mean nothing to another. `null` removes 
 dataset's `source`, where null says that there is no such column, it stays. The study is that of the merged keys: a job
 is the same as if they stood in one file, and reruns for no other reason. `python -m uphill config my.yaml` prints them,
 and an error names the file that a wrong key is in.
+
+## Several studies
+
+`study: mine` puts all that a study makes under `results/mine/`, where targets are then too:
+`snakemake results/mine/tables/population.csv --configfile mine.yaml`. Without it the study is in `results/` itself, and
+another config that is run there is told, in one line, whose tables it writes over.
 """
 
 

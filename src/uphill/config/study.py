@@ -19,6 +19,7 @@ from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
 from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
 from uphill.config.generated import Clusters, Generation
+from uphill.config.naming import StudyName
 from uphill.config.own_templates import own_templates
 from uphill.config.panels import Panel
 from uphill.config.referring import references
@@ -52,6 +53,10 @@ ALL_VARIABLE = ALL
 class Config(Entry):
     """The whole study, but for its experiments: `StudyConfig` has these."""
 
+    study: StudyName | None = Field(
+        None,
+        description="The study's name: all that it makes is under results/NAME, beside other studies; null: results.",
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Part of every random draw's key.")
     limit: Limit | None = Field(None, description="Keep so many items of each dataset, for a quick look at the study.")
     prompts: Path | None = Field(

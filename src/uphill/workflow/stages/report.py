@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from uphill.workflow.jobs import Job, Settings
-from uphill.workflow.paths import REPORT
+from uphill.workflow.paths import report_path
 from uphill.workflow.stages import figures, hardness, tables
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.tables import correlations, modules, names, table, wide
@@ -21,7 +21,7 @@ def jobs(study: Study) -> Iterator[Job]:
         title="Report",
         named="the report",
         record="report",
-        outputs={"page": [REPORT]},
+        outputs={"page": [report_path()]},
         decide=lambda: {"config": _in_order(study.config.model_dump(mode="json", exclude_none=True))},
         reads={
             "questions": [items(study, dataset) for dataset in study.datasets],

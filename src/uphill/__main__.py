@@ -259,6 +259,30 @@ def list_names(
         _print(group_lines(group, config.templates, {**shipped_asks(), **config.asks}))
 
 
+@app.command("new")
+def new_study(
+    name: Annotated[str, typer.Argument(help="What the study and its dataset are called.")],
+    source: Annotated[str, typer.Argument(help="A .csv, .tsv, .json, .jsonl or .parquet file, or a hub id.")],
+    question: Annotated[str | None, typer.Option(help="Column of the question, where it cannot be guessed.")] = None,
+    choices: Annotated[list[str] | None, typer.Option(help="Column of the choices; or once for each of them.")] = None,
+    answer: Annotated[str | None, typer.Option(help="Column of the answer.")] = None,
+    answer_is: Annotated[str | None, typer.Option(help="index (from 0), one_based, letter or text.")] = None,
+    grade: Annotated[list[str] | None, typer.Option(help="Column of numbers of difficulty; may be repeated.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Of a hub id: the commit.")] = None,
+    config: Annotated[str | None, typer.Option(help="Of a hub id: its config.")] = None,
+    split: Annotated[str, typer.Option(help="Of a hub id: the split.")] = "train",
+    out: Annotated[Path | None, typer.Option(help="The config to write; NAME.yaml unless given.")] = None,
+) -> None:
+    """Write a config for questions of yours, its columns guessed, and say what was guessed."""
+    from uphill.showing.beginning import Asked, begun
+
+    listed = choices[0] if choices and len(choices) == 1 else choices
+    named = {"question": question, "choices": listed, "answer": answer, "grades": grade}
+    columns = {key: value for key, value in named.items() if value}
+    asked = Asked(name, source, columns, answer_is, revision, config, split)
+    _print(begun(asked, out or Path(f"{name}.yaml")))
+
+
 @app.command()
 def check(
     config: Annotated[Path, typer.Argument(help="The study's config.")] = Path("config/config.yaml"),

@@ -11,7 +11,7 @@ try:
     from uphill.errors import UphillError
     from uphill.identity import contents
     from uphill.running.provenance import beside
-    from uphill.running.stopping import GO_ON
+    from uphill.running.stopping import how_to_go_on
     from uphill.why import codes
     from uphill.workflow import fetching, launch, named, paths, preflight
     from uphill.workflow.claims import check_claims

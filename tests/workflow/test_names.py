@@ -1,8 +1,9 @@
 """Names from the config to the page: each file has one maker, and a name that looks like a number stays a name."""
 
+import re
 from typing import Any
 
-from conftest import Checkout, shrink
+from conftest import JOB, Checkout, shrink
 
 from uphill.running.provenance import read_table
 
@@ -21,9 +22,19 @@ def strange(raw: dict[str, Any]) -> None:
 def test_names_that_look_like_numbers_reach_tables_figures_and_terminal(checkout: Checkout) -> None:
     config = checkout.configure(strange)
     run = checkout.snakemake(
-        "results/0x10/tables/wide/population.csv", "results/0x10/figures/population.png", "--configfile", config
+        *("results/0x10/tables/wide/population.csv", "results/0x10/figures/population.png", "--logger", "uphill"),
+        *("--configfile", config),
     )
     assert run.status == 0, run.output[-3000:]
+    told = re.findall(r"^(\w[\w -]*\w) +(\d+) of (\d+) ", run.output, re.MULTILINE)
+    ended = {stage: (int(done), int(total)) for stage, done, total in told}
+    stages = ["questions", "zero-shot passes", "hardness", "splits", "predictions", "grades", "tables", "figures"]
+    assert list(ended) == stages
+    assert all(done == total for done, total in ended.values())
+    [log] = (checkout.folder / ".snakemake/log").glob("*.log")
+    jobs = len(JOB.findall(log.read_text()))
+    assert sum(total for _, total in ended.values()) == jobs, "the log has every job, as without --logger"
+    assert not JOB.findall(run.output)
     table = read_table(checkout.folder / "results/0x10/tables/population.csv")
     assert {name: set(table[name]) for name in ("dataset", "model", "method")} == {
         **{"dataset": {"007"}, "model": {"1e5"}},

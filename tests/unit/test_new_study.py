@@ -9,12 +9,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from uphill import __main__
 from uphill.datasets.file import load
+from uphill.datasets.sources import RawRow
 from uphill.errors import UphillError
 from uphill.planning.study import read_study
+from uphill.showing import beginning
 from uphill.workflow import preflight
 
 ROOT = Path(__file__).parents[2]
@@ -136,8 +139,38 @@ def test_columns_that_are_said_are_not_guessed() -> None:
     assert found["stufe"].tolist() == [number % 6 for number in range(COUNT)]
 
 
+def test_a_dataset_of_the_hub_is_named_with_its_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows come over the network, so that no item of it is looked at by `check`."""
+    asked: list[Any] = []
+
+    def rows(*arguments: Any, part: Any = None, **more: Any) -> list[RawRow]:
+        asked.append(arguments[:4])
+        found = objects(by_letter, grade=GRADES.__getitem__, **{"School year": GRADES.__getitem__})
+        return [RawRow("hub", number, row, arguments[4]) for number, row in enumerate(found, start=1)]
+
+    monkeypatch.setattr(beginning, "hub_rows", rows)
+    said = run("exam", "owner/exam", "--revision", "0" * 40, "--config", "main", "--split", "test")
+    assert asked == [("owner/exam", "main", "test", "0" * 40)]
+    assert CliRunner().invoke(__main__.app, ["check", "exam.yaml"]).exit_code == 0
+    source = yaml.safe_load(Path("exam.yaml").read_text())["datasets"]["exam"]["source"]
+    assert source == {
+        **{"kind": "hub", "hub_id": "owner/exam", "revision": "0" * 40, "config": "main", "splits": ["test"]},
+        **{"item_id": "id", "question": "question", "choices": "options", "answer": "answer", "metadata": ["grade"]},
+    }
+    # No key gives a column of the hub another name.
+    assert "grades    grade\n" in said
+
+
 def written(rows: list[dict[str, Any]]) -> Callable[[], object]:
     return lambda: Path("exam.json").write_text(json.dumps(rows))
+
+
+@pytest.mark.parametrize(("name", "said"), [("my: quiz", "no name of a study"), ("tables", "a folder of every study")])
+def test_a_study_has_a_name_that_a_folder_can_have(name: str, said: str) -> None:
+    written(objects(by_letter))()
+    with pytest.raises(UphillError, match=said):
+        run(name, "exam.json")
+    assert not list(Path().glob("*.yaml"))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from uphill.workflow.study import Study
 
 SIZES = ((160, 50), (80, 50), (40, 40), (24, 30), (16, 20), (8, 12), (6, 8), (4, 5), (3, 4), (2, 3), (2, 1))
 """Items that a level is trained on, and that it keeps for testing: the largest that all levels have."""
-PART, PART_MEASURED = 0.5, 0.25
+PART, PART_UNSEEN = 0.5, 0.25
 """Of all questions, the most that a level is asked for: one whose size is looked at, and one of three tenths unseen."""
 MEASURED = "mdl_zero_shot"
 BY_LENGTH = ["question_num_words", "answer_num_chars", MEASURED]
@@ -28,7 +28,7 @@ BY_LENGTH = ["question_num_words", "answer_num_chars", MEASURED]
 LEVELS = "all levels: "
 """What the complaint of a level that is too small says."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-"""Of a column that a config can name as it is."""
+"""Of a study; and of a column that a config can name as it is."""
 MOST_SHOTS = 8
 MODEL = "resources/demo-models/1280k"
 
@@ -78,6 +78,8 @@ def begun(asked: Asked, out: Path) -> list[str]:
     Raises:
         UphillError: the file cannot be read, its columns cannot be guessed, or its rows are no items; `out` is there.
     """
+    if not NAME.fullmatch(asked.name):
+        raise UphillError(f"{asked.name!r}: no name of a study, expected letters, digits, _, . and - without a space")
     if out.exists():
         raise UphillError(f"{out}: there already, expected a new file; name another with --out")
     here = Path(asked.source)
@@ -124,7 +126,8 @@ def _fitting(known: Known) -> tuple[str, tuple[int, int]]:
     problem: UphillError | None = None
     for variable in [*known.guess.grades[:1]] or BY_LENGTH:
         for sizes in SIZES:
-            if sum(sizes) > (PART_MEASURED if variable == MEASURED else PART) * known.count:
+            unseen = variable == MEASURED or known.place["kind"] == "hub"
+            if sum(sizes) > (PART_UNSEEN if unseen else PART) * known.count:
                 continue
             text = _text(known, sizes, variable)
             study = Study(check(yaml.safe_load(text), f"the config of {known.where}"))

@@ -17,7 +17,7 @@ INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 demo: install  ## run the embedded default and show what came out
 	@$(BIN)/python -m uphill check
 	@echo "Running the embedded default: some 105 jobs, about five minutes; nothing to do the second time"
-	@$(BIN)/snakemake --profile profiles/local
+	@$(BIN)/snakemake --profile profiles/local --logger uphill
 	@$(BIN)/python -m uphill show
 
 help:  ## this list
@@ -30,12 +30,12 @@ plan: install  ## what the study in CONFIG would cost: jobs, model loads, tokens
 demo-all: install  ## the demo's world with every method, measure and experiment
 	@$(BIN)/python -m uphill check config/demo-all.yaml
 	@echo "Running every method and experiment on the demo's world: some 400 jobs"
-	@$(BIN)/snakemake --profile profiles/local --configfile config/demo-all.yaml
+	@$(BIN)/snakemake --profile profiles/local --logger uphill --configfile config/demo-all.yaml
 	@$(BIN)/python -m uphill show --configfile config/demo-all.yaml
 
 run: install  ## run the study in CONFIG, or what TARGETS need of it
 	@$(BIN)/python -m uphill check $(CONFIG)
-	@$(BIN)/snakemake --profile profiles/local $(TARGETS) --configfile $(CONFIG)
+	@$(BIN)/snakemake --profile profiles/local $(TARGETS) --logger uphill --configfile $(CONFIG)
 
 check: install  ## whether Snakemake may read the study in CONFIG: nothing of it is evaluated
 	@$(BIN)/python -m uphill check $(CONFIG)
@@ -101,7 +101,7 @@ SMOLLM2_STUDY ?= $(shell nvidia-smi -L > /dev/null 2>&1 && echo config/smollm2.y
 smollm2: install $(SMOLLM2)  ## a real model: SmolLM2-135M on ARC and others; the publishers' files lie in data/
 	@$(BIN)/python -m uphill check $(SMOLLM2_STUDY)
 	@echo "Running $(SMOLLM2_STUDY)"
-	@$(BIN)/snakemake --profile profiles/local --configfile $(SMOLLM2_STUDY)
+	@$(BIN)/snakemake --profile profiles/local --logger uphill --configfile $(SMOLLM2_STUDY)
 	@$(BIN)/python -m uphill show --configfile $(SMOLLM2_STUDY)
 	@$(BIN)/python benchmarks/shipped.py docs/results/smollm2/zero_shot.csv results/predictions/zero_shot/*/arc.parquet
 

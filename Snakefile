@@ -57,4 +57,4 @@ onstart:
 
 
 onerror:
-    print(GO_ON, file=sys.stderr)
+    print(how_to_go_on(), file=sys.stderr)

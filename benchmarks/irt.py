@@ -1,6 +1,7 @@
 """Item response theory on real and simulated matrices: time, memory, recovery, and agreement with girth.
 
     python benchmarks/irt.py [--small]
+    PYTHONPATH=FOLDER python benchmarks/irt.py --py-irt     # py-irt 0.7.1 in a folder, which the environment has not
 
 Each fit runs in a process of its own, from the file to the table of items. Times are CPU and wall seconds, memory is
 the process's largest resident set. MMLU-Pro's matrix is looked for in the folder that `UPHILL_DATA` names, or in
@@ -8,6 +9,7 @@ the process's largest resident set. MMLU-Pro's matrix is looked for in the folde
 """
 
 import argparse
+import importlib
 import json
 import multiprocessing
 import os
@@ -25,6 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.special import expit
+from scipy.stats import spearmanr
 
 from uphill.hardness.answer_matrix import read_matrix
 from uphill.hardness.irt import Settings, calibrate
@@ -121,11 +124,62 @@ def girth() -> None:
         print(f"girth      {shape}, complete  {case['function']:<17}  largest difference in difficulty {apart:.4f}")
 
 
+def by_py_irt(answers: np.ndarray[Any, np.dtype[np.float64]], seed: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Difficulties of items by py-irt's variational 1PL, as it is by default, from answers [models, items]."""
+    module = importlib.import_module("py_irt.training")
+    dataset, config = (importlib.import_module(f"py_irt.{name}") for name in ("dataset", "config"))
+    frame = pd.DataFrame(answers, columns=[f"i{item}" for item in range(answers.shape[1])])
+    # It asks that subjects have names.
+    told = dataset.Dataset.from_pandas(frame.assign(model=[f"m{row}" for row in frame.index]), "model")
+    trainer = module.IrtModelTrainer(
+        data_path=None, config=config.IrtConfig(model_type="1pl", seed=seed), dataset=told, verbose=False
+    )
+    trainer.train(device="cpu")
+    names = trainer.best_params["item_ids"]
+    found = pd.Series(trainer.best_params["diff"], [names[number] for number in range(len(names))])
+    return found.loc[list(frame.columns)].to_numpy()
+
+
+def beside_py_irt() -> None:
+    """Rank correlations of py-irt's difficulties with ours, with its own under another seed, and with the truth."""
+    rng = np.random.default_rng(0)
+    truth = 1.5 * rng.normal(size=200)
+    drawn = (rng.random((500, 200)) < expit(rng.normal(size=(500, 1)) - truth)).astype(float)
+    cases: dict[str, tuple[Any, Any]] = {"simulated, 500 models x 200 items": (drawn, truth)}
+    if MMLU_PRO.is_file():
+        # It takes a missing answer for one that is neither right nor wrong, and fails.
+        answers = read_matrix(MMLU_PRO, "question_id", ["category", "src"]).answers
+        answers = answers[:, ~np.isnan(answers).any(0)]
+        cases[f"MMLU-Pro, {answers.shape[0]} models x {answers.shape[1]} items"] = (answers, None)
+    for name, (answers, true) in cases.items():
+        ours = fit(answers).difficulty
+        start = time.perf_counter()
+        theirs, again = (by_py_irt(answers, seed) for seed in (0, 1))
+        took = (time.perf_counter() - start) / 2
+        lines = {"ours and py-irt": (ours, theirs), "py-irt, two seeds": (theirs, again)}
+        if true is not None:
+            lines |= {"ours and the truth": (ours, true), "py-irt and the truth": (theirs, true)}
+        for title, (one, other) in lines.items():
+            same = (_decile(one) == _decile(other)).mean()
+            print(
+                f"{name}: {title}: Spearman {spearmanr(one, other).statistic:.4f}, same decile {same:.0%}", flush=True
+            )
+        print(f"{name}: a fit of py-irt {took:.0f} s", flush=True)
+
+
+def _decile(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return (values.argsort(kind="stable").argsort(kind="stable") * 10) // len(values)
+
+
 def main() -> None:
     """Print every comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--py-irt", action="store_true", help="beside py-irt, and nothing else")
     arguments = parser.parse_args()
+    if arguments.py_irt:
+        beside_py_irt()
+        return
     mmlu_pro()
     resampled(20)
     recovery(500, 200, 0.0)

@@ -10,11 +10,10 @@ try:
     from uphill.config.trained import bases
     from uphill.errors import UphillError
     from uphill.identity import contents, sources
-    from uphill.running.places import RESULTS
     from uphill.running.provenance import beside
-    from uphill.running.stopping import GO_ON
+    from uphill.running.stopping import how_to_go_on
     from uphill.why import codes
-    from uphill.workflow import fetching, launch, paths, preflight
+    from uphill.workflow import fetching, launch, named, paths, preflight
     from uphill.workflow.claims import check_claims
     from uphill.workflow.study import Study
 except ModuleNotFoundError as error:
@@ -42,6 +41,7 @@ def begin():
     """Not for a dry run: what a run needs, writes down and says before its first job."""
     try:
         launch.begin(STUDY, jobs_are_here=workflow.local_exec)
+        named.record(STUDY, workflow.configfiles)
         codes.record(STUDY)
         contents.keep()
         sources.keep()

@@ -9,7 +9,9 @@ DEMO_FAMILY = ["106k", "340k", "614k", "1280k"]
 
 rule demo_models:
     input:
-        expand(f"{RESULTS}/demo_model/{{size}}/model.safetensors", size=DEMO_FAMILY),
+        expand(
+            f"{paths.root()}/demo_model/{{size}}/model.safetensors", size=DEMO_FAMILY
+        ),
     localrule: True
     message:
         "The family of demo models is made"
@@ -18,7 +20,7 @@ rule demo_models:
 rule demo_model:
     output:
         expand(
-            f"{RESULTS}/demo_model/{{{{size}}}}/{{name}}",
+            f"{paths.root()}/demo_model/{{{{size}}}}/{{name}}",
             name=[
                 "config.json",
                 "generation_config.json",

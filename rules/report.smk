@@ -12,7 +12,7 @@ rule report:
         inputs("report"),
     output:
         report(
-            paths.REPORT,
+            paths.report_path(),
             caption="../workflow/report/page.rst",
             category="Report",
             labels={"page": "report.html"},

@@ -19,6 +19,8 @@ from forking import Begun, Server
 from hypothesis import settings
 from warm import COLD, Warm
 
+from uphill.workflow import paths
+
 settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=200)
 settings.load_profile("ci")
@@ -61,7 +63,11 @@ FIRST = (
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Each test begins with the log as Python has it, whatever a job's own code, or a library, made of it before."""
+    """Each test begins with the log as Python has it, whatever a job's own code, or a library, made of it before.
+
+    And at no study of a name.
+    """
+    paths.enter(None)
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
     logging.getLogger("uphill").setLevel(logging.NOTSET)

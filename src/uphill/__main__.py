@@ -22,14 +22,13 @@ from uphill.planning.study import check_profiles, read_study
 from uphill.prompts.asks import shipped_asks
 from uphill.report.verdicts import question, verdicts
 from uphill.running.noting import LOOK, NOTES
-from uphill.running.places import RESULTS
 from uphill.running.provenance import beside, levels, read, read_table
 from uphill.schemas.level_names import hardest, main_table
 from uphill.schemas.names import ALL, UNSUPERVISED
 from uphill.why.explaining import explain
 from uphill.why.records import summary
 from uphill.why.show import show as show_why
-from uphill.workflow.paths import REPORT, table_path
+from uphill.workflow.paths import report_path, root, table_path
 from uphill.workflow.stages.tables import names
 
 HARDWARE = "config/hardware.yaml"
@@ -95,6 +94,7 @@ def show_prompt(
 def show_cell(
     table: Annotated[str, typer.Argument(help="The table, such as population.")],
     where: Annotated[list[str] | None, typer.Argument(help="COLUMN=VALUE ..., until one row is left.")] = None,
+    configfile: Annotated[Path | None, typer.Option(help="The study, if it has a name.")] = None,
 ) -> None:
     """Print a row of a table, and the answers, items, boots, seed and model behind it."""
     from uphill.showing.cells import cell_lines
@@ -102,6 +102,8 @@ def show_cell(
     for one in where or ():
         if "=" not in one:
             raise UphillError(f"{one!r}: expected COLUMN=VALUE, such as train_on=easy")
+    if configfile is not None:
+        read_study(configfile)
     _print(cell_lines(table, dict(one.split("=", 1) for one in where or ())))
 
 
@@ -166,12 +168,12 @@ def _first_table(configfile: Path | None) -> Path:
         if not path.is_file():
             raise UphillError(f"{path}: no such file; run `make demo` first, or name your study with --configfile")
         return path
-    found = {name: read_table(table_path(name)) for name in names(read_study(configfile))}
+    paths = {name: table_path(name) for name in names(read_study(configfile))}
+    found = {name: read_table(path) for name, path in paths.items() if Path(path).is_file()}
     main = main_table(found)
     if main is None:
-        raise UphillError(
-            f"{configfile}: no table of levels, expected one; look at {', '.join(map(table_path, found))}"
-        )
+        looked = ", ".join(paths[name] for name in found or paths)
+        raise UphillError(f"{configfile}: no table of levels is made, expected one; look at {looked}")
     return Path(table_path(main))
 
 
@@ -207,8 +209,8 @@ def _accuracies(path: Path, test_on: str | None) -> None:
     if path.stem == "population":
         _verdicts(console)
     console.print(f"tables   {path.parent}/  (this one, with every test level: {path.name})")
-    console.print(f"figures  {RESULTS}/figures/")
-    console.print(f"report   {REPORT}")
+    console.print(f"figures  {root()}/figures/")
+    console.print(f"report   {report_path()}")
 
 
 def _verdicts(console: Console) -> None:
@@ -255,6 +257,30 @@ def list_names(
     else:
         config = read_study(configfile).config
         _print(group_lines(group, config.templates, {**shipped_asks(), **config.asks}))
+
+
+@app.command("new")
+def new_study(
+    name: Annotated[str, typer.Argument(help="What the study and its dataset are called.")],
+    source: Annotated[str, typer.Argument(help="A .csv, .tsv, .json, .jsonl or .parquet file, or a hub id.")],
+    question: Annotated[str | None, typer.Option(help="Column of the question, where it cannot be guessed.")] = None,
+    choices: Annotated[list[str] | None, typer.Option(help="Column of the choices; or once for each of them.")] = None,
+    answer: Annotated[str | None, typer.Option(help="Column of the answer.")] = None,
+    answer_is: Annotated[str | None, typer.Option(help="index (from 0), one_based, letter or text.")] = None,
+    grade: Annotated[list[str] | None, typer.Option(help="Column of numbers of difficulty; may be repeated.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Of a hub id: the commit.")] = None,
+    config: Annotated[str | None, typer.Option(help="Of a hub id: its config.")] = None,
+    split: Annotated[str, typer.Option(help="Of a hub id: the split.")] = "train",
+    out: Annotated[Path | None, typer.Option(help="The config to write; NAME.yaml unless given.")] = None,
+) -> None:
+    """Write a config for questions of yours, its columns guessed, and say what was guessed."""
+    from uphill.showing.beginning import Asked, begun
+
+    listed = choices[0] if choices and len(choices) == 1 else choices
+    named = {"question": question, "choices": listed, "answer": answer, "grades": grade}
+    columns = {key: value for key, value in named.items() if value}
+    asked = Asked(name, source, columns, answer_is, revision, config, split)
+    _print(begun(asked, out or Path(f"{name}.yaml")))
 
 
 @app.command()

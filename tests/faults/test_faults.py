@@ -13,7 +13,7 @@ import pytest
 from conftest import TABLES, Checkout, shrink, study
 from runs import Watched, documented, results
 
-from uphill.running.stopping import GO_ON
+from uphill.running.stopping import PUT_RIGHT
 
 SPLITS = "results/splits/dial/num_steps.parquet"
 """Three jobs that load no model."""
@@ -49,7 +49,7 @@ def test_a_full_disk(checkout: Checkout, disk: Path, undisturbed: Checkout) -> N
     assert run.status == 1
     error = line_of(run.output, "error: ")
     assert error.startswith("error: results/items/dial.parquet: cannot be written: No space left on device")
-    assert GO_ON in run.output.splitlines()
+    assert PUT_RIGHT in run.output.splitlines()
     assert not list(disk.rglob("*.parquet"))
     filler.unlink()
     again = checkout.snakemake(*arguments)

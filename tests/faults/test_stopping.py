@@ -9,7 +9,7 @@ import pytest
 from conftest import Checkout, study
 from runs import Watched, documented, results
 
-from uphill.running.stopping import GO_ON
+from uphill.running.stopping import GO_ON, PUT_RIGHT
 from uphill.schemas.files import is_leaving
 
 ICL = "results/predictions/icl/demo/dial.parquet"
@@ -64,7 +64,7 @@ def test_a_run_whose_job_fails_says_how_to_go_on(checkout: Checkout) -> None:
     (checkout.folder / "workflow/scripts/items.py").write_text("raise SystemExit(1)\n")
     run = checkout.snakemake("results/items/dial.parquet", "--configfile", checkout.configure(study))
     assert run.status == 1
-    assert GO_ON in run.output.splitlines()
+    assert PUT_RIGHT in run.output.splitlines()
 
 
 HALF_MADE = """

@@ -13,6 +13,7 @@ from uphill.workflow import gpus, launch
 CUT, WHOLE, PART = (f"results/{name}.parquet" for name in ("items/cut", "items/whole", "hardness/measures/dial/cut"))
 LOCK, LEAVING = ".snakemake/locks/0.input.lock", f"results/tables/.sgr.{'0' * 32}.csv"
 STUDY: Any = SimpleNamespace(
+    root="results",
     files=[CUT, WHOLE, "results/items/absent.parquet", PART],
     jobs=[],
 )
@@ -43,6 +44,7 @@ def started(executor_plugin: object, dryrun: bool = False) -> Any:
         persistence=SimpleNamespace(
             save_iocache=lambda: built.append("kept"), drop_iocache=lambda: built.append("gone")
         ),
+        configfiles=["config/config.yaml"],
         _build_dag=lambda: built.append(f"built within {workflow.global_resources}"),
         built=built,
     )

@@ -174,7 +174,7 @@ def test_an_edit_of_a_panels_cell_restales_its_scale_and_what_follows(change: An
 def test_models_of_a_panel_that_are_judged_on_its_scale_are_marked() -> None:
     study = Study(config())
     found = circular(study, [(arm.dataset, arm.variable) for arm in study.arms("population")])
-    assert ["demo", "dial", "rasch", ["zero_shot", "zero_shot_cot", "icl", "icl_cot"]] in found
+    assert ["demo", "dial", "rasch", ["icl", "icl_cot", "zero_shot", "zero_shot_cot"]] in found
     assert not [row for row in found if row[2] == "num_steps"]
     table = jobs(study)["Table population"]
     assert table.settings["circular"] == found

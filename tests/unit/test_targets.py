@@ -83,3 +83,15 @@ def test_any_other_is_one_line_with_the_nearest(
     assert said.startswith(f"{target}: neither a rule nor a file that the study of ")
     assert f"config/config.yaml makes, expected one of its {len(study.files)} files, such as {meant}" in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("path", ["results/tables/quantization.csv", "results/mine/tables/sgr.csv"])
+def test_what_another_study_made_is_none_of_this_ones(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """The file is there, so that Snakemake would say that there is nothing to do."""
+    monkeypatch.chdir(tmp_path)
+    Path(path).parent.mkdir(parents=True)
+    Path(path).touch()
+    with pytest.raises(UphillError, match=f"{path}: neither a rule nor a file that the study of "):
+        asked(study, path)

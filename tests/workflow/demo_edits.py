@@ -102,9 +102,9 @@ EVERY_TABLE = {f"Table {table}" for table in TABLES}
 OF_MODEL = each(responses) | predictions(f"{ICL} lora")
 OF_MODELS = OF_MODEL | {responses("dial_taught", WEAK)}
 OF_ROAD = (
-    predictions("zero_shot icl probe", "population", "dial")
+    predictions("icl probe", "population", "dial")
     | predictions("zero_shot icl probe", "population", "road")
-    | predictions("zero_shot icl", "road_to_dial")
+    | predictions("icl", "road_to_dial")
 )
 LADDER = {splits("dial by road_to_dial"), splits("road by road_to_dial")}  # draws as many items as its methods train on
 BY_STEPS = {splits(name) for name, read in SPLITS.items() if name.startswith("dial ") and read == ["human"]}

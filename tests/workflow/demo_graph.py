@@ -35,15 +35,16 @@ LABELS = [f"dial_taught.{WEAK}.probe{soft}" for soft in ("", ".soft")]
 READS_RESPONSES = ("zero_shot", "probe")
 TAUGHT = list(SPLITS)[-2:]
 ROWS = [  # experiment, tested dataset and labels that taught, methods, splits, and the model if not demo
-    ("population", "dial", "zero_shot icl probe", ["dial by num_steps", "road by num_steps"]),
-    ("population", "dial", "lora", ["dial by num_steps"]),
+    ("population", "dial", "icl probe", ["dial by num_steps", "road by num_steps"]),
+    ("population", "dial", "zero_shot lora", ["dial by num_steps"]),
     ("population", "dial", "zero_shot probe", ["dial by question_num_words"]),
     ("population", "road", "zero_shot icl probe", ["road by num_steps"]),
     ("population", "road_written", "zero_shot_cot icl_cot", ["road_written by num_steps"]),
     ("all_to_all", "dial", "zero_shot icl probe", ["dial by all"]),
     ("learning_curves", "dial", "zero_shot icl probe", ["dial by num_steps.learning_curves"]),
     ("noisy_labels", "dial", "zero_shot probe", ["dial by num_steps.noisy_labels"]),
-    ("road_to_dial", "dial", "zero_shot icl", ["dial by road_to_dial", "road by road_to_dial"]),
+    ("road_to_dial", "dial", "icl", ["dial by road_to_dial", "road by road_to_dial"]),
+    ("road_to_dial", "dial", "zero_shot", ["dial by road_to_dial"]),
     ("cross_difficulty", "dial_taught", "zero_shot probe", TAUGHT[:1]),
     ("weak_to_strong", "dial_taught", "zero_shot", TAUGHT[:1]),
     ("weak_to_strong", "dial_taught", "zero_shot", TAUGHT[:1], WEAK),

@@ -11,6 +11,7 @@ from uphill import registry
 from uphill.config import labelled, reading
 from uphill.config.complaints import first_problem, guess
 from uphill.config.generated_checks import check_generated
+from uphill.config.narrowing import check_something_stays
 from uphill.config.panels import check_panels
 from uphill.config.trained import check_trained
 from uphill.experiments.arms import Arm, Level
@@ -368,6 +369,7 @@ def _blocks(folder: Path) -> int | None:
 
 
 CHECKS: Sequence[Callable[["Config"], None]] = (
+    check_something_stays,
     *(_variables_exist, _entries_are_named, _cells_differ, _levels_agree, _draws_agree, _folds_fit),
     *(_labels_are_named, _names_differ, _variables_differ, _bins_are_those_of_the_cuts, _cuts_cut),
     *(_graders_fit, _lengths_are_those_of_what_is_scored, _levels_exist),

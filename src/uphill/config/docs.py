@@ -54,6 +54,25 @@ replaces it, since settings of one kind mean nothing to another. `null` removes 
 dataset's `source`, where null says that there is no such column, it stays. The study is that of the merged keys: a job
 is the same as if they stood in one file, and reruns for no other reason. `python -m uphill config my.yaml` prints them,
 and an error names the file that a wrong key is in.
+
+## Several studies
+
+`study: mine` puts all that a study makes under `results/mine/`, where targets are then too:
+`snakemake results/mine/tables/population.csv --configfile mine.yaml`. Without it the study is in `results/` itself, and
+another config that is run there is told, in one line, whose tables it writes over.
+
+## A part of a study
+
+```yaml
+extends: default
+limit: 300                       # a quick look: so many items of each dataset
+only: {datasets: [dial], methods: [zero_shot, probe]}
+```
+
+`only` leaves rows of experiments out, or methods and models of them, with no row rewritten. What is run is the same job
+as in the whole study, so that both have one result of it: what a row trains on, a dataset's `unsupervised` method,
+teachers and `hardness_models` come along. Texts (`generations`) are written as before. A part that leaves out what a
+panel reads, and so would change a scale, is refused.
 """
 
 

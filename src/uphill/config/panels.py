@@ -77,6 +77,14 @@ def chosen(config: "Config", panel: str) -> Iterator[Chosen]:
             yield from _of_method(config, f"panels.{panel}.cells.{number}", entry.dataset, cells, method)
 
 
+def read(config: "Config") -> list[str]:
+    """Names of panels that answer: all, or in a part of a study those of datasets that some row involves."""
+    if config.only is None:
+        return list(config.panels)
+    involved = {dataset for arm in config.arms() for dataset in arm.involved}
+    return [name for name, panel in config.panels.items() if panel.dataset in involved]
+
+
 def kinds_by_model(config: "Config", panel: str) -> dict[str, set[str]]:
     """By model of a panel, the kinds of methods by which it answers; as it is, that of the zero-shot pass."""
     found: dict[str, set[str]] = {model: {"zero_shot"} for model in config.panels[panel].models}
@@ -154,15 +162,16 @@ def check_panels(config: "Config") -> None:
                 f"panels.{name}.models: answers of dataset {panel.dataset!r} are written, expected cells of a method "
                 "that writes"
             )
+    for name in read(config):
         list(chosen(config, name))
     for measure in config.measures:
-        read = config.panel_of(measure)
-        if read is not None and config.measures[measure].get("dataset") != config.panels[read].dataset:
+        of = config.panel_of(measure)
+        if of is not None and config.measures[measure].get("dataset") != config.panels[of].dataset:
             raise ValueError(
-                f"measures.{measure}.dataset is {config.measures[measure].get('dataset')!r} and panels.{read}.dataset "
-                f"{config.panels[read].dataset!r}, expected the same"
+                f"measures.{measure}.dataset is {config.measures[measure].get('dataset')!r} and panels.{of}.dataset "
+                f"{config.panels[of].dataset!r}, expected the same"
             )
-    for name in config.panels:
+    for name in read(config):
         _rests_on_none(config, name, ())
 
 
@@ -174,16 +183,16 @@ def _rests_on_none(config: "Config", panel: str, above: tuple[str, ...]) -> None
     for cells in chosen(config, panel):
         for arm, dataset, variable in _cut_by(config, cells):
             for measure, variables in config.measures_of(dataset).items():
-                read = config.panel_of(measure) if variable in variables else None
-                if read in (panel, *above):
+                of = config.panel_of(measure) if variable in variables else None
+                if of in (panel, *above):
                     raise ValueError(
                         f"panels.{panel}.cells: the job of {cells.method!r} with {cells.model!r} on "
                         f"{cells.arm.dataset!r}, for {cells.arm.slice}, rests on {arm.slice}, which has levels of "
-                        f"{variable!r}; measures.{measure} makes these of panels.{read}; expected a method of another "
+                        f"{variable!r}; measures.{measure} makes these of panels.{of}; expected a method of another "
                         "name, which may have the same settings"
                     )
-                if read is not None:
-                    _rests_on_none(config, read, (panel, *above))
+                if of is not None:
+                    _rests_on_none(config, of, (panel, *above))
 
 
 def _cut_by(config: "Config", cells: Chosen) -> Iterator[tuple[Arm, str, str]]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from uphill.config import labelled, own_scales
+from uphill.config.narrowing import narrowed_arm
 from uphill.config.trained import labels_behind
 from uphill.experiments.arms import Arm, Labelled
 from uphill.experiments.finding import experiments, implied_labels
@@ -31,7 +32,9 @@ def whole_arms(config: "Config") -> Iterator[tuple[str, Arm]]:
     models |= dict.fromkeys(_writers(config))
     for kind, module in experiments().items():
         for place, entry in config.entries(kind).items():
-            for arm in module.arms(entry, place if module.NAMED else kind, config.given):
+            for whole in module.arms(entry, place if module.NAMED else kind, config.given):
+                if (arm := narrowed_arm(whole, config.only)) is None:
+                    continue
                 labels = entry.labels if isinstance(entry, Labelled) else arm.labels
                 used[labels] = None
                 models |= dict.fromkeys(arm.models)

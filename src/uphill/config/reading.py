@@ -23,6 +23,8 @@ def read(config: "Config") -> Mapping[str, list[Arm]]:
             try:
                 arms = arms_read(kind, entry, config.arms(), config.given, unsupervised)
             except ValueError as error:
+                if config.only is not None:
+                    continue  # what it reads fell away: that the whole study has it was seen before
                 raise ValueError(f"{kind}.{place}{error}") from None
             if arms:
                 found.setdefault(kind, []).extend(arms)

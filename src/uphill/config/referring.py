@@ -16,6 +16,9 @@ def references(config: "Config") -> Iterator[tuple[str, str, set[str]]]:
     for group in ("hardness_models", "test_models"):
         for number, name in enumerate(getattr(config, group)):
             yield f"{group}.{number}", name, models
+    if config.only is not None:
+        for group, known in (("datasets", datasets), ("models", models), ("methods", methods)):
+            yield from ((f"only.{group}", name, known) for name in getattr(config.only, group))
     for name, dataset in config.datasets.items():
         yield f"datasets.{name}.unsupervised", dataset.unsupervised, methods
     for name, entry in config.measures.items():

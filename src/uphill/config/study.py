@@ -13,12 +13,14 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from uphill import registry
-from uphill.config import graders, labelled, own_scales, placing, trained
+from uphill.config import graders, labelled, narrowing, own_scales, placing, trained
 from uphill.config.alice import Alice, expanded
 from uphill.config.checks import check_parts, check_settings
 from uphill.config.complaints import first_problem, guess
 from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
 from uphill.config.generated import Clusters, Generation
+from uphill.config.naming import StudyName
+from uphill.config.narrowing import Only
 from uphill.config.own_templates import own_templates
 from uphill.config.panels import Panel
 from uphill.config.referring import references
@@ -52,8 +54,13 @@ ALL_VARIABLE = ALL
 class Config(Entry):
     """The whole study, but for its experiments: `StudyConfig` has these."""
 
+    study: StudyName | None = Field(
+        None,
+        description="The study's name: all that it makes is under results/NAME, beside other studies; null: results.",
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Part of every random draw's key.")
     limit: Limit | None = Field(None, description="Keep so many items of each dataset, for a quick look at the study.")
+    only: Only | None = Field(None, description="A part of the study, while the rest stays written down.")
     prompts: Path | None = Field(
         None, description="A YAML file of prompt templates of your own, laid out as src/uphill/prompts/templates.yaml."
     )
@@ -126,7 +133,7 @@ class Config(Entry):
 
     @model_validator(mode="after")
     def _something_is_run(self) -> Self:
-        if not any(self.entries(experiment) for experiment in experiments()):
+        if not any(getattr(self, experiment) for experiment in experiments()):
             raise ValueError(f"no experiment, expected entries of at least one of {', '.join(experiments())}")
         return self
 
@@ -200,7 +207,8 @@ class Config(Entry):
     def entries(self, experiment: str) -> Mapping[str, Entry]:
         """The entries of an experiment, by name, or by number where they have none."""
         found = getattr(self, experiment)
-        return found if isinstance(found, Mapping) else {str(number): entry for number, entry in enumerate(found)}
+        every = found if isinstance(found, Mapping) else {str(number): entry for number, entry in enumerate(found)}
+        return narrowing.entries(every, self.only)
 
     def arms(self) -> list[Arm]:
         """Every arm of every experiment; each, where it is so made, with the method whose accuracy is Unsupervised."""
@@ -213,7 +221,7 @@ class Config(Entry):
     @property
     def given(self) -> Given:
         """What experiments and labels may ask of the rest."""
-        return Given(tuple(self.test_models), self._n_train_if_known, self.levels)
+        return Given(narrowing.models(self.test_models, self.only), self._n_train_if_known, self.levels)
 
     def _n_train_if_known(self, method: str) -> int:
         return self.n_train(method) if method in self.methods else 0
@@ -385,7 +393,11 @@ def _checked(raw: Mapping[str, Any]) -> Config:
         raise UphillError(complaint)
     for key in keys_with_tokens(raw):
         raise UphillError(f"{key} holds an access token, expected none: reports show the config; set HF_TOKEN")
+    whole = expanded(raw)
     try:
-        return registry.strict(StudyConfig, expanded(raw))
+        if isinstance(raw.get("only"), Mapping):
+            # Rows that fall away are to be right too.
+            narrowing.check_panels_stay(registry.strict(StudyConfig, _without(whole, "only")), raw["only"])
+        return registry.strict(StudyConfig, whole)
     except ValidationError as error:
         raise UphillError(first_problem(error, StudyConfig)) from None

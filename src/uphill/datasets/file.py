@@ -1,7 +1,7 @@
 """A user's own questions: JSON-lines, JSON, CSV, TSV or Parquet files, their columns named in the config."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from uphill.datasets.items import ITEM_COLUMNS
 from uphill.datasets.raw_files import DELIMITERS, Records, listed, read_records
 from uphill.datasets.sources import BadRow, Fields, Part, RawRow, by_number, collect
 from uphill.errors import UphillError
-from uphill.schemas.spelling import Names
+from uphill.schemas.spelling import Name, Names, distinct
 
 CONFIG = "config"
 """Metadata of rows of several files: which of them a row is of."""
@@ -37,6 +37,11 @@ class Place(BaseModel):
     )
     delimiter: str | None = Field(
         None, pattern=r'^[^"\r\n\w]$', description="Between the cells of a .csv or .tsv; null: comma, or tab."
+    )
+    rename: dict[str, Name] = Field(
+        {},
+        description="Columns by a name that a config and tables can hold: theirs, and the new one, by which all other "
+        "keys know the column then (`{Grade level: grade}`).",
     )
     item_id: str | None = Field(
         "item_id", description="Column with a unique id for each item; null: the file's name and row number, from 0."
@@ -69,6 +74,12 @@ class Settings(Columns, Place):
             raise ValueError(f"is {delimiter!r} for {path.name}, expected it for {' and '.join(DELIMITERS)} files only")
         return delimiter
 
+    @field_validator("rename")
+    @classmethod
+    def _to_different_names(cls, rename: dict[str, str]) -> dict[str, str]:
+        distinct(list(rename.values()))
+        return rename
+
     @property
     def places(self) -> dict[str, Path]:
         """Each file by the name that its rows keep, or are numbered by."""
@@ -100,13 +111,30 @@ def load(settings: Settings) -> pd.DataFrame:
 
 
 def _read(settings: Settings, path: Path) -> Records:
-    records = read_records(path, settings.delimiter, settings.rows)
+    records = _renamed(read_records(path, settings.delimiter, settings.rows), settings.rename, path)
     if not records.rows:
         raise UphillError(f"{path}: no rows, expected at least one item")
     for column in _named(settings):
         if column not in records.names and column.split(".")[0] not in records.names:
             raise UphillError(f"{path}: no column {column!r}, found {listed(records.names)}")
     return records
+
+
+def _renamed(records: Records, rename: Mapping[str, str], path: Path) -> Records:
+    """Records with the names that the config gives their columns.
+
+    Raises:
+        UphillError: there is no such column, or the file has one of the new name already.
+    """
+    for old, new in rename.items() if records.rows else ():
+        if old not in records.names:
+            raise UphillError(f"{path}: rename: no column {old!r}, found {listed(records.names)}")
+        if new in records.names and new not in rename:
+            raise UphillError(f"{path}: rename: {old!r} to {new!r}, which the file has already, expected another name")
+    rows = [
+        replace(row, cells={rename.get(name, name): cell for name, cell in row.cells.items()}) for row in records.rows
+    ]
+    return replace(records, rows=rows, names=[rename.get(name, name) for name in records.names])
 
 
 def _named(settings: Settings) -> list[str]:

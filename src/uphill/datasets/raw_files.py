@@ -20,6 +20,9 @@ from uphill.schemas import parquet
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 KINDS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+MARKS_BETWEEN = ";\t|,"
+"""What may stand between cells."""
 LONGEST_CELL = 2**31 - 1
 """Characters; the standard library's own limit is shorter than a long passage."""
 LISTED = 300
@@ -66,6 +69,8 @@ def read_records(path: Path, delimiter: str | None = None, inside: str | None = 
         UphillError: it is missing, cannot be read, or has a row that is none; by line.
     """
     kind = path.suffix.lower()
+    if kind in SHEETS:
+        raise UphillError(f"{path}: a spreadsheet, expected its rows as text: save the sheet as CSV in UTF-8")
     if kind not in KINDS:
         raise UphillError(f"{path}: unknown kind of file {path.suffix!r}, expected one of {', '.join(KINDS)}")
     if kind in DELIMITERS:
@@ -74,6 +79,15 @@ def read_records(path: Path, delimiter: str | None = None, inside: str | None = 
     readers: dict[str, Callable[[Path], list[Record]]] = {".jsonl": _json_lines, ".json": as_list}
     rows = readers.get(kind, _from_parquet)(path)
     return Records(rows, list(dict.fromkeys(name for row in rows for name in row.cells)))
+
+
+def delimiter_of(path: Path) -> str | None:
+    """What stands between the names in the first line of a CSV or TSV file, where that is not what its suffix says."""
+    usual = DELIMITERS.get(path.suffix.lower())
+    if usual is None:
+        return None
+    first = read_text(path, "rows of cells").split("\n", 1)[0]
+    return None if usual in first else next((mark for mark in MARKS_BETWEEN if mark in first), None)
 
 
 def read_text(path: Path, expected: str) -> str:
@@ -224,7 +238,7 @@ def read_csv(path: Path, delimiter: str) -> tuple[list[str], list[tuple[int, lis
         raise UphillError(
             f"{path}: line {line}: column {[*map(str.strip, header)].index('') + 1} has no name, expected one"
         )
-    other = next((mark for mark in ";\t|," if len(header) == 1 and mark != delimiter and mark in header[0]), None)
+    other = next((mark for mark in MARKS_BETWEEN if len(header) == 1 and mark != delimiter and mark in header[0]), None)
     if other:
         raise UphillError(
             f"{path}: one column, {listed(header)}, expected {delimiter!r} between cells "

@@ -126,7 +126,7 @@ class _Progress:
     """A bar of answers, with tokens/s."""
 
     def __init__(self, total: int, desc: str) -> None:
-        self._bar = tqdm(total=total, desc=desc, unit="answer", disable=None)
+        self._bar = tqdm(total=total, desc=desc, unit="answer", leave=None, disable=None)
         self._start, self._tokens = time.monotonic(), 0
 
     def __enter__(self) -> Self:

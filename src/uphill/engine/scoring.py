@@ -86,7 +86,7 @@ def score(
     read, start = 0, time.perf_counter()
     with (
         KeptLayers(loaded.model, layers) as kept,
-        tqdm(total=len(prompts), desc=desc, unit="item", disable=None) as bar,
+        tqdm(total=len(prompts), desc=desc, unit="item", leave=None, disable=None) as bar,
     ):
         for prompt, choices, found in zip(prompts, tails, _results(loaded, heads, tails, kept), strict=True):
             if not np.isfinite(found.logprob).all():

@@ -31,7 +31,7 @@ def token_scores(
         return
     heads, tails = encode_items(loaded, prompts)
     read = 0
-    with tqdm(total=len(prompts), desc=desc, unit="item", disable=None) as bar:
+    with tqdm(total=len(prompts), desc=desc, unit="item", leave=None, disable=None) as bar:
         for prompt, head, (tail,) in zip(prompts, heads, tails, strict=True):
             found = _of_sequence(loaded, [*head, *tail], len(head) + unscored(tail))
             if not np.isfinite(found).all():

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel
+from tqdm import tqdm
 
 from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from uphill.engine.loading import Loaded
 
 log = logging.getLogger(__name__)
+BAR = "{desc}: cell {n_fmt} of {total_fmt} |{bar}| {elapsed}, {remaining} left"
 
 
 @dataclass(frozen=True)
@@ -262,8 +264,13 @@ def run(context: Context, method: Method, settings: BaseModel, parts: Parts) -> 
     missing = [cell for cell in cells if parts.get(cell.name) is None]
     if len(missing) < len(cells):
         log.info("%d of %d cells were finished before", len(cells) - len(missing), len(cells))
-    for cell, frame in method.predict(context, settings, missing):
-        parts.put(cell.name, PREDICTIONS.to_arrow(_complete(context, cell, frame), cell.name))
+    done = len(cells) - len(missing)
+    label = f"{context.columns.get('method', '')} by {context.variable}"
+    with tqdm(total=len(cells), initial=done, desc=label, unit="cell", bar_format=BAR, disable=None) as bar:
+        for number, (cell, frame) in enumerate(method.predict(context, settings, missing), start=done + 1):
+            parts.put(cell.name, PREDICTIONS.to_arrow(_complete(context, cell, frame), cell.name))
+            bar.update()
+            log.info("cell %d of %d: %s", number, len(cells), cell.name)
     return pa.concat_tables([_finished(parts, cell) for cell in cells])
 
 

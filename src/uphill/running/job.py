@@ -17,7 +17,7 @@ from uphill.identity.specs import together, versions
 from uphill.running import spending
 from uphill.running.noting import NOTES, noted
 from uphill.running.parts import Parts
-from uphill.running.places import RESULTS, record_of, within
+from uphill.running.places import PARTS, record_of, root_around, within
 from uphill.running.processes import announce
 from uphill.running.provenance import SUFFIX
 from uphill.running.secrets import Formatter, hide
@@ -48,7 +48,13 @@ class Running:
         self.threads = int(snakemake.threads)
         self.spec: dict[str, Any] = getattr(snakemake.params, "spec", {})  # the demo model's job has none
         self.settings: dict[str, Any] = self.spec.get("settings", {})
-        self.scratch = Path(snakemake.params.get("scratch", f"{RESULTS}/.parts"))
+        self._snakemake = snakemake
+
+    @property
+    def scratch(self) -> Path:
+        """Where parts lie: under the root of the job's study, as its log does."""
+        given = self._snakemake.params.get("scratch", None)
+        return Path(given) if given else Path(root_around(self._snakemake.log[0]), PARTS)
 
     @property
     def made_by(self) -> dict[str, Any]:

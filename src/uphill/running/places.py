@@ -1,21 +1,50 @@
-"""Where the files of a study are, from the folder that the workflow runs in: all under one root."""
+"""Where the files of a study are, from the folder that the workflow runs in: all under one root.
+
+The root is `results`, or of a study that has a name the folder of that name in it: `results/mine`.
+"""
 
 from pathlib import PurePath
 
 RESULTS = "results"
-RECORDS = ".made"
-"""Under the root: what made the files that have no place for it themselves."""
+RECORDS, PARTS = ".made", ".parts"
+"""Under the root: what made the files that have no place for it themselves; and what is not finished."""
+ROOMS = frozenset(
+    {
+        *("items", "models", "responses", "hardness", "splits", "generations", "clusters", "labels", "predictions"),
+        *("grades", "matrices", "tables", "figures", "report.html", "logs", "benchmarks", "demo_model", RECORDS, PARTS),
+    }
+)
+"""What a root holds. No study is called so: its folder would be taken for another's files."""
+
+
+def root_of(study: str | None) -> str:
+    """The root of a study by its name; of one without, the results' own."""
+    return RESULTS if study is None else f"{RESULTS}/{study}"
+
+
+def root_around(path: PurePath | str) -> str:
+    """The root that a file of a study is under, by the file's own name.
+
+    Raises:
+        ValueError: the file is under none.
+    """
+    first, *rest = PurePath(path).parts
+    if first == RESULTS and rest and rest[0] in ROOMS:
+        return RESULTS
+    if first == RESULTS and len(rest) > 1 and rest[1] in ROOMS:
+        return root_of(rest[0])
+    raise ValueError(f"{path} is no file of a study, expected one under {RESULTS}/, or under {RESULTS}/STUDY/")
 
 
 def within(path: PurePath | str) -> str:
     """A file of a study from its root, as identities name it: they hold under any root.
 
     Raises:
-        ValueError: it is not under the root.
+        ValueError: it is not under a root.
     """
-    return PurePath(path).relative_to(RESULTS).as_posix()
+    return PurePath(path).relative_to(root_around(path)).as_posix()
 
 
 def record_of(path: PurePath | str) -> str:
     """The file that says what made a file which cannot say it itself, nor has it said beside it."""
-    return f"{RESULTS}/{RECORDS}/{within(path)}.json"
+    return f"{root_around(path)}/{RECORDS}/{within(path)}.json"

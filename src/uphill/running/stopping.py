@@ -14,7 +14,13 @@ from typing import Any
 import psutil
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PUT_RIGHT = (
+    "Put right what an error above names, then run the same command again: finished jobs, and finished cells of the "
+    "others, are kept."
+)
 GO_ON = "Run the same command again to go on: finished jobs, and finished cells of the others, are kept."
+_signals: list[int] = []
+"""Those that stopped this run."""
 
 
 class Stopped(BaseException):
@@ -45,6 +51,11 @@ def stoppable() -> Iterator[None]:
     _restore(before)
 
 
+def how_to_go_on() -> str:
+    """What to do after a run that ended early: after a signal the same again, after an error what it names first."""
+    return GO_ON if _signals else PUT_RIGHT
+
+
 def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -59,6 +70,7 @@ def stop_run_on_signal(jobs_are_here: bool) -> None:
 
     def stop(number: int, _: FrameType | None) -> None:
         _ignore_more()
+        _signals.append(number)
         # An object that was only half made when the signal came complains as it is thrown away: of this signal, not of
         # a fault.
         sys.unraisablehook = lambda _: None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from uphill.running.places import RESULTS
+from uphill.running.places import root_around
 from uphill.why.codes import recorded
 from uphill.workflow.jobs import Job, Spec, code_of, identities
 
@@ -53,8 +53,9 @@ def _own_changes(job: Job, old: Spec, stale: Collection[str]) -> Iterator[str]:
     yield from _settings(job, old["settings"])
     yield from _code(old["code"], job.spec["code"])
     before, now = dict(identities(old["upstream"])), dict(identities(job.spec["upstream"]))
-    yield from (f"{RESULTS}/{name}: read now" for name in now if name not in before and now[name] not in stale)
-    yield from (f"{RESULTS}/{name}: no longer read" for name in before if name not in now)
+    root = root_around(job.files[0])
+    yield from (f"{root}/{name}: read now" for name in now if name not in before and now[name] not in stale)
+    yield from (f"{root}/{name}: no longer read" for name in before if name not in now)
 
 
 def _settings(job: Job, old: Mapping[str, Any]) -> Iterator[str]:

@@ -9,11 +9,11 @@ from typing import Any
 
 from uphill.errors import UphillError
 from uphill.running import processes, warm
-from uphill.running.places import RESULTS
 from uphill.running.stopping import stop_run_on_signal
 from uphill.schemas.files import is_leaving
 from uphill.schemas.parquet import is_whole
 from uphill.workflow import gpus
+from uphill.workflow.named import written_over
 from uphill.workflow.records import of_another_day
 from uphill.workflow.study import Study
 from uphill.workflow.targets import check_targets
@@ -45,16 +45,20 @@ def watch(workflow: Any, study: Study) -> None:
             sys.exit(f"error: {error}")
         if workflow.executor_plugin is None or workflow.dryrun:
             # So that Snakemake says of damaged files what a run does with them, and keeps no notes of what it saw.
-            workflow.dag.forcefiles.update([*look(study), *of_another_day(study)])
+            damaged, stale = look(study), of_another_day(study)
+            workflow.dag.forcefiles.update([*damaged, *stale])
             workflow.persistence.save_iocache = workflow.persistence.drop_iocache = lambda: None
         else:
             gpus.limit(workflow)
             try:
                 prepare(study)
                 # Snakemake knows of a change only where its own records are: not of results that were copied.
-                workflow.dag.forcefiles.update(of_another_day(study))
+                stale = of_another_day(study)
+                workflow.dag.forcefiles.update(stale)
             except OSError as error:
                 sys.exit(f"error: {error.filename}: cannot be written: {error.strerror}; put that right and {AGAIN}")
+        if note := written_over(study, workflow.configfiles, stale):
+            _note(note)
         build()
 
     workflow._build_dag = build_dag
@@ -98,7 +102,7 @@ def prepare(study: Study) -> None:
     if known and not others:
         if processes.unlock():
             _note("a run that was killed left its lock, which is removed; what it finished is kept")
-        for path in Path(RESULTS).rglob(".*"):
+        for path in Path(study.root).rglob(".*"):
             if is_leaving(path):
                 path.unlink(missing_ok=True)
     for path in _damaged(study):
@@ -134,11 +138,11 @@ def begin(study: Study, jobs_are_here: bool) -> None:
     if jobs_are_here:
         warm.offer()
     try:
-        Path(RESULTS).mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(dir=RESULTS):
+        Path(study.root).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=study.root):
             pass
     except OSError as error:
-        raise UphillError(f"{RESULTS}: cannot be written: {error.strerror}; put that right and {AGAIN}") from None
+        raise UphillError(f"{study.root}: cannot be written: {error.strerror}; put that right and {AGAIN}") from None
     for name in study.models:
         if study.config.model(name).trust_remote_code:
             _note(f"models.{name}.trust_remote_code is on: code that comes with the model will run here")

@@ -12,7 +12,9 @@ from uphill.config.placing import used_labels
 from uphill.config.study import Config
 from uphill.errors import UphillError
 from uphill.experiments.arms import Arm
+from uphill.running.places import root_of
 from uphill.workflow.jobs import Job, Spec, once
+from uphill.workflow.paths import enter
 
 STAGES = (
     "items",
@@ -36,7 +38,7 @@ STAGES = (
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The jobs of a config.
+    """The jobs of a config. Whoever makes one is at it, as `uphill.workflow.paths` has it.
 
     Attributes:
         config: the config.
@@ -45,6 +47,14 @@ class Study:
 
     config: Config
     memory: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        enter(self.config.study)
+
+    @property
+    def root(self) -> str:
+        """The folder of all its files."""
+        return root_of(self.config.study)
 
     @once
     def arms(self, experiment: str | None = None) -> list[Arm]:
@@ -75,6 +85,7 @@ class Study:
     @cached_property
     def jobs(self) -> list[Job]:
         """Every job, after those that it reads from."""
+        enter(self.config.study)  # where another was made since
         stages = (import_module(f"uphill.workflow.stages.{name}") for name in STAGES)  # which import this module
         return _each_after([job for stage in stages for job in stage.jobs(self)])
 

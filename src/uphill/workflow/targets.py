@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from uphill.errors import UphillError
+from uphill.running.places import within
 from uphill.workflow.paths import benchmark_path, log_path
 from uphill.workflow.study import Study
 
@@ -29,7 +30,7 @@ def check_targets(workflow: Any, study: Study) -> None:
     made = {*study.files, *beside}
     for target in workflow.dag_settings.targets:
         path = target if Path(target).is_absolute() else os.path.relpath(target)
-        if workflow.is_rule(target) or path in made or Path(path).exists():
+        if workflow.is_rule(target) or path in made or (Path(path).exists() and not is_result(path)):
             continue
         makers = {rule.name for rule in workflow.rules if rule.is_producer(path)}
         # A rule of the study's own makes what the study lists; any other knows its files itself.
@@ -41,6 +42,14 @@ def check_targets(workflow: Any, study: Study) -> None:
             f"{target}: neither a rule nor a file that the study of {configs} makes, expected one of its "
             f"{len(study.files)} files, such as {nearest(path, rules, study.files)}"
         )
+
+
+def is_result(path: str) -> bool:
+    """Whether a file is some study's: one that is there, and not of this study, is an answer to no question of it."""
+    try:
+        return bool(within(path))
+    except ValueError:
+        return False
 
 
 def nearest(path: str, rules: Sequence[str], files: Sequence[str]) -> str:

@@ -55,11 +55,12 @@ def _figure(study: Study, name: str, named: str, of: tuple[str, str], drawn: lis
     figure: Figure = registry.load(ROOM, kind, NEEDS).FIGURES[key]
 
     def decide() -> Settings:
-        """`order` is that of the figure's panels, bars and lines."""
+        """`order` is that of the figure's panels, bars and lines: as rows of experiments name them."""
+        arms = study.arms()
         order = {
-            "model": list(config.models),
-            "dataset": list(config.datasets),
-            "method": list(config.methods),
+            "model": list(dict.fromkeys(model for arm in arms for model in arm.models)),
+            "dataset": list(dict.fromkeys(dataset for arm in arms for dataset in arm.involved)),
+            "method": list(dict.fromkeys(method for arm in arms for method in arm.methods)),
             "train_on": [UNSUPERVISED],
         }
         return {
@@ -69,7 +70,7 @@ def _figure(study: Study, name: str, named: str, of: tuple[str, str], drawn: lis
             "options": dict(figure.options),
             "order": order,
             "unsupervised": unsupervised(study),
-            "sources": {name: one.source["kind"] for name, one in config.datasets.items()},
+            "sources": {name: config.datasets[name].source["kind"] for name in study.datasets},
         }
 
     png = figure_path(name, "png")

@@ -4,6 +4,7 @@ What is trained on labels of the config is a job of its own for each of them.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from uphill.config.placing import used_labels
@@ -44,12 +45,15 @@ def named(study: Study) -> list[tuple[str, str, str, str]]:
 
 @once
 def arms(study: Study, method: str, model: str, dataset: str, labels: str = GOLD) -> list[Arm]:
-    """What a job makes: an arm for each (experiment, variable)."""
+    """What a job makes: an arm for each (experiment, variable).
+
+    A method that trains on nothing is asked of the tested dataset alone, whatever a row trains others on.
+    """
     found: dict[str, Arm] = {}
     for arm in study.arms():
         part = arm.dataset == dataset and method in arm.methods and model in arm.models
         if part and labels_of(study, arm, method) == labels:
-            found.setdefault(arm.slice, arm)
+            found.setdefault(arm.slice, arm if study.config.n_train(method) else replace(arm, train_from=()))
     return list(found.values())
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from uphill.config.placing import used_labels
+from uphill.config.trained import chain
 from uphill.workflow.jobs import Job, Settings
-from uphill.workflow.paths import REPORT
+from uphill.workflow.paths import report_path
 from uphill.workflow.stages import figures, hardness, tables
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.tables import correlations, modules, names, table, wide
@@ -21,8 +23,8 @@ def jobs(study: Study) -> Iterator[Job]:
         title="Report",
         named="the report",
         record="report",
-        outputs={"page": [REPORT]},
-        decide=lambda: {"config": _in_order(study.config.model_dump(mode="json", exclude_none=True))},
+        outputs={"page": [report_path()]},
+        decide=lambda: {"config": _in_order(_used(study, study.config.model_dump(mode="json", exclude_none=True)))},
         reads={
             "questions": [items(study, dataset) for dataset in study.datasets],
             "hardness": list(hardness.jobs(study)),
@@ -39,6 +41,22 @@ def _captions(study: Study) -> list[str]:
     """The modules that say what the study's tables and figures show."""
     own = [f"{figures.ROOM}.{name}" for name in ("hardness", "correlations")]
     return [*modules(study, tables.ROOM, tables.NEEDS), *modules(study, figures.ROOM, figures.NEEDS), *own]
+
+
+def _used(study: Study, config: Settings) -> Settings:
+    """The config without datasets, models, methods and labels that no job is of: an entry more reruns nothing."""
+    arms = study.arms()
+    named = [*study.config.hardness_models, *study.config.test_models, *study.values("model"), *study.models]
+    models = {other for name in named for other in chain(study.config, name)}
+    kept = {
+        "datasets": {*study.read_datasets},
+        "models": models | {model for arm in arms for model in arm.models},
+        "methods": {method for arm in arms for method in arm.methods},
+        "labels": {*study.values("labels"), *used_labels(study.config)},
+    }
+    for group, used in kept.items():
+        config[group] = {name: entry for name, entry in config[group].items() if name in used}
+    return config
 
 
 def _in_order(config: Settings) -> Settings:

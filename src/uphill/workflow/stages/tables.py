@@ -191,8 +191,8 @@ def modules(study: Study, room: str, needs: str) -> list[str]:
 
 
 def unsupervised(study: Study) -> dict[str, str]:
-    """By dataset, the method whose accuracy is Unsupervised."""
-    return {name: entry.unsupervised for name, entry in study.config.datasets.items()}
+    """By dataset that some experiment involves, the method whose accuracy is Unsupervised."""
+    return {name: study.config.datasets[name].unsupervised for name in study.datasets}
 
 
 def _cut_by(study: Study, arms: Sequence[Arm], by_every: bool) -> list[tuple[str, str]]:
@@ -208,20 +208,21 @@ def _cut_by(study: Study, arms: Sequence[Arm], by_every: bool) -> list[tuple[str
 def circular(study: Study, cut_by: Sequence[tuple[str, str]]) -> list[list[Any]]:
     """Model, dataset, variable where a tested model measured the variable, and the methods that do what that did."""
     config, found = study.config, []
+    used = sorted({method for arm in study.arms() for method in arm.methods})
     for dataset, variable in cut_by:
         for measure in (name for name, given in config.measures_of(dataset).items() if variable in given):
             module = config.measure_module(measure)
             if module.RUNS_MODEL or module.READS_RESPONSES:
                 kinds = getattr(module, "LIKE", ())
-                alike = [name for name, entry in config.methods.items() if entry["kind"] in kinds]
+                alike = [name for name in used if config.methods[name]["kind"] in kinds]
                 alone = model_of(variable)
                 measured_by = [alone] if alone else config.hardness_models
                 found += [[model, dataset, variable, alike] for model in measured_by]
             if (panel := config.panel_of(measure)) is not None:
                 for model, own in kinds_by_model(config, panel).items():
-                    alike = [name for name, entry in config.methods.items() if entry["kind"] in own]
+                    alike = [name for name in used if config.methods[name]["kind"] in own]
                     found.append([model, dataset, variable, alike])
-    return found
+    return sorted(found)
 
 
 def _intervals(study: Study, draws: int) -> Settings:

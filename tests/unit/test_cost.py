@@ -212,6 +212,20 @@ def test_folds_and_published_tests_are_reckoned_with(splits: dict[str, Any], tra
     assert (one.read - shown.read) / scored == pytest.approx(asked)
 
 
+@pytest.mark.parametrize("reads", ["question", "choices"])
+def test_a_head_reads_each_choice_behind_its_question_or_the_question_alone(reads: str) -> None:
+    raw = demo()
+    raw["methods"]["head"] = {"kind": "classifier", "reads": reads, "epochs": 3, "batch_items": 8}
+    config, dial = check(raw), Lengths(1400, 600, 100, 4, 5, 5, 0)
+    asked = Asked.of(config, "dial", dial)
+    choice = (asked.scored - asked.query[0]) / dial.choices
+    item = asked.query[0] if reads == "question" else dial.choices * (asked.query[0] + choice)
+    found = cell_work(config, Cells("head", "demo", "dial", "dial", 2, 20, reserved=480), {"dial": dial})
+    assert found is not None
+    assert found.fitted == pytest.approx(2 * 3 * 3 * 8 * item)  # three batches a pass
+    assert found.read / item == pytest.approx(2 * (config.splits.n_test or 1400 - 480))
+
+
 def test_a_test_pool_is_counted_apart() -> None:
     raw = demo()
     raw["datasets"]["dial"]["pools"] = {"hardness": 0.25, "supervisor": 0.5, "test": {"column": "num_steps", "is": [3]}}

@@ -96,6 +96,7 @@ class Table:
         reads_hardness: whether it needs the hardness tables of its datasets.
         reads_reliability: whether it needs the measures that hardness tables are made of, too.
         reads_teachers: whether it needs the answers of those who gave its labels.
+        reads_shares: whether it needs the probabilities of all choices, `shares` of its predictions.
     """
 
     reduce: Callable[[Inputs], pd.DataFrame]
@@ -106,3 +107,4 @@ class Table:
     reads_hardness: bool = False
     reads_reliability: bool = False
     reads_teachers: bool = False
+    reads_shares: bool = False

@@ -15,6 +15,7 @@ from uphill.stats.conditions import Condition
 from uphill.stats.estimates import accuracy_interval
 from uphill.stats.recovery import gap_recovered
 from uphill.tables.accuracy import Panel, by_level, circular, panels
+from uphill.tables.alike import CAPA, same_answers
 from uphill.tables.estimates import columns, estimates
 from uphill.tables.layouts import gaps_on_hardest, named, recovered, with_supervision, with_tested
 from uphill.tables.predictions import answered
@@ -33,7 +34,7 @@ COLUMNS: Sequence[str] = [
     *("labels", "soft", "teacher", "teacher_variable", "teacher_on", "boots", "n_test"),
     *(column for role in ROLES for column in columns(f"{role}_accuracy")),
     *(*columns("pgr"), "pgr_p", "pgr_set", "status"),
-    *("label_accuracy", "n_labels", "agreement", "error_kappa", "circular", "source"),
+    *("label_accuracy", "n_labels", "agreement", "error_kappa", *CAPA, "circular", "source"),
 ]
 ROWS = ("dataset", "variable", "weak", "strong", "method", "n_train", "supervision", "taught on", "labels")
 
@@ -50,7 +51,8 @@ def weak_to_strong_rows(inputs: Inputs) -> pd.DataFrame:
     it would have taught. `label_accuracy` is the share of a student's labels, as choices, that are right, and
     `n_labels` how many items these are, over all boots. `agreement` is the share of test items where student and
     teacher are both right or both wrong, the mean over boots, and `error_kappa` what of it is beyond chance (error
-    consistency, Geirhos et al. 2020).
+    consistency, Geirhos et al. 2020). `capa` asks, of their probabilities, whether they give the same answer where
+    they are wrong too, and `capa_choice` of the choices that they take (Goel et al. 2025).
     """
     assert inputs.teaching is not None, "the table reads teachers"
     groups = by_level(inputs.tested, inputs.levels)
@@ -88,6 +90,7 @@ def _rows(panel: Panel, inputs: Inputs) -> Iterator[dict[str, Any]]:
             **(ITSELF if _is_itself(teacher, condition) else {}),
             **_right_labels(teaching, condition, teacher),
             **_agreement(roles["student"].correct, roles["weak"].correct),
+            **same_answers(rows["student"], rows["weak"]),
             "circular": circular(condition, inputs.study),
             "source": student["source"].iloc[0],
         }
@@ -186,7 +189,8 @@ TABLES = {
         "cannot be told from the teacher or lies below it, or where a model teaches itself. The teacher is the very "
         "one that labelled; the ceiling was trained on right answers of the student's items, `ceiling_supervisor` on "
         f"those of the teacher's. {INTERVAL} `label_accuracy` is how right the labels are that the student saw; "
-        "`error_kappa` how far student and teacher are right and wrong together, beyond chance.",
+        "`error_kappa` how far student and teacher are right and wrong together, beyond chance; `capa` how far they "
+        "give the same answers, wrong ones too, beyond chance, and `capa_choice` the same of the choices they take.",
         WideLayout(
             ROWS,
             recovered(),
@@ -194,5 +198,6 @@ TABLES = {
             incidental=("variable", "taught on"),
         ),
         reads_teachers=True,
+        reads_shares=True,
     )
 }

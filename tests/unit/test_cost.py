@@ -156,6 +156,21 @@ def test_sizes_of_parts_are_those_of_the_published_files(kind: str, part: dict[s
         assert getattr(found, name) == pytest.approx(getattr(known, name), rel=0.3), name
 
 
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no published files in {DATA} (set UPHILL_DATA)")
+def test_a_test_split_and_questions_of_true_or_false_are_reckoned_with(tmp_path: Path) -> None:
+    """The oracle is the items themselves, made of the published files."""
+    raw = yaml.safe_load((ROOT / "config/weak_to_strong.yaml").read_text())
+    study = Study(check(raw))
+    reckoned, settings = lengths(study, "arc"), items(study, "arc").settings
+    place = {"folder": str(DATA / FOLDERS["ai2_arc"]), "revision": None}
+    found = measured(make_items({**settings, "source": {**settings["source"], **place}}))
+    assert (reckoned.items, reckoned.pool, reckoned.tested) == (found.items, found.pool, found.tested)
+    assert (reckoned.choices, reckoned.choice, reckoned.reasoning) == (found.choices, found.choice, found.reasoning)
+    # A coin has its luck; a part is taken to be like the whole.
+    assert reckoned.answer == pytest.approx(found.answer, rel=0.02)
+    assert reckoned.question == pytest.approx(found.question, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("kind", "part"),
     [

@@ -27,6 +27,7 @@ STAGES = (
     "predictions",
     "grades",
     "panels",
+    "accounts",
     "tables",
     "figures",
     "report",

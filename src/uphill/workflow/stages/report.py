@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from uphill.workflow.jobs import Job, Settings
 from uphill.workflow.paths import REPORT
-from uphill.workflow.stages import figures, hardness, tables
+from uphill.workflow.stages import accounts, figures, hardness, tables
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.tables import correlations, modules, names, table, wide
 from uphill.workflow.study import Study
@@ -26,7 +26,11 @@ def jobs(study: Study) -> Iterator[Job]:
         reads={
             "questions": [items(study, dataset) for dataset in study.datasets],
             "hardness": list(hardness.jobs(study)),
-            "tables": [*shown, *(correlations(study, dataset) for dataset in study.datasets)],
+            "tables": [
+                *shown,
+                *accounts.jobs(study),
+                *(correlations(study, dataset) for dataset in study.datasets),
+            ],
             "wide": [wide(study)],
             "figures": figures.jobs(study),
         },
@@ -37,7 +41,7 @@ def jobs(study: Study) -> Iterator[Job]:
 
 def _captions(study: Study) -> list[str]:
     """The modules that say what the study's tables and figures show."""
-    own = [f"{figures.ROOM}.{name}" for name in ("hardness", "correlations")]
+    own = [f"{figures.ROOM}.{name}" for name in ("hardness", "certainty", "correlations")]
     return [*modules(study, tables.ROOM, tables.NEEDS), *modules(study, figures.ROOM, figures.NEEDS), *own]
 
 

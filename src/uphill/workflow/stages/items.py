@@ -31,7 +31,8 @@ def items(study: Study, dataset: str) -> Job:
         return {
             "dataset": dataset,
             "source": plain(source),
-            "pools": plain(entry.pools),
+            # Without the key, datasets are what they were before there was one.
+            "pools": {key: value for key, value in plain(entry.pools).items() if key != "near" or value is not None},
             "seed": study.config.seed,
             **({"pool_content": file_digest(str(named.ids))} if isinstance(named, PoolFile) else {}),
             **({"content": files} if files else {}),

@@ -155,6 +155,7 @@ ITEMS = [f"i{number:02d}" for number in range(40)]
 LEVELS = {("d", "v"): ["easy", "hard"]}
 RIGHT = {"weak": 16, "student": 24, "ceiling": 32, "weak_gold": 18, "own": 30}
 TOLD = {"method": "probe", "model": "small", "dataset": "d", "variable": "all", "train_on": "all", "soft": False}
+TOLD |= {"labels": "gold", "experiment": "teacher.probe.all"}
 
 
 def answers(right: int, model: str, labels: str = "gold", train_on: str = "easy", **more: Any) -> pd.DataFrame:

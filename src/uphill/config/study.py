@@ -209,7 +209,10 @@ class Config(Entry):
     @property
     def given(self) -> Given:
         """What experiments and labels may ask of the rest."""
-        return Given(tuple(self.test_models), self._n_train_if_known, self.levels)
+        return Given(tuple(self.test_models), self._n_train_if_known, self.levels, self._pool_of)
+
+    def _pool_of(self, labels: str) -> str:
+        return labelled.pool_of(self, labels)
 
     def _n_train_if_known(self, method: str) -> int:
         return self.n_train(method) if method in self.methods else 0

@@ -81,6 +81,13 @@ class Pools(BaseModel):
     supervisor: Annotated[Count | Share, Discriminator(_number)] = Field(
         0, description="Items to train supervisors on: how many, or a share of what is neither hardness nor test."
     )
+    parts: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="Equal parts that the supervisor pool is cut into, one for each teacher of a chain: the pools "
+        "supervisor, supervisor_2 and so on.",
+    )
     test: Annotated[Count | Share | Annotated[Holds, Tag("[column]")], Discriminator(_tested_by)] | None = Field(
         None,
         description="Items that are tested and never trained on, such as `{column: split, is: [test]}`, or how many, "
@@ -101,6 +108,12 @@ class Pools(BaseModel):
         "A group of them lies in one pool: a drawn pool takes whole groups, and of a group with an item that is tested "
         "or named the others are left out. null: items are drawn one by one, and a caution says how many ask the same.",
     )
+
+    @property
+    def supervisors(self) -> list[str]:
+        """Names of the parts of the supervisor pool, of which the first is called as the whole."""
+        later = [f"{SUPERVISOR_POOL}_{number}" for number in range(2, self.parts + 1)]
+        return [SUPERVISOR_POOL, *later] if self.supervisor else []
 
     @property
     def hardness_size(self) -> float:
@@ -171,10 +184,33 @@ def with_pools(items: pd.DataFrame, name: str, pools: Pools, seed: int, where: s
         raise UphillError(f"{where}: {len(items)} items, expected more than {said}")
     rng = keyed_rng("supervisor", name, seed)
     order = rest.sort_values() if pools.drawn == "published" else rest[rng.permutation(len(rest))]
-    pool.loc[_drawn("supervisor", order, size, groups, where)] = SUPERVISOR_POOL
+    left = _drawn("supervisor", order, size, groups, where)
+    pool.loc[left] = SUPERVISOR_POOL
+    for part, own in _parts(left, pools, groups, where).items():
+        pool.loc[own] = part
     if pools.near is None:
         _say_what_asks_again(items, pool, where)
     return items.assign(pool=pool)
+
+
+def _parts(drawn: Sequence[int], pools: Pools, groups: pd.Series, where: str) -> dict[str, list[int]]:
+    """Items of each part of the supervisor pool but the first, which has the rest.
+
+    Args:
+        drawn: items of the whole pool, in order.
+        pools, groups, where: as in `with_pools`.
+    """
+    if pools.supervisors and len(drawn) < pools.parts:
+        raise UphillError(
+            f"{where}: pools.parts is {pools.parts} and the supervisor pool has {len(drawn)} items, expected one each"
+        )
+    found, left = dict[str, list[int]](), list(drawn)
+    # From the end, so that the first part stays where the source begins.
+    for part in reversed(pools.supervisors[1:]):
+        found[part] = _drawn("parts", pd.Index(left[::-1]), len(drawn) // pools.parts, groups, where)
+        taken = set(found[part])
+        left = [place for place in left if place not in taken]
+    return found
 
 
 def _drawn(name: str, order: pd.Index, size: int, groups: pd.Series, where: str) -> list[int]:

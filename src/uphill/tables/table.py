@@ -46,8 +46,8 @@ class Teaching:
     """Who gave labels, what they say themselves, and what they were asked for.
 
     Attributes:
-        teachers: by labels, `method` and `model` of the teacher, `variable` and `train_on` of what it was trained on,
-            and whether its labels are `soft`.
+        teachers: by labels, `method` and `model` of the teacher, `variable`, `train_on` and `labels` of what it was
+            trained on, what its `experiment` is called, and whether its labels are `soft`.
         answers: rows of the grades contract, of teachers alone.
         trained: rows dataset, variable, train_on, boot, item_id, rank of every training item of students.
     """

@@ -27,6 +27,8 @@ ROLES = ("weak", "student", "ceiling", "weak_gold", "ceiling_supervisor", "unsup
 answers; the strong model trained as the teacher was; and the strong model without training."""
 SUPERVISED = ("weak", "ceiling_supervisor")
 """Roles that were trained on the supervisor pool, once."""
+TRAINING = ("method", "dataset", "variable", "train_on", "labels", "experiment")
+"""Columns that together with the model name a teacher's training."""
 ITSELF = {**dict.fromkeys(("pgr", "pgr_low", "pgr_high", "pgr_p"), float("nan")), "pgr_set": "", "status": "same model"}
 """Of a model that teaches itself: there is no gap between it and itself."""
 COLUMNS: Sequence[str] = [
@@ -133,7 +135,7 @@ def _answers(teaching: Teaching | None, teacher: Mapping[str, Any], panel: Panel
     """What a model that was trained as a teacher was says of the panel's items."""
     assert teaching is not None, "the table reads teachers"
     own = teaching.answers
-    asked = {name: teacher[name] for name in ("method", "dataset", "variable", "train_on")} | {"model": model}
+    asked = {name: teacher[name] for name in TRAINING} | {"model": model}
     for name, value in asked.items():
         own = own[own[name] == value]
     return own[own["item_id"].isin(set(panel.items))]
@@ -163,7 +165,7 @@ def _right_labels(teaching: Teaching, condition: Mapping[str, Any], teacher: Map
         trained = trained[trained[name] == condition[column]]
     shown = trained.loc[trained["rank"] < condition["n_train"], ["boot", "item_id"]]
     said = teaching.answers
-    for name in ("method", "model", "dataset", "variable", "train_on"):
+    for name in (*TRAINING, "model"):
         said = said[said[name] == teacher[name]]
     joined = shown.merge(said[["item_id", "correct"]], on="item_id", how="left", validate="many_to_one")
     return {"label_accuracy": float(joined["correct"].astype(float).mean()), "n_labels": len(joined)}

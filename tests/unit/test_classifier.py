@@ -212,6 +212,12 @@ def test_what_no_head_can_read_is_refused_by_item(own: Loaded, tmp_path: Path) -
         pytest.raises(UphillError, match=r"item 'odd' has the choices \['w1', 'w3'\], expected \['w1', 'w2'\]"),
     ):
         log_probabilities(other)
+    long = dataclasses.replace(shown[0], item_id="long", text="w1 " * 300)
+    with (
+        fits.with_head(shown, shares(shown), KEY, tmp_path / "fit") as (log_probabilities, _),
+        pytest.raises(UphillError, match=r"item 'long' has 301 tokens, expected at most 256 .* the model's window"),
+    ):
+        log_probabilities([long])
     short = HeadFits(own, recipe(max_tokens=6))
     with pytest.raises(UphillError, match=r"item 'i\d' has \d+ tokens, expected at most 6 .* max_tokens"):
         short.with_head(prompts("choices"), shares(prompts("choices")), KEY, tmp_path / "fit").__enter__()

@@ -108,7 +108,8 @@ class HeadFits(TextFits):
                 loss is no finite number, or one item alone does not fit the device's memory.
         """
         read = self._sequences(prompts)
-        self._check_lengths(prompts, read)
+        most = min(self.recipe.max_tokens, self.loaded.window)
+        _check_lengths(prompts, read, most, "max_tokens or the model's window")
         texts: list[Example] = [
             Labelled(prompt.item_id, [token for one in own for token in one], 0, False, own, list(label))
             for prompt, own, label in zip(prompts, read, labels, strict=True)
@@ -133,17 +134,6 @@ class HeadFits(TextFits):
                     f"{list(prompts[0].choices)}; expected the same of all with reads: question, or reads: choices"
                 )
         return [[ids] for ids in encode_prompts(self.loaded, [prompt.text for prompt in prompts])]
-
-    def _check_lengths(self, prompts: Sequence[Prompt], read: list[list[list[int]]]) -> None:
-        most = min(self.recipe.max_tokens, self.loaded.window)
-        for prompt, own in zip(prompts, read, strict=True):
-            longest = max(map(len, own))
-            if longest > most:
-                # The state that is read is the last one, so an item without its end would teach something else.
-                raise UphillError(
-                    f"item {prompt.item_id!r} has {longest} tokens, expected at most {most} of an item that a head is "
-                    "trained on, max_tokens or the model's window"
-                )
 
     def _trainer(self, model: Any, told: TrainingArguments, texts: list[Example]) -> InOrder:  # noqa: ARG002
         labelled = [text for text in texts if isinstance(text, Labelled)]
@@ -173,6 +163,7 @@ class HeadFits(TextFits):
                     "head was trained on; or reads: choices"
                 )
         read = self._sequences(prompts)
+        _check_lengths(prompts, read, self.loaded.window, "the model's window")
         values = self._values([one for own in read for one in own])
         if choices is not None:
             return values.log_softmax(-1).numpy()
@@ -204,6 +195,17 @@ class HeadFits(TextFits):
             done += len(places)
         spending.count("read", sum(map(len, sequences)))
         return found
+
+
+def _check_lengths(prompts: Sequence[Prompt], read: list[list[list[int]]], most: int, which: str) -> None:
+    """Refuse an item that is too long: the state that is read is the last one, which no item may lose."""
+    for prompt, own in zip(prompts, read, strict=True):
+        longest = max(map(len, own))
+        if longest > most:
+            raise UphillError(
+                f"item {prompt.item_id!r} has {longest} tokens, expected at most {most} of an item that a head reads, "
+                f"{which}"
+            )
 
 
 def _unlabelled(sequence: list[int]) -> Labelled:

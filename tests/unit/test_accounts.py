@@ -146,3 +146,26 @@ def test_a_study_with_texts_has_the_three_and_reads_each_file_once() -> None:
 def test_a_study_without_texts_has_none_of_them() -> None:
     plain = raw({}, population=[{"dataset": "road", "variable": "num_steps", "methods": ["zero_shot_cot"]}])
     assert not Study(check(plain)).of("account")
+
+
+def test_what_rests_on_clusters_is_no_sample_and_no_other_model() -> None:
+    """What follows a deleted or changed file of clusters, written down by hand."""
+    study = Study(check(raw({"plain": {}})))
+    rests = {job.title for job in study.of("cluster")}
+    assert rests == {"Clusters plain.clusters"}
+    for job in study.jobs:  # each after those that it reads from
+        files = {path for other in study.jobs if other.title in rests for path in other.files}
+        if any(path in files for read in job.upstream for path in read.files):
+            rests.add(job.title)
+    assert rests == {
+        "Clusters plain.clusters",
+        *(f"Texts of generation plain.{name}, shard 1 of 1" for name in ("doubts", "rewrites")),
+        "Grades of generation plain.rewrites",
+        "Labels plain.labels",
+        "Training the adapter plain.student",
+        "zero_shot_cot with plain.student on road",
+        "Grades of zero_shot_cot with plain.student on road",
+        "Table students",
+        *(f"Table {name} of texts and trainings" for name in ("generations", "certainty", "costs")),
+        *("Tables as a paper prints them", "Figure students", "Figure certainty", "Report"),
+    }

@@ -65,25 +65,6 @@ def test_alice_runs_from_items_to_the_gap_recovered(checkout: Checkout, names: t
     accounted(results)
     again = checkout.snakemake(TABLE, FIGURE, *ACCOUNTS, "--configfile", config)
     assert again.jobs == [], again.output[-4000:]
-    if names == ("plain",):
-        (results / "clusters/plain.clusters.parquet").unlink()
-        told = checkout.snakemake(TABLE, FIGURE, *ACCOUNTS, "--dry-run", "--configfile", config)
-        assert set(told.jobs) == AFTER_CLUSTERS, told.output[-4000:]
-
-
-AFTER_CLUSTERS = {
-    "Clusters plain.clusters",
-    *(f"Texts of generation plain.{name}, shard 1 of 1" for name in ("doubts", "rewrites")),
-    "Grades of generation plain.rewrites",
-    "Labels plain.labels",
-    "Training the adapter plain.student",
-    "zero_shot_cot with plain.student on road",
-    "Grades of zero_shot_cot with plain.student on road",
-    "Table students",
-    "Figure students",
-    *(f"Table {name} of texts and trainings" for name in ("generations", "certainty", "costs")),
-}
-"""What rests on the clusters, and nothing else: no sample, no other model."""
 
 
 def accounted(results: Path) -> None:

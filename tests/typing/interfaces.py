@@ -36,13 +36,14 @@ from uphill.hardness import (
     text_logprob,
 )
 from uphill.hardness.interface import Measure
-from uphill.methods import ccs, finetune, icl, lora, probe, random_probe, zero_shot
+from uphill.methods import ccs, classifier, finetune, icl, lora, probe, random_probe, zero_shot
 from uphill.methods.interface import Method
 from uphill.weak_to_strong.interface import LabelKind, TextKind
 from uphill.weak_to_strong.labels import certain_or_rewritten, gold, kept, predicted, texts
 
 METHODS: dict[str, Method] = {
     "ccs": ccs,
+    "classifier": classifier,
     "finetune": finetune,
     "icl": icl,
     "lora": lora,

@@ -212,7 +212,7 @@ BAD = [
         at("hardness_models", ["demos"]),
         "hardness_models.0 is 'demos', expected one of demo, demo_106k (did you mean 'demo'?)",
     ),
-    (at("methods.icl.kind", "ilc"), "methods.icl.kind is 'ilc', expected one of ccs, finetune, icl, "),
+    (at("methods.icl.kind", "ilc"), "methods.icl.kind is 'ilc', expected one of ccs, classifier, finetune, icl, "),
     (at("methods.icl.k", -1), "methods.icl.k: is -1"),
     (at("methods.icl.shots", 4), "methods.icl.shots: unknown key"),
     (at("methods.icl.k", 500), "methods.icl trains on 500 items, expected at most splits.n_train (160)"),

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from uphill import __main__, registry
+from uphill import __main__
 from uphill.config import hardware
 from uphill.config.study import check
 from uphill.datasets.items import make_items
@@ -19,8 +18,7 @@ from uphill.methods.context import question_of
 from uphill.planning import rates
 from uphill.planning.cells import Cells, cells_of, n_levels
 from uphill.planning.cost import Cost, estimate
-from uphill.planning.lengths import CHARS_PER_TOKEN, PUBLISHED, Lengths, lengths, measured
-from uphill.planning.lengths import published as published_lengths
+from uphill.planning.lengths import CHARS_PER_TOKEN, Lengths, lengths, measured
 from uphill.planning.show import show_cost
 from uphill.planning.work import Asked, Work, cell_work, passes
 from uphill.prompts.forms import shipped
@@ -29,8 +27,6 @@ from uphill.workflow.stages.items import items
 from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("UPHILL_DATA", ROOT.parent / "shared/data"))
-FOLDERS = {"ai2_arc": "arc", "mmlu_stem5": "mmlu_stem", "strategyqa": "strategyqa", "gsm8k": "gsm8k"}
 
 
 @pytest.fixture(autouse=True)
@@ -124,69 +120,6 @@ def test_a_method_that_it_does_not_know_is_said() -> None:
     assert cell_work(config, cells, {"dial": Lengths(1400, 600, 100, 4, 5, 5, 0)}) is None
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no published files in {DATA}; name their folder in UPHILL_DATA")
-@pytest.mark.parametrize("kind", FOLDERS)
-def test_lengths_are_those_of_the_published_files(kind: str) -> None:
-    settings = {"kind": kind, "dataset": kind, "pools": {"hardness": 100}, "seed": 0}
-    found = measured(make_items(settings | {"source": {"folder": DATA / FOLDERS[kind]}}))
-    known = PUBLISHED[kind]
-    assert found.items + found.pool == known.items
-    for name in ("question", "choices", "choice", "answer", "reasoning"):
-        assert getattr(found, name) == pytest.approx(getattr(known, name), abs=0.06), name
-
-
-@pytest.mark.parametrize(
-    ("kind", "part"),
-    [
-        ("ai2_arc", {"annotated": False}),
-        ("ai2_arc", {"annotated": False, "subsets": ["ARC-Challenge"], "splits": ["test"]}),
-        ("gsm8k", {"splits": ["test"]}),
-    ],
-)
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no published files in {DATA} (set UPHILL_DATA)")
-def test_sizes_of_parts_are_those_of_the_published_files(kind: str, part: dict[str, Any]) -> None:
-    source = {"folder": str(DATA / FOLDERS[kind]), **part}
-    found = measured(make_items({"kind": kind, "dataset": kind, "pools": {"hardness": 0}, "seed": 0, "source": source}))
-    module = registry.load("uphill.datasets", kind, "load")
-    known = published_lengths(kind, registry.settings_of(module, source))
-    assert known is not None
-    assert (found.items, found.pool) == (known.items, 0)
-    # A part is taken to be like the whole; choices of ARC-Challenge are a quarter longer.
-    for name in ("question", "choice", "answer", "reasoning"):
-        assert getattr(found, name) == pytest.approx(getattr(known, name), rel=0.3), name
-
-
-@pytest.mark.parametrize(
-    ("kind", "part"),
-    [
-        ("ai2_arc", {"subsets": ["ARC-Easy"]}),
-        ("mmlu_stem5", {"subjects": ["physics"]}),
-        ("mmlu_stem5", {"splits": ["dev"]}),
-        ("strategyqa", {"splits": ["dev"]}),
-        ("gsm8k", {"config": "socratic"}),
-    ],
-)
-def test_a_part_of_another_size_is_not_taken_for_the_whole(kind: str, part: dict[str, Any]) -> None:
-    module = registry.load("uphill.datasets", kind, "load")
-    whole, some = (registry.settings_of(module, {"folder": "x", **keys}) for keys in ({}, part))
-    assert published_lengths(kind, whole) == PUBLISHED[kind]
-    assert published_lengths(kind, some) is None
-    assert published_lengths("file", whole) is None
-
-
-def test_lengths_come_from_the_item_table_once_it_is_made(tmp_path: Path) -> None:
-    from uphill.schemas.files import write
-    from uphill.schemas.items import ITEMS
-
-    study = Study(check(demo()))
-    before, job = lengths(study, "dial"), items(study, "dial")
-    made = make_items(job.settings | {"pools": {"hardness": 100}}).iloc[:500]
-    write(made, "results/items/dial.parquet", ITEMS, job.spec)
-    after = lengths(study, "dial")
-    assert (before.items, before.pool) == (1400, 600)
-    assert after.items + after.pool == 500
-
-
 @pytest.mark.parametrize(
     ("splits", "trained", "asked"),
     [
@@ -210,6 +143,20 @@ def test_folds_and_published_tests_are_reckoned_with(splits: dict[str, Any], tra
     assert shown is not None
     scored = Asked.of(config, "dial", dial).scored
     assert (one.read - shown.read) / scored == pytest.approx(asked)
+
+
+@pytest.mark.parametrize("reads", ["question", "choices"])
+def test_a_head_reads_each_choice_behind_its_question_or_the_question_alone(reads: str) -> None:
+    raw = demo()
+    raw["methods"]["head"] = {"kind": "classifier", "reads": reads, "epochs": 3, "batch_items": 8}
+    config, dial = check(raw), Lengths(1400, 600, 100, 4, 5, 5, 0)
+    asked = Asked.of(config, "dial", dial)
+    choice = (asked.scored - asked.query[0]) / dial.choices
+    item = asked.query[0] if reads == "question" else dial.choices * (asked.query[0] + choice)
+    found = cell_work(config, Cells("head", "demo", "dial", "dial", 2, 20, reserved=480), {"dial": dial})
+    assert found is not None
+    assert found.fitted == pytest.approx(2 * 3 * 3 * 8 * item)  # three batches a pass
+    assert found.read / item == pytest.approx(2 * (config.splits.n_test or 1400 - 480))
 
 
 def test_a_test_pool_is_counted_apart() -> None:

@@ -139,7 +139,7 @@ def test_the_heat_map_has_zero_in_the_middle_and_brackets_what_holds_it() -> Non
 
 
 def test_an_entry_is_one_arm_of_every_level_and_needs_some() -> None:
-    given = Given(("m",), lambda _: 8, lambda _, variable: levels_of(variable, BINS))
+    given = Given(("m",), lambda _: 8, lambda _, variable: levels_of(variable, BINS), lambda _: "supervisor")
     entry = cross_difficulty.Entry.model_validate({"dataset": "d", "variable": "rasch", "methods": ["sft"]})
     [arm] = cross_difficulty.arms(entry, "cross_difficulty", given)
     assert (arm.order, arm.models, arm.slice) == (tuple(BINS), ("m",), "cross_difficulty/rasch")

@@ -55,7 +55,16 @@ def rows(correct: dict[str, int], **cell: Any) -> pd.DataFrame:
         "labels": "gold",
         **cell,
     }
-    more = {"k": 1, "cot": False, "prompt": "p", "dropped": 0, "status": "ok", "parsed": "x", "p_gold": 0.5}
+    more = {
+        "k": 1,
+        "cot": False,
+        "prompt": "p",
+        "dropped": 0,
+        "status": "ok",
+        "parsed": "x",
+        "p_gold": 0.5,
+        "shares": None,
+    }
     frame = pd.DataFrame({"item_id": list(correct), "correct": [bool(one) for one in correct.values()]})
     return frame.assign(**told, **more, f1=None, ended=None, grader="choice", also=None)[GRADES.schema.names]
 

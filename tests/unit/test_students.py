@@ -36,7 +36,13 @@ def answers(n_items: int = 80, seed: int = 0) -> pd.DataFrame:
             {
                 **{"model": model, "dataset": "road", "variable": "num_steps", "method": "zero_shot_cot", "boot": 0},
                 **{"item_id": f"i{item:03}", "correct": bool(right[item]), "train_on": "unsupervised"},
-                **{"status": "ok" if item % 10 else "unparsed", "ended": True, "f1": None, "source": "grades"},
+                **{
+                    "status": "ok" if item % 10 else "unparsed",
+                    "ended": True,
+                    "f1": None,
+                    "shares": None,
+                    "source": "grades",
+                },
             }
             for item in range(n_items)
         ]

@@ -240,3 +240,25 @@ def test_a_set_that_is_put_in_place_is_read_and_graded(name: str, tmp_path: Path
         outputs = [Output(scores=[-1.0 if one == said else -9.0 for one in names]) for said in (right, wrong)]
     grade = grader({"grader": kind, "settings": {}})
     assert [grade(item, output).correct for output in outputs] == [True, False]
+
+
+def test_classic_weak_to_strong_has_each_loss_each_pair_and_both_ceilings() -> None:
+    """Spec 9.1: sizes in pairs, self-pairs included; soft labels; the published constants of a head."""
+    config = known("weak_to_strong")
+    assert all(dataset.binary for dataset in config.datasets.values())
+    [heads, large, probes] = raw("weak_to_strong")["weak_to_strong"]
+    losses = {config.methods[method].get("loss", "xent") for method in heads["methods"]}
+    assert losses == {"xent", "logconf", "product"}
+    assert (heads["pairs"], heads["soft"], large["strong"]) == ("all", [True], "qwen-7b")
+    assert set(probes["models"]) == set(config.models)
+    recipe: Any = config.method_settings("head")
+    constants = (recipe.lr, recipe.epochs, recipe.batch_items, recipe.schedule, recipe.warmup, recipe.reads)
+    assert constants == (1e-5, 2, 32, "cosine", 0, "question")
+    assert (recipe.betas, recipe.weight_decay, recipe.max_tokens) == ((0.9, 0.999), 0, 1024)
+    # Six pairs of three models with three losses, two of adapters, and ten pairs by probes with two kinds of labels.
+    arms = [arm for arm in config.arms() if arm.kind == "weak_to_strong" and arm.labels != "gold"]
+    taught = {(m, arm.models, arm.labels) for arm in arms for m in arm.methods if m != "zero_shot"}
+    assert len(taught) == 6 * 3 + 2 + 10 * 2
+    cost = estimate(Study(config), hardware.read("config/hardware.yaml"))
+    assert not cost.unknown
+    assert 0.5 < sum(load.gpu_hours for load in cost.loads) < 5

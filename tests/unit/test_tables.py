@@ -55,6 +55,7 @@ def condition(method: str, train_on: str, boots: list[list[bool]], **columns: An
         "status": "ok",
         "parsed": "x",
         "p_gold": 0.5,
+        "shares": None,
         "f1": None,
         "ended": None,
         "grader": "choice",

@@ -155,12 +155,16 @@ ITEMS = [f"i{number:02d}" for number in range(40)]
 LEVELS = {("d", "v"): ["easy", "hard"]}
 RIGHT = {"weak": 16, "student": 24, "ceiling": 32, "weak_gold": 18, "own": 30}
 TOLD = {"method": "probe", "model": "small", "dataset": "d", "variable": "all", "train_on": "all", "soft": False}
+TOLD |= {"labels": "gold", "experiment": "teacher.probe.all"}
 
 
 def answers(right: int, model: str, labels: str = "gold", train_on: str = "easy", **more: Any) -> pd.DataFrame:
     """Grades of two boots: the first so many of the items, dealt to both levels in turn, are right."""
     order = [*ITEMS[::2], *ITEMS[1::2]]
     parts = [pd.DataFrame({"item_id": order, "correct": np.arange(40) < right, "boot": boot}) for boot in range(2)]
+    # Of four choices the right one is the first, and who is wrong takes the last.
+    shares = [np.array([0.7, 0.1, 0.1, 0.1]) if item < right else np.array([0.1, 0.1, 0.1, 0.7]) for item in range(40)]
+    parts = [part.assign(shares=shares, p_gold=[one[0] for one in shares]) for part in parts]
     made = {"model": model, "dataset": "d", "variable": "v", "experiment": "weak_to_strong", "method": "probe"}
     made |= {"train_dataset": "d", "train_on": train_on, "n_train": 4, "k": 0, "labels": labels, "cot": False}
     read = {"prompt": "0040", "dropped": 0, "noise_p": 0.0, "status": "ok", "ended": None}
@@ -216,6 +220,12 @@ def test_the_table_has_each_role_on_the_same_items() -> None:
     # Student and teacher differ on 8 of 40: the chance of agreeing is .6 * .4 + .4 * .6.
     assert one["agreement"] == pytest.approx(0.8)
     assert one["error_kappa"] == pytest.approx((0.8 - 0.48) / 0.52)
+    # They take the same choice on the same 32; by chance as often where both are right, and a third where both are not.
+    assert one["capa_choice"] == pytest.approx((0.8 - (0.24 + 0.24 / 3)) / (1 - (0.24 + 0.24 / 3)))
+    # Alike they agree with .52, else with .16; they are right with 24 or 16 of 40 times .7, and else .1.
+    student, weak, seen = 0.6 * 0.7 + 0.4 * 0.1, 0.4 * 0.7 + 0.6 * 0.1, 0.8 * 0.52 + 0.2 * 0.16
+    chance = student * weak + (1 - student) * (1 - weak) / 3
+    assert one["capa"] == pytest.approx((seen - chance) / (1 - chance))
 
 
 @pytest.mark.parametrize(

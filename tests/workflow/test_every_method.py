@@ -46,7 +46,7 @@ def small(raw: dict[str, Any]) -> None:
         for sizes in ("k", "n_train"):
             if method.get(sizes):
                 method[sizes] = 4
-        if method["kind"] in ("lora", "finetune"):
+        if method["kind"] in ("lora", "finetune", "classifier"):
             method["epochs"] = 1
         if method["kind"] == "lora":
             method["min_updates"] = 1
@@ -68,7 +68,7 @@ def small(raw: dict[str, Any]) -> None:
     raw["learning_curves"] = [by_scale | {"test_on": ["bin_03"], "train_on": ["bin_01", "bin_03"]}]
     raw["weak_to_strong"] = [
         TAUGHT | {"methods": ["probe"], "variable": "num_steps", "teach_on": ["all", "bin_01"]},
-        TAUGHT | {"methods": ["probe", "probe_logconf", "probe_product"], "soft": [True]},
+        TAUGHT | {"methods": ["probe", "probe_logconf", "probe_product", "classifier"], "soft": [True]},
     ]
     # What 8 bits emulated on a CPU do in a minute.
     raw["quantization"] = [{"dataset": "dial", "methods": ["zero_shot_prompts"], "pairs": {"demo": "demo-8bit"}}]
@@ -113,7 +113,7 @@ def tables_of(checkout: Checkout, raw: dict[str, Any], *targets: str) -> dict[st
 def raw(checkout: Checkout) -> dict[str, Any]:
     raw: dict[str, Any] = yaml.safe_load((checkout.folder / "config/demo-all.yaml").read_text())
     kinds = {method["kind"] for method in raw["methods"].values()}
-    assert kinds == {"zero_shot", "icl", "probe", "lora", "finetune", "ccs", "random_probe"}
+    assert kinds == {"zero_shot", "icl", "probe", "lora", "finetune", "classifier", "ccs", "random_probe"}
     small(raw)
     return raw
 

@@ -132,7 +132,7 @@ def _named_entries(config: "Config") -> Iterator[tuple[str, str]]:
 
 def taken_names() -> set[str]:
     """Names of experiments, tables, prints and figures, whether the study has them or not."""
-    found = {*experiments(), ALL, "wide"}
+    found = {*experiments(), ALL, "wide", "generations", "certainty", "costs"}
     for name in registry.names("uphill.tables", "TABLES"):
         for table, made in registry.load("uphill.tables", name, "TABLES").TABLES.items():
             found |= {table, *made.also}

@@ -8,7 +8,7 @@ from uphill import registry
 from uphill.experiments.arms import TEACHERS, Arm
 from uphill.experiments.finding import experiments, implied_labels
 from uphill.methods.interface import takes_soft
-from uphill.schemas.names import GOLD
+from uphill.schemas.names import EXPERIMENT_POOL, GOLD, SUPERVISOR_POOL
 from uphill.weak_to_strong.interface import AnyLabels, LabelKind, LabelSettings, TextLabels, label_kind
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ def settings_of(config: "Config", name: str) -> AnyLabels:
     return found
 
 
+def pool_of(config: "Config", name: str) -> str:
+    """The pool whose items labels are of; of right answers, or of a name that nothing has, the supervisor pool."""
+    if name == GOLD or name not in entries(config):
+        return SUPERVISOR_POOL
+    own = settings_of(config, name)
+    return own.of_pool if isinstance(own, LabelSettings) else SUPERVISOR_POOL
+
+
 def teacher(config: "Config", name: str) -> Arm | None:
     """The arm whose answers become the labels of a name, if it is known and they are a model's."""
     if name not in entries(config) or isinstance(own := settings_of(config, name), TextLabels):
@@ -51,7 +59,7 @@ def teachers(config: "Config", names: Iterable[str]) -> Iterator[tuple[str, Arm]
     for name in names:
         arm = teacher(config, name)
         if arm is not None:
-            who = (*arm.methods, *arm.models, arm.dataset, arm.slice)
+            who = (*arm.methods, *arm.models, arm.dataset, arm.slice, arm.labels)
             if who not in seen:
                 yield f"labels.{name}", arm
             seen.add(who)
@@ -74,6 +82,7 @@ def check_fit(config: "Config", where: str, method: str, arm: Arm) -> None:
             raise ValueError(
                 f"{where}: datasets.{arm.dataset}.pools.supervisor is 0, expected items to train the teacher on"
             )
+        _check_pools(config, where, arm)
     if arm.labels == GOLD or not trains:
         return
     own = settings_of(config, arm.labels)
@@ -101,4 +110,20 @@ def check_fit(config: "Config", where: str, method: str, arm: Arm) -> None:
         raise ValueError(
             f"{where}: labels {arm.labels!r} have no reasoning, which {method!r} is trained on; expected a method "
             "without cot"
+        )
+
+
+def _check_pools(config: "Config", where: str, arm: Arm) -> None:
+    """Whether a teacher learns of one part of the supervisor pool, and labels another pool."""
+    known = config.datasets[arm.dataset].pools.supervisors
+    if arm.train_pool not in known:
+        raise ValueError(
+            f"{where}: the teacher learns of the {arm.train_pool} pool of dataset {arm.dataset!r}, by labels "
+            f"{arm.labels!r}, expected labels of {' or '.join(known)}"
+        )
+    if arm.answers not in {EXPERIMENT_POOL, *known} - {arm.train_pool}:
+        others = [name for name in (EXPERIMENT_POOL, *known) if name != arm.train_pool]
+        raise ValueError(
+            f"{where}: pool is {arm.answers!r}, and the teacher learns of {arm.train_pool!r}, expected "
+            f"{' or '.join(others)}; see pools.parts of the dataset"
         )

@@ -221,7 +221,11 @@ class Config(Entry):
     @property
     def given(self) -> Given:
         """What experiments and labels may ask of the rest."""
-        return Given(narrowing.models(self.test_models, self.only), self._n_train_if_known, self.levels)
+        models = narrowing.models(self.test_models, self.only)
+        return Given(models, self._n_train_if_known, self.levels, self._pool_of)
+
+    def _pool_of(self, labels: str) -> str:
+        return labelled.pool_of(self, labels)
 
     def _n_train_if_known(self, method: str) -> int:
         return self.n_train(method) if method in self.methods else 0

@@ -119,7 +119,9 @@ def _made_of(config: "Config", group: str, name: str) -> list[str]:
     if (own := _texts(config, name)) is not None:
         return [*_nodes("generations", [own.texts]), *_nodes("clusters", [own.sorted_by] if own.sorted_by else [])]
     teacher = labelled.teacher(config, name)
-    return [] if teacher is None else [*_nodes("models", teacher.models)]
+    if teacher is None:
+        return []
+    return [*_nodes("models", teacher.models), *_nodes("labels", [teacher.labels] if teacher.labels != GOLD else [])]
 
 
 def _written_from(config: "Config", group: str, name: str) -> list[str]:
@@ -157,7 +159,8 @@ def check_trained(config: "Config") -> None:
     Raises:
         ValueError: one cannot.
     """
-    if not bases(config):
+    chains = [name for name in labelled.entries(config) if labelled.pool_of(config, name) != EXPERIMENT_POOL]
+    if not bases(config) and not chains:
         return
     _no_circles(config)
     for name in bases(config):
@@ -171,7 +174,7 @@ def check_trained(config: "Config") -> None:
 def _no_circles(config: "Config") -> None:
     """Nothing rests on itself, by way of teachers, of hardness that models measure, or of panels that they answer."""
     arms, graph = config.arms(), dict[str, list[str]]()
-    pending = [*_nodes("models", config.models)]
+    pending = [*_nodes("models", config.models), *_nodes("labels", labelled.entries(config))]
     while pending:
         node = pending.pop()
         if node not in graph:
@@ -344,7 +347,7 @@ def learned(config: "Config", model: str) -> Iterator[tuple[str, generated.Items
 def _tested_pools(config: "Config", arm: Arm) -> tuple[str, ...]:
     """The pools whose items an arm tests; those of the first, where there is a test pool, alone."""
     if arm.kind == TEACHERS:
-        return (EXPERIMENT_POOL,)
+        return (arm.answers, EXPERIMENT_POOL)
     return () if config.datasets[arm.dataset].pools.test is not None else (EXPERIMENT_POOL,)
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from uphill.datasets.alike import groups_of, whole_groups
 from uphill.datasets.cells import NoText, as_text, is_null
 from uphill.errors import UphillError
 from uphill.randomness import keyed_rng
+from uphill.running.noting import note
 from uphill.schemas.names import EXPERIMENT_POOL, HARDNESS_POOL, SUPERVISOR_POOL, TEST_POOL
 from uphill.schemas.spelling import distinct
 
@@ -79,6 +81,13 @@ class Pools(BaseModel):
     supervisor: Annotated[Count | Share, Discriminator(_number)] = Field(
         0, description="Items to train supervisors on: how many, or a share of what is neither hardness nor test."
     )
+    parts: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="Equal parts that the supervisor pool is cut into, one for each teacher of a chain: the pools "
+        "supervisor, supervisor_2 and so on.",
+    )
     test: Annotated[Count | Share | Annotated[Holds, Tag("[column]")], Discriminator(_tested_by)] | None = Field(
         None,
         description="Items that are tested and never trained on, such as `{column: split, is: [test]}`, or how many, "
@@ -90,6 +99,21 @@ class Pools(BaseModel):
     question_id: str | None = Field(
         None, description="A column: of items that share its value one is kept, a tested one before others."
     )
+
+    near: int | None = Field(
+        None,
+        ge=2,
+        le=100,
+        description="Words of a run that makes two questions near-duplicates, such as 13; so do the same words. "
+        "A group of them lies in one pool: a drawn pool takes whole groups, and of a group with an item that is tested "
+        "or named the others are left out. null: items are drawn one by one, and a caution says how many ask the same.",
+    )
+
+    @property
+    def supervisors(self) -> list[str]:
+        """Names of the parts of the supervisor pool, of which the first is called as the whole."""
+        later = [f"{SUPERVISOR_POOL}_{number}" for number in range(2, self.parts + 1)]
+        return [SUPERVISOR_POOL, *later] if self.supervisor else []
 
     @property
     def hardness_size(self) -> float:
@@ -140,11 +164,17 @@ def with_pools(items: pd.DataFrame, name: str, pools: Pools, seed: int, where: s
     if pools.question_id is not None:
         first = _first(items, pools.question_id, tested, where)
         items, tested = items[first], tested[first]
+    groups = pd.Series(range(len(items)), index=items.index)
+    if pools.near is not None:
+        groups = pd.Series(groups_of(list(items["question"]), pools.near), index=items.index)
+        kept = _beside_fixed(items, groups, tested, pools, where)
+        items, tested, groups = items[kept], tested[kept], groups[kept]
     if isinstance(pools.test, int | float):
         size, rng = _sized("test", pools.test, len(items), where), keyed_rng("test", name, seed)
-        tested = pd.Series(items.index.isin(items.index[rng.permutation(len(items))[:size]]), index=items.index)
+        drawn = _drawn("test", items.index[rng.permutation(len(items))], size, groups, where)
+        tested = pd.Series(items.index.isin(drawn), index=items.index)
     pool = pd.Series(EXPERIMENT_POOL, index=items.index).mask(tested, TEST_POOL)
-    hardness = _hardness(items, tested, name, pools, seed, where)
+    hardness = _hardness(items, tested, groups, name, pools, seed, where)
     pool.loc[list(hardness)] = HARDNESS_POOL
     rest = pool.index[pool == EXPERIMENT_POOL]
     size = _sized("supervisor", pools.supervisor, len(rest), where)
@@ -154,8 +184,85 @@ def with_pools(items: pd.DataFrame, name: str, pools: Pools, seed: int, where: s
         raise UphillError(f"{where}: {len(items)} items, expected more than {said}")
     rng = keyed_rng("supervisor", name, seed)
     order = rest.sort_values() if pools.drawn == "published" else rest[rng.permutation(len(rest))]
-    pool.loc[order[:size]] = SUPERVISOR_POOL
+    left = _drawn("supervisor", order, size, groups, where)
+    pool.loc[left] = SUPERVISOR_POOL
+    for part, own in _parts(left, pools, groups, where).items():
+        pool.loc[own] = part
+    if pools.near is None:
+        _say_what_asks_again(items, pool, where)
     return items.assign(pool=pool)
+
+
+def _parts(drawn: Sequence[int], pools: Pools, groups: pd.Series, where: str) -> dict[str, list[int]]:
+    """Items of each part of the supervisor pool but the first, which has the rest.
+
+    Args:
+        drawn: items of the whole pool, in order.
+        pools, groups, where: as in `with_pools`.
+    """
+    if pools.supervisors and len(drawn) < pools.parts:
+        raise UphillError(
+            f"{where}: pools.parts is {pools.parts} and the supervisor pool has {len(drawn)} items, expected one each"
+        )
+    found, left = dict[str, list[int]](), list(drawn)
+    # From the end, so that the first part stays where the source begins.
+    for part in reversed(pools.supervisors[1:]):
+        found[part] = _drawn("parts", pd.Index(left[::-1]), len(drawn) // pools.parts, groups, where)
+        taken = set(found[part])
+        left = [place for place in left if place not in taken]
+    return found
+
+
+def _drawn(name: str, order: pd.Index, size: int, groups: pd.Series, where: str) -> list[int]:
+    """The first items of an order, in whole groups."""
+    found = whole_groups(order, size, groups)
+    if len(found) < size:
+        raise UphillError(
+            f"{where}: pools.{name} is {size} of {len(order)} items, of which whole groups of near-duplicates "
+            f"(pools.near) give {len(found)}; expected another size"
+        )
+    return found
+
+
+def _beside_fixed(items: pd.DataFrame, groups: pd.Series, tested: pd.Series, pools: Pools, where: str) -> pd.Series:
+    """[N] bool: whether an item may stay: it is tested or named, or no near-duplicate of one that is.
+
+    Raises:
+        UphillError: a named item is a near-duplicate of a tested one.
+    """
+    fixed = tested.copy()
+    if isinstance(pools.hardness, PoolFile):
+        named = pd.Series(False, index=items.index)
+        named[_named(items, tested, pools.hardness.ids, where)] = True
+        both = named & groups.isin(set(groups[tested]))
+        if both.any():
+            item = items.loc[both, "item_id"].iloc[0]
+            raise UphillError(
+                f"{pools.hardness.ids}: {item!r} is a near-duplicate (pools.near) of an item of the test pool of "
+                f"{where}, expected items of one pool each"
+            )
+        fixed |= named
+    alike = ~fixed & groups.isin(set(groups[fixed]))
+    dropped = int(alike.sum())
+    log.log(
+        logging.WARNING if dropped else logging.INFO,
+        "%s: dropped %d of %d items, which are near-duplicates of one that is tested or named",
+        *(where, dropped, len(items)),
+    )
+    return ~alike
+
+
+def _say_what_asks_again(items: pd.DataFrame, pool: pd.Series, where: str) -> None:
+    """Note how many items ask, word for word, what one of another pool asks."""
+    if pool.nunique() == 1:
+        return
+    groups = pd.Series(groups_of(list(items["question"]), None), index=items.index)
+    again = int((pool.groupby(groups).transform("nunique") > 1).sum())
+    if again:
+        log.warning("%s: %d items ask, word for word, what one of another pool asks", where, again)
+        note(
+            f"{where}: {again} items ask, word for word, what one of another pool asks; pools.near keeps them together"
+        )
 
 
 def _sized(name: str, size: float, count: int, where: str) -> int:
@@ -165,14 +272,16 @@ def _sized(name: str, size: float, count: int, where: str) -> int:
     return found
 
 
-def _hardness(items: pd.DataFrame, tested: pd.Series, name: str, pools: Pools, seed: int, where: str) -> Sequence[int]:
+def _hardness(
+    items: pd.DataFrame, tested: pd.Series, groups: pd.Series, name: str, pools: Pools, seed: int, where: str
+) -> Sequence[int]:
     """Index of the items that train hardness models."""
     if isinstance(pools.hardness, PoolFile):
         return _named(items, tested, pools.hardness.ids, where)
     rest = items.index[~tested]
     size = _sized("hardness", pools.hardness, len(rest), where)
-    drawn: list[int] = rest[keyed_rng("pool", name, seed).permutation(len(rest))[:size]].astype(np.int64).tolist()
-    return drawn
+    order = rest[keyed_rng("pool", name, seed).permutation(len(rest))].astype(np.int64)
+    return _drawn("hardness", order, size, groups, where)
 
 
 def _named(items: pd.DataFrame, tested: pd.Series, path: Path, where: str) -> list[int]:

@@ -87,13 +87,19 @@ class TextFits:
                 fit the device's memory.
         """
         texts = examples(self.loaded, prompts, self.recipe.max_tokens)
+        with self.fitting(texts, key, scratch) as training:
+            yield self.loaded, training
+
+    @contextmanager
+    def fitting(self, texts: list[Example], key: Sequence[Key], scratch: Path) -> Iterator[Training]:
+        """As `fitted`, of texts that are token ids."""
         try:
             training = self._fit(texts, key, scratch)
             if self._base is not None:
                 # Asked in the numbers that the base is asked in.
                 self._base.cast(self.loaded.model)
             self.loaded.model.eval()
-            yield self.loaded, training
+            yield training
         finally:
             self._put_back()
         shutil.rmtree(scratch, ignore_errors=True)
@@ -155,16 +161,20 @@ class TextFits:
         told = TrainingArguments(**self._arguments(updates, key, scratch))
         # One process has one model, whatever GPUs it sees: no copies that share a batch.
         told._n_gpu = min(1, told.n_gpu)
-        trainer = InOrder(
+        trainer = self._trainer(model, told, [texts[row] for row in rows])
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)
+        return losses(trainer)
+
+    def _trainer(self, model: Any, told: TrainingArguments, texts: list[Example]) -> InOrder:
+        """What fits a model to texts, in the order that they are read in."""
+        return InOrder(
             model=model,
             args=told,
-            train_dataset=[texts[row] for row in rows],
+            train_dataset=texts,
             data_collator=collated,
             compute_loss_func=answer_loss,
             callbacks=[Keeper(self.kept_every)],
         )
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)
-        return losses(trainer)
 
     def _in_ranks(
         self, texts: list[Example], rows: list[int], updates: int, key: Sequence[Key], scratch: Path

@@ -95,6 +95,7 @@ class Arm:
         labels: what is trained on: the dataset's own answers, or labels of the config.
         train_pool: whose items are trained on. Of another than the experiment pool, all items of the experiment and
             test pools are tested.
+        answers: of a teacher, the pool whose items it labels.
         roles: what models are to each other, for the table.
         asked: what an entry that reads the arm asks of it, for the table.
     """
@@ -120,6 +121,7 @@ class Arm:
     repeats: bool = False
     labels: str = GOLD
     train_pool: str = EXPERIMENT_POOL
+    answers: str = EXPERIMENT_POOL
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
 
@@ -139,7 +141,9 @@ class Arm:
     @property
     def test_pools(self) -> tuple[str, ...]:
         """Whose items alone are tested, where there are some; else those of the train pool that are not trained on."""
-        return (TEST_POOL,) if self.train_pool == EXPERIMENT_POOL else (EXPERIMENT_POOL, TEST_POOL)
+        if self.train_pool == EXPERIMENT_POOL:
+            return (TEST_POOL,)
+        return tuple(dict.fromkeys((self.answers, EXPERIMENT_POOL, TEST_POOL)))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -179,11 +183,13 @@ class Given:
         models: that are tested, unless an entry names its own.
         n_train: how many items a method trains on.
         levels: those that a dataset is cut into by a variable.
+        pool_of: the pool whose items some labels are of.
     """
 
     models: tuple[str, ...]
     n_train: Callable[[str], int]
     levels: Callable[[str, str], tuple[Level, ...]]
+    pool_of: Callable[[str], str]
 
 
 class Entry(BaseModel):

@@ -25,7 +25,7 @@ class Settings(GraderSettings):
 
 
 def grade(settings: Settings, item: Item, output: Output) -> Grade:
-    """Choose by the scores; `p_gold` is the softmax of the same numbers that are compared.
+    """Choose by the scores; `shares` and `p_gold` are the softmax of the same numbers that are compared.
 
     Raises:
         ValueError: there are no scores, not one a choice, or the item has no right choice.
@@ -35,9 +35,9 @@ def grade(settings: Settings, item: Item, output: Output) -> Grade:
     scores = compared(settings, item, output)
     best = int(scores.argmax())
     shares = np.exp(scores - scores.max())
-    return Grade(
-        "ok", item.choices[best], best == item.answer_idx, p_gold=float(shares[item.answer_idx] / shares.sum())
-    )
+    shares /= shares.sum()
+    p_gold = float(shares[item.answer_idx])
+    return Grade("ok", item.choices[best], best == item.answer_idx, p_gold=p_gold, shares=shares.tolist())
 
 
 def compared(settings: Settings, item: Item, output: Output) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

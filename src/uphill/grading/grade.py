@@ -53,6 +53,7 @@ class Grade:
         parsed: the answer that was read, in a plain form; empty unless `status` is ok.
         correct: False unless `status` is ok.
         p_gold: probability of the right choice among all; None for a text.
+        shares: [C] probability of each choice; None for a text.
         f1: overlap with the right answer, 0 to 1; None where the grader has no such measure.
     """
 
@@ -60,6 +61,7 @@ class Grade:
     parsed: str = ""
     correct: bool = False
     p_gold: float | None = None
+    shares: Sequence[float] | None = None
     f1: float | None = None
 
 

@@ -70,7 +70,8 @@ def grades(predictions: pa.Table, items: Mapping[str, Item], settings: Mapping[s
         again = [{"name": name, "correct": one.grade(asked, row, where).correct} for name, one in others.items()]
         also.append(again or None)
     columns = {
-        name: [getattr(each, name) for each in found] for name in ("status", "parsed", "correct", "p_gold", "f1")
+        name: [getattr(each, name) for each in found]
+        for name in ("status", "parsed", "correct", "p_gold", "shares", "f1")
     }
     columns["grader"] = [settings["grader"]] * len(found)
     columns["also"] = also

@@ -1,7 +1,6 @@
 """Overlap of an item's question with text that a model may have read: the share of its n-grams that occur there.
 
-Words are runs of letters and digits of text in Unicode's normal form KC, case folded, so that quotes, dashes, spaces
-and punctuation make no difference. An n-gram that many items share is the set's boilerplate and counts for nothing. A
+`words` says what a word is. An n-gram that many items share is the set's boilerplate and counts for nothing. A
 question without any n-gram of its own, as a short one, is looked for as a whole, and then either found or not.
 
 Choices and answers are not looked for: most are too short to tell a copy from chance.
@@ -9,16 +8,15 @@ Sources: Brown et al. 2020 (GPT-3, appendix C: 13 words, no punctuation, lower c
 """
 
 import codecs
-import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
+from uphill.datasets.words import Gram, grams, words
 from uphill.errors import UphillError
 from uphill.hardness.data import Graded, HardnessData, long_form
 
@@ -29,8 +27,6 @@ BLOCK = 2**22
 """Bytes of a file that are read at a time."""
 LONGEST_WORD = 2**20
 """Characters without white space that are held at a time: no question has such a word."""
-WORD = re.compile(r"[^\W_]+")
-Gram = tuple[str, ...]
 
 
 class Settings(BaseModel):
@@ -80,17 +76,6 @@ def measure(name: str, settings: Settings, data: HardnessData) -> pd.DataFrame:
     return rows.assign(
         ngrams=rows["item_id"].map({item: len(own) for item, own in wanted.items()}), matched=rows["item_id"].map(first)
     )
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, as they are compared."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return WORD.findall(folded)
-
-
-def grams(text: Sequence[str], n: int) -> Iterable[Gram]:
-    """Every run of n words."""
-    return zip(*(text[start:] for start in range(n)), strict=False)
 
 
 def grams_of(questions: pd.Series, n: int, most_items: int) -> dict[str, list[Gram]]:

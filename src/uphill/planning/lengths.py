@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from uphill.datasets.binary import ASKED, CHOICES
 from uphill.datasets.items import make_items
-from uphill.datasets.pools import items_of
+from uphill.datasets.pools import Holds, items_of
 from uphill.errors import UphillError
 from uphill.prompts.templates import Question
 from uphill.schemas.files import read
@@ -105,17 +106,40 @@ def lengths(study: Study, dataset: str) -> Lengths:
     [path] = job.files
     if Path(path).is_file():
         return measured(read(path, ITEMS))
-    known = published(entry.source["kind"], study.config.source_settings(dataset))
-    if known is not None and entry.pools.test is None and entry.pools.question_id is None:
-        hardness = items_of(entry.pools.hardness_size, known.items)
-        pool = hardness + items_of(entry.pools.supervisor, known.items - hardness)
+    kind, source = entry.source["kind"], study.config.source_settings(dataset)
+    known, tested = published(kind, source), _tested(kind, source, entry.pools.test)
+    if known is not None and tested is not None and entry.pools.question_id is None:
+        hardness = items_of(entry.pools.hardness_size, known.items - tested)
+        pool = hardness + items_of(entry.pools.supervisor, known.items - tested - hardness)
         # Those that a limit keeps are of each pool about alike.
         kept = min(limit(study, dataset) or known.items, known.items)
-        pool = round(pool * kept / known.items)
-        return dataclasses.replace(known, items=kept - pool, pool=pool)
+        pool, tested = (round(count * kept / known.items) for count in (pool, tested))
+        found = dataclasses.replace(known, items=kept - pool - tested, pool=pool, tested=tested)
+        return _as_binary(found) if entry.binary else found
     if getattr(study.config.source_settings(dataset), "remote", False):
         raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {path}; make it")
     return measured(make_items(job.settings))
+
+
+def _tested(kind: str, source: Any, test: Any) -> int | None:
+    """Items of the test pool of a published source; None where it is not known how many these are."""
+    if test is None:
+        return 0
+    if not isinstance(test, Holds) or test.column != "split":
+        return None
+    if kind == "ai2_arc" and not source.annotated:
+        return sum(ARC_ITEMS[a][b] for a in source.subsets for b in source.splits if b in test.values)
+    if kind == "gsm8k" and source.config == "main":
+        return sum(GSM8K_ITEMS[split] for split in source.splits if split in test.values)
+    return None
+
+
+def _as_binary(known: Lengths) -> Lengths:
+    """The same items, each asked whether one of its choices is right."""
+    shown = len(ASKED.format(question="", answer="")) + known.choice
+    word = sum(map(len, CHOICES)) / len(CHOICES)
+    question = known.question + shown
+    return dataclasses.replace(known, question=question, choices=len(CHOICES), choice=word, answer=word, reasoning=0)
 
 
 def measured(items: pd.DataFrame) -> Lengths:

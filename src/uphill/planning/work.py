@@ -12,6 +12,7 @@ import numpy as np
 from uphill.config.study import Config
 from uphill.config.trained import learned, recipe_of
 from uphill.datasets.pools import items_of
+from uphill.engine.head_recipe import HeadRecipe
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
 from uphill.engine.text_recipe import TextRecipe
@@ -118,12 +119,21 @@ def cell_work(config: Config, cells: Cells, lengths: dict[str, Lengths]) -> Work
         one = source.query[1] + source.solution[1] if cot else source.scored
         choices = 1 if cot else round(source_choices)
         return (Work(fitted=passes(settings, cells.n_train, choices) * one) + answers).times(cells.count)
+    if isinstance(settings, HeadRecipe):
+        fitted = settings.steps(cells.n_train) * settings.batch_items * _by_head(settings, source, source_choices)
+        read = tested * _by_head(settings, target, lengths[cells.dataset].choices)
+        return Work(read=read, fitted=fitted).times(cells.count)
     if isinstance(settings, TextRecipe):
         one = source.query[cot] + source.solution[cot]
         return (Work(fitted=settings.steps(cells.n_train) * settings.batch_items * one) + answers).times(cells.count)
     if hasattr(settings, "k"):
         return (Work(read=cells.n_train * source.example[cot]) + answers).times(cells.count)
     return None
+
+
+def _by_head(recipe: HeadRecipe, asked: Asked, choices: float) -> float:
+    """Tokens of an item that a head reads: its question once, or once for each choice."""
+    return asked.query[0] if recipe.reads == "question" else asked.scored + (choices - 1) * asked.query[0]
 
 
 def measure_work(config: Config, measure: str, dataset: str, lengths: Lengths) -> Work | None:

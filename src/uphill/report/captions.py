@@ -5,7 +5,7 @@ from typing import Any
 
 from uphill import registry
 from uphill.figures.figure import Figure
-from uphill.tables import correlations
+from uphill.tables import certainty, correlations, costs, generations
 from uphill.tables.table import Table
 
 
@@ -16,6 +16,9 @@ def of_table(name: str, settings: Mapping[str, Any]) -> tuple[str, str]:
         name: the table's.
         settings: of the job that made it.
     """
+    if "account" in settings:
+        made = {"generations": generations, "certainty": certainty, "costs": costs}[settings["account"]]
+        return made.TITLE, made.CAPTION
     if "of" not in settings:
         return f"{correlations.TITLE}: {settings['dataset']}", correlations.CAPTION
     table: Table = registry.load("uphill.tables", settings["of"], "TABLES").TABLES[settings["table"]]

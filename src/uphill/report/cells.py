@@ -18,6 +18,8 @@ TITLES: Mapping[str, str] = {
     "teacher_on": "teacher trained on",
     "teacher_variable": "by",
     "error_kappa": "errors together (kappa)",
+    "capa": "same answers (CAPA)",
+    "capa_choice": "same choices (CAPA)",
     "ceiling_supervisor_accuracy": "ceiling on the teacher's items",
     "weak_gold_accuracy": "weak on right answers of the student's items",
     "rho": "Spearman",

@@ -15,12 +15,13 @@ GRADES = Contract(
             "parsed": TEXT,
             "correct": BOOL,
             "p_gold": FLOAT,
+            "shares": pa.list_(FLOAT),  # probabilities of the choices, of which p_gold is one; null for a text
             "f1": FLOAT,
             "ended": BOOL,
             "grader": TEXT,
             "also": pa.list_(pa.struct([("name", TEXT), ("correct", BOOL)])),  # by each further grader that reads it
         },
-        nullable=["p_gold", "f1", "ended", "also"],
+        nullable=["p_gold", "shares", "f1", "ended", "also"],
     ),
     key=ANSWER,
 )

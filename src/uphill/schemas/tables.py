@@ -10,6 +10,7 @@ NAMES = (
     *("experiment", "experiment_a", "experiment_b", "against", "not_carried", "depends"),
     *("easy_a", "hard_a", "easy_b", "hard_b", "status_a", "status_b"),
     *("weak", "strong", "teacher", "teacher_variable", "teacher_on", "pgr_set", "source"),
+    *("generation", "clusters", "stage", "name", "pool", "ask", "group"),
 )
 """Columns of tables that hold names, which are texts: of a model called 007, 1e3 or NA too."""
 BY_VALUE = ("accuracy_by_hardness", "all_to_all_by_hardness")

@@ -35,7 +35,8 @@ def write(job: Running) -> None:
     """
     settings, slices = job.settings, {path: job.upstream(path) for path in job.input.grades}
     hardness, splits = job.expected(job.input.hardness), job.expected(job.input.splits)
-    graded, answers = _apart(read_grades(slices), settings["teachers"])
+    table: Table = registry.load("uphill.tables", settings["of"], "TABLES").TABLES[settings["table"]]
+    graded, answers = _apart(read_grades(slices, table.reads_shares), settings["teachers"])
     questions, passes = job.expected(job.input.questions), job.expected(job.input.get("responses", []))
     inputs = Inputs(
         predictions=graded,
@@ -60,7 +61,6 @@ def write(job: Running) -> None:
         states=_by_model(passes),
         drawn=read_trained(splits) if passes else None,
     )
-    table: Table = registry.load("uphill.tables", settings["of"], "TABLES").TABLES[settings["table"]]
     write_table(table.reduce(inputs), job.output.table)
     sources = {path: made_by(path) for path in slices}
     used = [sources[path]["versions"][slice] for path, own in slices.items() for slice in own]

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uphill.errors import UphillError, damaged
-from uphill.schemas.files import made_by, read, written_whole
+from uphill.schemas.files import made_by, read, read_arrow, written_whole
 from uphill.schemas.grades import GRADES
 from uphill.schemas.hardness import HARDNESS
 from uphill.schemas.items import ITEMS
@@ -33,12 +33,13 @@ def key_of(condition: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(value) for name, value in condition.items() if (name, value) != (LABELS, GOLD))
 
 
-def read_grades(paths: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def read_grades(paths: Mapping[str, Mapping[str, str]], shares: bool = False) -> pd.DataFrame:
     """All graded predictions of a table, with the file each row is from in the column `source`.
 
     Args:
         paths: files, each with the identity that it must record of some slices (experiment/variable); others are left
             out.
+        shares: whether probabilities of all choices, which take more memory than all else, are among the columns.
 
     Raises:
         UphillError: a slice was made by another config or by other code, as after a half-finished rerun.
@@ -49,7 +50,8 @@ def read_grades(paths: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
         for slice, identity in slices.items():
             if recorded.get(slice, {}).get("id") != identity:
                 raise damaged(path, f"{slice!r} made by another config or by older code")
-        frame = read(path, GRADES)
+        table = read_arrow(path, GRADES)
+        frame = (table if shares else table.drop_columns(["shares"])).to_pandas()
         own = frame["experiment"] + "/" + frame["variable"]
         frames.append(frame[own.isin(set(slices))].assign(source=path))
     return pd.concat(frames, ignore_index=True)

@@ -14,6 +14,7 @@ from uphill.stats.conditions import Condition
 from uphill.stats.estimates import accuracy_interval, difference
 from uphill.stats.recovery import gap_recovered
 from uphill.tables.accuracy import by_level, reading
+from uphill.tables.alike import CAPA, same_answers
 from uphill.tables.estimates import columns, estimates
 from uphill.tables.layouts import gaps_on_hardest, recovered, with_tested
 from uphill.tables.predictions import answered
@@ -27,7 +28,7 @@ COLUMNS: Sequence[str] = [
     *(column for role in (STUDENT, *ROLES) for column in columns(f"{role}_accuracy")),
     *("parsed_accuracy", "parse_rate", "ended_rate", "em", "f1"),
     *(*columns("gain", compared=True), *columns("pgr"), "pgr_p", "pgr_set", "status", *GOLD_PGR),
-    *("agreement", "error_kappa", "source"),
+    *("agreement", "error_kappa", *CAPA, "source"),
 ]
 ROWS = ("dataset", "variable", "weak", "ceiling", "labels")
 
@@ -40,7 +41,8 @@ def student_rows(inputs: Inputs) -> pd.DataFrame:
     section 3). `weak` is the very model that gave the labels; `gold_pgr` puts the weak model that was trained on right
     answers in its place, of whose labels nobody learned. `gain` is what the student has over its base untrained. `em`
     and `f1` are those of open questions, for graders that give F1. `agreement` is the share of test items where student
-    and weak model are both right or both wrong, and `error_kappa` what of it is beyond chance (Geirhos et al. 2020).
+    and weak model are both right or both wrong, and `error_kappa` what of it is beyond chance (Geirhos et al. 2020);
+    `capa` and `capa_choice`, where choices are scored, whether they give the same answers (Goel et al. 2025).
     """
     groups = by_level(inputs.tested, inputs.levels)
     found = [row for one in inputs.own["rows"] for row in _rows(one, groups, inputs)]
@@ -71,6 +73,7 @@ def _rows(asked: Mapping[str, Any], groups: pd.DataFrame, inputs: Inputs) -> Ite
                 **reading(rows),
                 **_open(rows),
                 **_measured({STUDENT: student, **others}, inputs.study.coverage),
+                **same_answers(_by_seed(tested, roles[labels]), _by_seed(tested, roles[WEAK])),
                 "source": rows["source"].iloc[0],
             }
 
@@ -79,10 +82,14 @@ def _answers(
     tested: pd.DataFrame, models: Sequence[str], items: list[str], clusters: Mapping[str, str] | None
 ) -> Condition:
     """The answers of models that differ in their seed, a column each; one alone is taken as it is."""
+    return replace(answered(_by_seed(tested, models), items, clusters), trained=len(models) > 1)
+
+
+def _by_seed(tested: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
+    """Answers of some models, of which each is a boot."""
     seeds = {model: number for number, model in enumerate(models)}
     own = tested[tested["model"].isin(seeds)]
-    found = answered(own.assign(boot=own["model"].map(seeds)), items, clusters)
-    return replace(found, trained=len(models) > 1)
+    return own.assign(boot=own["model"].map(seeds))
 
 
 def _measured(roles: Mapping[str, Condition], coverage: float) -> dict[str, Any]:
@@ -135,5 +142,6 @@ TABLES = {
             _printed,
             incidental=("variable",),
         ),
+        reads_shares=True,
     )
 }

@@ -46,8 +46,8 @@ class Teaching:
     """Who gave labels, what they say themselves, and what they were asked for.
 
     Attributes:
-        teachers: by labels, `method` and `model` of the teacher, `variable` and `train_on` of what it was trained on,
-            and whether its labels are `soft`.
+        teachers: by labels, `method` and `model` of the teacher, `variable`, `train_on` and `labels` of what it was
+            trained on, what its `experiment` is called, and whether its labels are `soft`.
         answers: rows of the grades contract, of teachers alone.
         trained: rows dataset, variable, train_on, boot, item_id, rank of every training item of students.
     """
@@ -103,6 +103,7 @@ class Table:
         reads_reliability: whether it needs the measures that hardness tables are made of, too.
         reads_teachers: whether it needs the answers of those who gave its labels.
         reads_states: whether it needs the hidden states that probes are fitted to.
+        reads_shares: whether it needs the probabilities of all choices, `shares` of its predictions.
     """
 
     reduce: Callable[[Inputs], pd.DataFrame]
@@ -114,3 +115,4 @@ class Table:
     reads_reliability: bool = False
     reads_teachers: bool = False
     reads_states: bool = False
+    reads_shares: bool = False

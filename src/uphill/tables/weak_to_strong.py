@@ -15,6 +15,7 @@ from uphill.stats.conditions import Condition
 from uphill.stats.estimates import accuracy_interval
 from uphill.stats.recovery import gap_recovered
 from uphill.tables.accuracy import Panel, by_level, circular, panels
+from uphill.tables.alike import CAPA, same_answers
 from uphill.tables.estimates import columns, estimates
 from uphill.tables.layouts import gaps_on_hardest, named, recovered, with_supervision, with_tested
 from uphill.tables.predictions import answered
@@ -26,6 +27,8 @@ ROLES = ("weak", "student", "ceiling", "weak_gold", "ceiling_supervisor", "unsup
 answers; the strong model trained as the teacher was; and the strong model without training."""
 SUPERVISED = ("weak", "ceiling_supervisor")
 """Roles that were trained on the supervisor pool, once."""
+TRAINING = ("method", "dataset", "variable", "train_on", "labels", "experiment")
+"""Columns that together with the model name a teacher's training."""
 ITSELF = {**dict.fromkeys(("pgr", "pgr_low", "pgr_high", "pgr_p"), float("nan")), "pgr_set": "", "status": "same model"}
 """Of a model that teaches itself: there is no gap between it and itself."""
 COLUMNS: Sequence[str] = [
@@ -33,7 +36,7 @@ COLUMNS: Sequence[str] = [
     *("labels", "soft", "teacher", "teacher_variable", "teacher_on", "boots", "n_test"),
     *(column for role in ROLES for column in columns(f"{role}_accuracy")),
     *(*columns("pgr"), "pgr_p", "pgr_set", "status"),
-    *("label_accuracy", "n_labels", "agreement", "error_kappa", "circular", "source"),
+    *("label_accuracy", "n_labels", "agreement", "error_kappa", *CAPA, "circular", "source"),
 ]
 ROWS = ("dataset", "variable", "weak", "strong", "method", "n_train", "supervision", "taught on", "labels")
 
@@ -50,7 +53,8 @@ def weak_to_strong_rows(inputs: Inputs) -> pd.DataFrame:
     it would have taught. `label_accuracy` is the share of a student's labels, as choices, that are right, and
     `n_labels` how many items these are, over all boots. `agreement` is the share of test items where student and
     teacher are both right or both wrong, the mean over boots, and `error_kappa` what of it is beyond chance (error
-    consistency, Geirhos et al. 2020).
+    consistency, Geirhos et al. 2020). `capa` asks, of their probabilities, whether they give the same answer where
+    they are wrong too, and `capa_choice` of the choices that they take (Goel et al. 2025).
     """
     assert inputs.teaching is not None, "the table reads teachers"
     groups = by_level(inputs.tested, inputs.levels)
@@ -88,6 +92,7 @@ def _rows(panel: Panel, inputs: Inputs) -> Iterator[dict[str, Any]]:
             **(ITSELF if _is_itself(teacher, condition) else {}),
             **_right_labels(teaching, condition, teacher),
             **_agreement(roles["student"].correct, roles["weak"].correct),
+            **same_answers(rows["student"], rows["weak"]),
             "circular": circular(condition, inputs.study),
             "source": student["source"].iloc[0],
         }
@@ -130,7 +135,7 @@ def _answers(teaching: Teaching | None, teacher: Mapping[str, Any], panel: Panel
     """What a model that was trained as a teacher was says of the panel's items."""
     assert teaching is not None, "the table reads teachers"
     own = teaching.answers
-    asked = {name: teacher[name] for name in ("method", "dataset", "variable", "train_on")} | {"model": model}
+    asked = {name: teacher[name] for name in TRAINING} | {"model": model}
     for name, value in asked.items():
         own = own[own[name] == value]
     return own[own["item_id"].isin(set(panel.items))]
@@ -160,7 +165,7 @@ def _right_labels(teaching: Teaching, condition: Mapping[str, Any], teacher: Map
         trained = trained[trained[name] == condition[column]]
     shown = trained.loc[trained["rank"] < condition["n_train"], ["boot", "item_id"]]
     said = teaching.answers
-    for name in ("method", "model", "dataset", "variable", "train_on"):
+    for name in (*TRAINING, "model"):
         said = said[said[name] == teacher[name]]
     joined = shown.merge(said[["item_id", "correct"]], on="item_id", how="left", validate="many_to_one")
     return {"label_accuracy": float(joined["correct"].astype(float).mean()), "n_labels": len(joined)}
@@ -186,7 +191,8 @@ TABLES = {
         "cannot be told from the teacher or lies below it, or where a model teaches itself. The teacher is the very "
         "one that labelled; the ceiling was trained on right answers of the student's items, `ceiling_supervisor` on "
         f"those of the teacher's. {INTERVAL} `label_accuracy` is how right the labels are that the student saw; "
-        "`error_kappa` how far student and teacher are right and wrong together, beyond chance.",
+        "`error_kappa` how far student and teacher are right and wrong together, beyond chance; `capa` how far they "
+        "give the same answers, wrong ones too, beyond chance, and `capa_choice` the same of the choices they take.",
         WideLayout(
             ROWS,
             recovered(),
@@ -194,5 +200,6 @@ TABLES = {
             incidental=("variable", "taught on"),
         ),
         reads_teachers=True,
+        reads_shares=True,
     )
 }

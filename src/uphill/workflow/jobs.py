@@ -39,6 +39,7 @@ class Job:
         outside: files that are no job's, by name of the rule's input; what of them decides the result is in `settings`.
         code: modules that its script loads by name, and other files that it reads.
         model: that it loads, whose entry of the hardware file it asks for.
+        also: names of further outputs of what it reads, which are inputs of those names.
         holds: names of inputs whose files it has in memory whole, and asks for memory by.
         from_config: by setting, the key of the config that it is from; "" is for settings that have no entry.
         part: the name of what it makes of the file, where that has parts with an identity of their own.
@@ -56,6 +57,7 @@ class Job:
     outside: Mapping[str, Sequence[str]] = field(default_factory=dict)
     code: Sequence[str] = ()
     model: str | None = None
+    also: Sequence[str] = ()
     holds: Sequence[str] = ()
     from_config: Mapping[str, str] = field(default_factory=dict)
     part: str = ""
@@ -90,10 +92,10 @@ class Job:
     def inputs(self) -> dict[str, list[str]]:
         """Files, by name of the rule's input; what tells of them is called `provenance`."""
         found = {name: _once(path for job in jobs for path in job.made) for name, jobs in self.reads.items()}
-        told = _once(path for job in self.upstream for path in job.outputs.get(PROVENANCE, ()))
-        return (
-            found | ({PROVENANCE: told} if told else {}) | {name: list(files) for name, files in self.outside.items()}
-        )
+        further = (*self.also, PROVENANCE)
+        told = {name: _once(path for job in self.upstream for path in job.outputs.get(name, ())) for name in further}
+        given = {name: list(files) for name, files in self.outside.items()}
+        return found | {name: files for name, files in told.items() if files} | given
 
     @cached_property
     def settings(self) -> Settings:

@@ -29,6 +29,7 @@ STAGES = (
     "predictions",
     "grades",
     "panels",
+    "accounts",
     "tables",
     "figures",
     "report",

@@ -1,7 +1,8 @@
 """A weaker model's answers as labels (Burns et al. 2023, section 3: weak supervisor performance, weak labels).
 
-The teacher is trained on right answers of the supervisor pool and answers the experiment pool, whose items it has never
-seen. So its accuracy on test items is that of the very model that labels.
+The teacher is trained on right answers of the supervisor pool, or on what another teacher says of a part of it, and
+answers the experiment pool, whose items it has never seen. So its accuracy on test items is that of the very model that
+labels.
 """
 
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from uphill.grading import choice
 from uphill.grading.grade import Item, Output
 from uphill.registry import settings_of
 from uphill.schemas.labels import LABELS
-from uphill.schemas.names import ALL, SUPERVISOR_POOL
+from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD, SUPERVISOR_POOL
 from uphill.weak_to_strong.interface import Answers, LabelSettings
 
 GIVES_REASONING = False
@@ -40,6 +41,23 @@ class Settings(LabelSettings):
         ALL, description="That level; all takes items of any difficulty."
     )
 
+    labels: str = Field(
+        GOLD,
+        description="What the teacher itself learns: `gold`, or a name from `labels`, of a part of the supervisor pool "
+        "that another teacher labels; so a chain of any length.",
+    )
+    pool: str = Field(
+        EXPERIMENT_POOL,
+        pattern=rf"^({EXPERIMENT_POOL}|{SUPERVISOR_POOL}_[2-9]|{SUPERVISOR_POOL}_1[0-9]|{SUPERVISOR_POOL}_20)$",
+        description="Whose items are labelled: experiment, or supervisor_2 and so on (`pools.parts`), for the next "
+        "teacher of a chain.",
+    )
+
+    @property
+    def of_pool(self) -> str:
+        """The pool whose items are labelled."""
+        return self.pool
+
     @property
     def softly(self) -> bool:
         """Whether a label is a probability of each choice."""
@@ -47,10 +65,14 @@ class Settings(LabelSettings):
 
 
 def arm(settings: Settings, name: str, given: Given) -> Arm | None:  # noqa: ARG001 - the interface
-    """The teacher's training on the supervisor pool, once, and its answers to all items of the other two pools."""
+    """The teacher's training on its part of the supervisor pool, once, and its answers to all items that it may label,
+    of the experiment pool and of the test pool.
+    """
+    learns = given.pool_of(settings.labels)
+    usual = (learns, settings.pool) == (SUPERVISOR_POOL, EXPERIMENT_POOL)
     return Arm(
         # After the teacher: labels of one teacher, soft and not, are of one training.
-        f"teacher.{settings.method}.{settings.train_on}",
+        f"teacher.{settings.method}.{settings.train_on}{'' if usual else f'.{learns}.{settings.pool}'}",
         settings.dataset,
         settings.variable,
         given.levels(settings.dataset, settings.variable),
@@ -61,7 +83,9 @@ def arm(settings: Settings, name: str, given: Given) -> Arm | None:  # noqa: ARG
         min_test=1,
         train_on=(settings.train_on,),
         baseline=False,
-        train_pool=SUPERVISOR_POOL,
+        labels=settings.labels,
+        train_pool=learns,
+        answers=settings.pool,
     )
 
 

@@ -1,8 +1,9 @@
-"""Figures: those of each experiment, as uphill/figures says, and those of hardness and of correlations."""
+"""Figures: those of each experiment, as uphill/figures says, and those of certainty, hardness and correlations."""
 
 from collections.abc import Iterator
 
 from uphill import registry
+from uphill.figures import certainty as of_certainty
 from uphill.figures import correlations as of_correlations
 from uphill.figures import hardness as of_hardness
 from uphill.figures.figure import Figure
@@ -10,6 +11,7 @@ from uphill.running.provenance import beside
 from uphill.schemas.names import UNSUPERVISED
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once
 from uphill.workflow.paths import CORRELATIONS, figure_path
+from uphill.workflow.stages import accounts
 from uphill.workflow.stages.hardness import hardness
 from uphill.workflow.stages.tables import correlations, made, names, table, unsupervised
 from uphill.workflow.study import Study
@@ -33,6 +35,10 @@ def _jobs(study: Study) -> Iterator[Job]:
     tables = [hardness(study, dataset) for dataset in study.datasets]
     [key] = of_hardness.FIGURES
     yield _figure(study, key, f"the figure {key}", ("hardness", key), tables)
+    [key] = of_certainty.FIGURES
+    for account in accounts.jobs(study):
+        if account.wildcards["account"] == key:
+            yield _figure(study, key, f"the figure {key}", ("certainty", key), [account])
     [key] = of_correlations.FIGURES
     for dataset in study.datasets:
         named, drawn = f"the correlations of datasets.{dataset}", [correlations(study, dataset)]

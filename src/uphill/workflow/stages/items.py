@@ -8,6 +8,9 @@ from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import items_path
 from uphill.workflow.study import Study
 
+LATER = {"near": None, "parts": 1}
+"""Keys of pools that came later, and what they are where nothing is said."""
+
 
 def jobs(study: Study) -> Iterator[Job]:
     """One a dataset, of an experiment, of a generation or of what a model is trained on."""
@@ -31,7 +34,8 @@ def items(study: Study, dataset: str) -> Job:
         return {
             "dataset": dataset,
             "source": plain(source),
-            "pools": plain(entry.pools),
+            # Without a key of later days, datasets are what they were before there was one.
+            "pools": {key: value for key, value in plain(entry.pools).items() if LATER.get(key, ...) != value},
             "seed": study.config.seed,
             **({"pool_content": file_digest(str(named.ids))} if isinstance(named, PoolFile) else {}),
             **({"content": files} if files else {}),

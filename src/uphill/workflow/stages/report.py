@@ -6,7 +6,7 @@ from uphill.config.placing import used_labels
 from uphill.config.trained import chain
 from uphill.workflow.jobs import Job, Settings
 from uphill.workflow.paths import report_path
-from uphill.workflow.stages import figures, hardness, tables
+from uphill.workflow.stages import accounts, figures, hardness, tables
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.tables import correlations, modules, names, table, wide
 from uphill.workflow.study import Study
@@ -28,7 +28,11 @@ def jobs(study: Study) -> Iterator[Job]:
         reads={
             "questions": [items(study, dataset) for dataset in study.datasets],
             "hardness": list(hardness.jobs(study)),
-            "tables": [*shown, *(correlations(study, dataset) for dataset in study.datasets)],
+            "tables": [
+                *shown,
+                *accounts.jobs(study),
+                *(correlations(study, dataset) for dataset in study.datasets),
+            ],
             "wide": [wide(study)],
             "figures": figures.jobs(study),
         },
@@ -39,7 +43,7 @@ def jobs(study: Study) -> Iterator[Job]:
 
 def _captions(study: Study) -> list[str]:
     """The modules that say what the study's tables and figures show."""
-    own = [f"{figures.ROOM}.{name}" for name in ("hardness", "correlations")]
+    own = [f"{figures.ROOM}.{name}" for name in ("hardness", "certainty", "correlations")]
     return [*modules(study, tables.ROOM, tables.NEEDS), *modules(study, figures.ROOM, figures.NEEDS), *own]
 
 

@@ -144,6 +144,7 @@ def _told(study: Study, labels: str, arm: Arm) -> Settings:
     """What a table says of a teacher."""
     [method], [model], [level] = arm.methods, arm.models, arm.train_on or ("",)
     same = {"method": method, "model": model, "variable": arm.variable, "train_on": level, "slice": arm.slice}
+    same |= {"labels": arm.labels, "experiment": arm.experiment}
     return {**same, "dataset": arm.dataset, "soft": labelled.settings_of(study.config, labels).softly}
 
 

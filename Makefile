@@ -123,6 +123,8 @@ bench-gpu: install  ## what benchmarks/RESULTS.md says of a GPU; DATA is a folde
 
 lock:  ## pin today's versions; uv must be installed
 	uv pip compile --upgrade --quiet --python-version 3.11 --no-header --no-annotate envs/requirements.in -o envs/gpu.lock
+	uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-annotate -c envs/gpu.lock \
+	  envs/requirements.in -o envs/gpu.hashed.lock
 	uv pip compile --upgrade --quiet $(FIND) --python-version 3.11 --no-header --no-annotate \
 	  -c <(grep -vE '^(torch=|nvidia-|cuda-|triton=)' envs/gpu.lock) envs/requirements.in -o envs/cpu.lock
 	sed -i 's/+cpu$$//' envs/cpu.lock

@@ -18,7 +18,7 @@ container: "envs/uphill.sif"
 # A config of yours replaces the embedded default; one that says `extends: default` is laid over it.
 if not workflow.configfiles:
 
-    configfile: "config/config.yaml"
+    configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 report: "workflow/report/overview.rst"

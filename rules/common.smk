@@ -10,6 +10,7 @@ try:
     from uphill.config.trained import bases
     from uphill.errors import UphillError
     from uphill.identity import contents, sources
+    from uphill.running.places import shipped
     from uphill.running.provenance import beside
     from uphill.running.stopping import how_to_go_on
     from uphill.why import codes
@@ -21,10 +22,19 @@ except ModuleNotFoundError as error:
 
 CONDA = "../envs/conda.yaml"
 
+# A module's prefix would move the files under the workflow's hands: records, identities and checks go by their paths.
+MOVED = workflow.modifier.path_modifier
+if MOVED.prefix or MOVED.modifies_prefixes:
+    sys.exit(
+        "error: module uphill: prefix or replace_prefix is given, expected none; its files lie under results/"
+    )
+
 try:
     LAID = laying.laid(config, map(os.path.relpath, workflow.configfiles))
     STUDY = Study(check(LAID.raw, LAID.where))
-    HARDWARE = hardware.read("config/hardware.yaml").following(bases(STUDY.config))
+    HARDWARE = hardware.read(shipped("config/hardware.yaml")).following(
+        bases(STUDY.config)
+    )
     launch.ungroup(workflow, STUDY)
     # Not again in each job's own process.
     if workflow.is_main_process:

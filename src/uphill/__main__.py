@@ -22,6 +22,7 @@ from uphill.planning.study import check_profiles, read_study
 from uphill.prompts.asks import shipped_asks
 from uphill.report.verdicts import question, verdicts
 from uphill.running.noting import LOOK, NOTES
+from uphill.running.places import shipped
 from uphill.running.provenance import beside, levels, read, read_table
 from uphill.schemas.level_names import hardest, main_table
 from uphill.schemas.names import ALL, UNSUPERVISED
@@ -290,7 +291,7 @@ def check(
 ) -> None:
     """Say whether Snakemake may read a study: nothing is evaluated, and no line means that nothing is wrong."""
     check_profiles(profile)
-    hardware.read(HARDWARE)
+    hardware.read(shipped(HARDWARE))
     read_study(config)
 
 
@@ -300,7 +301,7 @@ def plan(
 ) -> None:
     """Print what a study would cost: jobs, model loads, tokens and GPU-hours."""
     study = read_study(config)
-    found = hardware.read(HARDWARE).following(bases(study.config))
+    found = hardware.read(shipped(HARDWARE)).following(bases(study.config))
     show_cost(estimate(study, found), found, Console(soft_wrap=True))
 
 

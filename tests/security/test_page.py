@@ -1,25 +1,27 @@
-"""The report's page runs nothing that data brought: what is on it is text, whatever it holds, and no script can run."""
+"""The report's page runs nothing that data brought: what is on it is text, whatever it holds, and no script but its own
+can run.
+"""
 
 import html
-import os
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 import yaml
+from browsing import digest, in_a_browser, opened, seen, title_in
 from conftest import ROOT, shrink
 from jinja2 import Environment, meta
 
 from uphill.config.study import check
 from uphill.errors import UphillError
-from uphill.report.page import POLICY, TEMPLATE, filled
+from uphill.report.page import POLICY, SCRIPT, TEMPLATE, filled
 
-OWN = ("policy",)
+OWN = ("policy", "script", "style")
 """What the page is given that its own code made."""
+LINKS = ("#", "data:image/png;base64,", "tables/", "figures/")
+"""What every link and picture begins with: a place on the page, a picture in it, a file beside it."""
 TITLE = "Uphill: from easy supervision to hard tasks"
 RUN = "document.title='RAN'"
 HOSTILE = [
@@ -123,7 +125,7 @@ def test_data_brings_no_element_attribute_comment_or_link(text: str) -> None:
     plain, found = Page(page_of("plain")), Page(page_of(text))
     assert found.elements == plain.elements
     assert found.comments == plain.comments
-    assert all(link.startswith(("#", "data:image/png;base64,")) for link in found.links)
+    assert all(link.startswith(LINKS) for link in found.links)
     assert "".join(found.texts).count(text) == "".join(plain.texts).count("plain") > 30
 
 
@@ -133,32 +135,37 @@ def test_an_element_that_data_brought_would_be_seen() -> None:
     assert bare.elements != Page(page).elements
 
 
-def test_the_page_has_no_script_handler_or_style_of_its_own_elements() -> None:
-    found = Page(page_of("plain"))
+def test_the_page_has_one_script_and_no_handler_or_style_of_its_own_elements() -> None:
+    found = Page(page_of(HOSTILE[0]))
     names = {name for _, attributes in found.elements for name in attributes}
-    assert not {tag for tag, _ in found.elements} & {
-        "script",
-        "iframe",
-        "object",
-        "embed",
-        "form",
-        "base",
-        "link",
-        "svg",
-    }
+    tags = [tag for tag, _ in found.elements]
+    assert not {*tags} & {"iframe", "object", "embed", "form", "base", "link", "svg"}
+    assert tags.count("script") == tags.count("style") == 1
     assert not [name for name in names if name.startswith("on") or name in ("style", "srcdoc", "action")]
 
 
-def test_the_policy_comes_first_and_lets_nothing_run_or_load() -> None:
+def script() -> str:
+    return (ROOT / "src/uphill/report" / SCRIPT).read_text()
+
+
+@pytest.mark.parametrize(
+    "sink",
+    ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval", "Function", "createPolicy", "fetch", "src"],
+)
+def test_the_script_makes_no_markup_of_a_text_and_asks_for_nothing(sink: str) -> None:
+    assert not re.search(rf"\b{re.escape(sink)}\b", script())
+
+
+def test_the_policy_comes_first_and_lets_nothing_else_run_or_load() -> None:
     page = page_of(HOSTILE[0])
     policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
     assert policy
     assert "<" not in page[page.index("<head>") + 6 : policy.start()].replace('<meta charset="utf-8">', "")
     said = html.unescape(policy[1])
-    assert re.fullmatch(re.escape(POLICY).replace(r"\{style\}", r"'sha256-[A-Za-z0-9+/]{43}='"), said)
+    assert re.fullmatch(re.sub(r"\\\{(style|script)\\\}", r"'sha256-[A-Za-z0-9+/]{43}='", re.escape(POLICY)), said)
     directives = dict(part.strip().split(" ", 1) for part in said.split(";"))
     assert directives["default-src"] == "'none'"
-    assert "script-src" not in directives
+    assert directives["script-src"] == digest(script())
     assert "unsafe" not in said
 
 
@@ -216,24 +223,6 @@ def test_captions_of_snakemakes_report_hold_names_of_the_config_only() -> None:
 # -- in a browser ----------------------------------------------------------------------------------------------------
 
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-in_a_browser = pytest.mark.skipif(
-    BROWSER is None and "UPHILL_NEEDS_BROWSER" not in os.environ, reason="no Chromium on this machine"
-)
-
-
-def seen(page: str, folder: Path) -> str:
-    """The page's document after a browser has run what it would run."""
-    (folder / "page.html").write_text(page, encoding="utf-8")
-    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={folder}/user")
-    command = [str(BROWSER), *flags, "--virtual-time-budget=2000", "--dump-dom", f"file://{folder}/page.html"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-
-
-def title_in(document: str) -> str:
-    return html.unescape(document.partition("<title>")[2].partition("</title>")[0])
-
-
 @in_a_browser
 def test_a_browser_runs_nothing_of_a_page_full_of_hostile_texts(tmp_path: Path) -> None:
     document = seen(page_of("\n".join(HOSTILE)), tmp_path)
@@ -256,14 +245,6 @@ def test_the_policy_leaves_the_page_its_own_style(tmp_path: Path) -> None:
     probe = "<style>body { max-width: 7px }</style>"
     page = page_of("plain").replace("</head>", f"{probe}</head>")
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
-    flags = (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path}/user",
-        "--enable-logging=stderr",
-    )
-    command = [str(BROWSER), *flags, "--virtual-time-budget=2000", "--dump-dom", f"file://{tmp_path}/page.html"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stderr
+    said = opened(tmp_path / "page.html", "--enable-logging=stderr").stderr
     refused = [line for line in said.splitlines() if "Content Security Policy" in line and "style" in line]
     assert len(refused) == 1, said[-2000:]

@@ -123,6 +123,16 @@ def test_whole_values_have_bars_and_ranges_have_lines() -> None:
     assert len(axis.collections) == 2  # bands
 
 
+def test_a_value_with_few_items_says_how_many() -> None:
+    for values in ([1.0, 2.0, 3.0], [1.5, 2.7, 3.9]):
+        table = by_value(values)
+        counted = table.assign(n_test=table["test_on"].astype(float).map(dict(zip(values, [49, 50, 7], strict=True))))
+        (axis,) = accuracy_by_hardness.plot(counted, ORDER, train_on="all").axes
+        said = [(text.get_text(), text.get_position()[0]) for text in axis.texts if text.get_text().startswith("n=")]
+        places = (0, 2) if values[0] == 1.0 else (1.5, 3.9)
+        assert said == [("n=49", places[0]), ("n=7", places[1])]
+
+
 def test_a_variable_with_one_value_has_no_panel() -> None:
     two = pd.concat([by_value([1.0, 2.0]), by_value([4.0]).assign(variable="same")])
     assert len(accuracy_by_hardness.plot(two, ORDER, train_on="all").axes) == 1

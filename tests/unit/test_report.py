@@ -12,6 +12,7 @@ from uphill.identity.specs import together
 from uphill.report import made
 from uphill.report.cautions import cautions
 from uphill.report.cells import in_all_rows, shown
+from uphill.report.page import SCRIPT, STYLE, TEMPLATE
 from uphill.running.job import Running
 from uphill.schemas.files import write
 from uphill.schemas.measures import MEASURE
@@ -55,6 +56,12 @@ def test_what_all_rows_share_is_said_once() -> None:
     table = pd.DataFrame({"model": ["m"] * 3, "n": [1, 2, 3]})
     assert in_all_rows(table) == {"model": "m"}
     assert in_all_rows(table.head(1)) == {}
+
+
+def test_numbers_of_no_unit_have_three_digits_and_what_is_0_in_all_rows_is_left_out() -> None:
+    table = pd.DataFrame({"value": [0.11515, 11.8315, 1586.0], "k": [0, 0, 8], "cot": [False] * 3})
+    assert shown(table).to_dict("list") == {"value": ["0.115", "11.8", "1586"], "shots": ["", "", 8]}
+    assert list(shown(table.head(2))) == ["value"]
 
 
 def rows(**columns: Any) -> pd.DataFrame:
@@ -127,14 +134,14 @@ def test_nothing_to_warn_of_is_no_warning() -> None:
     assert cautions({"population": rows(dropped=0.0, n_test=500), "sgr": rows(status="defined")}) == []
 
 
-@pytest.mark.parametrize("name", ["http:", "https:", "@import", "<script", "<link"])
+@pytest.mark.parametrize("name", ["http:", "https:", "@import", "<script ", "<link", "url("])
 def test_the_template_loads_nothing(name: str) -> None:
     environment = Environment(
         loader=PackageLoader("uphill.report", "."), autoescape=select_autoescape(), undefined=StrictUndefined
     )
     assert environment.loader is not None
-    source, _, _ = environment.loader.get_source(environment, "report.html.j2")
-    assert name not in source
+    source, _, _ = environment.loader.get_source(environment, TEMPLATE)
+    assert all(name not in environment.loader.get_source(environment, part)[0] for part in (TEMPLATE, STYLE, SCRIPT))
     assert "spent" in meta.find_undeclared_variables(environment.parse(source))
 
 

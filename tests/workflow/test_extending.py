@@ -38,7 +38,8 @@ def test_readme_examples_run_as_written(checkout: Checkout) -> None:
     blocks = BLOCK.findall((checkout.folder / "README.md").read_text())
     entries = [yaml.safe_load(body) for _, where, body in blocks if where == "config:"]
     modules = {where: body for kind, where, body in blocks if kind == "python"}
-    assert [next(iter(entry)) for entry in entries] == ["datasets", "models", "measures", "methods", "datasets"]
+    groups = [group for entry in entries for group in entry]
+    assert groups == ["datasets", "models", "measures", "methods", "datasets", "methods", "test_models", "population"]
     rooms = ["hardness/digits", "methods/nearest", "grading/last_word"]
     assert list(modules) == [f"src/uphill/{room}.py" for room in rooms]
     for path, body in modules.items():
@@ -52,14 +53,12 @@ def test_readme_examples_run_as_written(checkout: Checkout) -> None:
         shrink(raw)
         for entry in entries:
             for group, added in entry.items():
-                for name, keys in added.items():
-                    raw[group][name] = raw[group].get(name, {}) | keys
+                if isinstance(added, list):
+                    raw[group] = added
+                else:
+                    raw[group] |= {name: raw[group].get(name, {}) | keys for name, keys in added.items()}
         raw["measures"]["mdl_probe"] |= {"sizes": [5], "boots": 1}
         raw["splits"] |= {"n_train": 20, "min_test": 6}
-        raw["test_models"] = ["mine"]
-        raw["methods"]["written"] = {"kind": "icl", "k": 0, "cot": True}
-        methods = ["zero_shot", "nearest", "written"]
-        raw["population"] = [{"dataset": "exam", "variable": "grade", "methods": methods}]
 
     config = checkout.configure(study)
     targets = ("results/tables/population.csv", "results/hardness/exam.parquet")

@@ -18,6 +18,7 @@ from uphill.experiments.arms import Arm, Level
 from uphill.experiments.finding import experiments
 from uphill.grading.grade import OF_TEXTS, needs_answer, reads_texts
 from uphill.prompts.templates import PromptFormat
+from uphill.running.places import shipped
 from uphill.schemas.level_names import MIX
 from uphill.schemas.mixtures import is_mixture
 from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD
@@ -330,7 +331,7 @@ def _pairs_agree(config: "Config") -> None:
 def _layers_exist(config: "Config") -> None:
     for name in _used(config, (arm for _, arm in config.placed_arms())):
         path = config.model(name).path
-        last = _blocks(Path(path)) if path else None
+        last = _blocks(Path(shipped(path))) if path else None
         for layer in config.responses.layers or ():
             if last is not None and layer > last:
                 raise ValueError(f"responses.layers is {layer}, expected 0 to {last}, the states that {name!r} has")

@@ -11,6 +11,7 @@ from uphill.datasets.stress import Stress
 from uphill.experiments.arms import Entry
 from uphill.hardness.levels import Cuts
 from uphill.running.hub import HUB_ID, pinned
+from uphill.running.places import shipped
 from uphill.schemas.spelling import Name, distinct
 
 GGUF_MAGIC = b"GGUF"
@@ -131,13 +132,13 @@ class Model(Entry):
         elif self.trained is not None:
             if "trust_remote_code" in self.model_fields_set:
                 raise ValueError("trust_remote_code beside trained, expected it of the base alone")
-        elif not self.path or not (Path(self.path) / "config.json").is_file():
+        elif not self.path or not Path(shipped(f"{self.path}/config.json")).is_file():
             raise ValueError(f"no model in the folder {self.path!r}, expected a config.json and safetensors there")
         return self
 
     def _is_file(self, gguf: str) -> None:
         try:
-            with Path(gguf).open("rb") as file:
+            with Path(shipped(gguf)).open("rb") as file:
                 found = file.read(len(GGUF_MAGIC))
         except OSError as error:
             raise ValueError(f"gguf is {gguf!r}: cannot be read ({error.strerror}), expected a GGUF file") from None

@@ -13,6 +13,7 @@ from typing import Any
 from uphill.config.complaints import guess, shown
 from uphill.config.yaml_files import read_map
 from uphill.errors import UphillError
+from uphill.running.places import shipped
 
 KEY, DEFAULT, DEFAULT_FILE = "extends", "default", "config/config.yaml"
 KIND, SOURCE = "kind", "source"
@@ -121,7 +122,7 @@ def _base(named: object, by: str) -> str:
     """The path that `extends` of a file names."""
     if not isinstance(named, str) or not named:
         raise UphillError(f"{by}: {KEY} is {shown(named)}, expected {DEFAULT}, or the path of a config")
-    path = DEFAULT_FILE if named == DEFAULT else named
+    path = shipped(DEFAULT_FILE if named == DEFAULT else named)
     if not Path(path).exists():
         beside = str(Path(by).parent / path)
         known = [DEFAULT, *map(str, sorted(Path(path).parent.glob("*.yaml")))]

@@ -15,6 +15,7 @@ from uphill.engine.vetting import vet
 from uphill.errors import UphillError
 from uphill.running.job import Running
 from uphill.running.noting import note
+from uphill.running.places import shipped
 
 log = logging.getLogger(__name__)
 BATCH = 32
@@ -73,7 +74,7 @@ def _loaded(entry: Mapping[str, Any], gpus: float) -> Any:
             f"models.{entry['name']}: embeddings need the library sentence-transformers, which is not installed; "
             "pip install 'uphill[embedding]'"
         ) from None
-    folder = Path(entry["path"])
+    folder = Path(shipped(entry["path"]))
     vet(folder, entry)
     placed = _take_gpus(gpus, str(folder)) if gpus > 0 else None
     try:

@@ -23,6 +23,7 @@ from uphill.identity.checkpoints import CONFIG
 from uphill.prompts.forms import Answers
 from uphill.running.devices import assigned_by_scheduler, lease, visible_devices
 from uphill.running.hub import fetch, fetched, offline
+from uphill.running.places import shipped
 
 log = logging.getLogger(__name__)
 Bos = Literal["auto", "always", "never"]
@@ -182,7 +183,7 @@ def load_tokenizer(entry: Mapping[str, Any]) -> Loaded:
 def _place(entry: Mapping[str, Any]) -> str:
     """What transformers knows the model by: its folder, or its id on the hub, which no folder here may pass for."""
     if entry.get("path") is not None:
-        return str(entry["path"])
+        return shipped(entry["path"])
     if Path(entry["hub_id"]).exists():
         raise UphillError(
             f"{entry['hub_id']}: something of that name is here, expected path, or a name of the hub alone"
@@ -193,9 +194,10 @@ def _place(entry: Mapping[str, Any]) -> str:
 def _folder(entry: Mapping[str, Any]) -> Path:
     """Where the model's files lie, once they are fetched."""
     if entry.get("path") is not None:
-        if not (Path(entry["path"]) / CONFIG).is_file():
+        folder = Path(shipped(entry["path"]))
+        if not (folder / CONFIG).is_file():
             raise UphillError(f"{entry['path'] or repr('')}: no {CONFIG}, expected a model's folder")
-        return Path(entry["path"])
+        return folder
     found = {"kind": "model", "hub_id": entry["hub_id"], "revision": entry["revision"]}
     return fetched(**found) if offline() else fetch(**found, code=entry["trust_remote_code"])
 

@@ -41,7 +41,7 @@ FIGURES = {
         "accuracy_by_hardness",
         "Accuracy against the hardness of the test items, without supervision and after training on easy items of the "
         "same dataset. Bars stand for values, points joined by lines for the middles of equally wide ranges; whiskers "
-        "and bands are intervals over test items and training draws.",
+        "and bands are intervals over test items and training draws. A value with fewer than 50 items says how many.",
         {"train_on": "easy"},
     ),
 }

@@ -8,6 +8,7 @@ from typing import Any
 from uphill.config import hardware
 from uphill.config.trained import bases
 from uphill.planning.study import read_study
+from uphill.running.places import shipped
 from uphill.workflow.jobs import Job
 from uphill.workflow.paths import log_path
 from uphill.workflow.study import Study
@@ -46,7 +47,7 @@ def mock(rule: str, wildcards: Mapping[str, str], config: str) -> SimpleNamespac
 
 def given(study: Study, job: Job) -> SimpleNamespace:
     """What Snakemake would give a job's script."""
-    needs = hardware.read("config/hardware.yaml").following(bases(study.config))
+    needs = hardware.read(shipped("config/hardware.yaml")).following(bases(study.config))
     return SimpleNamespace(
         rule=job.rule,
         input=Files(job.inputs, alone=False),

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 TITLES: Mapping[str, str] = {
+    "k": "shots",
     "n_test": "test items",
     "n_train": "training items",
     "n_items": "items",
@@ -52,6 +53,8 @@ PERCENTS = frozenset(
     {"a", "b", "easy", "hard", "unsupervised", "chance", "margin", "boots_sd", "label_accuracy", "agreement"}
 )
 SHARES = frozenset({"noise_p", "easy_noise_p"})
+NOTHING = ("cot", "k", "soft")
+"""Columns that say nothing where they are 0 or false in all rows."""
 OF_TEXTS = frozenset({"parsed_accuracy", "parse_rate", "ended_rate"})
 """Shares that tables of scores alone have none of."""
 HIDDEN = frozenset({"source", "dropped"})
@@ -71,21 +74,26 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
             continue
         if name in OF_TEXTS and table[name].isna().all():
             continue
-        heading = _heading(name)
+        if name in NOTHING and not table[name].astype(bool).any():
+            continue
+        title = heading(str(name))
         if name in bounds:
-            found[heading] = [_estimate(name, row, bounds[name]) for row in table.to_dict("records")]
+            found[title] = [_estimate(name, row, bounds[name]) for row in table.to_dict("records")]
         elif name in PERCENTS or name in SHARES or name in OF_TEXTS or name.endswith(DETECTABLE):
-            found[heading] = [percent(value) for value in table[name]]
+            found[title] = [percent(value) for value in table[name]]
+        elif name == "k":
+            found[title] = [value or "" for value in table[name]]
         elif name == "p" or name.endswith("_p"):
-            found[heading] = [_p_value(name, row) for row in table.to_dict("records")]
+            found[title] = [_p_value(name, row) for row in table.to_dict("records")]
         else:
-            found[heading] = [plain(value) for value in table[name]]
+            found[title] = [plain(value) for value in table[name]]
     return pd.DataFrame(found)
 
 
-def _heading(name: str) -> str:
+def heading(name: str) -> str:
+    """What a column of a table is called on the page."""
     if name.endswith(DETECTABLE):
-        return f"{_heading(name.removesuffix(DETECTABLE))}, smallest found"
+        return f"{heading(name.removesuffix(DETECTABLE))}, smallest found"
     return TITLES.get(name, name.replace("_", " "))
 
 
@@ -104,14 +112,37 @@ def _bounds(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
 
 
 def _estimate(name: str, row: Mapping[Any, Any], bounds: tuple[str, str]) -> str:
-    value, low, high = (row[column] for column in (name, *bounds))
+    said = interval(row, name, bounds, percents=not (name in NUMBERS or name.startswith("sgr_")))
+    return ", ".join(filter(None, (said, _p_value(f"{name}_p", row)))) if said else ""
+
+
+def interval(
+    row: Mapping[Any, Any],
+    name: str,
+    bounds: tuple[str, str],
+    *,
+    percents: bool = True,
+    unit: str = " %",
+    signed: bool = False,
+) -> str:
+    """A value with both bounds of its interval, whose sides differ; empty where there is no value.
+
+    Args:
+        row: of a tidy table.
+        name: the column of the value.
+        bounds: the columns of its bounds; where they hold no number the value stands alone.
+        percents: say a share as percent with one decimal; else the number with two.
+        unit: after a percent.
+        signed: with a plus where it is above 0.
+    """
+    value, *ends = (row[column] for column in (name, *bounds))
     if missing(value):
         return ""
-    if name in NUMBERS or name.startswith("sgr_"):
-        said = f"{value:.2f} [{low:.2f}, {high:.2f}]"
-    else:
-        said = f"{percent(value)} [{100 * low:.1f}, {100 * high:.1f}]"
-    return ", ".join(filter(None, (said, _p_value(f"{name}_p", row))))
+    scale, digits, after = (100, 1, unit) if percents else (1, 2, "")
+    sign = "+" if signed else ""
+    # Adding 0 makes a rounded -0.0 a 0.0.
+    first, *sides = (f"{round(scale * one, digits) + 0.0:{sign}.{digits}f}" for one in (value, *ends))
+    return f"{first}{after}" if any(map(missing, ends)) else f"{first}{after} [{', '.join(sides)}]"
 
 
 def _p_value(name: str, row: Mapping[Any, Any]) -> str:
@@ -140,5 +171,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:g}"
+        return "" if math.isnan(value) else _short(value)
     return value
+
+
+def _short(value: float) -> str:
+    """A number of no unit, with three digits: 0.115, 11.8, 1586."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,10 +1,14 @@
 """Where the files of a study are, from the folder that the workflow runs in: all under one root.
 
 The root is `results`, or of a study that has a name the folder of that name in it: `results/mine`.
+
+And where the files are that come with the workflow, which may lie elsewhere.
 """
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
+HOME = Path(__file__).resolve().parents[3]
+"""The checkout, whose library this is."""
 RESULTS = "results"
 RECORDS, PARTS = ".made", ".parts"
 """Under the root: what made the files that have no place for it themselves; and what is not finished."""
@@ -34,6 +38,14 @@ def root_around(path: PurePath | str) -> str:
     if first == RESULTS and len(rest) > 1 and rest[1] in ROOMS:
         return root_of(rest[0])
     raise ValueError(f"{path} is no file of a study, expected one under {RESULTS}/, or under {RESULTS}/STUDY/")
+
+
+def shipped(path: PurePath | str) -> str:
+    """A file or folder that the workflow brings, such as its scripts or its demo model: the one of that path where the
+    run is, and else the workflow's own; so that a run elsewhere (`--directory`) needs no copy of it and may have one.
+    """
+    own = HOME / path
+    return str(own) if not Path(path).exists() and own.exists() else str(path)
 
 
 def within(path: PurePath | str) -> str:

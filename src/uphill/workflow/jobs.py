@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from uphill.identity.code import code_contents
 from uphill.identity.specs import digest, spec
-from uphill.running.places import within
+from uphill.running.places import shipped, within
 
 if TYPE_CHECKING:
     from uphill.workflow.study import Study
@@ -146,8 +146,8 @@ code_of: dict[str, dict[str, str]] = {}
 @functools.cache
 def code_digest(script: str, *loaded: str) -> str:
     """Digest of a script and of all that it imports; and of what it loads by name: modules, and files, with a slash."""
-    data = tuple(name for name in loaded if "/" in name)
-    contents = code_contents(f"{SCRIPTS}/{script}.py", tuple(name for name in loaded if "/" not in name), data)
+    data = tuple(shipped(name) for name in loaded if "/" in name)
+    contents = code_contents(shipped(f"{SCRIPTS}/{script}.py"), tuple(name for name in loaded if "/" not in name), data)
     found = digest(contents)
     code_of[found] = contents
     return found

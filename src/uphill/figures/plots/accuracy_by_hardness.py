@@ -28,6 +28,8 @@ from uphill.figures.plots.style import finish, panels, percent_axis, scale, seri
 from uphill.schemas.level_names import PANEL, Levels, from_easiest
 from uphill.schemas.names import ALL, UNSUPERVISED
 
+FEW_ITEMS = 50
+"""A value with fewer test items says how many they are."""
 WIDE = 0.8
 """Of the space between two values, the part that bars fill."""
 
@@ -99,6 +101,18 @@ def _panel(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> N
     if few:
         axis.set_xticks(range(len(found)), values(rows, found))
     axis.set_ylim(0, 1.03)
+    _few_items(axis, rows, found, range(len(found)) if few else found)
+
+
+def _few_items(axis: Any, rows: pd.DataFrame, found: list[float], places: Iterable[float]) -> None:
+    """How many items a value has, above it, where they are too few to lean on."""
+    if "n_test" not in rows:
+        return
+    items = rows.groupby("value")["n_test"].min()
+    for place, value in zip(places, found, strict=True):
+        if items[value] < FEW_ITEMS:
+            said = f"n={items[value]:.0f}"
+            axis.text(place, 0.98, said, size=6, ha="center", va="top", transform=axis.get_xaxis_transform())
 
 
 def _bars(axis: Any, rows: pd.DataFrame, found: list[float], side: int, of: int, look: dict[str, Any]) -> None:

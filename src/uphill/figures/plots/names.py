@@ -17,6 +17,7 @@ SOURCE = "source_kind"
 NAMES = {
     UNSUPERVISED: "no supervision",
     ALL: "all items",
+    "test": "the test band",
     "icl": "ICL",
     "icl_cot": "ICL + CoT",
     "probe": "linear probe",

@@ -1,5 +1,6 @@
 """One look for all figures: colours that colour-blind readers can tell apart, intervals always drawn."""
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FuncFormatter
 
 from uphill.figures.plots import names
+from uphill.figures.plots.boxes import boxes, with_boxes
 from uphill.figures.plots.fitting import (
     break_lines,
     broken,
@@ -202,7 +204,14 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: str) -> None:
-    """Write a figure whole. No date goes into a PDF, so that the same figure is the same bytes."""
-    metadata = {"CreationDate": None} if Path(path).suffix == ".pdf" else {"Software": None}
+    """Write a figure whole; a picture says where its panels stand.
+
+    No date goes into a PDF, so that the same figure is the same bytes.
+    """
     with written_whole(path) as temporary:
-        figure.savefig(temporary, metadata=metadata)
+        if Path(path).suffix == ".pdf":
+            figure.savefig(temporary, metadata={"CreationDate": None})
+            return
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", metadata={"Software": None})
+        temporary.write_bytes(with_boxes(picture.getvalue(), boxes(figure)))

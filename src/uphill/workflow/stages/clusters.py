@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from uphill.config import generated
 from uphill.identity.files import folder_digest
+from uphill.running.places import shipped
 from uphill.weak_to_strong.clustering import EMBEDDING
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import clusters_path
@@ -52,4 +53,4 @@ def _embedder(study: Study, model: str) -> Settings:
     """A model with its parts, such as how states are pooled, which lie in folders of their own."""
     path = study.config.models[model].path
     assert path is not None, "the config's check asks for one"
-    return {"model": model_identity(study, model), "parts_content": folder_digest(path, True)}
+    return {"model": model_identity(study, model), "parts_content": folder_digest(shipped(path), True)}

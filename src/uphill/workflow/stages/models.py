@@ -5,6 +5,7 @@ from typing import Any
 
 from uphill.config.trained import adapters_of, chain
 from uphill.identity.files import file_digest, folder_digest
+from uphill.running.places import shipped
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import model_folder, model_paths
 from uphill.workflow.stages.training import training
@@ -95,7 +96,7 @@ def loaded_as(study: Study, model: str, weights_of: str) -> dict[str, Any]:
     if job and job.rule == GGUF:
         own["content"] = job.id
     elif not job and entry.path:
-        own["content"] = folder_digest(entry.path, entry.trust_remote_code)
+        own["content"] = folder_digest(shipped(entry.path), entry.trust_remote_code)
     if adapters:
         own["adapters"] = [model_folder(name) for name in adapters]
     tokens = {"answers": study.config.answers, "max_prompt_tokens": study.config.max_prompt_tokens}

@@ -11,7 +11,7 @@ from uphill.workflow.stages.items import items
 from uphill.workflow.stages.tables import correlations, modules, names, table, wide
 from uphill.workflow.study import Study
 
-TEMPLATE = "src/uphill/report/report.html.j2"
+PAGE = tuple(f"src/uphill/report/{name}" for name in ("report.html.j2", "page.css", "page.js"))
 
 
 def jobs(study: Study) -> Iterator[Job]:
@@ -36,7 +36,7 @@ def jobs(study: Study) -> Iterator[Job]:
             "wide": [wide(study)],
             "figures": figures.jobs(study),
         },
-        code=[TEMPLATE, *_captions(study)],
+        code=[*PAGE, *_captions(study)],
         from_config={"config": ""},
     )
 

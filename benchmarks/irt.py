@@ -149,7 +149,7 @@ def beside_py_irt() -> None:
     if MMLU_PRO.is_file():
         # It takes a missing answer for one that is neither right nor wrong, and fails.
         answers = read_matrix(MMLU_PRO, "question_id", ["category", "src"]).answers
-        answers = answers[:, ~np.isnan(answers).any(0)]
+        answers = answers[:, (answers >= 0).all(0)]
         cases[f"MMLU-Pro, {answers.shape[0]} models x {answers.shape[1]} items"] = (answers, None)
     for name, (answers, true) in cases.items():
         ours = fit(answers).difficulty

@@ -291,12 +291,20 @@ def _can_be_loaded(config: "Config", model: str) -> None:
 
 
 def _can_be_fitted(config: "Config", where: str, arm: Arm) -> None:
-    """Whether an arm fits no model that is an adapter over quantized weights, on which nothing is fitted."""
-    fits = [method for method in arm.methods if isinstance(config.method_settings(method), LoraRecipe | TextRecipe)]
-    for model in arm.models if fits else ():
-        if adapters_of(config, model) and resolved(config, model).quantization != "none":
+    """Whether an arm fits no quantized weights, and nothing on an adapter over them."""
+    settings = {method: config.method_settings(method) for method in arm.methods}
+    fits = [method for method, own in settings.items() if isinstance(own, LoraRecipe | TextRecipe)]
+    whole = [method for method, own in settings.items() if isinstance(own, TextRecipe) and own.adapter is None]
+    quantized = [model for model in arm.models if resolved(config, model).quantization != "none"] if fits else []
+    for model in quantized:
+        if adapters_of(config, model):
             raise ValueError(
                 f"{where}: {fits[0]!r} fits {model!r}, an adapter over quantized weights, expected quantization: none"
+            )
+        if whole:
+            raise ValueError(
+                f"{where}: {whole[0]!r} trains all weights of {model!r}, whose quantization is "
+                f"{resolved(config, model).quantization!r}, expected none, or a method with an adapter"
             )
 
 

@@ -222,10 +222,7 @@ class Config(Entry):
     def given(self) -> Given:
         """What experiments and labels may ask of the rest."""
         models = narrowing.models(self.test_models, self.only)
-        return Given(models, self._n_train_if_known, self.levels, self._pool_of)
-
-    def _pool_of(self, labels: str) -> str:
-        return labelled.pool_of(self, labels)
+        return Given(models, self._n_train_if_known, self.levels, functools.partial(labelled.pool_of, self))
 
     def _n_train_if_known(self, method: str) -> int:
         return self.n_train(method) if method in self.methods else 0

@@ -213,6 +213,7 @@ def test_captions_of_snakemakes_report_hold_names_of_the_config_only() -> None:
     used = {part for path in captions for part in re.findall(r"\{\{(.*?)\}\}", path.read_text())}
     assert captions
     assert {part.strip() for part in used} == {
+        "snakemake.wildcards.account",
         "snakemake.wildcards.dataset",
         "snakemake.wildcards.figure",
         "snakemake.wildcards.table",

@@ -169,9 +169,22 @@ def test_what_is_of_another_day_is_refused(job: Job, tmp_path: Path) -> None:
 
 def test_a_panel_that_left_items_out_is_cautioned_of() -> None:
     items = pd.DataFrame({"pool": "experiment"}, index=pd.Index(IDS, name="item_id"))
-    told = pd.DataFrame({"respondent": ["a", "b", "c"], "model": ["a", "b", "c"], "at_chance": False})
+    told = pd.DataFrame({"respondent": ["a", "b", "c"], "model": ["a", "b", "c"], "at_chance": False, "rest": 0.5})
     answers = np.array([[1, 1, 1, 0], [0, 1, MISSING, 1], [1, 0, MISSING, 1]], np.int8)
     [line] = cautions(told, AnswerMatrix(IDS, ["a", "b", "c"], answers), items)
     assert line == "25 % of the items were answered by fewer than half of the 3 respondents, 1 at least"
     answers[1, 2] = 0
     assert list(cautions(told, AnswerMatrix(IDS, ["a", "b", "c"], answers), items)) == []
+
+
+def test_respondents_who_make_another_mistake_are_cautioned_of() -> None:
+    """Who answers easy items by a rule that is wrong there finds hard what others find easy."""
+    items = pd.DataFrame({"pool": "experiment"}, index=pd.Index(IDS, name="item_id"))
+    told = pd.DataFrame({"respondent": ["a", "b", "c"], "model": ["a", "b", "c"], "at_chance": False})
+    matrix = AnswerMatrix(IDS, ["a", "b", "c"], np.ones((3, len(IDS)), np.int8))
+    [line] = cautions(told.assign(rest=[0.4, 0.05, -0.2]), matrix, items)
+    assert line == (
+        "2 of 3 respondents find other items hard than the others do, most of all c (correlation -0.20): of such a "
+        "panel a scale is no one difficulty"
+    )
+    assert list(cautions(told.assign(rest=[0.4, 0.2, np.nan]), matrix, items)) == []

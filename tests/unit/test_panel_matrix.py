@@ -154,6 +154,9 @@ def test_respondents_are_told_from_one_that_guesses() -> None:
         np.testing.assert_allclose(
             table.loc[name, ["accuracy", "chance", "p_chance", "information"]].astype(float), expected
         )
+    answers = pd.DataFrame(matrix.answers, matrix.models, matrix.item_ids, dtype=float).replace(MISSING, np.nan)
+    for name in matrix.models:
+        assert table.loc[name, "rest"] == pytest.approx(answers.loc[name].corr(answers.drop(index=name).mean()))
 
 
 def test_chance_is_that_of_the_items_answered_and_none_where_answers_are_written() -> None:

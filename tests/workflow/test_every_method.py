@@ -62,7 +62,7 @@ def small(raw: dict[str, Any]) -> None:
     asked = {"test": {"dataset": "dial_asked", "variable": "num_steps", "min": 1}, "methods": ["probe", "icl"]}
     rungs = {"low": RUNG | {"max": 2}, "high": RUNG | {"min": 5}}
     raw["ladders"] = {"road_to_asked": asked | {"train": rungs, "models": ["demo_106k", "demo"]}}
-    raw["panels"]["climbers"]["models"] = ["demo_106k", "demo"]
+    raw["panels"]["climbers"]["models"] = ["demo_106k", "demo"]  # as they are, too
     raw["panels"]["climbers"]["cells"][0]["methods"] = ["probe", "icl"]
     by_scale = {"dataset": "dial_asked", "variable": "rasch", "sizes": {"probe_by_scale": [4]}}
     raw["learning_curves"] = [by_scale | {"test_on": ["bin_03"], "train_on": ["bin_01", "bin_03"]}]

@@ -21,7 +21,7 @@ ALONE: dict[str, Any] = {
 }
 SHOWN = {
     "all_to_all": "Accuracy on all test items",
-    "quantization": "error: mine.yaml: no table of levels, expected one; look at results/tables/quantization.csv",
+    "quantization": "no table of levels is made, expected one; look at results/tables/quantization.csv",
 }
 UNANSWERED = ("all_to_all", "quantization")
 """Experiments in which nothing is trained on easier items than are tested."""

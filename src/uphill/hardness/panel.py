@@ -23,6 +23,8 @@ from uphill.schemas.splits import SPLITS
 
 CELL = ["train_dataset", "train_on", "boot", "n_train", "noise_p", "labels"]
 """Columns of grades that tell the cells of a method, model and experiment apart."""
+LEAST_REST = 0.1
+"""Below it, a respondent's answers hardly go with the share of the others that got an item right."""
 MOST_UNASKED = 0.1
 """Share of the items that fewer than half of the respondents answered, from which the report cautions."""
 
@@ -147,6 +149,13 @@ def cautions(told: pd.DataFrame, matrix: AnswerMatrix, items: pd.DataFrame) -> I
         yield (
             f"{row['respondent']} is at chance ({100 * row['accuracy']:.1f} % of {row['n_answers']} answers right, "
             f"{100 * row['chance']:.1f} % by guessing), and only adds noise"
+        )
+    apart = told[told["rest"] < LEAST_REST].sort_values("rest")
+    if len(apart):
+        first = apart.iloc[0]
+        yield (
+            f"{len(apart)} of {len(told)} respondents find other items hard than the others do, most of all "
+            f"{first['respondent']} (correlation {first['rest']:.2f}): of such a panel a scale is no one difficulty"
         )
     models = told["model"].unique()
     if len(models) < len(told):

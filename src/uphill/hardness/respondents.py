@@ -11,6 +11,7 @@ from scipy.stats import binom
 from uphill.engine.passes import ResponseTable
 from uphill.errors import UphillError
 from uphill.hardness.answer_matrix import Answered, AnswerMatrix
+from uphill.hardness.item_checks import item_rest
 from uphill.hardness.item_response import MISSING, RIGHT, Calibration
 
 BY_CHANCE = 0.025
@@ -52,12 +53,13 @@ def by_grades(respondent: str, grades: pd.DataFrame, unread: bool = False) -> It
 
 
 def describe(matrix: AnswerMatrix, found: Calibration, n_choices: Sequence[int] | None = None) -> pd.DataFrame:
-    """A row a respondent: respondent, n_answers, accuracy, chance, p_chance, at_chance, ability, information.
+    """A row a respondent: respondent, n_answers, accuracy, chance, p_chance, at_chance, ability, information, rest.
 
     `ability` is in standard deviations of the panel's. `information` is that of an answer of it, on average, about its
     ability (Fisher's, an inverse variance), and about the item's difficulty, of which both models know the difference
     alone. `p_chance` is the probability that a guesser has as many answers right or
-    more (the sum of items' own chances, as a binomial of their mean).
+    more (the sum of items' own chances, as a binomial of their mean). `rest` is the correlation of its answers with the
+    share of the others that got an item right: about 0, it finds other items hard than they do.
 
     Args:
         matrix: who answered what.
@@ -87,6 +89,7 @@ def describe(matrix: AnswerMatrix, found: Calibration, n_choices: Sequence[int] 
             "at_chance": ~(p_chance <= BY_CHANCE),
             "ability": found.ability,
             "information": information,
+            "rest": item_rest(matrix.answers.T),
         }
     )
 

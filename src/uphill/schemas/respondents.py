@@ -14,10 +14,11 @@ RESPONDENTS = Contract(
             **dict.fromkeys(("boot", "n_train", "n_answers"), INT),
             **dict.fromkeys(("noise_p", "share", "accuracy", "chance", "p_chance"), FLOAT),
             "at_chance": BOOL,
-            **dict.fromkeys(("ability", "information"), FLOAT),
+            **dict.fromkeys(("ability", "information", "rest"), FLOAT),
         },
-        # Of one that answers nothing there is no accuracy, and no chance to hold it against.
-        nullable=["accuracy", "chance", "p_chance", "information"],
+        # Of one that answers nothing there is no accuracy, and no chance to hold it against; of one whose answers are
+        # all alike, or that answers alone, there is no correlation with others.
+        nullable=["accuracy", "chance", "p_chance", "information", "rest"],
     ),
     key=("respondent",),
 )

@@ -29,7 +29,7 @@ plan: install  ## what the study in CONFIG would cost: jobs, model loads, tokens
 
 demo-all: install  ## the demo's world with every method, measure and experiment
 	@$(BIN)/python -m uphill check config/demo-all.yaml
-	@echo "Running every method and experiment on the demo's world: some 400 jobs"
+	@echo "Running every method and experiment on the demo's world: some 390 jobs"
 	@$(BIN)/snakemake --profile profiles/local --logger uphill --configfile config/demo-all.yaml
 	@$(BIN)/python -m uphill show --configfile config/demo-all.yaml
 

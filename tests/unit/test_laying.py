@@ -188,9 +188,11 @@ def test_an_error_names_the_file_of_its_key(here: Path, text: str, message: str)
     assert "\n" not in str(caught.value)
 
 
-def test_the_example_of_the_documentation_is_a_study(here: Path) -> None:
-    [block] = (ROOT / "config/README.md").read_text().split("```yaml\n")[1:]
-    config = read_study(say("mine.yaml", block.split("```")[0])).config
+def test_the_examples_of_the_documentation_are_studies(here: Path) -> None:
+    laid, part = (ROOT / "config/README.md").read_text().split("```yaml\n")[1:]
+    kept = read_study(say("part.yaml", part.split("```")[0])).config
+    assert {arm.dataset for arm in kept.arms()} == {"dial"}
+    config = read_study(say("mine.yaml", laid.split("```")[0])).config
     assert (config.splits.boots, config.splits.n_test) == (10, DEFAULT["splits"]["n_test"])
     assert "lora" not in config.methods
 

@@ -34,7 +34,7 @@ def _nothing_noted() -> Iterator[None]:
 
 
 def rows(ids: list[str]) -> pd.DataFrame:
-    asked = {"question": "What?", "choices": [["a", "b"]] * len(ids), "answer_idx": 0}
+    asked = {"question": [f"What is {name}?" for name in ids], "choices": [["a", "b"]] * len(ids), "answer_idx": 0}
     return pd.DataFrame({"item_id": ids, **asked, "answer_text": "", "reasoning": ""})
 
 

@@ -209,6 +209,14 @@ def test_the_base_is_bit_for_bit_the_same_and_fits_know_nothing_of_each_other(
     assert not np.array_equal(found[0], found[1])
 
 
+def test_all_weights_are_trained_though_an_adapter_froze_them_before(own: Loaded, tmp_path: Path) -> None:
+    before, expected = weights(own.model), after(own, recipe(), tmp_path / "one")
+    assert not any(torch.equal(weight, before[name]) for name, weight in expected.items() if "proj" in name)
+    own.model.requires_grad_(False)
+    found = after(own, recipe(), tmp_path / "two")
+    assert all(torch.equal(weight, expected[name]) for name, weight in found.items())
+
+
 class Killed(BaseException):
     """The end of a process."""
 

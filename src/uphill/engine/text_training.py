@@ -210,8 +210,8 @@ class TextFits:
             # Without re-entrance the frozen embeddings need no gradient.
             self.loaded.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         if self.recipe.adapter is None:
-            # Small updates of 16-bit weights round away.
-            return self.loaded.model.float()
+            # Small updates of 16-bit weights round away; and an adapter that was fitted before froze them all.
+            return self.loaded.model.float().requires_grad_(True)
         shape = self.recipe.adapter
         config = LoraConfig(
             r=shape.r,

@@ -23,6 +23,7 @@ STAGES = {
     "grade": "grades",
     "matrix": "panels",
     "table": "tables",
+    "account": "tables",
     "correlations": "tables",
     "wide": "tables",
     "figure": "figures",

@@ -17,7 +17,14 @@ PATIENCE_S = 50
 
 
 def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:
-    deadline = time.monotonic() + PATIENCE_S
-    while "SLURM_JOB_ID" in os.environ and not Path("been-large").exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
+    wait_for("been-large-again", "been-beside")
     return icl.predict(context, settings, cells)
+
+
+def wait_for(other: str, own: str) -> None:
+    """Say that this job is at work, and wait until the other has said so, or for long enough; on a cluster alone."""
+    deadline = time.monotonic() + PATIENCE_S
+    if "SLURM_JOB_ID" in os.environ:
+        Path(own).touch()
+        while not Path(other).exists() and time.monotonic() < deadline:
+            time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Few-shot prompting that, on a cluster, takes too much memory the first time that it is run.
+"""Few-shot prompting that, on a cluster, takes too much memory at first, and then waits for another job beside it.
 
 Copied into a checkout, as anyone's own method is.
 """
@@ -6,6 +6,8 @@ Copied into a checkout, as anyone's own method is.
 import os
 import time
 from pathlib import Path
+
+from uphill.methods.beside import wait_for
 
 from uphill.methods import icl
 from uphill.methods.context import Cell, Context, Predicted
@@ -24,4 +26,5 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
         held = b"\1" * TOO_MUCH
         time.sleep(PATIENCE_S)
         raise AssertionError(f"nobody minded that this job held {len(held)} bytes for {PATIENCE_S} s")
+    wait_for("been-beside", "been-large-again")
     yield from icl.predict(context, settings, cells)

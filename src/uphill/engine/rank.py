@@ -74,3 +74,8 @@ def die_with_parent() -> None:
 if __name__ == "__main__":
     die_with_parent()
     main(Path(sys.argv[1]))
+    # All is written. Threads of torch that the interpreter finds at work at its end abort the process now and then, and
+    # the whole fit with it.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

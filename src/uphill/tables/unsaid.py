@@ -38,29 +38,25 @@ def random_label_rows(inputs: Inputs) -> pd.DataFrame:
 
 def _random(experiment: str, inputs: Inputs) -> Iterator[dict[str, Any]]:
     study = inputs.study
-    for panel in panels(inputs.predictions, by_level(inputs.tested, inputs.levels), study):
-        clusters = study.clusters.get(panel.name[1])
-        for named, rows in panel.conditions():
-            if named["train_on"] in NO_LEVELS or named["noise_p"] != 0.0 or panel.baseline.empty:
-                continue
-            other = panel.condition(**{**named, "noise_p": 1.0})
-            if other.empty:
-                continue
-            right, drawn, none = (answered(one, panel.items, clusters) for one in (rows, other, panel.baseline))
-            said = readings(drawn, right, none, study.margin, study.coverage)
-            ratio = gap_recovered(drawn, right, none, study.coverage)
-            bounded = ratio.ratios.kind == "interval"
-            yield {
-                **_of(panel, named, rows, experiment),
-                "accuracy": right.accuracy,
-                "random_accuracy": drawn.accuracy,
-                **estimates(gain=ratio.ceiling_floor, random_gain=ratio.reached_floor, content=ratio.ceiling_reached),
-                "format": ratio.point,
-                **({"format_low": ratio.ratios.low, "format_high": ratio.ratios.high} if bounded else {}),
-                "status": ratio.status,
-                **{"margin": study.margin, "as_good": said.as_good, "as_good_p": said.as_good_p},
-                "circular": circular(named, study),
-            }
+    for panel, clusters, named, rows in _right(inputs):
+        other = panel.condition(**{**named, "noise_p": 1.0})
+        if other.empty:
+            continue
+        right, drawn, none = (answered(one, panel.items, clusters) for one in (rows, other, panel.baseline))
+        said = readings(drawn, right, none, study.margin, study.coverage)
+        ratio = gap_recovered(drawn, right, none, study.coverage)
+        bounded = ratio.ratios.kind == "interval"
+        yield {
+            **_of(panel, named, rows, experiment),
+            "accuracy": right.accuracy,
+            "random_accuracy": drawn.accuracy,
+            **estimates(gain=ratio.ceiling_floor, random_gain=ratio.reached_floor, content=ratio.ceiling_reached),
+            "format": ratio.point,
+            **({"format_low": ratio.ratios.low, "format_high": ratio.ratios.high} if bounded else {}),
+            "status": ratio.status,
+            **{"margin": study.margin, "as_good": said.as_good, "as_good_p": said.as_good_p},
+            "circular": circular(named, study),
+        }
 
 
 def unsaid_rows(inputs: Inputs) -> pd.DataFrame:
@@ -73,29 +69,33 @@ def unsaid_rows(inputs: Inputs) -> pd.DataFrame:
     return _ranked(table, inputs)
 
 
+def _right(inputs: Inputs) -> Iterator[tuple[Panel, Any, dict[str, Any], pd.DataFrame]]:
+    """Conditions that are trained on right labels, beside no supervision: their panel, its clusters, name and rows."""
+    for panel in panels(inputs.predictions, by_level(inputs.tested, inputs.levels), inputs.study):
+        for named, rows in panel.conditions():
+            if named["train_on"] not in NO_LEVELS and named["noise_p"] == 0.0 and not panel.baseline.empty:
+                yield panel, inputs.study.clusters.get(panel.name[1]), named, rows
+
+
 def _unsaid(experiment: str, inputs: Inputs) -> Iterator[dict[str, Any]]:
     study = inputs.study
-    for panel in panels(inputs.predictions, by_level(inputs.tested, inputs.levels), study):
-        clusters = study.clusters.get(panel.name[1])
-        for named, rows in panel.conditions():
-            if named["train_on"] in NO_LEVELS or named["noise_p"] != 0.0 or panel.baseline.empty:
-                continue
-            own, none = (answered(one, panel.items, clusters) for one in (rows, panel.baseline))
-            # Without supervision there is one draw, which each of the others is held against.
-            before = none.correct[:, :1]
-            gained, lost = (np.asarray(one) for one in (own.correct * (1 - before), (1 - own.correct) * before))
-            if np.isnan(gained).all():
-                continue
-            yield {
-                **_of(panel, named, rows, experiment),
-                **estimates(
-                    unsaid=accuracy_interval(replace(own, correct=gained), study.coverage),
-                    lost=accuracy_interval(replace(own, correct=lost), study.coverage),
-                    gain=difference(none, own, study.coverage),
-                ),
-                "margin": study.margin,
-                "circular": circular(named, study),
-            }
+    for panel, clusters, named, rows in _right(inputs):
+        own, none = (answered(one, panel.items, clusters) for one in (rows, panel.baseline))
+        # Without supervision there is one draw, which each of the others is held against.
+        before = none.correct[:, :1]
+        gained, lost = (np.asarray(one) for one in (own.correct * (1 - before), (1 - own.correct) * before))
+        if np.isnan(gained).all():
+            continue
+        yield {
+            **_of(panel, named, rows, experiment),
+            **estimates(
+                unsaid=accuracy_interval(replace(own, correct=gained), study.coverage),
+                lost=accuracy_interval(replace(own, correct=lost), study.coverage),
+                gain=difference(none, own, study.coverage),
+            ),
+            "margin": study.margin,
+            "circular": circular(named, study),
+        }
 
 
 def _of(panel: Panel, named: dict[str, Any], rows: pd.DataFrame, experiment: str) -> dict[str, Any]:

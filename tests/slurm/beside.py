@@ -13,7 +13,7 @@ from uphill.methods.icl import READS_RESPONSES, RUNS_MODEL, Settings, cells, mis
 
 __all__ = ["READS_RESPONSES", "RUNS_MODEL", "Settings", "cells", "misfit", "predict"]
 
-PATIENCE_S = 50
+PATIENCE_S = 150
 
 
 def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicted:

@@ -104,7 +104,7 @@ class Lab:
     """
 
     folder: Path
-    gpus: int = 2
+    gpus: int = 6
     cpus: int = 16
     mem_mb: int = 64_000
     daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)

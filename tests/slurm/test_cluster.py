@@ -27,7 +27,7 @@ GPUS = {"demo": 1, "brief": 2}
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """SLURM with two GPUs, for as long as these tests run."""
+    """SLURM with GPUs for all that asks at once, for as long as these tests run."""
     try:
         with raised(tmp_path_factory.mktemp("slurm")) as running:
             yield running

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from split_pools import OWN_POOLS
 
 from uphill.errors import UphillError
 from uphill.hardness import irt
@@ -65,7 +66,7 @@ def test_left_out_they_are_of_no_level_and_the_others_are_cut_anew(matrix: Path)
     levels = add_levels(rows[["item_id", "variable", "value", "kind"]], items().items, {"rasch": Cuts(bins=3)}, 0)
     assert sorted(levels["level"].value_counts()) == [6, 6, 6]
     cut = {f"bin_0{n}": {"variable": "rasch", "levels": [f"bin_0{n}"], "min": None, "max": None} for n in (1, 2, 3)}
-    graded = experiment_levels(table, levels, cut)
+    graded = experiment_levels(table, levels, cut, OWN_POOLS)
     assert len(graded) == 18
     assert not set(BROKEN) & set(graded.index)
 

@@ -13,7 +13,7 @@ from uphill.errors import UphillError
 from uphill.methods import ccs, probe
 from uphill.methods.context import Cell, Context, Source
 from uphill.methods.noise import noised
-from uphill.schemas.labels import LABELS
+from uphill.schemas.labels import LABELS, UNSURE
 from uphill.schemas.predictions import PREDICTIONS
 from uphill.weak_to_strong.interface import Answers
 from uphill.weak_to_strong.labels import gold, predicted
@@ -169,6 +169,37 @@ def test_each_item_has_one_answer_of_the_teacher() -> None:
     for told, count in ((known.predictions.iloc[1:], 0), (pd.concat([known.predictions, known.predictions[:1]]), 2)):
         with pytest.raises(UphillError, match=f"item 'a00': {count} answers of 'small', expected one of each item"):
             predicted.label(OWN, table, Answers(told, [], {}))
+
+
+def test_who_is_taught_what_a_teacher_is_sure_of_is_taught_nothing_else() -> None:
+    """Against the probabilities themselves; the items that come next were drawn next."""
+    table, known = questions(), answers(questions())
+    most = {row.item_id: np.exp(row.scores).max() for row in known.predictions.itertuples()}
+    settings = OWN.model_copy(update={"confident": 0.6})
+    labels = predicted.label(settings, table, known).set_index("item_id")
+    assert (labels["origin"] == UNSURE).to_dict() == {item: share <= 0.6 for item, share in most.items()}
+    assert labels["answer_idx"].equals(predicted.label(OWN, table, known).set_index("item_id")["answer_idx"])
+    study = with_labels(labels.reset_index())
+    for cell in probe.cells(study, SETTINGS):
+        for count in (3, 10):
+            drawn = study.source(cell).drawn(cell.train_on, cell.boot, "train")["item_id"]
+            expected = [item for item in drawn if most[item] > 0.6][:count]
+            assert len(expected) > 0
+            assert list(study.train_items(replace(cell, n_train=count)).index) == expected
+    assert len(said(study)) == len(probe.cells(study, SETTINGS))
+
+
+def test_a_teacher_that_is_sure_of_nothing_teaches_nobody() -> None:
+    table, known = questions(), answers(questions())
+    with pytest.raises(UphillError, match=r"'small' gives no choice more than 0\.999999, expected some; a lower"):
+        predicted.label(OWN.model_copy(update={"confident": 0.999999}), table, known)
+    labels = predicted.label(OWN, table, known)
+    drawn = source("a").drawn("easy", 0, "train")["item_id"]
+    unsure = labels.assign(origin=labels["origin"].mask(labels["item_id"].isin(drawn), UNSURE))
+    study = with_labels(unsure)
+    cell = next(cell for cell in probe.cells(study, SETTINGS) if (cell.train_on, cell.boot) == ("easy", 0))
+    with pytest.raises(UphillError, match=r"labels\.mine: cell a-easy-0-10: its teacher is sure of none of 10 items"):
+        study.train_items(cell)
 
 
 @pytest.mark.parametrize(("scores", "said"), [(None, "expected scores"), ([0.1], "1 scores for 3 choices")])

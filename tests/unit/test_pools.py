@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from split_pools import OWN_POOLS
 
 from uphill.datasets.items import build_items
 from uphill.datasets.pools import Pools
@@ -185,7 +186,10 @@ def test_a_test_pool_is_tested_only_and_levels_are_cut_without_it(
     pool = table[table["pool"] == "experiment"]
     easy = hardness.loc[hardness["level"] == "easy", "value"].max()
     assert easy <= pool["grade"].quantile(0.3) < hardness.loc[hardness["level"] != "easy", "value"].min()
-    graded, held = experiment_levels(table, hardness, GRADES), levels_tested(table, hardness, GRADES)
+    graded, held = (
+        experiment_levels(table, hardness, GRADES, OWN_POOLS),
+        levels_tested(table, hardness, GRADES, OWN_POOLS),
+    )
     assert held is not None
     sizes = SplitSettings(boots, 5, n_test, 1, seed, fresh_test=fresh and n_test is not None)
     splits = draw_splits(graded, "mine", "grade", sizes, held)
@@ -232,7 +236,7 @@ def test_a_rung_may_be_tested_in_the_test_pool_alone_and_not_trained_on_there() 
     hardness = pd.DataFrame({"item_id": table["item_id"], "variable": "v", "value": values, "level": "medium"})
     band: dict[str, Any] = {"variable": "v", "levels": None, "min": None, "max": None}
     bands = {"low": band | {"max": 1}, "test": band | {"min": 2}}
-    cut = table, hardness, bands
+    cut = table, hardness, bands, OWN_POOLS
     settings = SplitSettings(1, 10, None, 1, 0, train_on=["low", "elsewhere"], test_on=["test"], levels=list(bands))
     splits = draw_splits(experiment_levels(*cut), "d", "ladder", settings, levels_tested(*cut))
     assert set(splits.loc[splits["role"] == "test", "item_id"]) == {f"i{n:02d}" for n in range(40, 60)}

@@ -84,6 +84,18 @@ def test_warnings_name_what_is_undefined_dropped_and_small() -> None:
     assert found["Fewer than 50 test items"] == ["Table population: 1 of 2 rows."]
 
 
+def test_students_of_fewer_confident_labels_are_told_once() -> None:
+    told = {"labels": "a.over_75", "confident": 0.75, "boots": 10, "n_labels": 45, "status": "defined"}
+    few = rows(strong="m", **told).drop(columns="model")
+    table = pd.concat([few, few, few.assign(n_labels=80), few.assign(confident=NAN)])
+    found = {caution.title: caution.cases for caution in cautions({"weak_to_strong": table})}
+    assert found == {
+        "Students of confident labels alone": [
+            "icl with m on d by v, easy data (a.over_75): 4.5 of 8 items on average."
+        ]
+    }
+
+
 def test_texts_without_an_answer_are_told_once_for_each_condition() -> None:
     every = rows(test_on="all", parse_rate=0.9, ended_rate=0.96)
     hard = rows(test_on="hard", parse_rate=0.8, ended_rate=0.9)

@@ -90,7 +90,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
         job = study.job("hardness", {"dataset": "dial"})
         write(hardness[HARDNESS.schema.names], job.files[0], HARDNESS, job.spec)
         job = study.job("splits", {"dataset": "dial", "split": "num_steps"})
-        graded = experiment_levels(items, hardness, job.settings["levels"])
+        graded = experiment_levels(items, hardness, job.settings["levels"], job.settings["pools"])
         splits = draw_splits(graded, "dial", "num_steps", SplitSettings(**job.settings["sizes"]))
         write(splits, job.files[0], SPLITS, job.spec)
         yield study

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from split_pools import OWN_POOLS
 
 from uphill.errors import UphillError
 from uphill.running import noting
@@ -253,7 +254,7 @@ def test_levels_of_ones_own_and_one_from_elsewhere_that_is_tested_too() -> None:
     values = [float(number // 30) for number in range(90)]
     hardness = pd.DataFrame({"item_id": ids, "variable": "v", "value": values, "level": "medium"})
     band = {"variable": "v", "levels": None, "min": None, "max": None}
-    found = experiment_levels(items, hardness, {"low": band | {"max": 0}, "top": band | {"min": 1}})
+    found = experiment_levels(items, hardness, {"low": band | {"max": 0}, "top": band | {"min": 1}}, OWN_POOLS)
     assert found["level"].value_counts().to_dict() == {"low": 30, "top": 60}
     assert (found.loc[found["level"] == "low", "value"] == 0).all()
     asked = SplitSettings(1, 10, None, 1, 0, train_on=["low", "elsewhere"], test_on=["top"], levels=["low", "top"])
@@ -317,7 +318,7 @@ def test_a_level_of_ones_own_without_items_is_refused(band: dict[str, object], m
     hardness = pd.DataFrame({"item_id": ["a", "b"], "variable": "v", "value": [0.0, 1.0], "level": "medium"})
     far = {"variable": "v", "levels": None, "min": None, "max": None} | band
     with pytest.raises(UphillError, match=message):
-        experiment_levels(items, hardness, {"near": far | {"levels": ["medium"]}, "far": far})
+        experiment_levels(items, hardness, {"near": far | {"levels": ["medium"]}, "far": far}, OWN_POOLS)
 
 
 def test_a_level_may_be_several_of_a_variable_and_one_of_its_own_may_be_empty() -> None:
@@ -327,7 +328,7 @@ def test_a_level_may_be_several_of_a_variable_and_one_of_its_own_may_be_empty() 
     hardness = pd.DataFrame({"item_id": ids, "variable": "v", "value": 1.0, "level": names})
     plain = {"variable": "v", "min": None, "max": None}
     both = {"easy": plain | {"levels": ["easy"]}, "ends": plain | {"levels": ["easy", "hard"]}}
-    found = experiment_levels(items, hardness, both | {"bin_07": plain | {"levels": ["bin_07"]}})
+    found = experiment_levels(items, hardness, both | {"bin_07": plain | {"levels": ["bin_07"]}}, OWN_POOLS)
     assert {level: set(own.index) for level, own in found.groupby("level")} == {
         "easy": {"i0", "i3", "i6"},
         "ends": {"i0", "i3", "i6", "i2", "i5", "i8"},

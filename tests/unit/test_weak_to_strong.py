@@ -2,6 +2,7 @@
 
 import copy
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,35 @@ def test_a_teacher_of_one_level_is_trained_on_it_and_answers_all() -> None:
     assert own["pools"] == {"train": "experiment", "test": ["test"]}
 
 
+def test_students_of_confident_labels_stand_beside_those_of_all() -> None:
+    study = Study(check(raw(ROW | {"soft": [False, True], "confident": 0.75})))
+    students = {labels for model, labels, *_ in runs(study) if model == "demo"} - {"gold"}
+    assert students == {f"dial.small.probe{over}{soft}" for over in ("", ".over_75") for soft in ("", ".soft")}
+    teachers = [arm for arm in study.arms() if arm.kind == "labels" and arm.models == ("small",)]
+    assert len(teachers) == 1  # one training
+    told = study.job("table", {"table": "weak_to_strong"}).settings["teachers"]
+    assert [told[f"dial.small.probe{over}"]["confident"] for over in ("", ".over_75")] == [None, 0.75]
+
+
+def test_a_model_is_elicited_by_what_it_says_untrained_and_then_by_examples_of_that() -> None:
+    """Zero-shot, then few-shot on items that it labelled itself: no right answer is read but the ceiling's."""
+    first = {"kind": "predicted", "dataset": "dial", "method": "zero_shot", "model": "demo", "pool": "supervisor_2"}
+    then = {"kind": "predicted", "dataset": "dial", "method": "icl", "model": "demo", "labels": "first"}
+    row = {name: ROW[name] for name in ("dataset", "variable", "methods")} | {"weak": "demo", "strong": "demo"}
+    rows = [row | {"teacher": "zero_shot"}, row | {"labels": ["then"]}]
+    pools = {"datasets__dial__pools": {"hardness": 600, "supervisor": 400, "parts": 2}}
+    made = raw(row, weak_to_strong=rows, labels={"first": first, "then": then})
+    made["datasets"]["dial"]["pools"] = pools["datasets__dial__pools"]
+    study = Study(check(made))
+    told = study.job("table", {"table": "weak_to_strong"}).settings["teachers"]
+    assert {name: (one["train_on"], one["labels"]) for name, one in told.items()} == {
+        "dial.demo.zero_shot": ("none", "gold"),
+        "then": ("all", "first"),
+    }
+    [label] = [job for job in study.of("label") if job.wildcards["labels"] == "dial.demo.zero_shot"]
+    assert {read.wildcards["method"] for read in label.reads["predictions"]} == {"zero_shot"}
+
+
 def test_folds_are_of_students_and_not_of_their_teacher() -> None:
     study = Study(check(raw(ROW, splits={"folds": 5, "min_test": 5})))
     teacher = study.job("splits", {"dataset": "dial", "split": "all.teacher.probe.all"}).settings["sizes"]
@@ -124,8 +154,10 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (ROW | {"labels": ["x"], "soft": [True]}, {}, "soft is given beside labels, expected one of them"),
     (ROW | {"labels": ["x"]}, {}, "labels is 'x', expected one of gold"),
     (ROW | {"weak": "large"}, {}, "labels.dial.large.probe.model is 'large', expected one of demo, small, tiny"),
-    (ROW | {"teacher": "zero_shot"}, {}, "'zero_shot' writes answers or trains on nothing, expected a method that is"),
-    (ROW | {"teacher": "icl_cot"}, {}, "'icl_cot' writes answers or trains on nothing, expected a method that is"),
+    (ROW | {"teacher": "zero_shot", "teach_on": ["easy"]}, {}, "'zero_shot' trains on nothing, expected no labels and"),
+    (ROW | {"teacher": "icl_cot"}, {}, "'icl_cot' writes answers, expected a method that scores choices"),
+    (ROW | {"labels": ["x"], "confident": 0.5}, {}, "confident is given beside labels, expected one of them"),
+    (ROW | {"confident": 1.0}, {}, "weak_to_strong.0.confident: is 1.0, expected"),
     (ROW | {"teach_on": ["esy"]}, {}, "labels.dial.small.probe.num_steps.esy.train_on is 'esy', expected a level of"),
     (ROW | {"methods": ["lora"], "soft": [True]}, {}, "are soft, which 'lora' cannot be trained on; expected soft"),
     (ROW | {"methods": ["icl_cot"], "teacher": "probe"}, {}, "have no reasoning, which 'icl_cot' is trained on"),
@@ -155,7 +187,7 @@ ITEMS = [f"i{number:02d}" for number in range(40)]
 LEVELS = {("d", "v"): ["easy", "hard"]}
 RIGHT = {"weak": 16, "student": 24, "ceiling": 32, "weak_gold": 18, "own": 30}
 TOLD = {"method": "probe", "model": "small", "dataset": "d", "variable": "all", "train_on": "all", "soft": False}
-TOLD |= {"labels": "gold", "experiment": "teacher.probe.all"}
+TOLD |= {"labels": "gold", "experiment": "teacher.probe.all", "confident": None}
 
 
 def answers(right: int, model: str, labels: str = "gold", train_on: str = "easy", **more: Any) -> pd.DataFrame:
@@ -226,6 +258,19 @@ def test_the_table_has_each_role_on_the_same_items() -> None:
     student, weak, seen = 0.6 * 0.7 + 0.4 * 0.1, 0.4 * 0.7 + 0.6 * 0.1, 0.8 * 0.52 + 0.2 * 0.16
     chance = student * weak + (1 - student) * (1 - weak) / 3
     assert one["capa"] == pytest.approx((seen - chance) / (1 - chance))
+
+
+def test_of_unsure_labels_a_student_has_none() -> None:
+    """The teacher gives .7 to what it says, so none is left above it; above .6 all, and of some it is less sure."""
+    whole = inputs()
+    assert whole.teaching is not None
+    said = whole.teaching.answers
+    # Unsure of i01, of the boots' first four: the fifth, which it has right, takes its place.
+    unsure = said["item_id"] == "i01"
+    flat = [[0.25] * 4 if one else own for one, own in zip(unsure, said["shares"], strict=True)]
+    teaching = Teaching({"by_small": TOLD | {"confident": 0.6}}, said.assign(shares=flat), whole.teaching.trained)
+    one = row(TABLES["weak_to_strong"].reduce(replace(whole, teaching=teaching)))
+    assert (one["confident"], one["n_labels"], one["label_accuracy"]) == (0.6, 8, 0.75)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from uphill import registry
 from uphill.experiments.arms import TEACHERS, Arm
 from uphill.experiments.finding import experiments, implied_labels
 from uphill.methods.interface import takes_soft
-from uphill.schemas.names import EXPERIMENT_POOL, GOLD, SUPERVISOR_POOL
+from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD, SUPERVISOR_POOL
 from uphill.weak_to_strong.interface import AnyLabels, LabelKind, LabelSettings, TextLabels, label_kind
 
 if TYPE_CHECKING:
@@ -73,10 +73,12 @@ def check_fit(config: "Config", where: str, method: str, arm: Arm) -> None:
     """
     scores, trains = not getattr(config.method_settings(method), "cot", False), config.n_train(method)
     if arm.kind == TEACHERS:
-        if not scores or not trains:
+        if not scores:
+            raise ValueError(f"{where}: {method!r} writes answers, expected a method that scores choices")
+        if not trains and (arm.labels, arm.train_on) != (GOLD, (ALL,)):
             raise ValueError(
-                f"{where}: {method!r} writes answers or trains on nothing, expected a method that is trained and "
-                "scores choices"
+                f"{where}: {method!r} trains on nothing, expected no labels and no level that it learns, or a method "
+                "that is trained"
             )
         if not config.datasets[arm.dataset].pools.supervisor:
             raise ValueError(

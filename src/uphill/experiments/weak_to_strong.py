@@ -5,8 +5,9 @@ teacher says of experiment items. Ceiling: the strong model trained on right ans
 items are of each level of a hardness variable in turn, and so may the teacher's be: hardness meets weakness.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -39,6 +40,13 @@ class WeakToStrong(ConfigEntry):
     soft: list[bool] = Field(
         [False], min_length=1, max_length=2, description="Whether labels are probabilities; [false, true] compares."
     )
+    confident: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Students also of those labels alone to which the teacher gives more than this probability: the "
+        "others are left out of the same draws.",
+    )
     teach_on: Names = Field(
         [ALL], min_length=1, description="What the teacher is trained on: `all`, or levels of the variable."
     )
@@ -51,7 +59,7 @@ class WeakToStrong(ConfigEntry):
             raise ValueError("pairs is 'all', expected models from weak to strong, and neither weak nor strong")
         if self.labels and self.pairs is not None:
             raise ValueError(f"labels is {self.labels} with pairs: all, expected none: each pair has its own")
-        made = {"teacher", "soft", "teach_on"} & self.model_fields_set
+        made = {"teacher", "soft", "teach_on", "confident"} & self.model_fields_set
         if self.labels and made:
             raise ValueError(f"{min(made)} is given beside labels, expected one of them: labels say how they are made")
         if len(set(self.soft)) < len(self.soft):
@@ -67,13 +75,19 @@ class WeakToStrong(ConfigEntry):
             return [(self.weak, self.strong)]
         return [(weak, strong) for place, weak in enumerate(self.models) for strong in self.models[place:]]
 
-    def label(self, model: str, soft: bool, train_on: str) -> tuple[str, dict[str, Any]]:
-        """The name of a model's labels, and their entry."""
+    def labelled(self, model: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The name of each of a model's labels, and their entry."""
         method = self.teacher or self.methods[0]
-        entry = {"kind": "predicted", "dataset": self.dataset, "method": method, "model": model, "soft": soft}
-        level = {} if train_on == ALL else {"variable": self.variable, "train_on": train_on}
-        parts = [self.dataset, model, method, *level.values(), *(["soft"] if soft else [])]
-        return ".".join(parts), entry | level
+        entry = {"kind": "predicted", "dataset": self.dataset, "method": method, "model": model}
+        least = [None] if self.confident is None else [None, self.confident]
+        for soft, train_on, confident in product(self.soft, self.teach_on, least):
+            level = {} if train_on == ALL else {"variable": self.variable, "train_on": train_on}
+            kept = {} if confident is None else {"confident": confident}
+            said = [f"over_{100 * value:g}" for value in kept.values()] + ["soft"] * soft
+            yield (
+                ".".join([self.dataset, model, method, *level.values(), *said]),
+                {**entry, "soft": soft, **level, **kept},
+            )
 
 
 Entry = WeakToStrong
@@ -88,7 +102,7 @@ def labels(entry: WeakToStrong) -> Mapping[str, dict[str, Any]]:
     if entry.labels:
         return {}
     models = dict.fromkeys(model for pair in entry.taught for model in pair)
-    return dict(entry.label(model, soft, level) for model in models for soft in entry.soft for level in entry.teach_on)
+    return dict(one for model in models for one in entry.labelled(model))
 
 
 def arms(entry: WeakToStrong, name: str, given: Given) -> Sequence[Arm]:
@@ -98,6 +112,6 @@ def arms(entry: WeakToStrong, name: str, given: Given) -> Sequence[Arm]:
     gold = Arm(name, entry.dataset, entry.variable, levels, methods, models, repeats=True)
     found = [gold]
     for weak, strong in entry.taught:
-        own = entry.labels or [entry.label(weak, soft, level)[0] for soft in entry.soft for level in entry.teach_on]
+        own = entry.labels or [name for name, _ in entry.labelled(weak)]
         found += [replace(gold, models=(strong,), labels=one) for one in own]
     return found

@@ -24,7 +24,7 @@ from uphill.running.parts import Parts
 from uphill.schemas.mixtures import BETWEEN
 from uphill.schemas.names import GOLD, UNSUPERVISED
 from uphill.schemas.predictions import PREDICTIONS
-from uphill.weak_to_strong.taught import taught
+from uphill.weak_to_strong.taught import sure, taught
 
 if TYPE_CHECKING:
     from uphill.engine.ending import Answer
@@ -146,9 +146,18 @@ class Context:
         return next(source for source in self.sources if source.name == cell.train_dataset)
 
     def train_items(self, cell: Cell) -> pd.DataFrame:
-        """A cell's training items, in order, with the labels that the cell is trained on."""
+        """A cell's training items, in order, with the labels that the cell is trained on.
+
+        Of items whose label is unsure there are none: the next ones that were drawn follow, as far as there are any.
+
+        Raises:
+            UphillError: an item has no label or a bad one, or none of them has a sure one.
+        """
         source = self.source(cell)
-        drawn = source.drawn(cell.train_on, cell.boot, "train").head(cell.n_train)
+        drawn = source.drawn(cell.train_on, cell.boot, "train")
+        if source.labels is not None:
+            drawn = sure(drawn, source.labels, f"labels.{source.label_name}: cell {cell.name}")
+        drawn = drawn.head(cell.n_train)
         items = source.items.loc[drawn["item_id"]]
         if source.labels is not None:
             items = taught(items, source.labels, source.label_name)

@@ -20,7 +20,7 @@ from uphill.running import cache
 from uphill.running.job import Running
 from uphill.schemas.files import written_whole
 from uphill.schemas.items import ITEMS
-from uphill.schemas.labels import LABELS
+from uphill.schemas.labels import LABELS, UNSURE
 from uphill.weak_to_strong.taught import taught
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def lessons(loaded: "Loaded", source: Source, labels: pd.DataFrame, name: str, c
     Raises:
         UphillError: there are no labels, or one is of no item, of none of its choices, or an empty text.
     """
+    labels = labels[labels["origin"] != UNSURE]
     if labels.empty:
         raise UphillError(f"labels.{name}: no item has one, expected some to train on")
     unknown = labels.index.difference(source.items.index)

@@ -59,6 +59,11 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
             list(_untaught(tables.get("weak_to_strong", pd.DataFrame()))),
         ),
         Caution(
+            "Students of confident labels alone",
+            "Their teacher was sure of fewer items than were drawn for them: they learned from fewer than the others.",
+            list(_few_sure(tables.get("weak_to_strong", pd.DataFrame()))),
+        ),
+        Caution(
             "Examples left out of prompts",
             "The model's window did not hold them, so that these conditions had less supervision than their name says.",
             list(dict.fromkeys(case for name in tables for case in _dropped(tables[name]))),
@@ -130,6 +135,20 @@ def _untaught(table: pd.DataFrame) -> Iterator[str]:
             who = f"{row['method']} with {row['strong']} taught by {row['weak']} ({row['labels']})"
             where = f"on {row['dataset']} by {row['variable']}, {row['train_on']} data, tested on {row['test_on']}"
             yield f"{who} {where}: {row['status']}."
+
+
+def _few_sure(table: pd.DataFrame) -> Iterator[str]:
+    """A line a student; its rows by group of test items say the same of it."""
+    told: dict[str, None] = {}
+    chosen = table[table["confident"].notna()] if "confident" in table else table.head(0)
+    for row in chosen.to_dict("records"):
+        learned = row["n_labels"] / row["boots"]
+        if learned < row["n_train"]:
+            who = (
+                f"{row['method']} with {row['strong']} on {row['dataset']} by {row['variable']}, {row['train_on']} data"
+            )
+            told |= {f"{who} ({row['labels']}): {learned:.1f} of {row['n_train']} items on average.": None}
+    yield from told
 
 
 def _dropped(table: pd.DataFrame) -> Iterator[str]:

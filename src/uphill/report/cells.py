@@ -55,8 +55,8 @@ PERCENTS = frozenset(
 SHARES = frozenset({"noise_p", "easy_noise_p"})
 NOTHING = ("cot", "k", "soft")
 """Columns that say nothing where they are 0 or false in all rows."""
-OF_TEXTS = frozenset({"parsed_accuracy", "parse_rate", "ended_rate"})
-"""Shares that tables of scores alone have none of."""
+OF_SOME = frozenset({"parsed_accuracy", "parse_rate", "ended_rate", "confident"})
+"""Shares of texts, and of labels that are chosen, that many tables have none of."""
 HIDDEN = frozenset({"source", "dropped"})
 ADJUSTED = "_adjusted"
 DETECTABLE = "_mde"
@@ -72,14 +72,14 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     for name in table.columns:
         if name in used or name in HIDDEN or (name in SHARES and not table[name].any()):
             continue
-        if name in OF_TEXTS and table[name].isna().all():
+        if name in OF_SOME and table[name].isna().all():
             continue
         if name in NOTHING and not table[name].astype(bool).any():
             continue
         title = heading(str(name))
         if name in bounds:
             found[title] = [_estimate(name, row, bounds[name]) for row in table.to_dict("records")]
-        elif name in PERCENTS or name in SHARES or name in OF_TEXTS or name.endswith(DETECTABLE):
+        elif name in PERCENTS or name in SHARES or name in OF_SOME or name.endswith(DETECTABLE):
             found[title] = [percent(value) for value in table[name]]
         elif name == "k":
             found[title] = [value or "" for value in table[name]]

@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from uphill.schemas.contract import FLOAT, INT, TEXT, Contract, columns
 
+UNSURE = "unsure"
 LABELS = Contract(
     "labels",
     columns(
@@ -14,7 +15,7 @@ LABELS = Contract(
             "reasoning": TEXT,
             "text": TEXT,  # what a text model is to write; null: what the dataset's prompt makes of the two above
             "soft": pa.list_(FLOAT),  # probability of each choice; null: the label is one choice
-            "origin": TEXT,  # gold: the right answer; weak: a model's
+            "origin": TEXT,  # gold: the right answer; weak: a model's; unsure: likewise, and nobody is taught it
         },
         nullable=["answer_idx", "text", "soft"],
     ),

@@ -8,20 +8,17 @@ import pandas as pd
 
 from uphill.errors import UphillError
 from uphill.running.noting import SCALE, note
-from uphill.schemas.names import ALL, EXPERIMENT_POOL, TEST_POOL
+from uphill.schemas.names import ALL
 
 MUCH_IN_ONE, MUCH_PARTED = 0.6, 0.1
 """Shares of items, in one level and with a value of several, from which the report cautions."""
 Levels = Mapping[str, Mapping[str, Any]]
 """By name, a variable with `levels` of it, or with `min` and `max`, or with neither: then all items are in it."""
 Pools = Mapping[str, Any]
-OWN_POOLS: Pools = {"train": EXPERIMENT_POOL, "test": [TEST_POOL]}
-"""The experiment pool is trained on, and tested where there is no test pool."""
+"""`train`, a pool that is trained on, and tested where no item is of a pool of `test`."""
 
 
-def experiment_levels(
-    items: pd.DataFrame, hardness: pd.DataFrame, levels: Levels, pools: Pools = OWN_POOLS
-) -> pd.DataFrame:
+def experiment_levels(items: pd.DataFrame, hardness: pd.DataFrame, levels: Levels, pools: Pools) -> pd.DataFrame:
     """Level and value of each item of the pool that is trained on, indexed by item_id; an item of none is left out.
 
     Of no variable (`all`), there is no value.
@@ -69,9 +66,7 @@ def _little_told(graded: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def levels_tested(
-    items: pd.DataFrame, hardness: pd.DataFrame, levels: Levels, pools: Pools = OWN_POOLS
-) -> pd.DataFrame | None:
+def levels_tested(items: pd.DataFrame, hardness: pd.DataFrame, levels: Levels, pools: Pools) -> pd.DataFrame | None:
     """As `experiment_levels`, of the pools that are tested alone; None where a dataset has no item of them."""
     pool = _pool(items, *pools["test"])
     return _levels(pool, hardness, levels) if len(pool) else None

@@ -47,7 +47,8 @@ class Teaching:
 
     Attributes:
         teachers: by labels, `method` and `model` of the teacher, `variable`, `train_on` and `labels` of what it was
-            trained on, what its `experiment` is called, and whether its labels are `soft`.
+            trained on, what its `experiment` is called, whether its labels are `soft`, and `confident`, above which
+            probability of its choice alone they are taught, None for all.
         answers: rows of the grades contract, of teachers alone.
         trained: rows dataset, variable, train_on, boot, item_id, rank of every training item of students.
     """

@@ -33,7 +33,7 @@ ITSELF = {**dict.fromkeys(("pgr", "pgr_low", "pgr_high", "pgr_p"), float("nan"))
 """Of a model that teaches itself: there is no gap between it and itself."""
 COLUMNS: Sequence[str] = [
     *("dataset", "variable", "train_on", "test_on", "weak", "strong", "method", "cot", "k", "n_train"),
-    *("labels", "soft", "teacher", "teacher_variable", "teacher_on", "boots", "n_test"),
+    *("labels", "soft", "confident", "teacher", "teacher_variable", "teacher_on", "boots", "n_test"),
     *(column for role in ROLES for column in columns(f"{role}_accuracy")),
     *(*columns("pgr"), "pgr_p", "pgr_set", "status"),
     *("label_accuracy", "n_labels", "agreement", "error_kappa", *CAPA, "circular", "source"),
@@ -51,7 +51,8 @@ def weak_to_strong_rows(inputs: Inputs) -> pd.DataFrame:
     the method by which it is taught;
     there is a PGR where it is `defined`. A teacher is taken as it is: intervals say nothing of how another training of
     it would have taught. `label_accuracy` is the share of a student's labels, as choices, that are right, and
-    `n_labels` how many items these are, over all boots. `agreement` is the share of test items where student and
+    `n_labels` how many items these are, over all boots: with `confident`, those alone of whose label the teacher was
+    surer than that, which may be fewer than `n_train` a boot. `agreement` is the share of test items where student and
     teacher are both right or both wrong, the mean over boots, and `error_kappa` what of it is beyond chance (error
     consistency, Geirhos et al. 2020). `capa` asks, of their probabilities, whether they give the same answer where
     they are wrong too, and `capa_choice` of the choices that they take (Goel et al. 2025).
@@ -83,6 +84,7 @@ def _rows(panel: Panel, inputs: Inputs) -> Iterator[dict[str, Any]]:
             "weak": teacher["model"],
             "strong": condition["model"],
             "soft": teacher["soft"],
+            "confident": teacher["confident"],
             "teacher": teacher["method"],
             "teacher_variable": teacher["variable"],
             "teacher_on": teacher["train_on"],
@@ -163,10 +165,14 @@ def _right_labels(teaching: Teaching, condition: Mapping[str, Any], teacher: Map
     trained = teaching.trained
     for name, column in (("dataset", "train_dataset"), ("variable", "variable"), ("train_on", "train_on")):
         trained = trained[trained[name] == condition[column]]
-    shown = trained.loc[trained["rank"] < condition["n_train"], ["boot", "item_id"]]
     said = teaching.answers
     for name in (*TRAINING, "model"):
         said = said[said[name] == teacher[name]]
+    if teacher["confident"] is not None:
+        unsure = said["shares"].map(max) <= teacher["confident"]
+        trained = trained[~trained["item_id"].isin(said.loc[unsure, "item_id"])]
+    ranked = trained.sort_values("rank").groupby("boot", sort=False)
+    shown = ranked.head(condition["n_train"])[["boot", "item_id"]]
     joined = shown.merge(said[["item_id", "correct"]], on="item_id", how="left", validate="many_to_one")
     return {"label_accuracy": float(joined["correct"].astype(float).mean()), "n_labels": len(joined)}
 

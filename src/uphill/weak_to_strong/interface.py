@@ -24,6 +24,11 @@ class AnyLabels(BaseModel):
         """Whether a label is a probability of each choice."""
         return False
 
+    @property
+    def least(self) -> float | None:
+        """Above which probability of the teacher an item is taught; None where each is."""
+        return None
+
 
 class LabelSettings(AnyLabels):
     """What labels say of themselves that are of a whole dataset."""

@@ -14,7 +14,7 @@ from uphill.schemas.clusters import CLUSTERS
 from uphill.schemas.files import read, write
 from uphill.schemas.generations import GENERATIONS, TEXT_GRADES
 from uphill.schemas.items import ITEMS
-from uphill.schemas.labels import LABELS
+from uphill.schemas.labels import LABELS, UNSURE
 from uphill.schemas.predictions import PREDICTIONS
 from uphill.schemas.splits import SPLITS
 from uphill.weak_to_strong.graded_texts import graded
@@ -78,5 +78,6 @@ def _answers(job: Running, settings: dict[str, Any]) -> Answers | None:
     trained = {*drawn.loc[drawn["role"] == "train", "item_id"]}
     for learned in job.input.get("learned", []):
         # Of a teacher that is trained here, and of its bases.
-        trained |= {*read(learned, LABELS, job.upstream(learned))["item_id"]}
+        taught = read(learned, LABELS, job.upstream(learned))
+        trained |= {*taught.loc[taught["origin"] != UNSURE, "item_id"]}
     return Answers(rows.to_pandas(), sorted(trained), settings["grader"])

@@ -51,7 +51,7 @@ def _try(study: Study, dataset: str, pending: list[Job]) -> None:
     needed = {read.wildcards["measure"] for job in known for read in job.reads["measures"]}
     hardness = _hardness(study, dataset, items, needed)
     for settings in (job.settings for job in known):
-        cut, sizes = (items, hardness, settings["levels"]), SplitSettings(**settings["sizes"])
+        cut, sizes = (items, hardness, settings["levels"], settings["pools"]), SplitSettings(**settings["sizes"])
         graded, tested = experiment_levels(*cut), levels_tested(*cut)
         levels = None if tested is None else tested["level"]
         check_sizes(graded["level"], dataset, settings["variable"], sizes, levels)

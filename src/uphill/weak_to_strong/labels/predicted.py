@@ -1,8 +1,9 @@
 """A weaker model's answers as labels (Burns et al. 2023, section 3: weak supervisor performance, weak labels).
 
-The teacher is trained on right answers of the supervisor pool, or on what another teacher says of a part of it, and
-answers the experiment pool, whose items it has never seen. So its accuracy on test items is that of the very model that
-labels.
+The teacher is trained on right answers of the supervisor pool, or on what another teacher says of a part of it, or on
+nothing, and answers the experiment pool, whose items it has never seen. So its accuracy on test items is that of the
+very model that labels. Labels of which it is unsure may be left out; a model that is asked before it is trained, with
+no examples or with examples of its own labels, is elicited rather than supervised.
 """
 
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from uphill.experiments.arms import Arm, Given
 from uphill.grading import choice
 from uphill.grading.grade import Item, Output
 from uphill.registry import settings_of
-from uphill.schemas.labels import LABELS
+from uphill.schemas.labels import LABELS, UNSURE
 from uphill.schemas.names import ALL, EXPERIMENT_POOL, GOLD, SUPERVISOR_POOL
 from uphill.weak_to_strong.interface import Answers, LabelSettings
 
@@ -36,6 +37,12 @@ class Settings(LabelSettings):
     method: str = Field(description="How the teacher is trained: a name from `methods`, of one that scores choices.")
     model: str = Field(description="The teacher: a name from `models`.")
     soft: bool = Field(False, description="Labels are the teacher's probabilities of the choices, not its choice.")
+    confident: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Only items whose choice the teacher gives more than this probability are taught; null: all.",
+    )
     variable: str = Field(ALL, description="A hardness variable, whose level the teacher is trained on.")
     train_on: Annotated[str, AfterValidator(_one_level)] = Field(
         ALL, description="That level; all takes items of any difficulty."
@@ -62,6 +69,11 @@ class Settings(LabelSettings):
     def softly(self) -> bool:
         """Whether a label is a probability of each choice."""
         return self.soft
+
+    @property
+    def least(self) -> float | None:
+        """Above which probability of the teacher an item is taught; None where each is."""
+        return self.confident
 
 
 def arm(settings: Settings, name: str, given: Given) -> Arm | None:  # noqa: ARG001 - the interface
@@ -93,7 +105,8 @@ def label(settings: Settings, items: pd.DataFrame, answers: Answers | None) -> p
     """The choice that the teacher likes best, and with `soft` the softmax of its scores, as the grader compares them.
 
     Raises:
-        UphillError: an item has no answer or several, has no choices, or the teacher was trained on it.
+        UphillError: an item has no answer or several, has no choices, or the teacher was trained on it; or the teacher
+            is sure of none.
     """
     assert answers is not None, "it has an arm"
     known, labelled = set(answers.trained), sorted(items["item_id"])
@@ -110,7 +123,12 @@ def label(settings: Settings, items: pd.DataFrame, answers: Answers | None) -> p
     grader = settings_of(choice, dict(answers.grader))
     said = own.set_index("item_id")
     rows = [_labelled(settings, grader, row, said.loc[row["item_id"]]) for row in items.to_dict("records")]
-    return pd.DataFrame(rows, columns=LABELS.schema.names)
+    found = pd.DataFrame(rows, columns=LABELS.schema.names)
+    if settings.confident is not None and (found["origin"] == UNSURE).all():
+        raise UphillError(
+            f"{settings.model!r} gives no choice more than {settings.confident:g}, expected some; a lower `confident`"
+        )
+    return found
 
 
 def _labelled(settings: Settings, grader: Any, item: dict[str, Any], said: pd.Series) -> dict[str, Any]:
@@ -123,12 +141,13 @@ def _labelled(settings: Settings, grader: Any, item: dict[str, Any], said: pd.Se
     except ValueError as error:
         raise UphillError(f"item {item['item_id']!r}: {error}") from None
     best, shares = int(scores.argmax()), np.exp(scores - scores.max())
+    shares /= shares.sum()
     return {
         "item_id": item["item_id"],
         "answer_idx": best,
         "answer_text": asked.choices[best],
         "reasoning": "",
         "text": None,
-        "soft": (shares / shares.sum()).tolist() if settings.soft else None,
-        "origin": ORIGIN,
+        "soft": shares.tolist() if settings.soft else None,
+        "origin": ORIGIN if settings.confident is None or shares[best] > settings.confident else UNSURE,
     }

@@ -9,7 +9,7 @@ from uphill.config.panels import kinds_by_model
 from uphill.experiments.arms import Arm
 from uphill.experiments.finding import experiments, implied_labels, own_settings
 from uphill.running.provenance import beside
-from uphill.schemas.names import GOLD
+from uphill.schemas.names import GOLD, UNSUPERVISED
 from uphill.schemas.own_scales import model_of
 from uphill.tables.table import Table
 from uphill.workflow.jobs import PROVENANCE, Job, Settings, once, plain
@@ -145,7 +145,10 @@ def _told(study: Study, labels: str, arm: Arm) -> Settings:
     [method], [model], [level] = arm.methods, arm.models, arm.train_on or ("",)
     same = {"method": method, "model": model, "variable": arm.variable, "train_on": level, "slice": arm.slice}
     same |= {"labels": arm.labels, "experiment": arm.experiment}
-    return {**same, "dataset": arm.dataset, "soft": labelled.settings_of(study.config, labels).softly}
+    own = labelled.settings_of(study.config, labels)
+    if not study.config.n_train(method):
+        same |= {"train_on": UNSUPERVISED, "labels": GOLD}
+    return {**same, "dataset": arm.dataset, "soft": own.softly, "confident": own.least}
 
 
 @once

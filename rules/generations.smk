@@ -2,7 +2,8 @@
 
 Needs: questions=results/items/{dataset}.parquet, the model, and what is shown beside a question, by slot: shards of other
 generations, or clusters.
-Makes: results/generations/{generation}/shard-{shard}.parquet, a row a text; of generations that answer questions,
+Makes: results/generations/{generation}/shard-{shard}.parquet, a row a text, and beside it shard-{shard}.json, how long that
+took; of generations that answer questions,
 results/generations/{generation}/grades.parquet, a row a text; results/clusters/{clusters}.parquet, a row a cluster.
 """
 
@@ -11,7 +12,8 @@ rule generate:
     input:
         inputs("generate"),
     output:
-        update(paths.generation_path("{generation}", "{shard}")),
+        texts=update(paths.generation_path("{generation}", "{shard}")),
+        writing=paths.writing_path("{generation}", "{shard}"),
     log:
         paths.log_path("generations/{generation}/shard-{shard}"),
     benchmark:

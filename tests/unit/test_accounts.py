@@ -116,25 +116,29 @@ def test_its_figure_has_a_point_for_each_share_and_the_line_of_a_true_certainty(
 def test_costs_by_hand() -> None:
     """A prompt is read once for all of its item's texts."""
     told = {"items": 40, "updates": 9, "tokens": 1234, "seconds": 1800.0}
-    table = cost_rows([of_generation("g", ENTRY, texts()), of_training("t", {"model": "b", "dataset": "d"}, told)])
+    table = cost_rows(
+        [of_generation("g", ENTRY, texts(), 900.0), of_training("t", {"model": "b", "dataset": "d"}, told)]
+    )
     generation, training = table.to_dict("records")
     assert (generation["prompts"], generation["texts"]) == (3, 6)
     assert (generation["read"], generation["written"]) == (60, 30)
     assert (training["model"], training["updates"], training["trained"], training["hours"]) == ("b", 9, 1234, 0.5)
     assert table[["trained", "updates"]].iloc[0].isna().all()
-    assert np.isnan(generation["hours"])
+    assert generation["hours"] == 0.25
 
 
 def test_a_study_with_texts_has_the_three_and_reads_each_file_once() -> None:
     study = Study(check(raw({"plain": {}})))
     made = {job.wildcards["account"]: job for job in study.of("account")}
     assert set(made) == {"generations", "certainty", "costs"}
-    every = [path for job in study.of("generate") for path in job.files]
+    every = [path for job in study.of("generate") for path in job.made]
+    writing = [path for job in study.of("generate") for path in job.outputs["writing"]]
     for job in made.values():
         assert sorted(job.inputs["texts"]) == sorted(every)
         assert job.files[0] in study.job("report", {}).inputs["tables"]
     trained = [job for job in study.jobs if job.stage == "train"]
     assert sorted(made["costs"].inputs["training"]) == sorted(job.outputs["training"][0] for job in trained)
+    assert sorted(made["costs"].inputs["writing"]) == sorted(writing)
     assert {job.id for job in trained} <= set(made["costs"].spec["upstream"].values())
     assert made["certainty"].inputs["clusters"] == [path for job in study.of("cluster") for path in job.files]
     [figure] = [job for job in study.of("figure") if job.wildcards["figure"] == "certainty"]

@@ -72,6 +72,18 @@ def settings(**changes: Any) -> dict[str, Any]:
     return {**found, **changes}
 
 
+class Outputs(list[str]):
+    """A job's outputs, by place and name."""
+
+    @property
+    def texts(self) -> str:
+        return self[0]
+
+    @property
+    def writing(self) -> str:
+        return self[1]
+
+
 class Inputs(dict[str, list[str]]):
     """A job's inputs, by name."""
 
@@ -93,7 +105,8 @@ def job(folder: Path, shown: dict[str, tuple[pd.DataFrame, Any]] | None = None, 
     made = SimpleNamespace(generation="g")
     found = Running(
         SimpleNamespace(
-            input=Inputs(inputs), output=[str(folder / "out.parquet")], wildcards=made, resources=None, threads=1,
+            input=Inputs(inputs), output=Outputs([str(folder / "out.parquet"), str(folder / "out.json")]),
+            wildcards=made, resources=None, threads=1,
             params=params,
         )
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """The job that trains a model of the config: items and labels, joined by id, become the texts of one fit."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from uphill.methods.asking import taught_prompts, text_prompts
 from uphill.methods.context import Source
 from uphill.running import cache
 from uphill.running.job import Running
-from uphill.schemas.files import written_whole
+from uphill.schemas.files import write_json
 from uphill.schemas.items import ITEMS
 from uphill.schemas.labels import LABELS, UNSURE
 from uphill.weak_to_strong.taught import taught
@@ -57,7 +56,7 @@ def _train(job: Running, files: Sequence[Path]) -> None:
         fits = TextFits(loaded, recipe)
         with fits.fitted(prompts, key, scratch) as (_, training):
             save(fits, files, scratch / "made", [prompt.text for prompt in prompts])
-            _tell(Path(job.output.training), told(training, len(prompts), recipe, time.monotonic() - began))
+            write_json(Path(job.output.training), told(training, len(prompts), recipe, time.monotonic() - began))
     except UphillError as error:
         raise UphillError(f"models.{settings['model']['name']}: {error}") from None
 
@@ -118,8 +117,3 @@ def by_pass(loss: Sequence[float], n_items: int, batch_items: int) -> list[float
     """Mean loss of the updates that begin in each pass over the items."""
     passes = pd.Series([update * batch_items // n_items for update in range(len(loss))])
     return [round(float(mean), 6) for mean in pd.Series(list(loss)).groupby(passes).mean()]
-
-
-def _tell(path: Path, what: dict[str, Any]) -> None:
-    with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(what, indent=1) + "\n")

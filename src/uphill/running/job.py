@@ -74,12 +74,15 @@ class Running:
 
     @property
     def is_done(self) -> bool:
-        """Whether all outputs are there, whole and of this identity.
+        """Whether all outputs are there, whole and of this identity; of those that record none, whether they are there.
 
         So it is where the run was killed after the job had written them, but before Snakemake knew.
         """
         try:
-            return all(made_by(path).get("id") == self.spec["id"] for path in self.output)
+            return all(
+                made_by(path).get("id") == self.spec["id"] if path.endswith(".parquet") else Path(path).is_file()
+                for path in self.output
+            )
         except (UphillError, OSError, ValueError, KeyError):
             return False
 

@@ -63,6 +63,12 @@ def write_arrow(table: pa.Table, path: Path | str, contract: Contract, made_by: 
         parquet.write(table, temporary)
 
 
+def write_json(path: Path | str, what: Mapping[str, Any]) -> None:
+    """Write plain data whole, for people and for tables; it records no identity."""
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(what, indent=1) + "\n")
+
+
 def read_arrow(path: Path | str, contract: Contract, identity: str | None = None, vectors: bool = True) -> pa.Table:
     """Read a file of `contract`.
 

@@ -1,7 +1,7 @@
 """The job that makes a table of texts, clusters or costs: of no experiment, but of what models wrote and learned."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from uphill.tables.generations import generation_row
 from uphill.tables.predictions import write_table
 from uphill.weak_to_strong.graded_texts import graded
 
-TRAINED = ("items", "updates", "tokens", "seconds")
+TRAINED, WRITING = ("items", "updates", "tokens", "seconds"), ("seconds",)
 
 
 def write(job: Running) -> None:
@@ -30,7 +30,8 @@ def write(job: Running) -> None:
     """
     write_table(MADE[job.settings["account"]](job), job.output.table)
     files = [path for path in job.input if path.endswith(".parquet")]
-    sources = {**{path: made_by(path) for path in files}, **provenance.digests(job.input.get("training", []))}
+    told = [path for kind in ("training", "writing") for path in job.input.get(kind, [])]
+    sources = {**{path: made_by(path) for path in files}, **provenance.digests(told)}
     provenance.write(job.output.provenance, job.made_by, [job.output.table], sources)
 
 
@@ -63,8 +64,13 @@ def _certainty(job: Running) -> pd.DataFrame:
 
 def _costs(job: Running) -> pd.DataFrame:
     columns = ("item_id", "n_tokens", "n_prompt_tokens")
-    rows = [of_generation(name, own, _texts(job, name, columns)) for name, own in job.settings["generations"].items()]
-    rows += [of_training(name, own, _told(job, name)) for name, own in job.settings["trained"].items()]
+    rows = []
+    for name, own in job.settings["generations"].items():
+        seconds = sum(told["seconds"] for told in _told(job, "writing", name, WRITING))
+        rows.append(of_generation(name, own, _texts(job, name, columns), seconds))
+    for name, own in job.settings["trained"].items():
+        [told] = _told(job, "training", name, TRAINED)
+        rows.append(of_training(name, own, told))
     return cost_rows(rows)
 
 
@@ -94,15 +100,15 @@ def _grades(job: Running, name: str) -> pd.DataFrame | None:
     return None
 
 
-def _told(job: Running, model: str) -> dict[str, Any]:
-    """What a training says of itself.
+def _told(job: Running, kind: str, name: str, asked: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """What a training, or each shard of a generation, says of itself.
 
     Raises:
-        UphillError: its file does not say it.
+        UphillError: a file does not say it.
     """
-    [path] = [path for path in job.input.training if Path(path).parent.name == model]
-    try:
-        found = json.loads(Path(path).read_text())
-        return {name: found[name] for name in TRAINED}
-    except (ValueError, KeyError, TypeError):
-        raise damaged(path, f"says not all of {', '.join(TRAINED)}") from None
+    for path in (path for path in job.input[kind] if Path(path).parent.name == name):
+        try:
+            found = json.loads(Path(path).read_text())
+            yield {key: found[key] for key in asked}
+        except (ValueError, KeyError, TypeError):
+            raise damaged(path, f"says not all of {', '.join(asked)}") from None

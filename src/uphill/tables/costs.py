@@ -9,26 +9,28 @@ TITLE = "Cost of texts and trainings"
 CAPTION = (
     "A row a generation or a training, each made once whoever uses it. `prompts` are items that were asked, each read "
     "once for all its texts; `read`, `written` and `trained` count tokens, padding left out; `updates` are optimiser "
-    "steps; `hours` are those of the attempt that finished a training, loading included. Hours of generations, and of "
-    "every other stage, are in the report's own account of what the study spent."
+    "steps; `hours` are of the attempts that finished a training or a generation's shards, loading included, not of "
+    "those that were killed. The report's own account has every stage."
 )
 COLUMNS = ["stage", "name", "model", "dataset", "prompts", "texts", "read", "written", "trained", "updates", "hours"]
 GENERATION, TRAINING = "generation", "training"
 
 
-def of_generation(name: str, entry: Mapping[str, Any], texts: pd.DataFrame) -> dict[str, Any]:
+def of_generation(name: str, entry: Mapping[str, Any], texts: pd.DataFrame, seconds: float) -> dict[str, Any]:
     """The cost of one generation.
 
     Args:
         name: its name.
         entry: `model` and `dataset`.
         texts: rows of the generations contract.
+        seconds: that its shards took, one after the other.
     """
     asked = texts.drop_duplicates("item_id")
     return {
         **{"stage": GENERATION, "name": name, "model": entry["model"], "dataset": entry["dataset"]},
         **{"prompts": len(asked), "texts": len(texts)},
         **{"read": int(asked["n_prompt_tokens"].sum()), "written": int(texts["n_tokens"].sum())},
+        "hours": seconds / 3600,
     }
 
 

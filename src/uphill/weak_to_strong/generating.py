@@ -6,6 +6,7 @@ goes on ends with the same bytes; elsewhere with the same texts up to the roundi
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from uphill.running import cache
 from uphill.running.job import Running
 from uphill.running.noting import note
 from uphill.running.parts import Parts
-from uphill.schemas.files import write_arrow
+from uphill.schemas.files import write_arrow, write_json
 from uphill.schemas.generations import GENERATIONS
 from uphill.schemas.items import ITEMS
 from uphill.weak_to_strong.beside import Asked, Texts, asked
@@ -45,13 +46,15 @@ def run_job(job: Running, open_model: Callable[[], Loaded]) -> None:
     """
     if job.is_done or cache.fetch(job):
         return
+    began = time.monotonic()
     items = job.read("questions", ITEMS).set_index("item_id")
     shard = asked(job, items)
     with job.parts(GENERATIONS) as parts:
         made = _made(job, parts, items, shard, open_model)
         # Columns of one piece, whichever attempt made them.
         table = pa.concat_tables([GENERATIONS.schema.empty_table(), *made]).combine_chunks()
-        write_arrow(table, job.output[0], GENERATIONS, job.made_by)
+        write_json(job.output.writing, {"seconds": round(time.monotonic() - began, 1)})
+        write_arrow(table, job.output.texts, GENERATIONS, job.made_by)
         cache.store(job)
 
 

@@ -108,6 +108,11 @@ def generation_path(generation: str, shard: str) -> str:
     return f"{root()}/generations/{generation}/shard-{shard}.parquet"
 
 
+def writing_path(generation: str, shard: str) -> str:
+    """What the writing of a shard took."""
+    return f"{root()}/generations/{generation}/shard-{shard}.json"
+
+
 def text_grades_path(generation: str) -> str:
     """The grades of a generation."""
     return f"{root()}/generations/{generation}/grades.parquet"

@@ -54,7 +54,7 @@ def _account(study: Study, name: str, reads: dict[str, list[Job]]) -> Job:
         outputs={"table": [path], PROVENANCE: [beside(path)]},
         decide=decide,
         reads={kind: found for kind, found in reads.items() if found},
-        also=["training"] if name == COSTS else [],
+        also=["training", "writing"] if name == COSTS else [],
         holds=["texts"] if reads.get("texts") else [],
         from_config={"generations": "generations", "clusters": "clusters", "trained": "models", "": "statistics"},
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from uphill.config import generated
 from uphill.workflow.jobs import Job, Settings, once, plain
-from uphill.workflow.paths import generation_path, text_grades_path
+from uphill.workflow.paths import generation_path, text_grades_path, writing_path
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.models import keys_of, model_identity, weights
 from uphill.workflow.study import Study
@@ -54,7 +54,7 @@ def _shard(study: Study, name: str, number: int) -> Job:
         title=f"Texts of generation {name}, shard {number + 1} of {entry.shards}",
         named=where,
         record=f"generations/{name}/shard-{number}",
-        outputs={"generation": [generation_path(name, str(number))]},
+        outputs={"texts": [generation_path(name, str(number))], "writing": [writing_path(name, str(number))]},
         decide=decide,
         reads={
             "questions": [items(study, dataset)],

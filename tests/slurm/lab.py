@@ -31,7 +31,7 @@ SlurmdPort={slurmd_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=10
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -135,6 +135,15 @@ class Lab:
         )
         self._daemon(["slurmctld", "-D"], lambda: _runs("scontrol", "ping"))
         self._daemon(["slurmd", "-D", "-N", NODE], lambda: "idle" in _output("sinfo", "-h", "-n", NODE, "-o", "%T"))
+
+    def requeue(self, number: int) -> None:
+        """Take a job's machine away, as for a job of more weight, and let it wait for its turn again."""
+        subprocess.run(["scontrol", "requeue", str(number)], check=True, timeout=20)
+
+    def restarts(self) -> dict[int, int]:
+        """How often each job began anew."""
+        shown = map(_fields, _output("scontrol", "show", "job", "--oneliner").splitlines())
+        return {int(record["JobId"]): int(record["Restarts"]) for record in shown if "JobId" in record}
 
     def kill_controller(self) -> None:
         """SIGKILL to the scheduler; its jobs live on with the node's daemon."""

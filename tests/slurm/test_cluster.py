@@ -173,3 +173,107 @@ def test_a_scheduler_that_is_killed_and_comes_back_costs_no_result(study: Study,
     assert again.status == 0, again.output[-4000:]
     assert (again.jobs == []) == (run.status == 0)
     assert (study.checkout.folder / TABLE).read_bytes() == before
+
+
+PAUSE = """
+
+def _pause(name: str) -> None:
+    # On a cluster, the first time: wait where something has been kept.
+    import os, pathlib, time
+    paused = pathlib.Path(f"paused-{name}")
+    if "SLURM_JOB_ID" in os.environ and not paused.exists():
+        paused.write_text(os.environ["SLURM_JOB_ID"])
+        time.sleep(900)
+"""
+EDITS = {
+    "weak_to_strong/generating.py": {
+        "ITEMS_OF_A_PART = 64": "ITEMS_OF_A_PART = 4",
+        "            parts.put(chosen[number], table)\n": "            parts.put(chosen[number], table)\n"
+        '            _pause("generate")\n',
+    },
+    "engine/trainer.py": {
+        "KEPT_EVERY = 60.0": "KEPT_EVERY = 0.0",
+        "        self.last = now\n": '        self.last = now\n        _pause("train")\n',
+    },
+    # Processes that share a fit, as on two GPUs; a CPU has one.
+    "engine/text_training.py": {"ranks or ranks_for(loaded.model)": "ranks or 2"},
+}
+ROAD = {
+    "source": {"kind": "world", "domain": "road", "n_items": 90, "seed": 13, "generative": True},
+    "prompt": "0306",
+    "cot_prompt": "0305",
+    "human": ["num_steps"],
+    "cuts": {"num_steps": {"easy_max": 2, "hard_min": 6}},
+    "pools": {"hardness": 0, "supervisor": 24, "test": 40},
+    "unsupervised": "zero_shot_cot",
+    "max_new_tokens": 56,
+}
+
+
+def configure_taught(checkout: Checkout) -> str:
+    """A model of two GPUs that is trained on what the smallest one writes; jobs that can be caught at work."""
+
+    def change(raw: dict[str, Any]) -> None:
+        shrink(raw)
+        said = {"dataset": "road", "pool": "supervisor", "model": "demo", "ask": "bare", "temperature": 0.9}
+        raw["datasets"] = {"road": ROAD}
+        raw["models"]["taught"] = {"trained": {"base": "demo", "labels": "said", "recipe": "full"}}
+        raw["generations"] = {"own": said}
+        raw["labels"] = {"said": {"kind": "texts", "generation": "own"}}
+        raw["recipes"] = {"full": {"lr": 0.0005, "epochs": 1, "batch_items": 4, "clip": 1.0, "cot": True}}
+        raw["methods"] = {"zero_shot_cot": {"kind": "icl", "k": 0, "cot": True}}
+        raw["measures"], raw["hardness_models"] = {"human": raw["measures"]["human"]}, []
+        raw["population"] = [{"dataset": "road", "variable": "num_steps", "methods": ["zero_shot_cot"]}]
+        raw["test_models"] = ["taught"]
+
+    for name, edits in EDITS.items():
+        file = checkout.folder / "src/uphill" / name
+        text = file.read_text()
+        for old, new in edits.items():
+            assert text.count(old) == 1, (name, old)
+            text = text.replace(old, new)
+        file.write_text(text + (PAUSE if "_pause" in text else ""))
+    file = checkout.folder / "config/hardware.yaml"
+    hardware = yaml.safe_load(file.read_text())
+    demo = hardware["models"]["demo"]
+    hardware["models"] = {"demo": demo | {"gpu": 1}, "taught": demo | {"gpu": 2, "mem_mb": 3600}}
+    file.write_text(yaml.safe_dump(hardware))
+    return checkout.configure(change)
+
+
+@pytest.mark.nightly
+def test_preempted_at_work_generations_and_trainings_go_on_where_they_were(
+    lab: Lab, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Written, trained by two processes on two GPUs, and graded: the same bytes as undisturbed on this machine."""
+    cluster, local = (Checkout(tmp_path_factory.mktemp(name) / "checkout") for name in ("preempted", "alone"))
+    for checkout in (cluster, local):
+        shutil.copytree(ROOT, checkout.folder, ignore=IGNORED, symlinks=True)
+        config = configure_taught(checkout)
+    asked = (TABLE, "--configfile", config)
+    before = len(lab.jobs())
+    numbers = {}
+    with ThreadPoolExecutor() as aside:
+        running = aside.submit(cluster.snakemake, *asked, *QUICK, profile="slurm")
+        for name in ("generate", "train"):
+            paused, deadline = cluster.folder / f"paused-{name}", time.monotonic() + 300
+            while not (paused.exists() and paused.read_text()):
+                assert not running.done(), running.result().output[-6000:]
+                assert time.monotonic() < deadline, f"{name} is not at work"
+                time.sleep(0.5)
+            numbers[name] = int(paused.read_text())
+            kept = {"generate": "generate-*/[!.]*.parquet", "train": "**/checkpoint-*"}[name]
+            assert list((cluster.folder / "results/.parts").glob(kept))
+            lab.requeue(numbers[name])
+        run = running.result()
+    assert run.status == 0, run.output[-8000:]
+    assert local.snakemake(*asked).status == 0
+    made = (TABLE, "results/generations/own/shard-0.parquet", "results/labels/said.parquet")
+    for path in (*made, "results/models/taught/model.safetensors"):
+        assert (cluster.folder / path).read_bytes() == (local.folder / path).read_bytes(), path
+    told = {job.number: job for job in lab.jobs()[before:]}
+    restarts = lab.restarts()
+    assert {number for number in told if restarts[number]} == set(numbers.values())
+    assert [told[numbers[name]].gpus for name in ("generate", "train")] == [1, 2]
+    assert len(lab.seen()[numbers["train"]]) == 2
+    assert all(job.state == "COMPLETED" for job in told.values())

@@ -222,7 +222,7 @@ def configure_taught(checkout: Checkout) -> str:
         raw["labels"] = {"said": {"kind": "texts", "generation": "own"}}
         raw["recipes"] = {"full": {"lr": 0.0005, "epochs": 1, "batch_items": 4, "clip": 1.0, "cot": True}}
         raw["methods"] = {"zero_shot_cot": {"kind": "icl", "k": 0, "cot": True}}
-        raw["measures"], raw["hardness_models"] = {"human": raw["measures"]["human"]}, []
+        raw["measures"], raw["hardness_models"] = {"human": raw["measures"]["human"]}, ["demo"]
         raw["population"] = [{"dataset": "road", "variable": "num_steps", "methods": ["zero_shot_cot"]}]
         raw["test_models"] = ["taught"]
 

@@ -1,5 +1,9 @@
 """Embeddings: those of the model itself, one text at a time; what is cut is said, and a missing library is named."""
 
+import json
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,12 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from engine_models import VOCABULARY, WORDS, word_tokenizer
+from huggingface_hub import constants
+from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
 from uphill.engine.embedding import embedder, unit
 from uphill.errors import UphillError
 from uphill.running.noting import forget, noted
+
+sys.path.append(str(ROOT / "tests/workflow"))
+from hub import serving
 
 WINDOW = 16
 TEXTS = ["w1 w2 w3", "w4", "w1 w2 w3 w4 w5 w6 w7", "w9 w8"]
@@ -85,3 +95,73 @@ def test_a_missing_library_is_named(model: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(UphillError, match=r"models\.encoder: embeddings need the library sentence-transformers, which"):
         embedder(JOB, settings(model))
+
+
+@pytest.fixture(scope="module")
+def whole(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The encoder as an embedder of parts: the first token's state, through a layer of its own."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
+
+    torch.manual_seed(1)
+    reader = Transformer(str(model))
+    parts = [reader, Pooling(16, pooling_mode="cls"), Dense(16, 8)]
+    folder = tmp_path_factory.mktemp("embedder")
+    SentenceTransformer(modules=parts, device="cpu").save(str(folder))
+    return folder
+
+
+def test_parts_of_an_embedder_decide(model: Path, whole: Path) -> None:
+    found = embedder(JOB, settings(whole))(TEXTS, "?")
+    assert found.shape == (4, 8)
+    ids = torch.tensor([[VOCABULARY[word] for word in TEXTS[0].split()]])
+    with torch.inference_mode():
+        first = BertModel.from_pretrained(model, use_safetensors=True).eval()(input_ids=ids).last_hidden_state[0, 0]
+    layer = load_file(whole / "2_Dense/model.safetensors")
+    by_hand = torch.tanh(layer["linear.weight"] @ first + layer["linear.bias"])
+    np.testing.assert_allclose(found[0], by_hand / by_hand.norm(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda folder: shutil.rmtree(folder / "1_Pooling"),
+            "no folder '1_Pooling', expected all parts of an embedder",
+        ),
+        (lambda folder: _type(folder, "os.system"), r"a part of type 'os\.system', expected one of sentence_trans"),
+        (lambda folder: (folder / "modules.json").write_text("{"), "expected a list of parts, each with type and path"),
+    ],
+    ids=["a part that is missing", "another's class", "no list"],
+)
+def test_other_parts_are_refused(whole: Path, tmp_path: Path, change: Any, message: str) -> None:
+    shutil.copytree(whole, tmp_path / "copy")
+    change(tmp_path / "copy")
+    with pytest.raises(UphillError, match=rf"modules\.json: {message}"):
+        embedder(JOB, settings(tmp_path / "copy"))
+
+
+def _type(folder: Path, kind: str) -> None:
+    parts = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps([*parts[:-1], parts[-1] | {"type": kind}]))
+
+
+def test_of_the_hub_it_is_what_it_is_of_a_folder(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched where there is a network, and read where there is none."""
+    commit = "0" * 40
+    (whole / "onnx").mkdir()
+    (whole / "onnx/model.safetensors").write_bytes(b"the same weights again")
+    for name in ("HF_HUB_CACHE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    with serving({"org/embedder": whole}, commit, "t") as hub:
+        given = os.environ | {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_TOKEN": "t"}
+        script = f"from uphill.running.hub import fetch; fetch('model', 'org/embedder', '{commit}', parts=True)"
+        subprocess.run([sys.executable, "-c", script], env=given, check=True)
+        assert "org/embedder/1_Pooling/config.json" in hub.asked
+        assert "org/embedder/2_Dense/model.safetensors" in hub.asked
+        assert not [path for path in hub.asked if "onnx" in path]
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    asked = settings(whole)
+    asked["model"] |= {"path": None, "hub_id": "org/embedder", "revision": commit}
+    np.testing.assert_allclose(embedder(JOB, asked)(TEXTS, "?"), embedder(JOB, settings(whole))(TEXTS, "?"), atol=1e-6)

@@ -1,10 +1,12 @@
 """Which repositories of the hub a study reads."""
 
 import yaml
+from alice_studies import raw as alice_study
 from conftest import ROOT
 
 from uphill.config.study import Config, check
 from uphill.workflow.fetching import repositories
+from uphill.workflow.study import Study
 
 A, B = "a" * 40, "b" * 40
 
@@ -27,6 +29,15 @@ def test_each_repository_is_named_once_and_what_is_local_never() -> None:
         {"kind": "model", "hub_id": "org/coded", "revision": B, "code": True},
         {"kind": "dataset", "hub_id": "openai/gsm8k", "revision": B},
     ]
+
+
+def test_of_an_embedder_its_parts_are_fetched() -> None:
+    raw = alice_study({"plain": {"same": "embedding", "embedder": "small", "above": 0.9}})
+    raw["models"]["small"] = {"hub_id": "org/small", "revision": A}
+    found = Study(check(raw))
+    assert "small" in found.models
+    [repository] = repositories(found.config, found.models, [])
+    assert repository == {"kind": "model", "hub_id": "org/small", "revision": A, "parts": True}
 
 
 def test_only_what_the_study_uses_is_named() -> None:

@@ -70,6 +70,7 @@ def study(*changes: Callable[[Raw], None]) -> Study:
 
 GEN, CLUSTER = "generations.", "clusters.same."
 EMBEDDED = both(at(f"{CLUSTER}same", "embedding"), at(f"{CLUSTER}model", "demo"))
+MADE = {"trained": {"base": "demo", "labels": "kept", "recipe": "light"}}
 BAD: list[tuple[Callable[[Raw], None], str]] = [
     # Names.
     (at(f"{GEN}cot.model", "dmo"), "generations.cot.model is 'dmo', expected one of demo (did you mean 'demo'?)"),
@@ -113,9 +114,9 @@ BAD: list[tuple[Callable[[Raw], None], str]] = [
     (at(f"{CLUSTER}above", 0.9), "clusters.same.above is 0.9, expected none beside same: answer"),
     (at(f"{CLUSTER}model", "demo"), "clusters.same.model is 'demo', expected none beside same: answer"),
     (
-        both(EMBEDDED, at(f"{CLUSTER}above", 0.9), at("models.hub", {"hub_id": "a/b", "revision": "0" * 40}),
-             at(f"{CLUSTER}model", "hub")),
-        "clusters.same.model is 'hub', which has no path; expected a local folder",
+        both(EMBEDDED, at(f"{CLUSTER}above", 0.9), at("models.made", MADE), at("recipes", {"light": {"lr": 0.1}}),
+             at(f"{CLUSTER}model", "made")),
+        "clusters.same.model is 'made', which is made here; expected an embedder with all its parts",
     ),
     (EMBEDDED, "clusters.same.above is missing, expected one beside same: embedding"),
     (at(f"{CLUSTER}certain", {"clusters": 1, "share": 0.5}), "clusters.same.certain: expected one of clusters"),

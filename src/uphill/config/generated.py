@@ -68,7 +68,9 @@ class Clusters(Entry):
     same: Literal["answer", "embedding"] = Field(
         description="Texts say the same that were read as the same answer, or whose embeddings are alike."
     )
-    model: str | None = Field(None, description="Of embeddings: a name from `models`, read by sentence-transformers.")
+    model: str | None = Field(
+        None, description="Of embeddings: a name from `models`, by path or hub_id, read by sentence-transformers."
+    )
     instruction: str | None = Field(
         None, description="Of embeddings: what stands before each text; {question} is the item's question."
     )

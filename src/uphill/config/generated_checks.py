@@ -157,10 +157,10 @@ def _clusters(config: "Config", where: str, name: str) -> None:
     for key in ("model", "above", "instruction"):
         if entry.same == "answer" and getattr(entry, key) is not None:
             raise ValueError(f"{where}.{key} is {getattr(entry, key)!r}, expected none beside same: answer")
-    if entry.model is not None and config.models[entry.model].path is None:
+    if entry.model is not None and (config.models[entry.model].gguf or config.models[entry.model].trained):
         raise ValueError(
-            f"{where}.model is {entry.model!r}, which has no path; expected a local folder with all parts of an "
-            "embedder, of which the hub's are not fetched"
+            f"{where}.model is {entry.model!r}, which is made here; expected an embedder with all its parts, by path "
+            "or hub_id"
         )
     if entry.same == "answer" and not generated.ask_of(config, entry.generation).graded:
         raise ValueError(

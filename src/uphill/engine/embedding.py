@@ -1,5 +1,6 @@
 """Embeddings of texts by sentence-transformers, which is loaded here and nowhere else (extra `embedding`)."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uphill.engine.loading import _take_gpus
+from uphill.engine.loading import _take_gpus, folder_of
 from uphill.engine.opening import gpus_of
 from uphill.engine.vetting import vet
 from uphill.errors import UphillError
 from uphill.running.job import Running
 from uphill.running.noting import note
-from uphill.running.places import shipped
 
 log = logging.getLogger(__name__)
+MODULES, LIBRARY = "modules.json", "sentence_transformers."
 BATCH = 32
 """Texts side by side, the same everywhere: near the threshold a batch's size is in the last digits."""
 QUESTION = "{question}"
@@ -74,8 +75,9 @@ def _loaded(entry: Mapping[str, Any], gpus: float) -> Any:
             f"models.{entry['name']}: embeddings need the library sentence-transformers, which is not installed; "
             "pip install 'uphill[embedding]'"
         ) from None
-    folder = Path(shipped(entry["path"]))
+    folder = folder_of(entry, parts=True)
     vet(folder, entry)
+    _vet_parts(folder, entry["trust_remote_code"])
     placed = _take_gpus(gpus, str(folder)) if gpus > 0 else None
     try:
         return SentenceTransformer(
@@ -87,6 +89,23 @@ def _loaded(entry: Mapping[str, Any], gpus: float) -> Any:
         )
     except Exception as error:  # a wrong file, a library that is missing
         raise UphillError(f"{folder}: cannot be loaded: {' '.join(str(error).split())}") from error
+
+
+def _vet_parts(folder: Path, trusted: bool) -> None:
+    """Refuse parts that are missing, for others would stand in, and classes of anybody else."""
+    try:
+        parts = [(str(part["type"]), str(part["path"])) for part in json.loads((folder / MODULES).read_text())]
+    except FileNotFoundError:
+        return  # a plain model, whose states are averaged
+    except (ValueError, KeyError, TypeError):
+        raise UphillError(f"{folder / MODULES}: expected a list of parts, each with type and path") from None
+    for kind, path in parts:
+        if not trusted and not kind.startswith(LIBRARY):
+            raise UphillError(f"{folder / MODULES}: a part of type {kind!r}, expected one of {LIBRARY}")
+        # A part that has nothing to say, as one that makes lengths 1, has no folder where repositories keep none.
+        there = (folder / path).is_dir() or kind.endswith(".Normalize")
+        if Path(path).is_absolute() or ".." in Path(path).parts or not there:
+            raise UphillError(f"{folder / MODULES}: no folder {path!r}, expected all parts of an embedder")
 
 
 class _Cut:

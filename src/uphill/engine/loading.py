@@ -110,7 +110,7 @@ def load(entry: Mapping[str, Any], pack_tokens: int, gpus: float = 0, batch: int
         UphillError: the folder or the hub has no such model, it has no chat template though `chat` asks for one, or
             this machine cannot run the quantization.
     """
-    where, folder, quantized = _place(entry), _folder(entry), entry["quantization"] not in (None, "none")
+    where, folder, quantized = _place(entry), folder_of(entry), entry["quantization"] not in (None, "none")
     vet(folder, entry)
     tensors = weights.stored(folder)
     if entry["trust_remote_code"]:
@@ -167,7 +167,7 @@ def load_tokenizer(entry: Mapping[str, Any]) -> Loaded:
     """
     where = _place(entry)
     if entry.get("path") is not None:
-        vet(_folder(entry), entry)
+        vet(folder_of(entry), entry)
     common = {"revision": entry.get("revision"), "trust_remote_code": entry["trust_remote_code"]}
     tokenizer, variables = _tokenizer(where, common), chat.chat_variables(entry.get("chat", False))
     if variables is not None:
@@ -191,15 +191,23 @@ def _place(entry: Mapping[str, Any]) -> str:
     return str(entry["hub_id"])
 
 
-def _folder(entry: Mapping[str, Any]) -> Path:
-    """Where the model's files lie, once they are fetched."""
+def folder_of(entry: Mapping[str, Any], parts: bool = False) -> Path:
+    """Where a model's files lie, once they are fetched.
+
+    Args:
+        entry: its config entry.
+        parts: whether the folders of an embedder's parts are among them.
+
+    Raises:
+        UphillError: there is no such folder, or it cannot be fetched.
+    """
     if entry.get("path") is not None:
         folder = Path(shipped(entry["path"]))
         if not (folder / CONFIG).is_file():
             raise UphillError(f"{entry['path'] or repr('')}: no {CONFIG}, expected a model's folder")
         return folder
     found = {"kind": "model", "hub_id": entry["hub_id"], "revision": entry["revision"]}
-    return fetched(**found) if offline() else fetch(**found, code=entry["trust_remote_code"])
+    return fetched(**found) if offline() else fetch(**found, code=entry["trust_remote_code"], parts=parts)
 
 
 def _tokenizer(where: str, common: Mapping[str, Any]) -> Any:

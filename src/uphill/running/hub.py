@@ -19,8 +19,11 @@ FILES: dict[Kind, list[str]] = {
 }
 """What is read of a repository. Not other formats of the same weights, nor archives of the same rows."""
 CODE = "*.py"
+PARTS = ["[0-9]*_*/*.json", "[0-9]*_*/*.safetensors"]
+"""What an embedder has beside a model's own files, such as how states are pooled: a folder a part, by its number."""
 LEFT_OUT: dict[Kind, list[str]] = {"model": ["*/*", "consolidated*"], "dataset": []}
 """Second copies of the weights, in folders and under their maker's own names."""
+LEFT_OUT_OF_PARTS = ["[!0-9]*/*", "consolidated*"]
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
@@ -37,7 +40,7 @@ def pinned(revision: str) -> str:
     return revision
 
 
-def fetch(kind: Kind, hub_id: str, revision: str, code: bool = False) -> Path:
+def fetch(kind: Kind, hub_id: str, revision: str, code: bool = False, parts: bool = False) -> Path:
     """Download what is not in the cache yet; returns the folder.
 
     Args:
@@ -45,11 +48,12 @@ def fetch(kind: Kind, hub_id: str, revision: str, code: bool = False) -> Path:
         hub_id: the repository.
         revision: the commit.
         code: also fetch the code that comes with a model.
+        parts: also fetch the parts of an embedder.
 
     Raises:
         UphillError: the hub cannot be reached, lets nobody in without a token, or has no such thing.
     """
-    folder = _snapshot(kind, hub_id, revision, code, local=False)
+    folder = _snapshot(kind, hub_id, revision, [*([CODE] if code else []), *(PARTS if parts else [])], local=False)
     if kind == "model" and not list(folder.glob(WEIGHTS)):
         raise UphillError(f"hub model {hub_id} at {revision}: no safetensors there, and no other format is loaded")
     return folder
@@ -61,7 +65,7 @@ def fetched(kind: Kind, hub_id: str, revision: str) -> Path:
     Raises:
         UphillError: it was not, or not all of it.
     """
-    return _snapshot(kind, hub_id, revision, code=False, local=True)
+    return _snapshot(kind, hub_id, revision, [], local=True)
 
 
 def offline() -> bool:
@@ -71,7 +75,7 @@ def offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def _snapshot(kind: Kind, hub_id: str, revision: str, code: bool, local: bool) -> Path:
+def _snapshot(kind: Kind, hub_id: str, revision: str, also: list[str], local: bool) -> Path:
     from huggingface_hub import snapshot_download  # takes its time; a config is read without it
 
     try:
@@ -79,8 +83,8 @@ def _snapshot(kind: Kind, hub_id: str, revision: str, code: bool, local: bool) -
             hub_id,
             repo_type=kind,
             revision=revision,
-            allow_patterns=[*FILES[kind], *([CODE] if code else [])],
-            ignore_patterns=LEFT_OUT[kind],
+            allow_patterns=[*FILES[kind], *also],
+            ignore_patterns=LEFT_OUT_OF_PARTS if PARTS[0] in also else LEFT_OUT[kind],
             local_files_only=local,
         )
     except Exception as error:  # huggingface_hub and its HTTP client have a dozen kinds between them

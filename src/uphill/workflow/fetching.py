@@ -13,11 +13,13 @@ log = logging.getLogger(__name__)
 def repositories(config: Config, models: Iterable[str], datasets: Iterable[str]) -> list[dict[str, Any]]:
     """The hub repositories behind some models and datasets, each once, as arguments of `snapshots.fetch`."""
     found: list[dict[str, Any]] = []
+    embedders = {clusters.model for clusters in config.clusters.values()}
     for name in models:
         entry = config.model(name)
         if entry.hub_id:
-            code = {"code": True} if entry.trust_remote_code else {}
-            found.append({"kind": "model", "hub_id": entry.hub_id, "revision": entry.revision} | code)
+            more = {"code": True} if entry.trust_remote_code else {}
+            more |= {"parts": True} if name in embedders else {}
+            found.append({"kind": "model", "hub_id": entry.hub_id, "revision": entry.revision} | more)
     for name in datasets:
         source = config.source_settings(name)
         if getattr(source, "remote", False):

@@ -52,5 +52,6 @@ def clusters(study: Study, name: str) -> Job:
 def _embedder(study: Study, model: str) -> Settings:
     """A model with its parts, such as how states are pooled, which lie in folders of their own."""
     path = study.config.models[model].path
-    assert path is not None, "the config's check asks for one"
-    return {"model": model_identity(study, model), "parts_content": folder_digest(shipped(path), True)}
+    # Of the hub's its revision says it.
+    content = {} if path is None else {"parts_content": folder_digest(shipped(path), True)}
+    return {"model": model_identity(study, model), **content}

@@ -56,5 +56,10 @@ onstart:
     begin()
 
 
+onsuccess:
+    clear_up()
+
+
 onerror:
+    clear_up()
     print(how_to_go_on(), file=sys.stderr)

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from pathlib import Path
 
 try:
     from uphill.config import hardware, laying
@@ -10,7 +11,8 @@ try:
     from uphill.config.trained import bases
     from uphill.errors import UphillError
     from uphill.identity import contents, sources
-    from uphill.running.places import shipped
+    from uphill.running.leftovers import sweep
+    from uphill.running.places import PARTS, shipped
     from uphill.running.provenance import beside
     from uphill.running.stopping import how_to_go_on
     from uphill.why import codes
@@ -57,6 +59,11 @@ def begin():
         sources.keep()
     except UphillError as error:
         sys.exit(f"error: {error}")
+
+
+def clear_up():
+    """What jobs kept that are over."""
+    sweep(Path(paths.root(), PARTS), 0)
 
 
 def one_of(names):

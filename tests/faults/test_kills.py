@@ -18,6 +18,7 @@ LEFT = "note: a run that was killed left its lock, which is removed; what it fin
 LINES = 2
 """Two folders side by side, one a core."""
 ICL = "results/predictions/icl/demo/dial.parquet"
+LOG = "results/logs/predictions/icl/demo/dial.log"
 SHARD = "results/responses/demo/dial/shard-0-of-4.parquet"
 
 
@@ -160,6 +161,26 @@ def test_a_pass_that_was_written_but_not_yet_known_of_is_not_made_again(finished
     assert again.jobs == ["Zero-shot pass of demo over dial"]
     assert "shard-0-of-4" not in log.read_text(), "no shard is scored"
     assert (finished.folder / SHARD).read_bytes() == before
+
+
+def test_a_job_that_is_killed_after_its_last_output_makes_no_part_again(finished: Checkout) -> None:
+    """Its process ends badly, so Snakemake deletes what it made; once, as a kill in a process's last moments is."""
+    script, log = finished.folder / "workflow/scripts/predictions_on_model.py", finished.folder / LOG
+    before = pq.read_table(finished.folder / ICL)
+    (finished.folder / ICL).unlink()
+    text = script.read_text()
+    killed = "import os, pathlib, signal\nif not pathlib.Path('was-killed').exists():\n"
+    killed += "    pathlib.Path('was-killed').touch()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    script.write_text(f"{text}\n{killed}")
+    arguments = [ICL, "--configfile", "study.yaml"]
+    run = finished.snakemake(*arguments)
+    assert run.status != 0
+    assert not (finished.folder / ICL).exists()
+    again = finished.snakemake(*arguments)
+    assert again.status == 0, again.output[-3000:]
+    assert "12 of 12 cells were finished before" in log.read_text()
+    assert pq.read_table(finished.folder / ICL).equals(before)
+    assert not list((finished.folder / "results/.parts").glob("*"))
 
 
 def test_jobs_that_outlive_their_run_are_named_and_not_joined(finished: Checkout) -> None:

@@ -17,6 +17,7 @@ from uphill.grading.grade import Item
 from uphill.grading.texts import graded
 from uphill.prompts.forms import shipped
 from uphill.running.job import Running
+from uphill.running.leftovers import sweep
 from uphill.running.noting import forget, noted
 from uphill.running.parts import Parts
 from uphill.schemas.clusters import CLUSTERS
@@ -186,6 +187,9 @@ def test_a_job_that_was_killed_goes_on_to_the_same_bytes(
     assert [item for call in first for item in call] == [f"i{number}" for number in range(1, COUNT)]
     assert len(first) == {9: 3, 18: 2, 1000: 1}[at_once]
     assert Path(killed.output[0]).read_bytes() == Path(undisturbed.output[0]).read_bytes()
+    # Until nothing can take the output away any more.
+    assert (tmp_path / "two/.parts/generate-me").exists()
+    sweep(tmp_path / "two/.parts", 0)
     assert not (tmp_path / "two/.parts/generate-me").exists()
     # Once it is there it is not made again.
     generating.run_job(killed, lambda: pytest.fail("loaded a model for nothing"))

@@ -28,6 +28,7 @@ from uphill.engine.trainer import KEPT_EVERY, InOrder, Keeper, answer_loss, argu
 from uphill.errors import UphillError
 from uphill.randomness import Key, keyed_torch_seed
 from uphill.running import spending
+from uphill.running.leftovers import finish, resume
 from uphill.running.noting import note
 
 log = logging.getLogger(__name__)
@@ -56,11 +57,15 @@ class TextFits:
     Args:
         loaded: the base.
         recipe: of all fits.
+        outputs: what is saved inside the block of a fit, if that is a job's whole work: then a fit's checkpoints stay
+            until nothing can take that away any more.
         ranks: processes that share a fit of all weights; by itself, one a GPU of the model, as far as they divide the
             items of an update.
     """
 
-    def __init__(self, loaded: Loaded, recipe: TextRecipe, ranks: int | None = None) -> None:
+    def __init__(
+        self, loaded: Loaded, recipe: TextRecipe, ranks: int | None = None, outputs: Sequence[Path] = ()
+    ) -> None:
         if recipe.adapter is None and getattr(loaded.model, "quantization_method", None) is not None:
             raise UphillError("all weights are to be trained, and the model is quantized, expected an adapter")
         refuse_unmerged(loaded.model, "fine-tuning")
@@ -70,6 +75,7 @@ class TextFits:
         self.rows = recipe.batch_items // self.ranks
         self.checkpointing = False
         self.kept_every = KEPT_EVERY
+        self.outputs = outputs
         self._base = _Base(loaded.model) if recipe.adapter is None else None
         self._peft: PeftModel | None = None
 
@@ -93,6 +99,7 @@ class TextFits:
     @contextmanager
     def fitting(self, texts: list[Example], key: Sequence[Key], scratch: Path) -> Iterator[Training]:
         """As `fitted`, of texts that are token ids."""
+        resume(scratch)
         try:
             training = self._fit(texts, key, scratch)
             if self._base is not None:
@@ -102,7 +109,7 @@ class TextFits:
             yield training
         finally:
             self._put_back()
-        shutil.rmtree(scratch, ignore_errors=True)
+        finish(scratch, self.outputs)
 
     def save(self, folder: Path) -> None:
         """Write what was trained, inside the block: an adapter, or a model's config and whole weights."""

@@ -53,7 +53,7 @@ def _train(job: Running, files: Sequence[Path]) -> None:
         prompts = lessons(loaded, source_of(settings, items), labels, settings["labels"], recipe.cot)
         # Not the model's name: on the same items, two trainings differ in their labels alone.
         key = ("model", settings["dataset"], *settings["seed"])
-        fits = TextFits(loaded, recipe)
+        fits = TextFits(loaded, recipe, outputs=files)
         with fits.fitted(prompts, key, scratch) as (_, training):
             save(fits, files, scratch / "made", [prompt.text for prompt in prompts])
             write_json(Path(job.output.training), told(training, len(prompts), recipe, time.monotonic() - began))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uphill.errors import UphillError
 from uphill.identity.specs import together, versions
 from uphill.running import spending
+from uphill.running.leftovers import sweep
 from uphill.running.noting import NOTES, noted
 from uphill.running.parts import Parts
 from uphill.running.places import PARTS, record_of, root_around, within
@@ -113,7 +114,7 @@ class Running:
 
     def parts(self, contract: Contract, identity: str | None = None) -> Parts:
         """Finished parts of this job, by its identity or by that of a slice of it."""
-        return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract)
+        return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract, list(self.output))
 
 
 def mock(rule: str, /, config: str = "config/config.yaml", **wildcards: str) -> Any:
@@ -143,6 +144,7 @@ def start(snakemake: Any) -> Iterator[Running]:
     try:
         with stoppable():
             job = Running(snakemake)
+            sweep(job.scratch)
             yield job
             job.record()
             log.info("%s", spending.said())

@@ -6,13 +6,14 @@ The folder's name is the job's identity: a changed prompt or an edited method ne
 
 import json
 import logging
-import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from uphill.errors import UphillError
+from uphill.running.leftovers import finish, resume
 from uphill.running.noting import NOTES, note, noted
 from uphill.schemas.contract import Contract
 from uphill.schemas.files import METADATA_KEY, read_arrow, write_arrow
@@ -24,18 +25,26 @@ log = logging.getLogger(__name__)
 class Parts:
     """Finished parts of one job, each a Parquet file of `contract` in `folder`.
 
-    Use it as a context: the folder goes when the block ends well, and stays for the next attempt when it does not.
+    Use it as a context, in which the job's outputs are written: the folder goes when the block has ended well and
+    nothing can take the outputs away any more (`leftovers`), and stays for the next attempt when it has not.
+
+    Attributes:
+        folder: theirs alone.
+        contract: what each of them keeps.
+        outputs: of the job, as they are called in its block; none where nobody takes them away.
     """
 
     folder: Path
     contract: Contract
+    outputs: Sequence[str] = ()
 
     def __enter__(self) -> "Parts":
+        resume(self.folder)
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            finish(self.folder, self.outputs)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"

@@ -183,7 +183,7 @@ def _pause(name: str) -> None:
     paused = pathlib.Path(f"paused-{name}")
     if "SLURM_JOB_ID" in os.environ and not paused.exists():
         paused.write_text(os.environ["SLURM_JOB_ID"])
-        time.sleep(900)
+        time.sleep(700)
 """
 EDITS = {
     "weak_to_strong/generating.py": {
@@ -256,7 +256,7 @@ def test_preempted_at_work_generations_and_trainings_go_on_where_they_were(
     with ThreadPoolExecutor() as aside:
         running = aside.submit(cluster.snakemake, *asked, *QUICK, profile="slurm")
         for name in ("generate", "train"):
-            paused, deadline = cluster.folder / f"paused-{name}", time.monotonic() + 300
+            paused, deadline = cluster.folder / f"paused-{name}", time.monotonic() + 600
             while not (paused.exists() and paused.read_text()):
                 assert not running.done(), running.result().output[-6000:]
                 assert time.monotonic() < deadline, f"{name} is not at work"

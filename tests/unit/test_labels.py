@@ -13,6 +13,7 @@ from uphill.errors import UphillError
 from uphill.methods import ccs, probe
 from uphill.methods.context import Cell, Context, Source
 from uphill.methods.noise import noised
+from uphill.running.noting import forget, noted
 from uphill.schemas.labels import LABELS, UNSURE
 from uphill.schemas.predictions import PREDICTIONS
 from uphill.weak_to_strong.interface import Answers
@@ -193,13 +194,20 @@ def test_a_teacher_that_is_sure_of_nothing_teaches_nobody() -> None:
     table, known = questions(), answers(questions())
     with pytest.raises(UphillError, match=r"'small' gives no choice more than 0\.999999, expected some; a lower"):
         predicted.label(OWN.model_copy(update={"confident": 0.999999}), table, known)
-    labels = predicted.label(OWN, table, known)
+
+
+def test_a_draw_of_which_its_teacher_is_sure_of_nothing_is_left_out_and_noted() -> None:
+    labels = predicted.label(OWN, questions(), answers(questions()))
     drawn = source("a").drawn("easy", 0, "train")["item_id"]
     unsure = labels.assign(origin=labels["origin"].mask(labels["item_id"].isin(drawn), UNSURE))
+    forget()
     study = with_labels(unsure)
-    cell = next(cell for cell in probe.cells(study, SETTINGS) if (cell.train_on, cell.boot) == ("easy", 0))
-    with pytest.raises(UphillError, match=r"labels\.mine: cell a-easy-0-10: its teacher is sure of none of 10 items"):
-        study.train_items(cell)
+    cells = {(cell.train_on, cell.boot) for cell in probe.cells(study, SETTINGS)}
+    assert cells == {("easy", 1), ("hard", 0), ("hard", 1)}
+    assert noted() == ["labels.mine: sure of none of 10 items of easy, draw 0: left out"]
+    with pytest.raises(UphillError, match=r"labels\.mine: none of the items that were drawn has a sure label"):
+        probe.cells(with_labels(labels.assign(origin=UNSURE)), SETTINGS)
+    forget()
 
 
 @pytest.mark.parametrize(("scores", "said"), [(None, "expected scores"), ([0.1], "1 scores for 3 choices")])

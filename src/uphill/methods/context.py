@@ -20,6 +20,7 @@ from uphill.methods.interface import Method
 from uphill.methods.noise import noised
 from uphill.prompts.forms import Form
 from uphill.prompts.templates import PromptFormat, Question
+from uphill.running.noting import note
 from uphill.running.parts import Parts
 from uphill.schemas.mixtures import BETWEEN
 from uphill.schemas.names import GOLD, UNSUPERVISED
@@ -100,6 +101,21 @@ class Source:
         rows = self.splits.loc[self.splits["role"] == "train", ["train_on", "boot"]].drop_duplicates()
         return [(str(train_on), int(boot)) for train_on, boot in rows.itertuples(index=False)]
 
+    def taught(self) -> list[tuple[str, int]]:
+        """Those of `trained` that have an item with a sure label; what is left out is noted."""
+        if self.labels is None:
+            return self.trained()
+        found = []
+        for train_on, boot in self.trained():
+            drawn = self.drawn(train_on, boot, "train")
+            if len(sure(drawn, self.labels)):
+                found.append((train_on, boot))
+            else:
+                note(
+                    f"labels.{self.label_name}: sure of none of {len(drawn)} items of {train_on}, draw {boot}: left out"
+                )
+        return found
+
     @cached_property
     def responses(self) -> ResponseTable:
         """The model's zero-shot responses."""
@@ -151,12 +167,12 @@ class Context:
         Of items whose label is unsure there are none: the next ones that were drawn follow, as far as there are any.
 
         Raises:
-            UphillError: an item has no label or a bad one, or none of them has a sure one.
+            UphillError: an item has no label or a bad one.
         """
         source = self.source(cell)
         drawn = source.drawn(cell.train_on, cell.boot, "train")
         if source.labels is not None:
-            drawn = sure(drawn, source.labels, f"labels.{source.label_name}: cell {cell.name}")
+            drawn = sure(drawn, source.labels)
         drawn = drawn.head(cell.n_train)
         items = source.items.loc[drawn["item_id"]]
         if source.labels is not None:
@@ -181,14 +197,20 @@ class Context:
 
         Args:
             n_train: training items of a cell, where the experiment says nothing of sizes.
+
+        Raises:
+            UphillError: there is none, for the teacher is sure of no item that was drawn.
         """
-        return [
+        found = [
             Cell(source.name, train_on, boot, size, noise_p)
             for source in self.sources
-            for train_on, boot in source.trained()
+            for train_on, boot in source.taught()
             for size in self.sizes or (n_train,)
             for noise_p in self._noise_on(train_on)
         ]
+        if not found:
+            raise UphillError(f"labels.{self.target.label_name}: none of the items that were drawn has a sure label")
+        return found
 
     def _noise_on(self, train_on: str) -> list[float]:
         return [noise_p * self.noise_factors.get(train_on, 1.0) for noise_p in self.noise]

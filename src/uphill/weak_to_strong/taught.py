@@ -11,22 +11,15 @@ MASS = 1e-6
 """By how much probabilities may miss 1: what rounding in float64 cannot reach."""
 
 
-def sure(drawn: pd.DataFrame, labels: pd.DataFrame, where: str) -> pd.DataFrame:
+def sure(drawn: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     """Those of some drawn items, rows with `item_id`, whose labels are not unsure; one without a label stays.
 
     Args:
         drawn: rows of the splits contract, in any order, which they keep.
         labels: rows of the labels contract, indexed by item_id.
-        where: the start of a message.
-
-    Raises:
-        UphillError: there are items, and none is left.
     """
     unsure = labels.index[labels["origin"] == UNSURE]
-    left = drawn[~drawn["item_id"].isin(unsure)]
-    if len(drawn) and left.empty:
-        raise UphillError(f"{where}: its teacher is sure of none of {len(drawn)} items, expected some to train on")
-    return left
+    return drawn[~drawn["item_id"].isin(unsure)]
 
 
 def taught(items: pd.DataFrame, labels: pd.DataFrame, name: str) -> pd.DataFrame:

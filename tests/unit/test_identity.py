@@ -1,6 +1,7 @@
 """Identity: what a job reads is in it, what it does not read is not."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from uphill.identity import code
 from uphill.identity.code import code_contents, imported_modules
 from uphill.identity.files import file_digest
 from uphill.identity.specs import digest
+from uphill.running.job import Running
+from uphill.schemas.generations import GENERATIONS
 from uphill.workflow.jobs import Job
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.responses import responses
@@ -36,6 +39,28 @@ def put(study: Study, method: str, dataset: str, share: str) -> dict[str, Any]:
 def test_order_of_keys_is_no_change_and_values_are() -> None:
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert digest({"lr": 1, "wd": 2}) != digest({"lr": 2, "wd": 1})
+
+
+def test_predictions_of_two_datasets_are_told_apart_though_each_trains_on_both() -> None:
+    """Tested is one of them: the same datasets, the same sources, and other answers."""
+    row = {"variable": "num_steps", "methods": ["icl", "probe"], "train_from": ["dial", "road"]}
+    study = plan(population=[{"dataset": name, **row} for name in ("dial", "road")])
+    shares = [part for job in study.jobs if job.stage == "predictions" for part in job.parts]
+    assert {part.wildcards["dataset"] for part in shares if part.part == "population/num_steps"} == {"dial", "road"}
+    assert len({part.id for part in shares}) == len(shares)
+
+
+def test_no_two_jobs_keep_their_parts_in_one_folder(tmp_path: Path) -> None:
+    """Two generations may be equal in all that decides them, and be written at the same time."""
+
+    def scratch(output: str) -> set[Path]:
+        given = SimpleNamespace(input=[], output=[output], wildcards=None, resources=None, threads=1)
+        given.params = SimpleNamespace(spec={"stage": "generate", "id": "same"}, get=lambda *_: str(tmp_path))
+        job = Running(given)
+        return {job.parts(GENERATIONS).folder, job.scratch_of("same")}
+
+    assert not scratch("results/generations/a/shard-0.parquet") & scratch("results/generations/b/shard-0.parquet")
+    assert scratch("results/generations/a/shard-0.parquet") == scratch("results/generations/a/shard-0.parquet")
 
 
 def test_a_methods_setting_reaches_that_method_and_its_tables() -> None:

@@ -58,7 +58,7 @@ def context_of(job: Running, slice: Slice, recipe: object, open_model: "Callable
     """The task of one slice of a job's predictions, from the files that the job reads."""
     settings = slice["settings"]
     sources = {name: _source(job, slice, name) for name in settings["datasets"]}
-    target = next(iter(sources.values()))
+    target = sources[settings["dataset"]]
     cot = bool(getattr(recipe, "cot", False))
     columns: dict[str, Any] = {
         "method": settings["method"],

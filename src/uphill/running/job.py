@@ -1,5 +1,6 @@
 """What every job does around its work: a log, one clear line for bad input, the identity of its results."""
 
+import hashlib
 import importlib
 import json
 import logging
@@ -110,11 +111,17 @@ class Running:
 
     def scratch_of(self, identity: str) -> Path:
         """A folder for what is not finished of this job, or of a slice of it; whoever fills it clears it."""
-        return self.scratch / f"{self.spec['stage']}-{identity}-unfinished"
+        return self.scratch / f"{self.spec['stage']}-{identity}-{self._whose}-unfinished"
 
     def parts(self, contract: Contract, identity: str | None = None) -> Parts:
         """Finished parts of this job, by its identity or by that of a slice of it."""
-        return Parts(self.scratch / f"{self.spec['stage']}-{identity or self.spec['id']}", contract, list(self.output))
+        name = f"{self.spec['stage']}-{identity or self.spec['id']}-{self._whose}"
+        return Parts(self.scratch / name, contract, list(self.output))
+
+    @property
+    def _whose(self) -> str:
+        """What tells this job's scratch from that of another with the same identity: they may be at work at once."""
+        return hashlib.sha256(str(self.output[0]).encode()).hexdigest()[:8]
 
 
 def mock(rule: str, /, config: str = "config/config.yaml", **wildcards: str) -> Any:

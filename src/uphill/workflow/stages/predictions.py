@@ -90,6 +90,7 @@ def _slice(study: Study, method: str, model: str, arm: Arm) -> Job:
             "settings": plain(config.method_settings(method)),
             "model": model_identity(study, model) if module.RUNS_MODEL else {"name": model},
             "experiment": arm.experiment,
+            "dataset": arm.dataset,
             "variable": arm.variable,
             "split": arm.split,
             "sources": list(arm.sources),

@@ -318,3 +318,14 @@ def test_who_reads_hidden_states_asks_for_memory_by_them() -> None:
     measures = {(job.wildcards["measure"], job.wildcards["dataset"]): job for job in jobs}
     assert measures["mdl_probe", "dial"].held == measures["mdl_probe", "dial"].inputs["responses"] != []
     assert measures["mdl_zero_shot", "dial"].held == []
+
+
+def test_a_ladder_may_test_as_many_items_as_it_says() -> None:
+    """All of them, say, where it trains on others alone: as a panel's respondents are to answer every item."""
+    [name], [entry] = zip(*plan().config.entries("ladders").items(), strict=True)
+    settings = {at: plan(**{f"ladders__{name}__n_test": at}) for at in (None, 17)}
+    sizes = {
+        at: study.job("splits", {"dataset": entry.test.dataset, "split": name}).settings["sizes"]["n_test"]
+        for at, study in settings.items()
+    }
+    assert sizes == {None: plan().config.splits.n_test, 17: 17}

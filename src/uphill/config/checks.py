@@ -102,7 +102,7 @@ def _draws_agree(config: "Config") -> None:
 
 def _drawn_by(arm: Arm) -> tuple[Any, ...]:
     """What decides the splits that arms of one name share."""
-    return arm.boots, arm.n_train, arm.min_test, arm.train_on, arm.test_on, arm.levels
+    return arm.boots, arm.n_train, arm.n_test, arm.min_test, arm.train_on, arm.test_on, arm.levels
 
 
 def _folds_fit(config: "Config") -> None:

@@ -87,6 +87,7 @@ class Arm:
         noise_factors: by train level, how many times that probability, where it is not once.
         boots: draws of the training items; None for the study's.
         n_train: training items drawn for each level; None for the study's.
+        n_test: test items; None for the dataset's.
         min_test: items that each level keeps for testing; None for the study's.
         train_on, test_on: levels to train on and to test on; None for every level.
         pairs: the other model that each is held against.
@@ -113,6 +114,7 @@ class Arm:
     noise_factors: Mapping[str, float] = field(default_factory=dict)
     boots: int | None = None
     n_train: int | None = None
+    n_test: int | None = None
     min_test: int | None = None
     train_on: tuple[str, ...] | None = None
     test_on: tuple[str, ...] | None = None
@@ -133,7 +135,7 @@ class Arm:
     @property
     def split(self) -> str:
         """The name of the arm's splits: the variable, where they are the study's own."""
-        asked = (self.boots, self.n_train, self.min_test, self.train_on, self.test_on)
+        asked = (self.boots, self.n_train, self.n_test, self.min_test, self.train_on, self.test_on)
         general = asked == (None,) * len(asked) and self.levels == levels_of(self.variable, self.order)
         general = general and self.train_pool == EXPERIMENT_POOL
         return self.variable if general or self.experiment == self.variable else f"{self.variable}.{self.experiment}"

@@ -64,6 +64,9 @@ class Ladder(Tested):
         min_length=1, description="What is trained on, by name, from the easiest on."
     )
     methods: Names = Field(min_length=1, description="Names from `methods`.")
+    n_test: int | None = Field(
+        None, ge=1, le=10_000_000, description="Test items; the dataset's or the study's number unless given."
+    )
     boots: int | None = Field(
         None, ge=1, le=1000, description="Draws of the training items; splits.boots unless given."
     )
@@ -88,6 +91,7 @@ def arms(entry: Ladder, name: str, given: Given) -> Sequence[Arm]:
             train_from=tuple(dict.fromkeys(rung.dataset for rung in entry.train.values())),
             boots=entry.boots,
             n_train=max(1, *map(given.n_train, entry.methods)),
+            n_test=entry.n_test,
             min_test=1,
             train_on=tuple(entry.train),
             test_on=(tested,),

@@ -23,6 +23,7 @@ class Cells:
         n_train: training items of each; 0 without supervision.
         reserved: training items of a boot, all levels together, that no cell is tested on.
         share: the part of the test items that is asked.
+        n_test: test items, where the experiment has a number of its own.
         all_tested: whether every item is asked that a teacher may label, or that is tested.
     """
 
@@ -35,6 +36,7 @@ class Cells:
     reserved: int = 0
     share: float = 1.0
     all_tested: bool = False
+    n_test: int | None = None
 
 
 def cells_of(study: Study, method: str, model: str, dataset: str, taught: str = "") -> list[Cells]:
@@ -47,7 +49,7 @@ def cells_of(study: Study, method: str, model: str, dataset: str, taught: str = 
 def _of_arm(config: Config, arm: Arm, method: str, model: str) -> Iterator[Cells]:
     n_train, share = config.n_train(method), _share(config, arm)
     if not n_train:
-        yield Cells(method, model, arm.dataset, arm.dataset, 1, 0, share=share)
+        yield Cells(method, model, arm.dataset, arm.dataset, 1, 0, share=share, n_test=arm.n_test)
         return
     reserved = _reserved(config, arm) * (arm.n_train or config.splits.n_train)
     for source in arm.sources:
@@ -55,7 +57,7 @@ def _of_arm(config: Config, arm: Arm, method: str, model: str) -> Iterator[Cells
         count = _trained(config, arm, first) * boots * len(arm.noise)
         for size in arm.sizes.get(method) or (n_train,):
             everything = arm.train_pool != EXPERIMENT_POOL
-            yield Cells(method, model, arm.dataset, source, count, size, reserved, share, everything)
+            yield Cells(method, model, arm.dataset, source, count, size, reserved, share, everything, arm.n_test)
 
 
 def _trained(config: Config, arm: Arm, dataset: str) -> int:

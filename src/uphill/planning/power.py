@@ -84,7 +84,7 @@ def _tested(config: Config, arm: Arm, sizes: Lengths) -> int:
         else max(1, sum(not one.equal for one in arm.levels))
     )
     there = (sizes.tested or sizes.items) / levels
-    chosen = config.datasets[arm.dataset].n_test or config.splits.n_test
+    chosen = arm.n_test or config.datasets[arm.dataset].n_test or config.splits.n_test
     if chosen is not None:
         return max(2, min(round(chosen / levels), round(there)))
     reserved = 0 if sizes.tested or config.splits.folds else arm.n_train or config.splits.n_train

@@ -171,7 +171,7 @@ def training_work(config: Config, model: str, lengths: dict[str, Lengths]) -> Wo
 
 def _tested(config: Config, cells: Cells, lengths: Lengths) -> float:
     """Items that each cell is tested on."""
-    splits, most = config.splits, config.datasets[cells.dataset].n_test or config.splits.n_test
+    splits, most = config.splits, cells.n_test or config.datasets[cells.dataset].n_test or config.splits.n_test
     if cells.all_tested:
         return lengths.items + (lengths.tested or 0)
     there = lengths.tested or lengths.items

@@ -66,7 +66,7 @@ def splits(study: Study, dataset: str, split: str) -> Job:
 
 def _sizes(study: Study, arm: Arm, dataset: str) -> SplitSettings:
     general = study.config.splits
-    n_test = study.config.datasets[dataset].n_test or general.n_test
+    n_test = arm.n_test or study.config.datasets[dataset].n_test or general.n_test
     trained = arm.train_on if dataset == arm.dataset else arm.some_in(dataset, arm.train_on)
     if arm.train_pool != EXPERIMENT_POOL:
         n_test = None  # a teacher answers all that may be trained on, or tested

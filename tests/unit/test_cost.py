@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import re
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +341,9 @@ def test_a_job_on_a_share_of_a_gpu_spends_that_share_of_its_hours() -> None:
 
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml") if path.name != "hardware.yaml")
 
+ABSENT = ("alice.yaml", "cross_difficulty.yaml")
+"""Whose datasets come over the network, or are put in place."""
+
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_study_that_ships_can_be_planned(
@@ -360,8 +362,7 @@ def test_every_study_that_ships_can_be_planned(
     assert "By model" in told
     assert "Without hours" not in told
     assert "their tokens are not known" not in told
-    absent = re.findall(r"what reads ([^.]+)\.$", told, re.MULTILINE)
-    assert absent == ([ABSENT[name]] if name in ABSENT else [])
+    assert ("Not counted beyond loading" in told) == (name in ABSENT)
 
 
 def test_a_cpu_has_no_hours() -> None:

@@ -106,14 +106,18 @@ def test_rows_sort_by_a_heading_and_filter_by_words_and_figures_enlarge(tmp_path
 
 
 POINTED = """(() => {
-  const picture = document.querySelector('.drawn img'), button = picture.parentElement, frame = picture.getBoundingClientRect();
+  const picture = document.querySelector('.drawn img'), button = picture.parentElement;
+  const frame = picture.getBoundingClientRect();
   const point = (x, y) => {
     const place = {clientX: frame.left + x * frame.width, clientY: frame.top + y * frame.height};
     picture.dispatchEvent(new PointerEvent('pointermove', {...place, bubbles: true}));
     return said();
   };
   const said = () => told.hidden ? '' : [...told.children].map((one) => one.textContent).join(': ');
-  const press = (key) => { button.dispatchEvent(new KeyboardEvent('keydown', {key, cancelable: true})); return said(); };
+  const press = (key) => {
+    button.dispatchEvent(new KeyboardEvent('keydown', {key, cancelable: true}));
+    return said();
+  };
   return {
     pointed: [point(0.12, 0.3), point(0.15, 0.5), point(0.205, 0.5), point(0.5, 0.5)],
     pressed: ['ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowLeft', 'Escape', 'Enter'].map(press),

@@ -155,7 +155,8 @@ TRACEBACK = """Traceback (most recent call last):
         (
             "FileNotFoundError",
             TRACEBACK.format(said="FileNotFoundError: [Errno 2] No such file or directory: 'mine.yml'"),
-            "error: mine.yml: cannot be read (No such file or directory), expected a YAML file (did you mean 'mine.yaml'?)",
+            "error: mine.yml: cannot be read (No such file or directory), expected a YAML file "
+            "(did you mean 'mine.yaml'?)",
         ),
         (
             "IsADirectoryError",

@@ -261,7 +261,8 @@ def _say_what_asks_again(items: pd.DataFrame, pool: pd.Series, where: str) -> No
     if again:
         log.warning("%s: %d items ask, word for word, what one of another pool asks", where, again)
         note(
-            f"{AGAIN}{where}: {again} items ask, word for word, what one of another pool asks; pools.near keeps them together"
+            f"{AGAIN}{where}: {again} items ask, word for word, what one of another pool asks; "
+            "pools.near keeps them together"
         )
 
 

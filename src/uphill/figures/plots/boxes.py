@@ -37,7 +37,9 @@ def boxes(figure: Figure) -> list[Box]:
 def with_texts(picture: bytes, **texts: Any) -> bytes:
     """A PNG that says things in texts of its own, packed JSON by key; the picture is the same."""
     place = SIGNATURE + HEADER
-    chunks = b"".join(_chunk(key.encode() + b"\0\0" + zlib.compress(json.dumps(of).encode())) for key, of in texts.items())
+    chunks = b"".join(
+        _chunk(key.encode() + b"\0\0" + zlib.compress(json.dumps(of).encode())) for key, of in texts.items()
+    )
     return picture[:place] + chunks + picture[place:]
 
 

@@ -163,7 +163,7 @@ def _with_unit(label: str, times: int, value: float, interval: tuple[float, floa
 
 
 def _look(artist: Any) -> list[str]:
-    """What a mark and its entries in a legend have in common: a bar's filling and hatch; a line's colour, then marker."""
+    """What a mark and its entries in a legend share: a bar's filling and hatch; a line's colour, then marker."""
     if hasattr(artist, "get_hatch"):
         hatch = artist.get_hatch()
         return [to_hex(artist.get_facecolor()), *([f"hatch {hatch}"] if hatch else [])]

@@ -178,6 +178,7 @@ for (const button of document.querySelectorAll(".drawn button")) {
 
 // Of a figure, each panel as a picture of its own: drawn when a page first is narrow, below the figure.
 const READABLE = 0.62; // of a picture's own size, the least at which its letters can be read
+const LEGIBLE = 0.45; // likewise of a legend's
 const STRIP = 4; // so many times as wide as high is no panel
 const narrow = window.matchMedia("(max-width: 640px)");
 
@@ -198,12 +199,12 @@ function separate(frame) {
   panels.setAttribute("role", "img");
   panels.setAttribute("aria-label", picture.alt);
   const wide = ([left, top, right, bottom]) => [(right - left) * picture.naturalWidth, (bottom - top) * picture.naturalHeight];
-  const fits = (box) => Math.max(READABLE, Math.min(1, frame.clientWidth / wide(box)[0]));
+  const fits = (box, least = READABLE) => Math.max(least, Math.min(1, frame.clientWidth / wide(box)[0]));
   // All panels are drawn at one scale; a legend, which is a strip, has its own.
   const strip = (box) => wide(box)[0] > STRIP * wide(box)[1];
   const common = Math.min(1, ...boxes.filter((box) => !strip(box)).map(fits));
   for (const box of boxes) {
-    const canvas = panel(picture, box, strip(box) ? fits(box) : common);
+    const canvas = panel(picture, box, strip(box) ? fits(box, LEGIBLE) : common);
     tells(canvas, marksOf(picture), box);
     panels.append(canvas);
   }

@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from uphill.figures.plots import gain_grid, population, quantization, train_levels
+from uphill.figures.plots import gain_grid, learning_curves, population, quantization, train_levels
 from uphill.figures.plots.boxes import said
 from uphill.figures.plots.style import COLOURS, save
 
@@ -49,6 +49,19 @@ def test_points_tell_their_series_and_their_interval(tmp_path: Path) -> None:
     told = [text for *_, text in marks]
     assert "ICL, trained on medium, accuracy on hard items 50.0 % [40.0, 60.0]" in told
     assert len([text for text in told if text.startswith("linear probe")]) == len(LEVELS)
+
+
+def test_points_of_a_line_have_the_interval_of_its_band(tmp_path: Path) -> None:
+    rows = [
+        accuracy("icl", level, "hard", value, n_train=count)
+        for level, first in (("easy", 0.4), ("hard", 0.45))
+        for count, value in ((8, first), (16, first + 0.1))
+    ]
+    none = accuracy("zero_shot", "none", "hard", 0.3)
+    [[_, marks], *_], _ = drawn(learning_curves.plot(pd.DataFrame([none, *rows]), ORDER), tmp_path)
+    told = [text for *_, text in marks]
+    assert any("50.0 % [40.0, 60.0]" in text and "easy" in text for text in told), told
+    assert any("55.0 % [45.0, 65.0]" in text and "hard" in text for text in told), told
 
 
 def test_values_may_be_across(tmp_path: Path) -> None:

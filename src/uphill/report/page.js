@@ -202,7 +202,7 @@ function separate(frame) {
   const fits = (box, least = READABLE) => Math.max(least, Math.min(1, frame.clientWidth / wide(box)[0]));
   // All panels are drawn at one scale; a legend, which is a strip, has its own.
   const strip = (box) => wide(box)[0] > STRIP * wide(box)[1];
-  const common = Math.min(1, ...boxes.filter((box) => !strip(box)).map(fits));
+  const common = Math.min(1, ...boxes.filter((box) => !strip(box)).map((box) => fits(box)));
   for (const box of boxes) {
     const canvas = panel(picture, box, strip(box) ? fits(box, LEGIBLE) : common);
     tells(canvas, marksOf(picture), box);

@@ -83,7 +83,7 @@ class _Reader:
 
     def _cells(self) -> Iterator[Mark]:
         for image in self._axis.images:
-            shown = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
+            shown: np.ndarray[Any, Any] = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
             unit = image.colorbar.ax.get_ylabel() if image.colorbar else ""
             for (row, column), value in np.ndenumerate(shown):
                 if not np.isfinite(value):
@@ -93,10 +93,9 @@ class _Reader:
                 yield self._at(Bbox(np.sort(corners, axis=0)), [*places, f"{unit or 'value'} {value:.3g}"])
 
     def _mark(self, box: Bbox, x: float, y: float, look: list[str]) -> Mark:
-        along, of, place, value = (self._axis.yaxis, self._axis.xaxis, y, x)
-        label = self._axis.get_xlabel()
-        if not self._across:
-            along, of, place, value, label = self._axis.xaxis, self._axis.yaxis, x, y, self._label
+        along: Axis = self._axis.yaxis if self._across else self._axis.xaxis
+        of: Axis = self._axis.xaxis if self._across else self._axis.yaxis
+        place, value, label = (y, x, self._axis.get_xlabel()) if self._across else (x, y, self._label)
         told = _with_unit(label, _times(of), value, self._interval(place, value, look[0]))
         return self._at(box, [*self._series(look), _said(along, place), told])
 
@@ -115,13 +114,10 @@ class _Reader:
         """The ends of the line that stands at a place over a value, or of the band of that colour; if there is one."""
         own, other = (1, 0) if self._across else (0, 1)
         for drawn in self._axis.collections:
-            if isinstance(drawn, LineCollection):
-                ends = [segment for segment in drawn.get_segments() if len(segment)]
-            elif isinstance(drawn, PolyCollection) and colour in map(to_hex, drawn.get_facecolor()):
-                ends = [path.vertices for path in drawn.get_paths()]
-            else:
-                continue
-            for points in ends:
+            faces: Any = drawn.get_facecolor()
+            band = isinstance(drawn, PolyCollection) and [to_hex(face) for face in faces] == [colour]
+            for path in drawn.get_paths() if band or isinstance(drawn, LineCollection) else ():
+                points = np.asarray(path.vertices, dtype=float)
                 at = points[np.abs(points[:, own] - place) < SAME, other]
                 if len(at) > 1 and at.min() - SAME <= value <= at.max() + SAME:
                     return float(at.min()), float(at.max())

@@ -341,7 +341,7 @@ def test_a_job_on_a_share_of_a_gpu_spends_that_share_of_its_hours() -> None:
 
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml") if path.name != "hardware.yaml")
 
-ABSENT = ("alice.yaml", "cross_difficulty.yaml", "smollm2.yaml")
+ABSENT = ("alice.yaml", "cross_difficulty.yaml", "smollm2.yaml", "smollm2-slice.yaml")
 """Whose datasets come over the network, or are put in place."""
 
 

@@ -2,7 +2,7 @@
 # make demo   the embedded default: installs, runs, prints the population table
 SHELL := /bin/bash
 VENV := .venv
-LOCK ?= envs/cpu.lock
+LOCK ?= envs/cpu.hashed.lock
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 BIN := $(VENV)/bin
@@ -127,7 +127,9 @@ lock:  ## pin today's versions; uv must be installed
 	  envs/requirements.in -o envs/gpu.hashed.lock
 	uv pip compile --upgrade --quiet $(FIND) --python-version 3.11 --no-header --no-annotate \
 	  -c <(grep -vE '^(torch=|nvidia-|cuda-|triton=)' envs/gpu.lock) envs/requirements.in -o envs/cpu.lock
-	sed -i 's/+cpu$$//' envs/cpu.lock
+	uv pip compile --quiet $(FIND) --generate-hashes --no-deps --python-version 3.11 --no-header --no-annotate \
+	  envs/cpu.lock -o envs/cpu.hashed.lock
+	sed -i 's/+cpu$$//' envs/cpu.lock envs/cpu.hashed.lock
 	uv pip compile --upgrade --quiet --python-version 3.11 --no-header --no-annotate envs/dev.in -o envs/dev.lock
 
 clean:  ## results, but not the environment

@@ -21,7 +21,7 @@ def opened(page: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     """The browser, after it has run what it would run; it prints the document."""
     own = (f"--user-data-dir={page.parent}/user", "--virtual-time-budget=2000", "--dump-dom")
     command = [str(BROWSER), *HEADLESS, *flags, *own, page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=900, check=True)
 
 
 def seen(page: str, folder: Path) -> str:

@@ -4,6 +4,7 @@ Snakemake imports it at each start, asked for or not, so it imports nothing of t
 as Snakemake tells it, and a run's whole log is in .snakemake/log as without it.
 """
 
+import re
 import sys
 from logging import Handler, LogRecord
 from typing import TYPE_CHECKING
@@ -14,6 +15,33 @@ if TYPE_CHECKING:
     from uphill.running.telling import Telling
 
 
+OPENED = re.compile(r"^\w+Error: \[Errno \d+\] .*: '(.+)'$", re.MULTILINE)
+"""How the traceback of a file that cannot be opened ends."""
+OF_CONFIG = "WorkflowError:\nConfig file "
+"""How Snakemake begins what it says of a config that it has opened, and does not name."""
+
+
+def misread(record: LogRecord) -> str | None:
+    """A line on a `--configfile` that Snakemake could not read, which it tells before it reads any Snakefile, as a
+    traceback or without a name; None of any other record.
+    """
+    text = record.getMessage()
+    if text.startswith(OF_CONFIG):
+        said = " ".join(text.removeprefix("WorkflowError:").split()).rstrip(".")
+        return f"error: {said}; `uphill check` with the config's name says where"
+    opened = OPENED.search(text)
+    if opened is None or ", in load_configfile\n" not in text:
+        return None
+    from uphill.config.yaml_files import read_map
+    from uphill.errors import UphillError
+
+    try:
+        read_map(opened[1])
+    except UphillError as error:
+        return f"error: {error}"
+    return None
+
+
 class LogHandler(LogHandlerBase):
     """What a user sees of a run."""
 
@@ -21,7 +49,7 @@ class LogHandler(LogHandlerBase):
     plain: Handler | None = None
 
     def __post_init__(self) -> None:
-        stream = sys.stdout if self.common_settings.stdout else sys.stderr
+        self.stream = stream = sys.stdout if self.common_settings.stdout else sys.stderr
         if self.common_settings.dryrun:
             from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
 
@@ -40,13 +68,15 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record: LogRecord) -> None:
         """Tell an event, or not."""
-        if self.plain is not None:
-            self.plain.handle(record)
-        elif self.telling is not None:
-            try:
+        try:
+            if line := misread(record):
+                print(line, file=self.stream, flush=True)
+            elif self.plain is not None:
+                self.plain.handle(record)
+            elif self.telling is not None:
                 self.telling.hear(record)
-            except Exception:
-                self.handleError(record)
+        except Exception:
+            self.handleError(record)
 
     @property
     def writes_to_stream(self) -> bool:

@@ -93,7 +93,17 @@ def test_the_hashed_lock_pins_the_same_and_hashes_all() -> None:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}$", entry), entry[:60]
 
 
-@pytest.mark.parametrize("name", ["envs/gpu.hashed.lock", "envs/gpu.lock", "envs/cpu.lock", "envs/dev.lock"])
+def test_what_make_installs_is_held_to_its_hash_but_for_torch() -> None:
+    """Whose CPU build and the registry's are two files of one version."""
+    assert pins("envs/cpu.hashed.lock") == pins("envs/cpu.lock")
+    lines = (ROOT / "envs/cpu.hashed.lock").read_text().splitlines()
+    assert [line for line in lines if "==" in line and not line.endswith("\\")] == ["torch==2.13.0"]
+    assert "LOCK ?= envs/cpu.hashed.lock" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["envs/cpu.hashed.lock", "envs/gpu.hashed.lock", "envs/gpu.lock", "envs/cpu.lock", "envs/dev.lock"]
+)
 def test_locks_name_no_host(name: str) -> None:
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links", (ROOT / name).read_text())
 

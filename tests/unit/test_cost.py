@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import gguf_writing
 import pytest
 import yaml
 from rich.console import Console
@@ -13,7 +14,6 @@ from uphill import __main__
 from uphill.config import hardware
 from uphill.config.study import check
 from uphill.datasets.items import make_items
-from uphill.errors import UphillError
 from uphill.methods.context import question_of
 from uphill.planning import rates
 from uphill.planning.cells import Cells, cells_of, n_levels
@@ -293,8 +293,13 @@ def recorded(text: str, start: str) -> list[float]:
 
 
 def test_a_model_of_unknown_size_is_said_in_one_line() -> None:
-    with pytest.raises(UphillError, match=r"models\.m\.parameters is missing, expected billions of weights"):
-        rates.hours(Work(), "m", entry(), needs())
+    assert rates.hours(Work(), "m", entry(), needs()) is None
+    raw = demo()
+    raw["models"]["mine"] = raw["models"]["demo"]
+    raw["test_models"] = ["mine"]
+    text = shown(raw, hardware.read("config/hardware.yaml"))
+    assert "does not say their parameters (billions of weights): mine." in text
+    assert [line.split()[-1] for line in text.splitlines() if line.strip().startswith("mine ")] == ["?"]
 
 
 # -- what is shown ---------------------------------------------------------------------------------------------------
@@ -332,6 +337,32 @@ def test_a_job_on_a_share_of_a_gpu_spends_that_share_of_its_hours() -> None:
     assert sum(load.gpu_hours for load in shared) == pytest.approx(sum(load.gpu_hours for load in two) / 8) != 0
     line = next(line.split() for line in shown(raw, quarter).splitlines() if "llama-2-70b " in line)
     assert line[1] == "0.25"
+
+
+SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml") if path.name != "hardware.yaml")
+
+ABSENT = ("alice.yaml", "cross_difficulty.yaml", "smollm2.yaml", "smollm2-slice.yaml")
+"""Whose datasets come over the network, or are put in place."""
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_study_that_ships_can_be_planned(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its data: every model's size is known, and which datasets' sizes are not is said."""
+    gguf = Path("data/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    if name.startswith("smollm2"):
+        gguf.parent.mkdir(parents=True)
+        gguf_writing.write(gguf, gguf_writing.model())
+    monkeypatch.setattr("sys.argv", ["uphill", "plan", f"config/{name}"])
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert "By model" in told
+    assert "Without hours" not in told
+    assert "their tokens are not known" not in told
+    assert ("Not counted beyond loading" in told) == (name in ABSENT)
 
 
 def test_a_cpu_has_no_hours() -> None:

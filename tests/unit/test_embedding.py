@@ -82,7 +82,7 @@ def test_texts_that_are_longer_than_what_the_model_reads_are_said(model: Path) -
     same = embed([f"{long} w1", f"{long} w2"], "?")
     # The end, which says the other thing, is not in the vector: so a reader is told.
     np.testing.assert_allclose(same[0], same[1], atol=1e-6)
-    assert noted() == [f"models.encoder embeds the first {WINDOW} tokens of a text, and some texts are longer"]
+    assert noted() == [f"cut models.encoder embeds the first {WINDOW} tokens of a text, and some texts are longer"]
 
 
 def test_a_vector_without_a_direction_is_refused() -> None:

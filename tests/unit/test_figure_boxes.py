@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from uphill.figures.plots.boxes import boxes_of, with_boxes
+from uphill.figures.plots.boxes import said, with_texts
 from uphill.figures.plots.style import save
 
 
@@ -30,7 +30,7 @@ def test_each_box_holds_its_part_and_no_other(tmp_path: Path) -> None:
     height, width = pixels.shape[:2]
     parts = [
         pixels[int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
-        for left, top, right, bottom in boxes_of(content)
+        for left, top, right, bottom in said(content, "Panels")
     ]
     red, green, blue = (1, 0, 0), (0, 1, 0), (0, 0, 1)
     legend, first, second = parts
@@ -43,7 +43,7 @@ def test_each_box_holds_its_part_and_no_other(tmp_path: Path) -> None:
 def test_a_picture_is_the_same_with_what_it_says(tmp_path: Path) -> None:
     plain = io.BytesIO()
     two_panels().savefig(plain, format="png")
-    said = with_boxes(plain.getvalue(), [[0.0, 0.25, 0.5, 1.0]])
-    assert boxes_of(plain.getvalue()) == []
-    assert boxes_of(said) == [[0.0, 0.25, 0.5, 1.0]]
-    assert np.array_equal(imread(io.BytesIO(said)), imread(io.BytesIO(plain.getvalue())))
+    told = with_texts(plain.getvalue(), Panels=[[0.0, 0.25, 0.5, 1.0]])
+    assert said(plain.getvalue(), "Panels") == []
+    assert said(told, "Panels") == [[0.0, 0.25, 0.5, 1.0]]
+    assert np.array_equal(imread(io.BytesIO(told)), imread(io.BytesIO(plain.getvalue())))

@@ -244,7 +244,7 @@ def test_what_is_shown_is_joined_by_item(tmp_path: Path) -> None:
         shown = {"own": (texts, GENERATIONS), "theirs": (clusters, CLUSTERS), "answers": (clusters, CLUSTERS)}
         assert prompts(tmp_path, shown) == expected
         clusters, texts = (one.sample(frac=1, random_state=seed) for one in (clusters, texts))
-    assert noted() == ["d: some prompts do not show all answers that they list, or not the whole of them"]
+    assert noted() == ["cut d: some prompts do not show all answers that they list, or not the whole of them"]
     assert list(prompts(tmp_path, shown, shard=1, shards=2)) == ["i4"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from browsing import asked, in_a_browser
 from matplotlib.figure import Figure
 
-from uphill.figures.plots.boxes import boxes_of
+from uphill.figures.plots.boxes import said
 from uphill.figures.plots.style import save
 from uphill.report.page import filled
 
@@ -23,6 +23,7 @@ ROWS = [
 ]
 GRID = {"columns": ["model", "method", "gain", "ratio"], "cells": ROWS}
 WIDE = {"columns": [f"a column {n}" for n in range(40)], "cells": [[f"{n}.5\u00a0%" for n in range(40)]] * 2}
+MARKS = [["one <i>panel</i>", [[0.1, 0.2, 0.2, 0.8, "a <b>bar</b> 12.5 %"], [0.14, 0.4, 0.16, 0.6, "a point 3"]]]]
 READ = "[...document.querySelectorAll('#table-few ~ .wide')][0].querySelectorAll('tbody tr:not([hidden])')"
 METHODS = f"[...{READ}].map((row) => row.cells[1].textContent)"
 
@@ -43,7 +44,8 @@ def page(folder: Path) -> str:
         "name": "f",
         "caption": "c",
         "content": base64.b64encode(drawn).decode(),
-        "panels": json.dumps(boxes_of(drawn)),
+        "panels": json.dumps(said(drawn, "Panels")),
+        "marks": json.dumps(MARKS),
     }
     tables = [
         {"name": name, "title": name, "caption": "c", "rows": rows, "count": 2, "same": "", "wide": None}
@@ -101,6 +103,38 @@ def test_rows_sort_by_a_heading_and_filter_by_words_and_figures_enlarge(tmp_path
     assert names == ["a <b>name</b>", "CCS", "icl, 8 shots", "linear probe", "LoRA", "no supervision"]
     assert filtered == [[1, "1 of 6 rows"], [1, "1 of 6 rows"], [0, "0 of 6 rows"], [6, "6 rows"]]
     assert enlarged == [True, 1620, False]
+
+
+POINTED = """(() => {
+  const picture = document.querySelector('.drawn img'), button = picture.parentElement;
+  const frame = picture.getBoundingClientRect();
+  const point = (x, y) => {
+    const place = {clientX: frame.left + x * frame.width, clientY: frame.top + y * frame.height};
+    picture.dispatchEvent(new PointerEvent('pointermove', {...place, bubbles: true}));
+    return said();
+  };
+  const said = () => told.hidden ? '' : [...told.children].map((one) => one.textContent).join(': ');
+  const press = (key) => {
+    button.dispatchEvent(new KeyboardEvent('keydown', {key, cancelable: true}));
+    return said();
+  };
+  return {
+    pointed: [point(0.12, 0.3), point(0.15, 0.5), point(0.205, 0.5), point(0.5, 0.5)],
+    pressed: ['ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowLeft', 'Escape', 'Enter'].map(press),
+    focus: [button.tabIndex, button.tagName, told.getAttribute('role')],
+    markup: told.querySelectorAll('i').length,
+  };
+})()"""
+
+
+@in_a_browser
+def test_a_figure_says_the_value_of_a_mark_to_a_pointer_and_to_keys(tmp_path: Path) -> None:
+    found = answered(POINTED, 1400, tmp_path)
+    bar, point = "one <i>panel</i>: a <b>bar</b> 12.5 %", "one <i>panel</i>: a point 3"
+    assert found["pointed"] == [bar, point, bar, ""]
+    assert found["pressed"] == [bar, point, bar, point, "", ""]
+    assert found["focus"] == [0, "BUTTON", "status"]
+    assert found["markup"] == 0
 
 
 WHOLE = """(() => {

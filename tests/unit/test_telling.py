@@ -137,3 +137,57 @@ def test_a_dry_run_is_told_as_without(capsys: pytest.CaptureFixture[str]) -> Non
     record = logging.LogRecord("snakemake", logging.INFO, "", 0, "Building DAG of jobs...", None, None)
     handler.emit(record)
     assert capsys.readouterr().err == "Building DAG of jobs...\n"
+
+
+TRACEBACK = """Traceback (most recent call last):
+
+  File "snakemake/common/configfile.py", line 38, in load_configfile
+    config = _load_configfile(configpath)
+
+{said}
+"""
+
+
+@pytest.mark.parametrize("dryrun", [False, True])
+@pytest.mark.parametrize(
+    ("exception", "text", "told"),
+    [
+        (
+            "FileNotFoundError",
+            TRACEBACK.format(said="FileNotFoundError: [Errno 2] No such file or directory: 'mine.yml'"),
+            "error: mine.yml: cannot be read (No such file or directory), expected a YAML file "
+            "(did you mean 'mine.yaml'?)",
+        ),
+        (
+            "IsADirectoryError",
+            TRACEBACK.format(said="IsADirectoryError: [Errno 21] Is a directory: 'folder'"),
+            "error: folder: a folder, expected a YAML file",
+        ),
+        (
+            "WorkflowError",
+            "WorkflowError:\nConfig file must be given as JSON or YAML with keys at top level.",
+            "error: Config file must be given as JSON or YAML with keys at top level; `uphill check` with the config's "
+            "name says where",
+        ),
+    ],
+)
+def test_a_config_that_snakemake_cannot_read_is_one_line(
+    dryrun: bool,
+    exception: str,
+    text: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What it says of one before it reads a Snakefile: a traceback, or no name."""
+    from snakemake.settings.types import OutputSettings
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").touch()
+    (tmp_path / "folder").mkdir()
+    handler = LogHandler(OutputSettings(dryrun=dryrun, nocolor=True), None)
+    record = logging.LogRecord("snakemake", logging.ERROR, "", 0, text, None, None)
+    vars(record).update(event=LogEvent.ERROR, exception=exception)
+    handler.emit(record)
+    assert capsys.readouterr().err == f"{told}\n"

@@ -22,7 +22,8 @@ from conftest import ROOT, Checkout, shrink
 
 from uphill.running.provenance import read_table
 
-pytestmark = pytest.mark.nightly
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(4 * 3600)]
+"""Eleven minutes where a dozen processes share two cores; nothing here is about time."""
 HEADINGS = ["question", "right", "wrong 1", "wrong 2", "wrong 3", "grade"]
 STUDY = """
 extends: mine.yaml
@@ -93,7 +94,7 @@ def test_pip_install_gives_a_command_that_works_away_from_the_checkout(checkout:
 def killed(checkout: Checkout, log: Path, *arguments: str) -> None:
     """Begin a run and kill it, and all that it started, once it has made something."""
     run = checkout.begin(*arguments, output=log)
-    results, deadline = checkout.folder / "results", time.monotonic() + 300
+    results, deadline = checkout.folder / "results", time.monotonic() + 3600
     while not list(results.glob("items/[!.]*.parquet")) and run.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert run.poll() is None, log.read_text()[-3000:]

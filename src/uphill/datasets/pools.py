@@ -15,7 +15,7 @@ from uphill.datasets.alike import groups_of, whole_groups
 from uphill.datasets.cells import NoText, as_text, is_null
 from uphill.errors import UphillError
 from uphill.randomness import keyed_rng
-from uphill.running.noting import note
+from uphill.running.noting import AGAIN, note
 from uphill.schemas.names import EXPERIMENT_POOL, HARDNESS_POOL, SUPERVISOR_POOL, TEST_POOL
 from uphill.schemas.spelling import distinct
 
@@ -261,7 +261,8 @@ def _say_what_asks_again(items: pd.DataFrame, pool: pd.Series, where: str) -> No
     if again:
         log.warning("%s: %d items ask, word for word, what one of another pool asks", where, again)
         note(
-            f"{where}: {again} items ask, word for word, what one of another pool asks; pools.near keeps them together"
+            f"{AGAIN}{where}: {again} items ask, word for word, what one of another pool asks; "
+            "pools.near keeps them together"
         )
 
 

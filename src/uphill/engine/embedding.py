@@ -15,7 +15,7 @@ from uphill.engine.opening import gpus_of
 from uphill.engine.vetting import vet
 from uphill.errors import UphillError
 from uphill.running.job import Running
-from uphill.running.noting import note
+from uphill.running.noting import CUT, note
 
 log = logging.getLogger(__name__)
 MODULES, LIBRARY = "modules.json", "sentence_transformers."
@@ -123,4 +123,4 @@ class _Cut:
         if longest > limit:
             self._said = True
             log.warning("models.%s reads %d tokens of a text, and some have %d", self._name, limit, longest)
-            note(f"models.{self._name} embeds the first {limit} tokens of a text, and some texts are longer")
+            note(f"{CUT}models.{self._name} embeds the first {limit} tokens of a text, and some texts are longer")

@@ -29,7 +29,7 @@ from uphill.errors import UphillError
 from uphill.randomness import Key, keyed_torch_seed
 from uphill.running import spending
 from uphill.running.leftovers import finish, resume
-from uphill.running.noting import note
+from uphill.running.noting import CUT, note
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ class TextFits:
             raise UphillError(f"fit {name}: the loss is {next(x for x in loss if not math.isfinite(x))}, not finite")
         cut = sum(text.cut for text in texts)
         if cut:
-            note(f"{cut} of {len(texts)} training texts were longer than a text may be, and lost their end")
+            note(f"{CUT}{cut} of {len(texts)} training texts were longer than a text may be, and lost their end")
         tokens = sum(len(texts[row].tokens) for row in rows)
         spending.count("trained", tokens)
         return Training(updates, tokens, loss, cut)

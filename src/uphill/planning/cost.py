@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from uphill.config.hardware import Hardware
 from uphill.planning.cells import cells_of
-from uphill.planning.lengths import Lengths, lengths
+from uphill.planning.lengths import NotHereError, Sizes, lengths
 from uphill.planning.power import Sight, sights
 from uphill.planning.rates import hours
 from uphill.planning.texts import embedding_work, generation_work
@@ -18,7 +18,7 @@ class Load:
     """One job that loads a model.
 
     Attributes:
-        hours: of the job; None on a CPU, whose speed is not known.
+        hours: of the job; None on a CPU, whose speed is not known, and of a model whose size is not.
         gpus: that it holds all that time; less than 1 is a share of one.
     """
 
@@ -48,6 +48,8 @@ class Cost:
         jobs: all of them.
         loads: those that load a model.
         unknown: methods and measures whose tokens this cannot count.
+        absent: datasets whose size is not known here: what reads them is not counted.
+        unsized: models on GPUs of which the hardware file does not say how large they are.
         sights: what the study would be able to tell apart.
         margin: within which easy data is to be as good as hard data.
     """
@@ -55,6 +57,8 @@ class Cost:
     jobs: list[Job]
     loads: list[Load]
     unknown: list[str]
+    absent: list[str]
+    unsized: list[str]
     sights: list[Sight]
     margin: float
 
@@ -67,22 +71,40 @@ def estimate(study: Study, hardware: Hardware) -> Cost:
         hardware: sizes of models, GPUs of jobs, and speeds.
 
     Raises:
-        UphillError: the size of a dataset or of a model is not known.
+        UphillError: a dataset's file is bad.
     """
-    sizes = {job.wildcards["dataset"]: lengths(study, job.wildcards["dataset"]) for job in study.of("items")}
-    loads, unknown = [], []
+    sizes, absent = _sizes(study)
+    loads: list[Load] = []
+    unknown: set[str] = set()
     for job in study.jobs:
         if job.model is None:
             continue
-        work = _work(study, job, sizes)
+        try:
+            work, here = _work(study, job, sizes), True
+        except NotHereError:
+            work, here = None, False
         gpus = hardware.of_model(job.model).gpu
         taken = hours(work or Work(), job.model, study.config.model(job.model), hardware) if gpus else None
         loads.append(Load(job, job.model, work or Work(), taken, gpus))
-        unknown += [loads[-1].stage] if work is None else []
-    return Cost(study.jobs, loads, sorted(set(unknown)), sights(study, sizes), study.config.statistics.margin)
+        if here and work is None:
+            unknown.add(loads[-1].stage)
+    unsized = sorted({load.model for load in loads if load.gpus and load.hours is None})
+    seen, margin = sights(study, sizes), study.config.statistics.margin
+    return Cost(study.jobs, loads, sorted(unknown), absent, unsized, seen, margin)
 
 
-def _work(study: Study, job: Job, sizes: dict[str, Lengths]) -> Work | None:
+def _sizes(study: Study) -> tuple[Sizes, list[str]]:
+    """Lengths of datasets, and those of which nothing is known here."""
+    sizes, absent = Sizes(), []
+    for dataset in (job.wildcards["dataset"] for job in study.of("items")):
+        try:
+            sizes[dataset] = lengths(study, dataset)
+        except NotHereError:
+            absent.append(dataset)
+    return sizes, absent
+
+
+def _work(study: Study, job: Job, sizes: Sizes) -> Work | None:
     """Tokens of a job; None if some of them cannot be counted."""
     if job.stage == "generate":
         return generation_work(study, job, sizes)

@@ -52,6 +52,17 @@ class Lengths:
         return Question("q" * round(self.question), choices, "a" * round(self.answer), "r" * round(self.reasoning))
 
 
+class NotHereError(UphillError):
+    """A dataset whose size nobody knows before its items are made."""
+
+
+class Sizes(dict[str, Lengths]):
+    """Lengths by dataset; one of which nothing is known is a NotHereError."""
+
+    def __missing__(self, dataset: str) -> Lengths:
+        raise NotHereError(dataset)
+
+
 PUBLISHED = {
     "ai2_arc": Lengths(4521, 0, 114.9, 4, 23.2, 23.6, 0),
     "mmlu_stem5": Lengths(1746, 0, 166.5, 4, 28.9, 30.3, 0),
@@ -100,7 +111,8 @@ def lengths(study: Study, dataset: str) -> Lengths:
     """A dataset's lengths: of its item table, if it is made; as published; or of a source on this machine.
 
     Raises:
-        UphillError: it is none of these, or the source is bad.
+        NotHereError: it is none of these.
+        UphillError: the source is bad.
     """
     entry, job = study.config.datasets[dataset], study.job("items", {"dataset": dataset})
     [path] = job.files
@@ -116,8 +128,8 @@ def lengths(study: Study, dataset: str) -> Lengths:
         pool, tested = (round(count * kept / known.items) for count in (pool, tested))
         found = dataclasses.replace(known, items=kept - pool - tested, pool=pool, tested=tested)
         return _as_binary(found) if entry.binary else found
-    if getattr(study.config.source_settings(dataset), "remote", False):
-        raise UphillError(f"dataset {dataset!r}: its size is not known here, expected {path}; make it")
+    if getattr(source, "remote", False) or not all(file.is_file() for file in getattr(source, "files", ())):
+        raise NotHereError(f"dataset {dataset!r}: its size is not known here, expected {path}")
     return measured(make_items(job.settings))
 
 

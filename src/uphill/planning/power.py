@@ -39,7 +39,7 @@ def sights(study: Study, sizes: Mapping[str, Lengths]) -> list[Sight]:
 
     Args:
         study: the study.
-        sizes: by dataset, how many items it has.
+        sizes: by dataset, how many items it has; of others nothing is told.
     """
     return list(dict.fromkeys(_sights(study, sizes)))
 
@@ -47,7 +47,7 @@ def sights(study: Study, sizes: Mapping[str, Lengths]) -> list[Sight]:
 def _sights(study: Study, sizes: Mapping[str, Lengths]) -> Iterator[Sight]:
     config, assumed = study.config, Assumed()
     alpha = 1.0 - config.statistics.coverage
-    for arm in study.arms():
+    for arm in (arm for arm in study.arms() if arm.dataset in sizes):
         boots, items = arm.boots or config.splits.draws, _tested(config, arm, sizes[arm.dataset])
         gain, between = (Design(items, boots, trained, bool(config.splits.folds)) for trained in (1, 2))
         yield Sight(

@@ -2,7 +2,6 @@
 
 from uphill.config.entries import Model
 from uphill.config.hardware import Hardware
-from uphill.errors import UphillError
 from uphill.planning.work import Work
 
 MEASURED = 6.74
@@ -35,17 +34,14 @@ BYTES_READ = 2
 """Of a weight in the files of the hub, whatever it becomes in memory."""
 
 
-def hours(work: Work, model: str, entry: Model, hardware: Hardware) -> float:
+def hours(work: Work, model: str, entry: Model, hardware: Hardware) -> float | None:
     """Hours of a job that loads a model and does some work with it. GPUs take turns, so more of them are not faster.
 
-    Raises:
-        UphillError: the hardware file does not say how large the model is.
+    None where the hardware file does not say how large the model is.
     """
     needs = hardware.of_model(model)
     if needs.parameters is None:
-        raise UphillError(
-            f"config/hardware.yaml: models.{model}.parameters is missing, expected billions of weights, to reckon times"
-        )
+        return None
     active = (needs.active_parameters or needs.parameters) / MEASURED
     # Answers side by side reach every expert of a mixture, and writing is bound by the weights that are read.
     whole = needs.parameters / MEASURED

@@ -32,6 +32,16 @@ def show_cost(cost: Cost, hardware: Hardware, console: Console) -> None:
     console.print(_by_sight(cost))
     if cost.unknown:
         console.print(f"Not counted, since their tokens are not known: {', '.join(cost.unknown)}.")
+    if cost.absent:
+        console.print(
+            "Not counted beyond loading, since the size is known only once the items are made (snakemake "
+            f"results/items/DATASET.parquet): what reads {', '.join(cost.absent)}."
+        )
+    if cost.unsized:
+        console.print(
+            "Without hours, since config/hardware.yaml does not say their parameters (billions of weights): "
+            f"{', '.join(cost.unsized)}."
+        )
     long = _too_long(cost.loads, hardware)
     if long:
         console.print("\n".join(["Longer than their runtime in config/hardware.yaml:", *long]))
@@ -100,9 +110,17 @@ def _grouped(loads: Sequence[Load], key: Callable[[Load], str]) -> list[tuple[st
 
 def _sums(loads: Sequence[Load]) -> list[str]:
     work = sum((load.work for load in loads), Work())
-    gpu_hours = sum(load.gpu_hours for load in loads)
     millions = [_number(tokens / 1e6) for tokens in (work.read, work.fitted, work.written)]
-    return [str(len(loads)), *millions, _number(gpu_hours) if any(load.gpus for load in loads) else "none"]
+    return [str(len(loads)), *millions, _gpu_hours(loads)]
+
+
+def _gpu_hours(loads: Sequence[Load]) -> str:
+    """Of the loads whose hours are known."""
+    on_gpus = [load for load in loads if load.gpus]
+    if not on_gpus:
+        return "none"
+    known = [load.gpu_hours for load in on_gpus if load.hours is not None]
+    return _number(sum(known)) if known else "?"
 
 
 def _number(value: float) -> str:

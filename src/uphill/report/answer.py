@@ -43,7 +43,8 @@ def _rows(table: pd.DataFrame, recovered: pd.DataFrame, order: Levels) -> pd.Dat
     hard = hardest(table[table["noise_p"] == 0], order)
     easy = from_easiest(hard[hard["train_dataset"] == hard["dataset"]], order)
     # Less the gain, whose baseline is the dataset's Unsupervised whichever zero-shot methods were run beside it.
-    easy = easy.assign(unsupervised=easy["accuracy"] - easy["gain"])
+    # A difference of two shares is off by some 1e-17, which would print half a tenth as the tenth below.
+    easy = easy.assign(unsupervised=(easy["accuracy"] - easy["gain"]).round(12))
     if recovered.empty:
         return easy
     return easy.merge(recovered[[*CONDITION, *OF_HARD]], how="left", on=CONDITION, validate="many_to_one")

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from uphill.report.cells import ADJUSTED, TITLES
-from uphill.running.noting import FLAGS, LOOK, SCALE, STRESS
+from uphill.running.noting import AGAIN, CUT, FLAGS, LOOK, LOST, SCALE, STRESS
 from uphill.schemas.names import UNSUPERVISED
 from uphill.schemas.tables import BY_VALUE
 from uphill.stats.random_effects import FEWEST_BOOTS
@@ -21,6 +21,8 @@ WHY = {
 MOST_READ = 0.95
 """Where no answer is found in more texts than this leaves, the page says so."""
 CONDITION = ["model", "dataset", "variable", "method", "train_on", "n_train"]
+OF_DATA = (AGAIN, CUT, FLAGS, LOOK, LOST, SCALE, STRESS)
+"""How notes begin that are not of how a model was run."""
 SMALL_TEST = 50
 """Fewer test items than this make an interval too wide to lean on; the page says so."""
 
@@ -83,7 +85,22 @@ def cautions(tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> l
             "Models that took a slower way",
             "The fastest way to compute their numbers was not right for them, or not wide enough; the one that was "
             "taken is, and takes longer.",
-            [f"{note}." for note in notes if not note.startswith((FLAGS, LOOK, SCALE, STRESS))],
+            [f"{note}." for note in notes if not note.startswith(OF_DATA)],
+        ),
+        Caution(
+            "Labels that leave items out, or cut texts",
+            "Nobody is taught by what is not there, or not whole.",
+            [f"{note.removeprefix(LOST)}." for note in notes if note.startswith(LOST)],
+        ),
+        Caution(
+            "Texts that were cut",
+            "What a model was trained on, was shown or told apart ends before its end, where it did not fit.",
+            [f"{note.removeprefix(CUT)}." for note in notes if note.startswith(CUT)],
+        ),
+        Caution(
+            "Items of two pools that ask the same",
+            "What is trained on in one may be tested, or measured, in the other.",
+            [f"{note.removeprefix(AGAIN)}." for note in notes if note.startswith(AGAIN)],
         ),
         Caution(
             "Items that a file of flags does not name",

@@ -1,7 +1,8 @@
 
 "use strict";
-// Tables are sorted by a click on a heading and filtered by words, and figures open at full size. Whatever a cell holds
-// is only ever read and set as text. Without this script every row and figure is there, in the study's order.
+// Tables are sorted by a click on a heading and filtered by words, and figures open at full size and say the values of
+// their marks. Whatever a cell or a mark holds is only ever read and set as text. Without this script every row and
+// figure is there, in the study's order.
 
 const SEVERAL = 6; // rows, from which on a table has a filter
 const FIRST_NUMBER = /^[^\d+\u2212-]{0,4}([+\u2212-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)/i;
@@ -95,6 +96,7 @@ for (const frame of frames) {
 window.addEventListener("resize", () => frames.forEach(fit));
 
 const large = document.createElement("dialog");
+large.addEventListener("close", () => document.body.append(told));
 const close = made("button", "close", { type: "button" });
 close.addEventListener("click", () => large.close());
 large.addEventListener("click", () => large.close());
@@ -105,13 +107,78 @@ for (const picture of document.querySelectorAll(".drawn img")) {
   picture.replaceWith(button);
   button.append(picture);
   button.addEventListener("click", () => {
-    large.replaceChildren(picture.cloneNode(), close);
+    const copy = picture.cloneNode();
+    tells(copy, marksOf(picture));
+    large.replaceChildren(copy, close, told);
     large.showModal();
   });
 }
 
+// What a figure tells at its marks: beside the pointer, and by the arrow keys where the figure has the focus.
+const NEAR = 0.01; // of a picture's size, how far from a mark a pointer may be
+
+const told = made("div", "", { className: "told", hidden: true });
+told.setAttribute("role", "status");
+document.body.append(told);
+
+function marksOf(picture) {
+  return JSON.parse(picture.dataset.marks || "[]").flatMap(([title, marks]) => marks.map((mark) => [...mark, title]));
+}
+
+// The mark at a place in a picture, or near it; of several the smallest.
+function markAt(marks, x, y) {
+  const outside = ([left, top, right, bottom]) => Math.max(left - x, x - right, top - y, y - bottom, 0);
+  const area = ([left, top, right, bottom]) => (right - left) * (bottom - top);
+  return marks.filter((mark) => outside(mark) <= NEAR).sort((a, b) => outside(a) - outside(b) || area(a) - area(b))[0];
+}
+
+function tell(mark, x, y) {
+  told.hidden = !mark;
+  if (!mark) return;
+  told.replaceChildren(made("b", mark[5]), made("span", mark[4]));
+  told.style.left = `${Math.max(0, Math.min(x + 12, document.documentElement.clientWidth - told.offsetWidth - 8))}px`;
+  told.style.top = `${y + 16 + told.offsetHeight > window.innerHeight ? y - told.offsetHeight - 8 : y + 16}px`;
+}
+
+// Tells of a picture, or of a part of one, in an element that shows it.
+function tells(element, marks, [left, top, right, bottom] = [0, 0, 1, 1]) {
+  const pointed = (event) => {
+    const frame = element.getBoundingClientRect();
+    const x = left + ((event.clientX - frame.left) / frame.width) * (right - left);
+    tell(markAt(marks, x, top + ((event.clientY - frame.top) / frame.height) * (bottom - top)), event.clientX, event.clientY);
+  };
+  element.addEventListener("pointermove", pointed);
+  element.addEventListener("pointerdown", pointed);
+  element.addEventListener("pointerleave", () => tell());
+}
+
+const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+
+function tellsByKeys(button, picture, marks) {
+  let at = -1;
+  button.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") tell();
+    if (!(event.key in STEPS) || !marks.length) return;
+    event.preventDefault();
+    at = at < 0 && STEPS[event.key] < 0 ? marks.length - 1 : (at + STEPS[event.key] + marks.length) % marks.length;
+    const frame = picture.getBoundingClientRect();
+    const [left, top, right, bottom] = marks[at];
+    tell(marks[at], frame.left + ((left + right) / 2) * frame.width, frame.top + ((top + bottom) / 2) * frame.height);
+  });
+  button.addEventListener("blur", () => tell());
+}
+
+for (const button of document.querySelectorAll(".drawn button")) {
+  const picture = button.querySelector("img");
+  const marks = marksOf(picture);
+  if (marks.length) button.title = "Enlarge; arrow keys say the values";
+  tells(picture, marks);
+  tellsByKeys(button, picture, marks);
+}
+
 // Of a figure, each panel as a picture of its own: drawn when a page first is narrow, below the figure.
 const READABLE = 0.62; // of a picture's own size, the least at which its letters can be read
+const LEGIBLE = 0.45; // likewise of a legend's
 const STRIP = 4; // so many times as wide as high is no panel
 const narrow = window.matchMedia("(max-width: 640px)");
 
@@ -132,11 +199,15 @@ function separate(frame) {
   panels.setAttribute("role", "img");
   panels.setAttribute("aria-label", picture.alt);
   const wide = ([left, top, right, bottom]) => [(right - left) * picture.naturalWidth, (bottom - top) * picture.naturalHeight];
-  const fits = (box) => Math.max(READABLE, Math.min(1, frame.clientWidth / wide(box)[0]));
+  const fits = (box, least = READABLE) => Math.max(least, Math.min(1, frame.clientWidth / wide(box)[0]));
   // All panels are drawn at one scale; a legend, which is a strip, has its own.
   const strip = (box) => wide(box)[0] > STRIP * wide(box)[1];
-  const common = Math.min(1, ...boxes.filter((box) => !strip(box)).map(fits));
-  panels.append(...boxes.map((box) => panel(picture, box, strip(box) ? fits(box) : common)));
+  const common = Math.min(1, ...boxes.filter((box) => !strip(box)).map((box) => fits(box)));
+  for (const box of boxes) {
+    const canvas = panel(picture, box, strip(box) ? fits(box, LEGIBLE) : common);
+    tells(canvas, marksOf(picture), box);
+    panels.append(canvas);
+  }
   frame.after(panels);
 }
 

@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from uphill.errors import damaged
 from uphill.figures.plots import names
-from uphill.figures.plots.boxes import boxes_of
+from uphill.figures.plots.boxes import said
 from uphill.report import captions, made
 from uphill.report.answer import answer
 from uphill.report.cautions import cautions
@@ -245,5 +245,6 @@ def _figure(job: Running, path: str) -> dict[str, str]:
         "name": name,
         "caption": captions.of_figure(read_record(beside(path))["spec"]["settings"]),
         "content": base64.b64encode(content).decode(),
-        "panels": json.dumps(boxes_of(content)),
+        "panels": json.dumps(said(content, "Panels")),
+        "marks": json.dumps(said(content, "Marks"), ensure_ascii=False, separators=(",", ":")),
     }

@@ -15,6 +15,12 @@ FLAGS = "flags "
 """How a line on items begins that a file of flags does not name."""
 STRESS = "stress "
 """How a line on items begins that a change which misleads left as they were."""
+LOST = "lost "
+"""How a line begins on what labels or clusters leave out, or cut."""
+CUT = "cut "
+"""How a line on texts begins that were read, or shown, without their end."""
+AGAIN = "again "
+"""How a line on items begins that ask what one of another pool asks."""
 _noted: dict[str, None] = {}
 
 

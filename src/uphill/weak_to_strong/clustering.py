@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uphill.running.job import Running
-from uphill.running.noting import note
+from uphill.running.noting import LOST, note
 from uphill.schemas.clusters import CLUSTERS, NO_CLUSTER
 from uphill.schemas.files import read, read_arrow, write
 from uphill.schemas.generations import GENERATIONS, TEXT_GRADES
@@ -51,7 +51,8 @@ def run_job(job: Running) -> None:
     table = pd.DataFrame(found, columns=CLUSTERS.schema.names)
     dropped = int((table["cluster"] == NO_CLUSTER).sum())
     if dropped:
-        note(f"clusters.{settings['clusters']}: {dropped} of {table['item_id'].nunique()} items have no cluster")
+        items = table["item_id"].nunique()
+        note(f"{LOST}clusters.{settings['clusters']}: {dropped} of {items} items have no cluster")
     write(table.sort_values(["item_id", "cluster"], ignore_index=True), job.output[0], CLUSTERS, job.made_by)
 
 

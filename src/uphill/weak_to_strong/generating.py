@@ -21,7 +21,7 @@ from uphill.prompts.asks import ANSWERS, Ask, asked_in, listed, put
 from uphill.prompts.templates import Question
 from uphill.running import cache
 from uphill.running.job import Running
-from uphill.running.noting import note
+from uphill.running.noting import CUT, note
 from uphill.running.parts import Parts
 from uphill.schemas.files import write_arrow, write_json
 from uphill.schemas.generations import GENERATIONS
@@ -131,5 +131,6 @@ def _prompts(settings: Mapping[str, Any], items: pd.DataFrame, beside: Mapping[s
         found[str(item_id)] = put(format, ask, Question(row["question"], list(row["choices"])), shown)
     if shortened:
         log.info("%d prompts do not show all of their answers", shortened)
-        note(f"{settings['dataset']}: some prompts do not show all answers that they list, or not the whole of them")
+        dataset = settings["dataset"]
+        note(f"{CUT}{dataset}: some prompts do not show all answers that they list, or not the whole of them")
     return found

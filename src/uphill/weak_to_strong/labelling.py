@@ -8,7 +8,7 @@ import pandas as pd
 from uphill.errors import UphillError, damaged
 from uphill.registry import settings_of
 from uphill.running.job import Running
-from uphill.running.noting import note
+from uphill.running.noting import LOST, note
 from uphill.running.slices import Slices
 from uphill.schemas.clusters import CLUSTERS
 from uphill.schemas.files import read, write
@@ -21,7 +21,7 @@ from uphill.weak_to_strong.graded_texts import graded
 from uphill.weak_to_strong.interface import Answers, LabelSettings, Written, label_kind, text_kind
 
 log = logging.getLogger(__name__)
-LOST = ("cut", "dropped")
+NOT_WHOLE = ("cut", "dropped")
 """How counts of what is not taught, or not whole, begin: a note for the report."""
 
 
@@ -60,9 +60,9 @@ def _of_texts(job: Running, items: pd.DataFrame) -> tuple[pd.DataFrame, dict[str
     labels = kind.label(settings_of(kind, job.settings["settings"]), items, written)
     said = ", ".join(f"{name} {count}" for name, count in written.counts.items())
     log.info("%s", said)
-    lost = [f"{name.replace('_', ' ')} {n}" for name, n in written.counts.items() if n and name.startswith(LOST)]
+    lost = [f"{name.replace('_', ' ')} {n}" for name, n in written.counts.items() if n and name.startswith(NOT_WHOLE)]
     if lost:
-        note(f"labels.{job.settings['labels']}: {', '.join(lost)}")
+        note(f"{LOST}labels.{job.settings['labels']}: {', '.join(lost)}")
     return labels, written.counts
 
 

@@ -1,13 +1,14 @@
-"""Where a figure's parts stand in its picture, so that a narrow page can show a panel at a time: a text in the PNG."""
+"""Where a figure's parts stand in its picture, so that a narrow page can show a panel at a time; and texts in a PNG."""
 
 import json
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 from matplotlib.figure import Figure
 
-KEY = b"Panels"
+KIND = b"zTXt"
 SIGNATURE, HEADER = 8, 25
 """Bytes of a PNG before its first chunk, and of that chunk, behind which texts may stand."""
 DIGITS = 4
@@ -33,20 +34,25 @@ def boxes(figure: Figure) -> list[Box]:
     return found
 
 
-def with_boxes(picture: bytes, found: list[Box]) -> bytes:
-    """A PNG that says them in a text of its own; the picture is the same."""
-    content = b"tEXt" + KEY + b"\0" + json.dumps(found).encode("latin-1")
-    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+def with_texts(picture: bytes, **texts: Any) -> bytes:
+    """A PNG that says things in texts of its own, packed JSON by key; the picture is the same."""
     place = SIGNATURE + HEADER
-    return picture[:place] + chunk + picture[place:]
+    chunks = b"".join(
+        _chunk(key.encode() + b"\0\0" + zlib.compress(json.dumps(of).encode())) for key, of in texts.items()
+    )
+    return picture[:place] + chunks + picture[place:]
 
 
-def boxes_of(picture: bytes) -> list[Box]:
-    """What a PNG says of its parts; none where it says nothing."""
+def _chunk(content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + KIND + content + struct.pack(">I", zlib.crc32(KIND + content))
+
+
+def said(picture: bytes, key: str) -> list[Any]:
+    """What a PNG says of something; nothing where it says none."""
     for kind, content in _chunks(picture):
-        key, _, text = content.partition(b"\0")
-        if kind == b"tEXt" and key == KEY:
-            return [[float(side) for side in box] for box in json.loads(text)]
+        name, _, text = content.partition(b"\0")
+        if kind == KIND and name == key.encode():
+            return list(json.loads(zlib.decompress(text[1:])))
     return []
 
 

@@ -13,7 +13,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FuncFormatter
 
 from uphill.figures.plots import names
-from uphill.figures.plots.boxes import boxes, with_boxes
+from uphill.figures.plots.boxes import boxes, with_texts
 from uphill.figures.plots.fitting import (
     break_lines,
     broken,
@@ -24,6 +24,7 @@ from uphill.figures.plots.fitting import (
     raise_panels,
     row_of,
 )
+from uphill.figures.plots.told import marks
 from uphill.schemas.files import written_whole
 from uphill.schemas.names import ALL, UNSUPERVISED
 
@@ -204,7 +205,7 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: str) -> None:
-    """Write a figure whole; a picture says where its panels stand.
+    """Write a figure whole; a picture says where its panels stand, and what its marks tell.
 
     No date goes into a PDF, so that the same figure is the same bytes.
     """
@@ -214,4 +215,5 @@ def save(figure: Figure, path: str) -> None:
             return
         picture = io.BytesIO()
         figure.savefig(picture, format="png", metadata={"Software": None})
-        temporary.write_bytes(with_boxes(picture.getvalue(), boxes(figure)))
+        told = [[panel.title, panel.marks] for panel in marks(figure)]
+        temporary.write_bytes(with_texts(picture.getvalue(), Panels=boxes(figure), Marks=told))

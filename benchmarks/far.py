@@ -10,14 +10,13 @@ size, from the last two points: 1 is in proportion, 2 the square.
 """
 
 import argparse
-import json
 import math
+import multiprocessing
 import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import items as made
@@ -28,6 +27,7 @@ from uphill.engine.loading import Loaded
 from uphill.engine.scoring import score
 from uphill.engine.tokens import Prompt
 
+FORKS = multiprocessing.get_context("fork")
 WORDS = 2_000
 SIZES = {
     "items": (1_000, 10_000, 100_000, 1_000_000),
@@ -74,17 +74,17 @@ POINTS: dict[str, Callable[[int], tuple[Loaded, list[Prompt]]]] = dict(
 )
 
 
-def measure(axis: str, size: int, most_gib: float) -> dict[str, float]:
-    """CPU seconds, and MiB that scoring adds."""
-    torch.set_num_threads(1)
+def measure(axis: str, size: int, most_gib: float, told: Connection) -> None:
+    """Say CPU seconds, and MiB that scoring adds, or what went wrong."""
     resource.setrlimit(resource.RLIMIT_AS, (int(most_gib * 2**30),) * 2)
-    loaded, asked = POINTS[axis](size)
-    next(iter(score(model(), prompts(1))))  # what is imported and made once
-    before, start = _memory(), time.process_time()
-    count = sum(1 for _ in score(loaded, asked))
-    seconds = time.process_time() - start
-    assert count == len(asked)
-    return {"seconds": seconds, "MiB": _memory() - before}
+    try:
+        loaded, asked = POINTS[axis](size)
+        before, start = _memory(), time.process_time()
+        count = sum(1 for _ in score(loaded, asked))
+        found = {"seconds": time.process_time() - start, "MiB": _memory() - before}
+        told.send(found if count == len(asked) else f"{count} results of {len(asked)}")
+    except Exception as error:  # too little memory has many names
+        told.send(f"failed: {type(error).__name__} {' '.join(str(error).split())[:100]}")
 
 
 def _memory() -> float:
@@ -92,15 +92,17 @@ def _memory() -> float:
 
 
 def point(axis: str, size: int, limit: float, most_gib: float) -> dict[str, float] | str:
-    """A point by a process of its own, or why there is none."""
-    command = [sys.executable, __file__, "--point", axis, str(size), "--most-gib", str(most_gib)]
+    """A point by a fork of this process, or why there is none."""
+    mine, theirs = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=measure, args=(axis, size, most_gib, theirs))
+    process.start()
+    theirs.close()
     try:
-        done = subprocess.run(command, text=True, capture_output=True, timeout=limit)
-    except subprocess.TimeoutExpired:
-        return f"over {limit:.0f} s"
-    if done.returncode:
-        return f"failed: {(done.stderr.strip() or f'exit {done.returncode}').splitlines()[-1]}"
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        found: dict[str, float] | str = mine.recv() if mine.poll(limit) else f"over {limit:.0f} s"
+    except EOFError:
+        found = "killed"
+    process.kill()
+    process.join()
     return found
 
 
@@ -116,15 +118,13 @@ def slope(key: str, found: dict[int, dict[str, float]]) -> str:
 def main() -> None:
     """Measure each axis as far as the limit lets it, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--point", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--axis", choices=SIZES, action="append", help="all unless given")
-    parser.add_argument("--limit", type=float, default=120, help="wall seconds of a point, its start included")
+    parser.add_argument("--limit", type=float, default=120, help="wall seconds of a point")
     parser.add_argument("--most-gib", type=float, default=12, help="address space of a point")
     parser.add_argument("--log", type=Path)
     asked = parser.parse_args()
-    if asked.point:
-        print(json.dumps(measure(asked.point[0], int(asked.point[1]), asked.most_gib)))
-        return
+    torch.set_num_threads(1)
+    list(score(model(), prompts(1)))  # what is imported and made once
     limits = f"cut off at {asked.limit:.0f} s, {asked.most_gib:g} GiB"
     lines = [f"torch {torch.__version__}, one thread, a point a process, {limits}"]
     print(lines[0])

@@ -87,8 +87,10 @@ def test_one_pass_serves_both_measures(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("uphill.running.spending.count", lambda what, tokens: read.append(tokens))
     data = texts_read(loaded, items, text_logprob.READS_TEXTS, tmp_path)
     assert len(read) == 2  # of texts that say nothing none is read
-    texts_read(loaded, items, text_logprob.READS_TEXTS, tmp_path)
-    assert len(read) == 2
+    (tmp_path / "texts/question.parquet").unlink()
+    again = texts_read(loaded, items, text_logprob.READS_TEXTS, tmp_path)
+    assert len(read) == 3  # the one that a killed attempt had not finished
+    pd.testing.assert_frame_equal(again.token_scores, data.token_scores)
     lowest = min_k.measure("seen", min_k.Settings(share=1), data).set_index("item_id")
     texts = text_logprob.measure("texts", text_logprob.Settings(), data).pivot(
         index="item_id", columns="variable", values="value"

@@ -37,13 +37,14 @@ def _parts(loaded: Loaded, items: pd.DataFrame, texts: Sequence[str], parts: Par
         part = parts.get(column)
         if part is None:
             alone, prompts = on_their_own(loaded, items[column])
+            kind = TOKEN_SCORES.schema.field("tokens").type
             scores = list(score(alone, prompts, desc=column, tokens=True))
             part = pa.table(
                 {
                     "item_id": pa.array([found.item_id for found in scores], pa.string()),
                     "text": pa.array([column] * len(scores), pa.string()),
                     "logprob": pa.array([found.logprob[0] for found in scores], pa.float64()),
-                    "tokens": pa.array([found.tokens[0] for found in scores if found.tokens], pa.list_(pa.float32())),
+                    "tokens": pa.array([found.tokens[0] for found in scores if found.tokens], kind),
                 },
                 schema=TOKEN_SCORES.schema,
             )

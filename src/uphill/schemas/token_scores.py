@@ -11,7 +11,8 @@ TOKEN_SCORES = Contract(
             "item_id": TEXT,
             "text": TEXT,  # the column of the items that it is
             "logprob": FLOAT,  # of the whole text, as it was scored
-            "tokens": pa.list_(pa.float32()),  # of each token
+            # Of each token; the name that Parquet gives elements, so that what is read back is as what is new.
+            "tokens": pa.list_(pa.field("element", pa.float32())),
         }
     ),
     key=("item_id", "text"),

@@ -74,8 +74,10 @@ def tokenizer(asked: list[Question]) -> PreTrainedTokenizerFast:
 
 
 def word_tokenizer(words: int) -> PreTrainedTokenizerFast:
-    """One token for each of w0, w1, ..., with a BOS."""
-    bare = Tokenizer(models.WordLevel({"<s>": 0, "</s>": 1} | {f"w{number}": number + 2 for number in range(words)}))
+    """One token for each of w0, w1, ..., with a BOS; what else is asked of it, as by checks, is EOS."""
+    bare = Tokenizer(
+        models.WordLevel({"<s>": 0, "</s>": 1} | {f"w{number}": number + 2 for number in range(words)}, "</s>")
+    )
     bare.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(tokenizer_object=bare, bos_token="<s>", eos_token="</s>")
 

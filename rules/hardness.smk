@@ -1,7 +1,7 @@
 """How hard each item is.
 
 Needs: questions=results/items/{dataset}.parquet; a measure by a model also responses=results/responses/{model}/{dataset}/
-shard-*.parquet or the model itself, one by a panel matrix=results/matrices/{panel}.parquet; the table measures=results/hardness/measures/{dataset}/**.parquet, all of them.
+shard-*.parquet, token_scores=results/token_scores/{model}/{dataset}.parquet or the model itself, one by a panel matrix=results/matrices/{panel}.parquet; the table measures=results/hardness/measures/{dataset}/**.parquet, all of them.
 Makes: results/hardness/measures/{dataset}/{measure}.parquet or, by a model, {measure}/{model}.parquet, and
 results/hardness/{dataset}.parquet, a row an (item, variable) with its value, the mean over models, and level.
 """
@@ -77,6 +77,30 @@ rule measure_from_responses:
         "Hardness of {wildcards.dataset}: {wildcards.measure} by {wildcards.model}"
     script:
         "../workflow/scripts/measure_from_responses.py"
+
+
+rule measure_from_token_scores:
+    input:
+        inputs("measure_from_token_scores"),
+    output:
+        paths.measure_path("{dataset}", "{measure}", "{model}"),
+    log:
+        paths.log_path("hardness/{dataset}/{measure}/{model}"),
+    benchmark:
+        paths.benchmark_path("hardness/{dataset}/{measure}/{model}")
+    wildcard_constraints:
+        measure=values("measure", "measure_from_token_scores"),
+    conda:
+        CONDA
+    resources:
+        mem_mb=on_cpu("mem_mb"),
+        runtime=on_cpu("runtime"),
+    params:
+        spec=spec("measure_from_token_scores"),
+    message:
+        "Hardness of {wildcards.dataset}: {wildcards.measure} by {wildcards.model}"
+    script:
+        "../workflow/scripts/measure_from_token_scores.py"
 
 
 rule measure_on_model:

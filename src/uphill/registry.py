@@ -61,6 +61,12 @@ def reads_states(module: ReadsResponses) -> bool:
     return bool(getattr(module, "READS_STATES", module.READS_RESPONSES))
 
 
+def reads_texts(module: object) -> tuple[str, ...]:
+    """Columns of the items whose texts a measure reads the token scores of; most read none."""
+    found: tuple[str, ...] = getattr(module, "READS_TEXTS", ())
+    return found
+
+
 class Configured(Protocol):
     """Whatever has a config entry of its own."""
 

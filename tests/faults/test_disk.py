@@ -46,6 +46,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     def change(raw: dict[str, Any]) -> None:
         study(raw)
         raw["measures"]["text_logprob"] = {"kind": "text_logprob"}
+        raw["measures"]["choice_order"] = {"kind": "choice_order", "orders": 2}
 
     run = checkout.snakemake("--configfile", checkout.configure(change, "study.yaml"))
     assert run.status == 0, run.output[-4000:]
@@ -62,7 +63,8 @@ def finished(watched: Checkout, tmp_path: Path) -> Checkout:
 def test_a_job_opens_no_result_but_its_inputs(watched: Checkout) -> None:
     jobs = [json.loads(path.read_text()) for path in (watched.folder / "audit").iterdir()]
     rules = {job["rule"] for job in jobs}
-    assert rules >= {"responses", "measure_on_model", "measure_from_responses", "hardness", "splits", "table", "wide"}
+    assert rules >= {"responses", "token_scores", "measure_on_model", "hardness", "splits", "table", "wide"}
+    assert rules >= {"measure_from_responses", "measure_from_token_scores"}
     assert rules >= {"predictions_on_model", "predictions_from_responses", "grade", "correlations", "figure", "report"}
     for job in jobs:
         others = {name for name in job["opened"] if name not in job["may"] and not is_leaving(Path(name))}

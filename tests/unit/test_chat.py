@@ -24,9 +24,9 @@ from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.packing import shared_prefix
 from uphill.engine.padded import padded
 from uphill.engine.scoring import score
+from uphill.engine.token_scores import on_their_own
 from uphill.engine.tokens import Prompt, encode, encode_items, encode_prompts
 from uphill.errors import UphillError
-from uphill.hardness.text_logprob import _negated
 from uphill.prompts.templates import Question, assemble, published
 
 DEMO = Path(__file__).parents[2] / "resources" / "demo-models" / "1280k"
@@ -158,8 +158,11 @@ def test_the_probability_of_a_text_alone_needs_no_user(loaded: Loaded) -> None:
     import pandas as pd
 
     asked = pd.Series({"a": "the dial is at 3.", "b": "where is it?"})
-    expected = _negated(dataclasses.replace(loaded, chat=None), asked, "plain")
-    pd.testing.assert_series_equal(_negated(loaded, asked, "chat"), expected, rtol=0, atol=NATS)
+    expected, found = (
+        [scored.logprob[0] for scored in score(*on_their_own(of, asked))]
+        for of in (dataclasses.replace(loaded, chat=None), loaded)
+    )
+    assert found == pytest.approx(expected, abs=NATS)
 
 
 def test_a_map_gives_the_template_its_variables(loaded: Loaded) -> None:

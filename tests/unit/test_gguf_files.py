@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import gguf
 import gguf_writing
 import numpy as np
 import pytest
 import torch
-from gguf import GGMLQuantizationType, dequantize, quantize
+from gguf import GGMLQuantizationType, GGUFReader, dequantize, quantize
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from uphill.engine.gguf_files import convert, convert_to
@@ -83,6 +84,21 @@ def test_the_same_file_gives_the_same_bytes_and_leaves_nothing_beside_them(tmp_p
         assert sorted(file.name for file in (tmp_path / where).iterdir()) == sorted(names)
     assert found[0] == found[1]
     assert not (tmp_path / "scratch").exists()
+
+
+def test_the_header_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as a reader is made: transformers makes one for the config, the weights and the tokenizer each."""
+    path, read = gguf_writing.write(tmp_path / "some.gguf", gguf_writing.model()), []
+    begin = GGUFReader.__init__
+
+    def counted(self: GGUFReader, *given: Any) -> None:
+        read.append(given)
+        begin(self, *given)
+
+    monkeypatch.setattr(GGUFReader, "__init__", counted)
+    converted(path)
+    assert len(read) == 1
+    assert gguf.GGUFReader is GGUFReader
 
 
 def test_files_beside_it_are_not_read(tmp_path: Path) -> None:

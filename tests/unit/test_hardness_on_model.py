@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from engine_models import VOCABULARY, sequence_logprobs, tiny, token_ids, words
+from texts_read import texts_read
 
 from uphill.engine.adapters import Adapters
 from uphill.engine.asking import ask
@@ -116,7 +117,7 @@ def test_finished_fits_are_not_made_again(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("bos", [True, False])
 def test_texts_are_scored_alone_behind_the_start(bos: bool, tmp_path: Path) -> None:
     loaded = tiny("llama", bos=bos)
-    data = on_model(tmp_path, loaded)
+    data = texts_read(loaded, items(False), text_logprob.READS_TEXTS, tmp_path)
     rows = text_logprob.measure("texts", text_logprob.Settings(), data)
     # Without a BOS token a line break stands before the text.
     start = token_ids("", bos=True) if bos else [VOCABULARY["\n"]]

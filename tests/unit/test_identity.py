@@ -180,6 +180,23 @@ def test_how_a_model_is_asked_is_part_of_what_it_is() -> None:
     assert responses(spaced, "demo", "dial").settings["asked"]["prompt"]["trailing_space"]
 
 
+def test_measures_of_texts_share_a_pass_that_no_edit_of_theirs_makes_again() -> None:
+    assert not any("hardness" in name for name in imported_modules("workflow/scripts/token_scores.py"))
+    texts, low = {"kind": "text_logprob"}, {"kind": "min_k", "dataset": "dial"}
+    one, other = (plan(measures__texts=texts, measures__low={**low, "share": share}) for share in (0.2, 0.3))
+    names = {"model": "demo", "dataset": "dial"}
+    assert one.job("token_scores", names).id == other.job("token_scores", names).id
+    rule, which = "measure_from_token_scores", {**names, "measure": "low"}
+    assert one.job(rule, which).id != other.job(rule, which).id
+    assert [job.inputs["token_scores"] for job in one.of(rule) if job.wildcards["dataset"] == "dial"] == [
+        ["results/token_scores/demo/dial.parquet"]
+    ] * 2
+    assert one.job("token_scores", names).settings["texts"] == ["answer_text", "question", "reasoning"]
+    alone = plan(measures__low=low)
+    assert alone.job("token_scores", names).settings["texts"] == ["question"]
+    assert [job.wildcards for job in alone.of("token_scores")] == [names]
+
+
 ON_MODEL = {
     "responses/dial",
     *(f"{method}/dial/population/num_steps" for method in ("icl", "lora", "zero_shot", "probe")),

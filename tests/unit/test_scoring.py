@@ -143,11 +143,25 @@ def test_padded_scores_and_states_equal_one_sequence_per_choice(kind: str) -> No
     layers = default_layers(BLOCKS)
     with torch.inference_mode(), KeptLayers(loaded.model, layers) as kept:
         found = list(padded(loaded, *encode_items(loaded, prompts), kept))
-    for prompt, (logprob, states, _) in zip(prompts, found, strict=True):
+    for prompt, (logprob, states, *_) in zip(prompts, found, strict=True):
         expected, expected_states = naive_scores(loaded, prompt, layers)
         assert np.abs(logprob - expected).max() <= NATS
         assert states is not None
         assert_same_states(states, expected_states)
+
+
+def test_a_pack_whose_mask_would_be_too_large_is_read_without_one(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a prompt of many thousand tokens on a CPU: its mask grows with the square, a plain pass has none."""
+    prompts = ragged_prompts(5, shared_words=8)
+    monkeypatch.setattr("uphill.engine.choosing.MOST_MASK", 1000)
+    loaded = tiny()
+    with caplog.at_level(logging.WARNING, logger="uphill"):
+        found = list(score(loaded, prompts))
+    assert loaded.packed is False
+    assert "a pack's mask would take" in caplog.text
+    assert_as_naive(loaded, prompts, found)
 
 
 def test_alibi_takes_the_padded_path(caplog: pytest.LogCaptureFixture) -> None:

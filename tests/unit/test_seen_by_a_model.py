@@ -8,10 +8,13 @@ import pandas as pd
 import pytest
 from engine_models import VOCABULARY, sequence_logprobs, tiny, token_ids, words
 from scipy import stats
+from texts_read import texts_read
 
 from uphill.datasets.items import make_items
+from uphill.engine.choosing import ALONE, Way
 from uphill.engine.loading import Loaded, load
-from uphill.engine.token_scores import token_scores
+from uphill.engine.scoring import score
+from uphill.engine.token_scores import on_their_own
 from uphill.hardness import choice_order, min_k, text_logprob
 from uphill.hardness.data import Graded, OnModel
 from uphill.prompts.forms import shipped
@@ -49,7 +52,8 @@ def test_the_lowest_tokens_are_one_or_more(logprobs: list[float], share: float, 
 @pytest.mark.parametrize("bos", [True, False])
 def test_min_k_is_the_mean_of_the_least_likely_tokens_of_a_plain_pass(bos: bool, tmp_path: Path) -> None:
     loaded, items = tiny("llama", bos=bos), questions()
-    rows = min_k.measure("seen", min_k.Settings(share=0.5), on_model(tmp_path, loaded, items)).set_index("item_id")
+    read = texts_read(loaded, items, min_k.READS_TEXTS, tmp_path)
+    rows = min_k.measure("seen", min_k.Settings(share=0.5), read).set_index("item_id")
     start = token_ids("", bos=True) if bos else [VOCABULARY["\n"]]
     for item, text in items["question"].items():
         each = np.sort(sequence_logprobs(loaded.model, start, token_ids(text))[0].detach().numpy())
@@ -58,12 +62,41 @@ def test_min_k_is_the_mean_of_the_least_likely_tokens_of_a_plain_pass(bos: bool,
         assert rows.loc[item, "value"] == pytest.approx(kept.mean(), abs=NATS)
 
 
-def test_tokens_sum_to_what_is_scored_of_the_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", [Way("packed"), Way("padded"), ALONE])
+def test_each_token_is_scored_as_by_a_plain_pass_whatever_the_way(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole sum is the same to the bit, whether tokens are kept or not: nothing that is made of it changes."""
     loaded, items = tiny("llama"), questions()
-    plain, prompts = text_logprob.on_their_own(loaded, items["question"])
-    sums = {item: tokens.sum() for item, tokens in token_scores(plain, prompts)}
-    scored = text_logprob._negated(loaded, items["question"], "question")
-    assert sums == {item: pytest.approx(-value, abs=NATS) for item, value in scored.items()}
+    loaded.pack_tokens = 24
+    monkeypatch.setattr("uphill.engine.scoring.choose", lambda *_, **__: way)
+    _, prompts = on_their_own(loaded, items["question"])
+    kept = list(score(loaded, prompts, tokens=True))
+    assert [found.logprob[0] for found in kept] == [found.logprob[0] for found in score(loaded, prompts)]
+    for found in kept:
+        [each] = found.tokens or ()
+        asked = token_ids(items.loc[found.item_id, "question"])
+        plain = sequence_logprobs(loaded.model, token_ids("", bos=True), asked)[0].detach().numpy()
+        np.testing.assert_allclose(each, plain, atol=NATS)
+        assert each.sum() == pytest.approx(found.logprob[0], abs=NATS)
+
+
+def test_one_pass_serves_both_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a part that is there is not read again."""
+    loaded = tiny("llama")
+    items = questions().assign(answer_text="b c", reasoning="")
+    read: list[int] = []
+    monkeypatch.setattr("uphill.running.spending.count", lambda what, tokens: read.append(tokens))
+    data = texts_read(loaded, items, text_logprob.READS_TEXTS, tmp_path)
+    assert len(read) == 2  # of texts that say nothing none is read
+    (tmp_path / "texts/question.parquet").unlink()
+    again = texts_read(loaded, items, text_logprob.READS_TEXTS, tmp_path)
+    assert len(read) == 3  # the one that a killed attempt had not finished
+    pd.testing.assert_frame_equal(again.token_scores, data.token_scores)
+    lowest = min_k.measure("seen", min_k.Settings(share=1), data).set_index("item_id")
+    texts = text_logprob.measure("texts", text_logprob.Settings(), data).pivot(
+        index="item_id", columns="variable", values="value"
+    )
+    np.testing.assert_allclose(lowest["value"] * lowest["tokens"], -texts["question_logprob"], atol=NATS)
+    assert (texts["reasoning_logprob"] == 0).all()
 
 
 def test_the_published_order_is_held_against_every_other_one_of_a_few(tmp_path: Path) -> None:

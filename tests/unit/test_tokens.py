@@ -23,9 +23,9 @@ from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.packing import Branched, lay_out, unscored
 from uphill.engine.padded import padded
 from uphill.engine.scoring import score
+from uphill.engine.token_scores import on_their_own
 from uphill.engine.tokens import Prompt, encode, encode_items, encode_prompts, opening
 from uphill.errors import UphillError
-from uphill.hardness.text_logprob import _negated
 from uphill.prompts.templates import assemble
 
 # Sums of some tens of nats in float32, by other kernels in another order; a wrong token is off by whole nats.
@@ -291,7 +291,8 @@ def test_adapters_train_on_the_tokens_that_are_scored(packed: bool, monkeypatch:
 def test_a_text_alone_scores_every_token(bos: Any) -> None:
     loaded = reading("gpt-2", bos=bos)
     texts = pd.Series({"a": "what is it?", "b": "\ncat", "c": "café"})
-    found = _negated(loaded, texts, "texts")
+    alone, prompts = on_their_own(loaded, texts)
+    found = {scored.item_id: -scored.logprob[0] for scored in score(alone, prompts)}
     for name, text in texts.items():
         start = [0] if bos == "always" else encode(loaded, ["\n"])[0]
         ids = encode(loaded, [text if bos == "always" else text.lstrip("\n")])[0]

@@ -289,7 +289,8 @@ class Config(Entry):
     def asks_models(self, measure: str) -> bool:
         """Whether a measure asks hardness models, each by itself."""
         module = self.measure_module(measure)
-        return self.panel_of(measure) is None and (module.RUNS_MODEL or module.READS_RESPONSES)
+        asks = module.RUNS_MODEL or module.READS_RESPONSES or bool(registry.reads_texts(module))
+        return self.panel_of(measure) is None and asks
 
     def measuring(self, measure: str, dataset: str) -> list[str]:
         """The models that a measure asks."""

@@ -11,8 +11,6 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from uphill.datasets.words import grams, words
 
@@ -33,6 +31,12 @@ def groups_of(questions: Sequence[str], n: int | None) -> NDArray[np.int64]:
         runs = _sharing([list(dict.fromkeys(grams(own, n))) for own in said])
         same += [places for places in runs if 1 < len(places) <= MOST_ITEMS]
     pairs = [(places[0], other) for places in same for other in places[1:]]
+    if not pairs:
+        return np.arange(len(questions), dtype=np.int64)
+    # A third of a second, which each dry run would wait for: the config's check imports this module.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     first, second = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
     size = len(questions)
     _, found = connected_components(coo_array((np.ones(len(pairs)), (first, second)), shape=(size, size)), False)

@@ -28,15 +28,16 @@ def alone(
     """
     for head, choices in zip(heads, tails, strict=True):
         found = [_sequence(loaded, [*head, *choice], len(head) + unscored(choice), kept.layers) for choice in choices]
-        logprob = torch.stack([scores for scores, _ in found]).double().cpu().numpy()
+        logprob = torch.stack([scores.sum() for scores, _ in found]).double().cpu().numpy()
         states = np.stack([state.cpu().numpy() for _, state in found if state is not None]) if kept else None
-        yield Result(logprob, states, sum(len(head) + len(choice) for choice in choices))
+        tokens = [scores.cpu().numpy() for scores, _ in found] if kept.tokens else None
+        yield Result(logprob, states, sum(len(head) + len(choice) for choice in choices), tokens)
 
 
 def _sequence(
     loaded: Loaded, ids: list[int], start: int, layers: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Summed log-probability of the tokens from `start` on, and the last token's states [layers x d], float32."""
+    """[T] log-probabilities of the tokens from `start` on, and the last token's states [layers x d], float32."""
     output = loaded.model(
         input_ids=torch.tensor([ids], device=loaded.device),
         use_cache=False,
@@ -45,7 +46,7 @@ def _sequence(
     )
     rows = output.logits[0, -(len(ids) - start + 1) : -1].float()
     targets = torch.tensor(ids[start:], device=rows.device)
-    logprob = -torch.nn.functional.cross_entropy(rows, targets, reduction="none").sum()
+    logprob = -torch.nn.functional.cross_entropy(rows, targets, reduction="none")
     if not layers:
         return logprob, None
     every = hidden_states(loaded.model, output)

@@ -43,6 +43,10 @@ ROUNDED_NATS = 0.5
 """How far rounding in 16 bits may move one log-probability between passes of different lengths."""
 CAREFUL = 2
 """Roundings that are allowed where no copy could be checked."""
+MASKED = ("packed", "dense")
+"""Kind and attention of the way that holds a whole mask."""
+MOST_MASK = 2**31
+"""Bytes of a dense mask, beside which others of its size stand for a moment: a prompt of 23 000 tokens in float32."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,11 @@ class _Asked:
         limit = min(loaded.window, loaded.span if self.longest <= loaded.span else loaded.window)
         self.shape = shape_of(heads, tails, loaded.pack_tokens, max(limit, self.longest), states)
 
+    @property
+    def mask(self) -> int:
+        """Bytes of the dense mask of the largest pack."""
+        return self.shape.pack * (self.shape.prefix + self.shape.pack) * self.loaded.model.dtype.itemsize
+
     def sample(self, count: int) -> Sample:
         """Few of the items, where the job's packs would put them."""
         return sample(self.heads, self.tails, self.loaded.pack_tokens, count)
@@ -140,6 +149,10 @@ def _chosen(asked: _Asked, candidates: Sequence[Way]) -> Way:
         wrong = f"{asked.longest} tokens are beyond the model's sliding window of {loaded.span}"
         _say(loaded, candidates[0], wrong, Way("padded"))
         candidates = [way for way in candidates if way.kind in ("padded", "alone")]
+    if asked.mask > MOST_MASK:
+        first, candidates = candidates[0], [way for way in candidates if (way.kind, way.attention) != MASKED]
+        if first not in candidates:
+            _say(loaded, first, f"a pack's mask would take {asked.mask / 2**30:.1f} GiB", candidates[0])
     if changes := _known(asked, "length", partial(_changes_with_length, asked)):
         _say(loaded, candidates[0], changes, ALONE)
         return ALONE

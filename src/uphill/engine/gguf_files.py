@@ -15,9 +15,11 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
 import torch
 from gguf import GGUFReader, dequantize
@@ -77,7 +79,8 @@ def convert(path: Path, folder: Path, dtype: str) -> None:
     told = {key: field.contents() for key, field in reader.fields.items()}
     for misfit in _misfits(told):
         raise UphillError(f"{path}: {misfit}")
-    model, found, tokenizer = _opened(path, dtype)
+    with _read_already(reader):
+        model, found, tokenizer = _opened(path, dtype)
     _split(tokenizer, told)
     misfits = (*_keys(found), *_config(model.config, told), *_tensors(model, reader), *_vocabulary(tokenizer, told))
     for misfit in misfits:
@@ -85,6 +88,19 @@ def convert(path: Path, folder: Path, dtype: str) -> None:
     _plain(model).save_pretrained(folder, max_shard_size="1000GB")
     tokenizer.save_pretrained(folder, save_jinja_files=False)
     log.info("%s: %d tensors, %d tokens", path, len(reader.tensors), len(tokenizer))
+
+
+@contextmanager
+def _read_already(reader: GGUFReader) -> Iterator[None]:
+    """Have transformers take this reader, instead of reading the header anew for config, weights and tokenizer.
+
+    Each of the three reads asks the library for a reader of the same file, in this thread.
+    """
+    gguf.GGUFReader = lambda _: reader
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = GGUFReader
 
 
 def _opened(path: Path, dtype: str) -> tuple[Any, Mapping[str, Any], Any]:

@@ -39,13 +39,14 @@ def narrowest(states: NDArray[np.float32], layers: int, item_id: str) -> NDArray
 
 
 class KeptLayers:
-    """Catch the output of chosen blocks during forward passes.
+    """Catch the output of chosen blocks during forward passes; and say whether single tokens' scores are kept too.
 
     Index 0 is the input of the first block, i the output of block i, and L the last one behind the final norm, as in
     transformers.
     """
 
-    def __init__(self, model: Any, layers: Sequence[int] | None) -> None:
+    def __init__(self, model: Any, layers: Sequence[int] | None, tokens: bool = False) -> None:
+        self.tokens = tokens
         self._layers = list(layers or [])
         self._last = depth(model)
         if any(not 0 <= layer <= self._last for layer in self._layers):

@@ -79,10 +79,19 @@ def on_device(loaded: Loaded, *arrays: NDArray[np.int64]) -> tuple[torch.Tensor,
 
 
 def choice_logprobs(loaded: Loaded, hidden: torch.Tensor, layout: Pack) -> torch.Tensor:
-    """[C] summed log-probability of each choice. Only rows that score an answer token meet the LM head."""
+    """[C] summed log-probability of each choice."""
+    return choice_and_token_logprobs(loaded, hidden, layout)[0]
+
+
+def choice_and_token_logprobs(loaded: Loaded, hidden: torch.Tensor, layout: Pack) -> tuple[torch.Tensor, torch.Tensor]:
+    """[C] summed log-probability of each choice, and [S] those of their tokens, choice by choice.
+
+    Only rows that score an answer token meet the LM head.
+    """
     rows, targets, owners = on_device(loaded, layout.score_rows, layout.score_targets, layout.score_choice)
     token = token_logprobs(loaded, hidden[rows.to(hidden.device)], targets)
-    return torch.zeros(len(layout.last_rows), device=token.device).index_add(0, owners.to(token.device), token).double()
+    summed = torch.zeros(len(layout.last_rows), device=token.device).index_add(0, owners.to(token.device), token)
+    return summed.double(), token
 
 
 def token_logprobs(loaded: Loaded, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

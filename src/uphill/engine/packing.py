@@ -70,6 +70,13 @@ class Branched:
         """Choices whose last token is read for its state alone."""
         return sum(map(bool, self.choices))
 
+    @property
+    def scored(self) -> list[int]:
+        """How many tokens of each choice score."""
+        return [
+            len(self.question) + len(choice) - start for choice, start in zip(self.choices, self.starts, strict=True)
+        ]
+
     def sequences(self, prefix: Sequence[int]) -> list[tuple[list[int], list[int]]]:
         """Of each choice, what comes before the first token that scores, and the tokens that do."""
         return [

@@ -19,11 +19,15 @@ SORTED_BATCHES = 16
 
 
 class Result(NamedTuple):
-    """Of one item with C choices: log-probabilities [C], states [C, D] if kept, and how many tokens it cost."""
+    """Of one item with C choices: log-probabilities [C], states [C, D] if kept, and how many tokens it cost.
+
+    `tokens` are [T] log-probabilities of each choice's own tokens, where they are kept.
+    """
 
     logprob: NDArray[np.float64]
     states: NDArray[np.float32] | None
     read: int
+    tokens: Sequence[NDArray[np.float32]] | None = None
 
 
 Pair = tuple[Sequence[int], Sequence[int]]
@@ -36,11 +40,11 @@ def padded_logprobs(loaded: Loaded, sequences: Sequence[Pair]) -> torch.Tensor:
     Each is a batch of its own where the model does not bear batches.
     """
     batches = [[pair] for pair in sequences] if loaded.alone else [sequences]
-    return torch.cat([_batch_logprobs(loaded, batch) for batch in batches])
+    return torch.cat([_batch_logprobs(loaded, batch)[0] for batch in batches])
 
 
-def _batch_logprobs(loaded: Loaded, sequences: Sequence[Pair]) -> torch.Tensor:
-    """[N] summed log-probability of each answer behind its prompt, by the model's own logits.
+def _batch_logprobs(loaded: Loaded, sequences: Sequence[Pair]) -> tuple[torch.Tensor, torch.Tensor]:
+    """[N] summed log-probability of each answer behind its prompt, and [S] those of tokens, by the model's own logits.
 
     Padding stands at the right, where a causal model never looks, so that it needs no mask, which would cost it its
     fastest attention. Logits are asked for from the first answer on.
@@ -60,7 +64,12 @@ def _batch_logprobs(loaded: Loaded, sequences: Sequence[Pair]) -> torch.Tensor:
     scoring = logits[torch.tensor(rows), torch.tensor(places)].float()
     token = -torch.nn.functional.cross_entropy(scoring, targets, reduction="none")
     owners = torch.tensor(rows, device=token.device)
-    return torch.zeros(len(sequences), device=token.device).index_add(0, owners, token).double()
+    return torch.zeros(len(sequences), device=token.device).index_add(0, owners, token).double(), token
+
+
+def by_choice(token: torch.Tensor, counts: Sequence[int]) -> list[NDArray[np.float32]]:
+    """Log-probabilities of tokens [S], as those of each choice, which have so many."""
+    return [each.numpy() for each in token.cpu().split(list(counts))]
 
 
 def padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]], kept: KeptLayers) -> Iterator[Result]:
@@ -71,27 +80,30 @@ def padded(loaded: Loaded, heads: list[list[int]], tails: list[list[list[int]]],
         sequences = [
             cut([*heads[index], *tail], len(heads[index]) + unscored(tail)) for index in window for tail in tails[index]
         ]
-        logprob, states = _sorted_by_length(loaded, sequences, kept)
+        logprob, states, tokens = _sorted_by_length(loaded, sequences, kept)
         first = 0
         for index in window:
             chosen = slice(first, first + len(tails[index]))
             first = chosen.stop
-            yield Result(logprob[chosen], None if states is None else states[chosen], sizes[index])
+            own = tokens[chosen] if kept.tokens else None
+            yield Result(logprob[chosen], None if states is None else states[chosen], sizes[index], own)
 
 
 def _sorted_by_length(
     loaded: Loaded, sequences: list[tuple[list[int], list[int]]], kept: KeptLayers
-) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
-    """[N] log-probabilities and [N, D] states of sequences, read in batches of alike lengths."""
+) -> tuple[NDArray[np.float64], NDArray[np.float32] | None, list[NDArray[np.float32]]]:
+    """[N] log-probabilities, [N, D] states and, if kept, N times those of tokens; read in batches of alike lengths."""
     order = sorted(range(len(sequences)), key=lambda index: len(sequences[index][0]) + len(sequences[index][1]))
     logprob = np.zeros(len(sequences))
     states: list[NDArray[np.float32]] = []
+    tokens: dict[int, NDArray[np.float32]] = {}
     done = 0
     while done < len(order):
         batch = order[done : done + _batch_size(sequences, order[done:], loaded.pack_tokens)]
         some = [sequences[index] for index in batch]
         try:
-            logprob[batch] = _batch_logprobs(loaded, some).cpu().numpy()
+            summed, token = _batch_logprobs(loaded, some)
+            logprob[batch] = summed.cpu().numpy()
             ends = torch.tensor([len(head) + len(choice) - 1 for head, choice in some])
             found = kept.rows(torch.arange(len(some)), ends)
         except torch.OutOfMemoryError:
@@ -102,8 +114,11 @@ def _sorted_by_length(
             continue
         if found is not None:
             states.append(found.cpu().numpy())
+        if kept.tokens:
+            tokens.update(zip(batch, by_choice(token, [len(choice) for _, choice in some]), strict=True))
         done += len(batch)
-    return logprob, np.concatenate(states)[np.argsort(order)] if states else None
+    caught = np.concatenate(states)[np.argsort(order)] if states else None
+    return logprob, caught, [tokens[index] for index in sorted(tokens)]
 
 
 def _batch_size(sequences: list[tuple[list[int], list[int]]], order: list[int], budget: int) -> int:

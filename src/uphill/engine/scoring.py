@@ -25,9 +25,16 @@ from uphill.engine.attention import compiled
 from uphill.engine.choosing import ALONE, Way, choose, give_up
 from uphill.engine.hidden import KeptLayers, blocks_of, narrowest
 from uphill.engine.loading import Loaded
-from uphill.engine.packed import choice_logprobs, forget, forward, on_device, read_prefix
+from uphill.engine.packed import (
+    choice_and_token_logprobs,
+    choice_logprobs,
+    forget,
+    forward,
+    on_device,
+    read_prefix,
+)
 from uphill.engine.packing import Branched, lay_out, packs_of, shared_prefix, unscored
-from uphill.engine.padded import Result, padded, padded_logprobs
+from uphill.engine.padded import Result, by_choice, padded, padded_logprobs
 from uphill.engine.sampled import Heads, Tails
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
@@ -57,17 +64,23 @@ class Scores:
         n_tokens: [C] tokens of each choice that score.
         states: [C, D] kept layers of the last answer token, concatenated, in float16 where that holds them, else in
             float32; None unless asked for.
+        tokens: of each choice the [T] log-probabilities (nats) of its tokens; None unless asked for.
     """
 
     item_id: str
     logprob: NDArray[np.float64]
     n_tokens: NDArray[np.int64]
     states: NDArray[np.float16] | NDArray[np.float32] | None
+    tokens: Sequence[NDArray[np.float32]] | None = None
 
 
 @torch.inference_mode()
 def score(
-    loaded: Loaded, prompts: Sequence[Prompt], layers: Sequence[int] | None = None, desc: str = "scoring"
+    loaded: Loaded,
+    prompts: Sequence[Prompt],
+    layers: Sequence[int] | None = None,
+    desc: str = "scoring",
+    tokens: bool = False,
 ) -> Iterator[Scores]:
     """Score every choice of every prompt, in order.
 
@@ -76,6 +89,7 @@ def score(
         prompts: the items; a prefix that they share is read once.
         layers: indices of the L+1 hidden states whose last answer token is kept; None keeps none.
         desc: label of the progress bar.
+        tokens: whether the log-probability of each token is kept beside their sum.
 
     Raises:
         UphillError: a prompt does not fit, a choice has no token, or a log-probability or a state is no number.
@@ -85,7 +99,7 @@ def score(
     heads, tails = encode_items(loaded, prompts)
     read, start = 0, time.perf_counter()
     with (
-        KeptLayers(loaded.model, layers) as kept,
+        KeptLayers(loaded.model, layers, tokens) as kept,
         tqdm(total=len(prompts), desc=desc, unit="item", leave=None, disable=None) as bar,
     ):
         for prompt, choices, found in zip(prompts, tails, _results(loaded, heads, tails, kept), strict=True):
@@ -98,7 +112,7 @@ def score(
             bar.update()
             n_tokens = np.array([len(choice) - unscored(choice) for choice in choices])
             states = None if found.states is None else narrowest(found.states, len(kept.layers), prompt.item_id)
-            yield Scores(prompt.item_id, found.logprob, n_tokens, states)
+            yield Scores(prompt.item_id, found.logprob, n_tokens, states, found.tokens)
     spending.count("read", read)
     naive = sum(len(head) + len(choice) for head, choices in zip(heads, tails, strict=True) for choice in choices)
     log.info(
@@ -181,11 +195,17 @@ class _Pack:
     """Results of one pack, on their way from the device; `read` is the tokens that were read for each of its items."""
 
     def __init__(
-        self, items: list[Branched], read: list[int], logprob: torch.Tensor, states: torch.Tensor | None
+        self,
+        items: list[Branched],
+        read: list[int],
+        logprob: torch.Tensor,
+        states: torch.Tensor | None,
+        token: torch.Tensor | None,
     ) -> None:
         self._items, self._read = items, read
         self._logprob = logprob.to("cpu", non_blocking=True)
         self._states = None if states is None else states.to(logprob.device).to("cpu", non_blocking=True)
+        self._token = None if token is None else token.to("cpu", non_blocking=True)
         self._arrived = torch.cuda.current_stream(logprob.device).record_event() if logprob.is_cuda else None
 
     def results(self) -> Iterator[Result]:
@@ -193,11 +213,14 @@ class _Pack:
         if self._arrived is not None:
             self._arrived.synchronize()
         logprob, states = self._logprob.numpy(), None if self._states is None else self._states.numpy()
+        counts = [count for item in self._items for count in item.scored]
+        tokens = None if self._token is None else by_choice(self._token, counts)
         first = 0
         for item, read in zip(self._items, self._read, strict=True):
             chosen = slice(first, first + len(item.choices))
             first = chosen.stop
-            yield Result(logprob[chosen], None if states is None else states[chosen], read)
+            own = None if tokens is None else tokens[chosen]
+            yield Result(logprob[chosen], None if states is None else states[chosen], read, own)
 
 
 def _packed(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:
@@ -230,9 +253,10 @@ def _if_it_fits(
     try:
         with compiled(blocks_of(loaded.model), loaded.compiled):
             layout = lay_out(items, start=prefix, ends=bool(kept))
-            logprob = choice_logprobs(loaded, forward(loaded, layout, prefix, cache), layout)
+            logprob, token = choice_and_token_logprobs(loaded, forward(loaded, layout, prefix, cache), layout)
             (lasts,) = on_device(loaded, layout.last_rows)
-            return _Pack(items, read, logprob, kept.rows(torch.zeros_like(lasts), lasts))
+            states = kept.rows(torch.zeros_like(lasts), lasts)
+            return _Pack(items, read, logprob, states, token if kept.tokens else None)
     except torch.OutOfMemoryError:
         if len(items) == 1:
             raise

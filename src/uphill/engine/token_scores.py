@@ -1,56 +1,65 @@
-"""Log-probabilities of single tokens, one text at a time: what is kept of a text is for its measure to say."""
+"""Texts of items, each on its own: one pass for all that measures ask of them, the score of each token kept.
+
+A text is read behind BOS, or a line break for a model without, which is not scored. What is made of the scores is for
+measures to say, and no change of a measure reads a text again.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from tqdm import tqdm
+import pandas as pd
+import pyarrow as pa
 
 from uphill.engine.loading import Loaded
-from uphill.engine.packing import unscored
-from uphill.engine.sizes import logits_from
-from uphill.engine.tokens import Prompt, encode_items
-from uphill.errors import UphillError
-from uphill.running import spending
+from uphill.engine.scoring import score
+from uphill.engine.tokens import Prompt, opening
+from uphill.running.parts import Parts
+from uphill.schemas.token_scores import TOKEN_SCORES
 
 
-@torch.inference_mode()
-def token_scores(
-    loaded: Loaded, prompts: Sequence[Prompt], desc: str = "scoring tokens"
-) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Of each prompt's one choice, in order: the item and [T] log-probabilities (nats) of its tokens.
+def score_texts(loaded: Loaded, items: pd.DataFrame, texts: Sequence[str], parts: Parts) -> pa.Table:
+    """Log-probabilities (nats) of texts of items and of their tokens, by text and in the items' order.
 
-    Each is one whole sequence, alone, unpadded, without a cache (see `alone`), so that there is no faster way to hold
-    to it. Their sum is what `score` gives.
+    Args:
+        loaded: the model.
+        items: indexed by item_id.
+        texts: columns that hold them; a text that says nothing has no row.
+        parts: where each column's rows are kept until the job ends.
 
     Raises:
-        UphillError: a prompt does not fit, a choice has no token, or a log-probability is no number.
+        UphillError: a text does not fit, has no token, or a log-probability is no number.
     """
-    if not prompts:
-        return
-    heads, tails = encode_items(loaded, prompts)
-    read = 0
-    with tqdm(total=len(prompts), desc=desc, unit="item", leave=None, disable=None) as bar:
-        for prompt, head, (tail,) in zip(prompts, heads, tails, strict=True):
-            found = _of_sequence(loaded, [*head, *tail], len(head) + unscored(tail))
-            if not np.isfinite(found).all():
-                raise UphillError(f"item {prompt.item_id!r}: a token's log-probability is no number, expected one")
-            read += len(head) + len(tail)
-            bar.update()
-            yield prompt.item_id, found
-    spending.count("read", read)
+    return pa.concat_tables(_parts(loaded, items, texts, parts))
 
 
-def _of_sequence(loaded: Loaded, ids: list[int], start: int) -> NDArray[np.float64]:
-    """[T] log-probabilities of the tokens from `start` on."""
-    scored = len(ids) - start
-    logits = loaded.model(
-        input_ids=torch.tensor([ids], device=loaded.device), use_cache=False, **logits_from(loaded.model, scored + 1)
-    ).logits
-    rows = logits[0, -(scored + 1) : -1].float()
-    targets = torch.tensor(ids[start:], device=rows.device)
-    found: NDArray[np.float64] = (
-        -torch.nn.functional.cross_entropy(rows, targets, reduction="none").double().cpu().numpy()
-    )
-    return found
+def _parts(loaded: Loaded, items: pd.DataFrame, texts: Sequence[str], parts: Parts) -> Iterator[pa.Table]:
+    for column in texts:
+        part = parts.get(column)
+        if part is None:
+            alone, prompts = on_their_own(loaded, items[column])
+            kind = TOKEN_SCORES.schema.field("tokens").type
+            scores = list(score(alone, prompts, desc=column, tokens=True))
+            part = pa.table(
+                {
+                    "item_id": pa.array([found.item_id for found in scores], pa.string()),
+                    "text": pa.array([column] * len(scores), pa.string()),
+                    "logprob": pa.array([found.logprob[0] for found in scores], pa.float64()),
+                    "tokens": pa.array([found.tokens[0] for found in scores if found.tokens], kind),
+                },
+                schema=TOKEN_SCORES.schema,
+            )
+            parts.put(column, part)
+        yield part
+
+
+def on_their_own(loaded: Loaded, texts: pd.Series) -> tuple[Loaded, list[Prompt]]:
+    """The model as it reads plain text, and each text that says something as a prompt's one choice, by item."""
+    if loaded.chat is not None:
+        # A text on its own is no answer to a user.
+        loaded = replace(loaded, chat=None)
+    # A model that is not given a BOS token reads a text behind a line break instead, which merges with none of its own.
+    start = "" if opening(loaded) else "\n"
+    prompts = [
+        Prompt(str(item), start, [text.lstrip("\n") if start else text]) for item, text in texts.items() if text.strip()
+    ]
+    return loaded, prompts

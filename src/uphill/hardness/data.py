@@ -51,6 +51,17 @@ class Responded(HardnessData):
 
 
 @dataclass(frozen=True)
+class TextsRead(HardnessData):
+    """The items, and the token scores of their texts under one hardness model (READS_TEXTS), rows of `TOKEN_SCORES`."""
+
+    token_scores: pd.DataFrame
+
+    def of(self, text: str) -> pd.DataFrame:
+        """Rows of the texts of one column, by item; of one that says nothing there is none."""
+        return self.token_scores[self.token_scores["text"] == text].set_index("item_id")
+
+
+@dataclass(frozen=True)
 class OnModel(HardnessData):
     """The items, and one hardness model to run (RUNS_MODEL).
 

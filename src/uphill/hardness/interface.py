@@ -20,8 +20,10 @@ class Measure(Protocol):
         Settings: its config entry.
         RUNS_MODEL: whether it loads a hardness model; it is made once for each, and the hardness table holds means.
         READS_RESPONSES: whether it reads a hardness model's zero-shot responses. One that does and reads no hidden
-            states says `READS_STATES = False`. One that asks a model as some kinds of methods do names them in `LIKE`:
-            tables mark where a method is tested on a scale that the same model made in the same way.
+            states says `READS_STATES = False`. One that reads token scores of items' texts under a hardness model names
+            their columns in `READS_TEXTS`; all measures share one pass over these. One that asks a model as some
+            kinds of methods do names them in `LIKE`: tables mark where a method is tested on a scale that the same
+            model made in the same way.
     """
 
     @property
@@ -42,7 +44,7 @@ class Measure(Protocol):
         Args:
             name: of the measure in the config.
             settings: its entry.
-            data: `HardnessData`, `Responded` or `OnModel` of `uphill.hardness.data`, by what it needs.
+            data: `HardnessData`, `Responded`, `TextsRead` or `OnModel` of `uphill.hardness.data`, by what it needs.
         """
         ...
 

@@ -14,13 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from uphill.hardness.data import Graded, OnModel
-from uphill.hardness.text_logprob import on_their_own
-from uphill.schemas.measures import MEASURE
+from uphill.hardness.data import Graded, TextsRead
 
-RUNS_MODEL = True
+RUNS_MODEL = False
 READS_RESPONSES = False
-PART = "question"
+READS_TEXTS = ("question",)
 
 
 class Settings(BaseModel):
@@ -37,21 +35,18 @@ def variables(name: str, settings: Settings, dataset: Graded) -> Sequence[str]:
     return [name] if settings.dataset in (None, dataset.name) else []
 
 
-def measure(name: str, settings: Settings, data: OnModel) -> pd.DataFrame:
+def measure(name: str, settings: Settings, data: TextsRead) -> pd.DataFrame:
     """The mean of each question, with how many tokens it is of (`tokens`)."""
-    part = data.parts.get(PART)
-    if part is None:
-        from uphill.engine.token_scores import token_scores
-
-        loaded, prompts = on_their_own(data.open_model(), data.items["question"])
-        found = {item: lowest(tokens, settings.share) for item, tokens in token_scores(loaded, prompts, desc=name)}
-        rows = pd.DataFrame(
-            [(item, name, float(kept.mean()), "model", len(kept)) for item, kept in found.items()],
-            columns=["item_id", "variable", "value", "kind", "tokens"],
-        )
-        part = MEASURE.to_arrow(rows, name)
-        data.parts.put(PART, part)
-    return part.to_pandas().sort_values(["variable", "item_id"], ignore_index=True)
+    [text] = READS_TEXTS
+    found = {
+        item: lowest(np.asarray(tokens, dtype=np.float64), settings.share)
+        for item, tokens in data.of(text)["tokens"].items()
+    }
+    rows = pd.DataFrame(
+        [(item, name, float(kept.mean()), "model", len(kept)) for item, kept in found.items()],
+        columns=["item_id", "variable", "value", "kind", "tokens"],
+    )
+    return rows.sort_values(["variable", "item_id"], ignore_index=True)
 
 
 def lowest(tokens: NDArray[np.float64], share: float) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from uphill.planning.lengths import NotHereError, Sizes, lengths
 from uphill.planning.power import Sight, sights
 from uphill.planning.rates import hours
 from uphill.planning.texts import embedding_work, generation_work
-from uphill.planning.work import Work, cell_work, measure_work, responses_work, training_work
+from uphill.planning.work import Work, cell_work, measure_work, responses_work, texts_work, training_work
 from uphill.workflow.jobs import Job
 from uphill.workflow.study import Study
 
@@ -116,6 +116,8 @@ def _work(study: Study, job: Job, sizes: Sizes) -> Work | None:
     dataset = names["dataset"]
     if job.stage == "responses":
         return responses_work(study.config, dataset, sizes[dataset])
+    if job.stage == "token":
+        return texts_work(job.settings["texts"], sizes[dataset])
     if job.stage == "measure":
         return measure_work(study.config, names["measure"], dataset, sizes[dataset])
     each = [cell_work(study.config, some, sizes) for some in cells_of(study, **names)]

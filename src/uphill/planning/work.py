@@ -4,6 +4,7 @@ A cell's few-shot examples are read once, each question once, each choice once; 
 as its schedule says, and is then asked zero-shot questions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from uphill.engine.head_recipe import HeadRecipe
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
 from uphill.engine.text_recipe import TextRecipe
-from uphill.hardness import choice_order, mdl_lora, min_k, text_logprob
+from uphill.hardness import choice_order, mdl_lora
 from uphill.planning.cells import Cells
 from uphill.planning.lengths import Lengths, tokens
 from uphill.prompts.templates import PromptFormat, zero_shot_form
@@ -55,14 +56,12 @@ class Asked:
         example: solved, in a few-shot prompt.
         query: the test point alone.
         solution: what comes behind it in a solved example.
-        texts: question, answer and reasoning on their own.
     """
 
     scored: float
     example: tuple[float, float]
     query: tuple[float, float]
     solution: tuple[float, float]
-    texts: float
 
     @classmethod
     def of(cls, config: Config, dataset: str, lengths: Lengths) -> Self:
@@ -81,7 +80,6 @@ class Asked:
             example=_pair([tokens(form.example(item)) for form in formats]),
             query=_pair([tokens(form.query(item)) for form in formats]),
             solution=_pair([tokens(form.solution(item)) for form in formats]),
-            texts=tokens(item.question) + tokens(item.answer) + tokens(item.reasoning),
         )
 
 
@@ -146,11 +144,16 @@ def measure_work(config: Config, measure: str, dataset: str, lengths: Lengths) -
         fits = Work(read=len(settings.sizes) * items * asked.scored, fitted=trained * asked.scored)
         return fits.times(settings.boots)
     item = lengths.question_of
-    if isinstance(settings, min_k.Settings):
-        return Work(read=items * tokens(item.question))
     if isinstance(settings, choice_order.Settings):
         return Work(read=items * (tokens(item.question) + (1 + settings.orders) * sum(map(tokens, item.choices))))
-    return Work(read=items * asked.texts) if isinstance(settings, text_logprob.Settings) else None
+    return None
+
+
+def texts_work(texts: Sequence[str], lengths: Lengths) -> Work:
+    """Tokens of the pass over some columns of the items' texts, each text on its own."""
+    item = lengths.question_of
+    known = {"question": item.question, "answer_text": item.answer, "reasoning": item.reasoning}
+    return Work(read=lengths.all * sum(tokens(known[text]) for text in texts))
 
 
 def responses_work(config: Config, dataset: str, lengths: Lengths) -> Work:

@@ -16,6 +16,7 @@ ROOMS = frozenset(
     {
         *("items", "models", "responses", "hardness", "splits", "generations", "clusters", "labels", "predictions"),
         *("grades", "matrices", "tables", "figures", "report.html", "logs", "benchmarks", "demo_model", RECORDS, PARTS),
+        "token_scores",
     }
 )
 """What a root holds. No study is called so: its folder would be taken for another's files."""

@@ -13,6 +13,7 @@ STAGES = {
     "model": "models made here",
     "train": "models made here",
     "responses": "zero-shot passes",
+    "token": "token scores",
     "generate": "texts",
     "cluster": "texts",
     "measure": "hardness",

@@ -143,6 +143,11 @@ def shard_paths(model: str, dataset: str, count: int) -> list[str]:
     return [f"{root()}/responses/{model}/{dataset}/shard-{shard}-of-{count}.parquet" for shard in range(count)]
 
 
+def token_scores_path(model: str, dataset: str) -> str:
+    """The pass of a model over the texts of a dataset's items, each on its own."""
+    return f"{root()}/token_scores/{model}/{dataset}.parquet"
+
+
 def figure_path(figure: str, kind: str) -> str:
     """A figure in one format."""
     return f"{root()}/figures/{figure}.{kind}"

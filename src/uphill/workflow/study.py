@@ -20,6 +20,7 @@ STAGES = (
     "items",
     "models",
     "responses",
+    "token_scores",
     "measures",
     "hardness",
     "splits",

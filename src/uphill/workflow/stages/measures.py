@@ -5,18 +5,18 @@ from dataclasses import asdict
 
 from uphill.config.own_scales import is_own
 from uphill.identity.files import file_digest
-from uphill.registry import reads_states
+from uphill.registry import reads_states, reads_texts
 from uphill.schemas.own_scales import model_of
 from uphill.workflow.jobs import Job, Settings, once, plain
 from uphill.workflow.paths import measure_path
 from uphill.workflow.stages.items import items
 from uphill.workflow.stages.models import keys_of, model_identity, weights
 from uphill.workflow.stages.responses import asked, responses
+from uphill.workflow.stages.token_scores import token_scores
 from uphill.workflow.study import Study
 
-ALONE, FROM_MATRIX, FROM_RESPONSES, ON_MODEL = (
-    *("measure", "measure_from_matrix", "measure_from_responses", "measure_on_model"),
-)
+ALONE, FROM_MATRIX, ON_MODEL = "measure", "measure_from_matrix", "measure_on_model"
+FROM_RESPONSES, FROM_TOKEN_SCORES = "measure_from_responses", "measure_from_token_scores"
 
 
 def jobs(study: Study) -> Iterator[Job]:
@@ -41,6 +41,8 @@ def rule(study: Study, name: str) -> str:
     module = study.config.measure_module(name)
     if study.config.panel_of(name) is not None:
         return FROM_MATRIX
+    if reads_texts(module):
+        return FROM_TOKEN_SCORES
     return ON_MODEL if module.RUNS_MODEL else FROM_RESPONSES if module.READS_RESPONSES else ALONE
 
 
@@ -71,10 +73,12 @@ def measure(study: Study, dataset: str, name: str, model: str | None = None) -> 
         }
 
     panel = study.config.panel_of(name)
-    by = {ALONE: "", FROM_MATRIX: f" by panel {panel}", FROM_RESPONSES: f" by {model}", ON_MODEL: f" on {model}"}[runs]
+    by = {ALONE: "", FROM_MATRIX: f" by panel {panel}", ON_MODEL: f" on {model}"}.get(runs, f" by {model}")
     read: dict[str, list[Job]] = {}
     if model and runs == FROM_RESPONSES:
         read = {"responses": [responses(study, model, dataset)]}
+    if model and runs == FROM_TOKEN_SCORES:
+        read = {"token_scores": [token_scores(study, model, dataset)]}
     if model and runs == ON_MODEL:
         read = weights(study, model)
     if panel is not None:

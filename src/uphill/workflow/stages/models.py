@@ -22,10 +22,11 @@ def jobs(study: Study) -> Iterator[Job]:
         measures,
         predictions,
         responses,
+        token_scores,
     )
 
     readers = [*predictions.jobs(study), *measures.jobs(study), *responses.jobs(study)]
-    readers += [*generations.jobs(study), *clusters.jobs(study)]
+    readers += [*token_scores.jobs(study), *generations.jobs(study), *clusters.jobs(study)]
     yield from dict.fromkeys(job for reader in readers for job in _with_bases(reader))
 
 

@@ -216,7 +216,7 @@ def circular(study: Study, cut_by: Sequence[tuple[str, str]]) -> list[list[Any]]
     for dataset, variable in cut_by:
         for measure in (name for name, given in config.measures_of(dataset).items() if variable in given):
             module = config.measure_module(measure)
-            if module.RUNS_MODEL or module.READS_RESPONSES:
+            if config.asks_models(measure):
                 kinds = getattr(module, "LIKE", ())
                 alike = [name for name in used if config.methods[name]["kind"] in kinds]
                 alone = model_of(variable)

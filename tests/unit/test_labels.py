@@ -204,7 +204,7 @@ def test_a_draw_of_which_its_teacher_is_sure_of_nothing_is_left_out_and_noted() 
     study = with_labels(unsure)
     cells = {(cell.train_on, cell.boot) for cell in probe.cells(study, SETTINGS)}
     assert cells == {("easy", 1), ("hard", 0), ("hard", 1)}
-    assert noted() == ["labels.mine: sure of none of 10 items of easy, draw 0: left out"]
+    assert noted() == ["lost labels.mine: sure of none of 10 items of easy, draw 0: left out"]
     with pytest.raises(UphillError, match=r"labels\.mine: none of the items that were drawn has a sure label"):
         probe.cells(with_labels(labels.assign(origin=UNSURE)), SETTINGS)
     forget()

@@ -20,7 +20,7 @@ from uphill.methods.interface import Method
 from uphill.methods.noise import noised
 from uphill.prompts.forms import Form
 from uphill.prompts.templates import PromptFormat, Question
-from uphill.running.noting import note
+from uphill.running.noting import LOST, note
 from uphill.running.parts import Parts
 from uphill.schemas.mixtures import BETWEEN
 from uphill.schemas.names import GOLD, UNSUPERVISED
@@ -112,7 +112,7 @@ class Source:
                 found.append((train_on, boot))
             else:
                 note(
-                    f"labels.{self.label_name}: sure of none of {len(drawn)} items of {train_on}, draw {boot}: left out"
+                    f"{LOST}labels.{self.label_name}: sure of none of {len(drawn)} items of {train_on}, draw {boot}: left out"
                 )
         return found
 

@@ -13,9 +13,9 @@ from uphill.config.hardware import Hardware
 from uphill.schemas.files import write_arrow
 from uphill.schemas.responses import RESPONSES
 
-ITEMS, CHOICES, WIDTH = 3000, 4, 8192
+ITEMS, CHOICES, WIDTH = 1600, 4, 8192
 STATES = ITEMS * CHOICES * WIDTH * 2
-"""Bytes of float16: some 200 MB."""
+"""Bytes of float16: some 100 MB."""
 
 PEAK = """
 import json, sys

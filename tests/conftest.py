@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from copies import ROOT, again, fresh
 from filelock import FileLock
 from forking import Begun, Server
 from hypothesis import settings
@@ -25,8 +26,6 @@ settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True
 settings.register_profile("nightly", deadline=None, max_examples=200)
 settings.load_profile("ci")
 
-ROOT = Path(__file__).parents[1]
-IGNORED = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "__pycache__", ".*_cache", ".hypothesis")
 BYTECODE = str(Path(tempfile.gettempdir()) / f"uphill-bytecode-{os.getuid()}")
 """Compiling the libraries takes longer than most tests: all processes of all tests share what one of them compiled."""
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -51,8 +50,9 @@ WAITING = "tests/slurm/"
 """What waits for a cluster longer than it works: another process has the machine meanwhile."""
 LONG = ("tests/workflow/test_every_method.py", "tests/faults/", "tests/workflow/", "tests/architectures/")
 HEAVY = (
-    *("agreement", "scoring", "generation", "adapters.", "choosing", "fallback", "attention", "adapters_memory"),
-    *("finetune_method", "harness_tasks"),
+    *("ways", "text_training", "ranks", "agreement", "scoring", "generation", "merging", "responding", "probes"),
+    *("adapters.", "lora_method", "choosing", "fallback", "attention", "adapters_memory", "splits", "memory"),
+    *("finetune_method", "harness_tasks", "identity", "whole", "tokens"),
 )
 FIRST = (
     *(WAITING, *OF_DEMO, *LONG, "tests/security/", "tests/parity/"),
@@ -208,8 +208,7 @@ def study(raw: dict[str, Any]) -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """A fresh copy of the project, with no results."""
-    shutil.copytree(ROOT, tmp_path / "checkout", ignore=IGNORED, symlinks=True)
-    return Checkout(tmp_path / "checkout")
+    return Checkout(fresh(tmp_path / "checkout"))
 
 
 @pytest.fixture(scope="session")
@@ -231,7 +230,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Che
     checkout, finished = Checkout(shared / "undisturbed"), shared / "undisturbed.finished"
     with FileLock(shared / "undisturbed.lock"):
         if not finished.exists():
-            shutil.copytree(ROOT, checkout.folder, ignore=IGNORED, symlinks=True)
+            fresh(checkout.folder, told=False)
             run = checkout.snakemake(*TABLES, "--configfile", checkout.configure(study, "study.yaml"))
             assert run.status == 0, run.output[-4000:]
             finished.touch()
@@ -241,8 +240,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Che
 @pytest.fixture
 def finished(undisturbed: Checkout, tmp_path: Path) -> Checkout:
     """A copy of that finished study, to damage or to go on from."""
-    shutil.copytree(undisturbed.folder, tmp_path / "finished", symlinks=True)
-    return Checkout(tmp_path / "finished")
+    return Checkout(again(undisturbed.folder, tmp_path / "finished"))
 
 
 @pytest.fixture
@@ -254,5 +252,4 @@ def demo_copy(demo: Checkout, tmp_path: Path) -> Checkout:
 def copy_demo(demo: Checkout, folder: Path) -> Checkout:
     """The project with the demo's results, without what a dry run does not read."""
     ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "benchmarks", "logs")
-    shutil.copytree(demo.folder, folder, ignore=ignored, symlinks=True)
-    return Checkout(folder)
+    return Checkout(again(demo.folder, folder, ignored))

@@ -1,4 +1,7 @@
-"""Cross products of which a push tries a part that sees every pair, or every value, and the night all of it."""
+"""Cross products of which a push tries a part that sees every pair, or every value, and the night all of it.
+
+And so of the examples of a property that takes long.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,6 +9,10 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+PUSHED = 8
+"""Examples of such a property on a push, where others have the thirty of their profile."""
 
 
 def covering(strength: int = 2, indirect: Sequence[str] = (), **values: Sequence[Any]) -> pytest.MarkDecorator:
@@ -25,6 +32,12 @@ def covering(strength: int = 2, indirect: Sequence[str] = (), **values: Sequence
         for case in product(*(range(len(own)) for own in values.values()))
     ]
     return pytest.mark.parametrize(list(values), cases, indirect=list(indirect))
+
+
+def few(most: int = PUSHED) -> settings:
+    """So many examples on a push; at night as many as the profile has."""
+    asked = settings()
+    return settings(max_examples=most) if asked.derandomize else asked
 
 
 def chosen(strength: int, sizes: Sequence[int]) -> set[tuple[int, ...]]:

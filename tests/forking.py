@@ -23,9 +23,10 @@ import warm
 
 LIBRARIES = (
     *("pandas", "pyarrow.parquet", "pyarrow.pandas_compat", "scipy", "pydantic", "yaml", "grimp", "jinja2", "typer"),
-    *("rich.console", "rich.table", "rich.progress", "psutil"),
+    *("rich.console", "rich.table", "rich.progress", "psutil", "scipy.sparse.csgraph", "scipy.linalg", "tqdm"),
     # Snakemake's own, of a run or a dry run.
     *("requests", "nbformat", "jsonschema.validators", "yte", "dpath", "platformdirs", "smart_open"),
+    *("packaging.version", "graphlib", "statistics", "argparse_dataclass"),
     *("snakemake.report.html_reporter", "snakemake.profiles", "snakemake.storage", "docutils.core"),
 )
 """What the library, which is each folder's own, and Snakemake import for any run."""

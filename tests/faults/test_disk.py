@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import IGNORED, ROOT, Checkout, study
+from conftest import Checkout, study
+from copies import again, fresh
 from runs import documented
 
 from uphill.schemas.files import is_leaving
@@ -36,8 +36,7 @@ FIGURE = "results/figures/population.png"
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A finished study, each of whose jobs wrote down what it opened."""
-    folder = tmp_path_factory.mktemp("watched") / "checkout"
-    shutil.copytree(ROOT, folder, ignore=IGNORED, symlinks=True)
+    folder = fresh(tmp_path_factory.mktemp("watched") / "checkout")
     with (folder / "src/uphill/__init__.py").open("a") as stream:
         stream.write(HOOK)
     (folder / "audit").mkdir()
@@ -56,8 +55,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.fixture
 def finished(watched: Checkout, tmp_path: Path) -> Checkout:
     """A copy of it, to damage."""
-    shutil.copytree(watched.folder, tmp_path / "finished", symlinks=True)
-    return Checkout(tmp_path / "finished")
+    return Checkout(again(watched.folder, tmp_path / "finished"))
 
 
 def test_a_job_opens_no_result_but_its_inputs(watched: Checkout) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from conftest import IGNORED, ROOT, TABLES, Checkout, study
+from conftest import TABLES, Checkout, study
+from copies import fresh
 from runs import Watched, documented, results
 
 LEFT = "note: a run that was killed left its lock, which is removed; what it finished is kept"
@@ -20,11 +21,6 @@ LINES = 2
 ICL = "results/predictions/icl/demo/dial.parquet"
 LOG = "results/logs/predictions/icl/demo/dial.log"
 SHARD = "results/responses/demo/dial/shard-0-of-4.parquet"
-
-
-def fresh(folder: Path) -> Checkout:
-    shutil.copytree(ROOT, folder, ignore=IGNORED, symlinks=True)
-    return Checkout(folder)
 
 
 class Line:
@@ -107,7 +103,7 @@ class Line:
 def kill(times: int, targets: list[str], undisturbed: Checkout, folder: Path, forked: bool = False) -> None:
     """So many kills, in lines side by side, each until its targets were made at least once."""
     expected = results(undisturbed)
-    lines = [Line(fresh(folder / str(seed)), targets, expected, seed, forked) for seed in range(LINES)]
+    lines = [Line(Checkout(fresh(folder / str(seed))), targets, expected, seed, forked) for seed in range(LINES)]
     with ThreadPoolExecutor(LINES) as pool:
         list(pool.map(lambda line: line.run_until_killed(times // LINES), lines))
     assert sum(line.kills for line in lines) == times

@@ -287,19 +287,3 @@ def test_tokens_are_hidden_from_logs() -> None:
     assert "asked with ***" in shown
     assert "no access with ***" in shown
     assert TOKEN not in shown
-
-
-def test_a_token_in_the_environment_reaches_no_file(
-    undisturbed: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(undisturbed.folder, tmp_path / "copy", symlinks=True)
-    copy = Checkout(tmp_path / "copy")
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        monkeypatch.setenv(name, TOKEN)
-    (copy.folder / "results/predictions/icl/demo/dial.parquet").unlink()
-    run = copy.snakemake("results/report.html", "--configfile", "study.yaml")
-    assert run.status == 0, run.output[-3000:]
-    assert TOKEN not in run.output
-    files = [path for room in ("results", ".snakemake") for path in (copy.folder / room).rglob("*") if path.is_file()]
-    assert {"report.html", "icl.log", "population.provenance.json"} & {path.name for path in files}
-    assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []

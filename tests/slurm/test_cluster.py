@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import IGNORED, ROOT, Checkout, Run, shrink
+from conftest import ROOT, Checkout, Run, shrink
+from copies import fresh
 from lab import Job, Lab, NoLab, raised
 
 TABLE = "results/tables/population.csv"
@@ -83,7 +84,7 @@ def study(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """The study, run by the command in the README."""
     cluster, local = (Checkout(tmp_path_factory.mktemp(name) / "checkout") for name in ("cluster", "local"))
     for checkout in (cluster, local):
-        shutil.copytree(ROOT, checkout.folder, ignore=IGNORED, symlinks=True)
+        fresh(checkout.folder)
         config = configure(checkout)
     with ThreadPoolExecutor() as side_by_side:
         alone = side_by_side.submit(local.snakemake, *TARGETS, "--configfile", config)

@@ -130,13 +130,22 @@ def test_what_is_wrong_is_found_on_the_model_itself(
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
 
-def by_pairs(cases: Sequence[Any]) -> list[tuple[str, torch.dtype, Any]]:
-    """Kinds, dtypes and cases, so that each two of them are seen together; of `WHOLE` each case in each dtype."""
+def by_pairs(cases: Sequence[Any]) -> list[Any]:
+    """Kinds, dtypes and cases, so that each two of them are seen together; of `WHOLE` each case in each dtype.
+
+    On a push a case in a dtype is tried with one of `WHOLE`, and with the other at night: rounding does not depend on
+    where positions come from.
+    """
     found = []
     for turn, kind in enumerate(PACKABLE):
         for number, case in enumerate(cases):
-            chosen = DTYPES if kind in WHOLE else [DTYPES[(turn + number) % len(DTYPES)]]
-            found += [(kind, dtype, case) for dtype in chosen]
+            own = (turn + number) % len(DTYPES)
+            if kind not in WHOLE:
+                found.append(pytest.param(kind, DTYPES[own], case))
+                continue
+            for place, dtype in enumerate(DTYPES):
+                pushed = (WHOLE.index(kind) + number * len(DTYPES) + place) % len(WHOLE) == 0
+                found.append(pytest.param(kind, dtype, case, marks=[] if pushed else pytest.mark.nightly))
     return found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from covering import covering
-from engine_models import VOCABULARY, WORDS, texts, tiny
+from engine_models import VOCABULARY, WORDS, met_before, texts, tiny
 from plain_decoding import KINDS, LONGEST, WARM, drawn, first_line, make_talkative, model_of, names, plain, prompts
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -20,7 +20,7 @@ from uphill.errors import UphillError
 
 @pytest.fixture
 def talkative(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    return make_talkative(model_of(request.param), monkeypatch)
+    return make_talkative(met_before(model_of(request.param), "talkative"), monkeypatch)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from answer_matrices import Vector, simulated
+from covering import few
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -178,6 +179,7 @@ def test_order_of_models_and_items_does_not_matter(answers: Answers, two_paramet
     np.testing.assert_allclose(moved.ability, found.ability[models], atol=1e-9)
 
 
+@few()
 @given(answers=matrices)
 def test_items_of_one_difficulty_are_as_well_fitted_together(answers: Answers) -> None:
     many = np.hstack([answers, answers[:, ::-1], answers[:, :1]])

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from changed_studies import changed, plan
+from covering import few
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -62,6 +63,7 @@ def test_the_items_of_the_lowest_hashes_stay_as_they_are_among_all(ids: Any, lim
     pd.testing.assert_frame_equal(some, kept(draw.sample(ids, len(ids)), limit, seed))
 
 
+@few()
 @given(ids=IDS, limit=st.integers(2, 8))
 def test_an_item_stays_whatever_others_are_there(ids: Any, limit: int) -> None:
     """Without an item that was left out, the same stay; without one that stayed, the next one comes."""

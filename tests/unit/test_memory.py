@@ -13,9 +13,9 @@ from uphill.config.hardware import Hardware
 from uphill.schemas.files import write_arrow
 from uphill.schemas.responses import RESPONSES
 
-ITEMS, CHOICES, WIDTH = 3000, 4, 8192
+ITEMS, CHOICES, WIDTH = 1600, 4, 8192
 STATES = ITEMS * CHOICES * WIDTH * 2
-"""Bytes of float16: some 200 MB."""
+"""Bytes of float16: some 100 MB."""
 
 PEAK = """
 import json, sys
@@ -95,9 +95,9 @@ def test_states_are_held_once(shards: list[Path], work: str, imports: str, most:
 def test_memory_is_asked_for_by_the_size_of_files_within_the_limits(shards: list[Path]) -> None:
     size = sum(path.stat().st_size for path in shards) / 2**20
     paths = [*map(str, shards), "not/made/yet.parquet"]
-    asked = Hardware.model_validate({"cpu": {"mem_mb": 100}, "states_memory": 3.0, "limits": {"mem_mb": 1500}})
+    asked = Hardware.model_validate({"cpu": {"mem_mb": 100}, "states_memory": 3.0, "limits": {"mem_mb": 900}})
     first = asked.asked_to_read(paths, 1)
     assert first == pytest.approx(3 * size, abs=1)
-    assert [asked.asked_to_read(paths, attempt) for attempt in (2, 3)] == [2 * int(first), 1500]
+    assert [asked.asked_to_read(paths, attempt) for attempt in (2, 3)] == [2 * int(first), 900]
     assert asked.asked_to_read([], 1) == 100
     assert asked.asked_to_read([], 2) == 200

@@ -1,6 +1,7 @@
 """What is saved and loaded again is what was trained: adapters merged, in chains, over 4 bits, and whole folders."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,21 @@ def entry(folder: Path, *adapters: Path, **own: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    write_model(tmp_path / "base", "llama", hidden_size=64, intermediate_size=128, initializer_range=0.1)
+    written(tmp_path / "base")
     return tmp_path / "base"
+
+
+def written(folder: Path) -> None:
+    write_model(folder, "llama", hidden_size=64, intermediate_size=128, initializer_range=0.1)
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained adapter, beside its base. To copy."""
+    folder = tmp_path_factory.mktemp("trained")
+    written(folder / "base")
+    train(load(entry(folder / "base"), 512), folder / "adapter")
+    return folder / "adapter"
 
 
 @torch.no_grad()
@@ -134,8 +148,9 @@ def first(tensors: dict[str, torch.Tensor]) -> str:
         (lambda path: rewritten(path, lambda one: one.update({first(one): torch.ones(2, 2)})), "cannot be loaded as"),
     ],
 )
-def test_a_damaged_adapter_is_one_line(base: Path, tmp_path: Path, change: Any, message: str) -> None:
-    train(load(entry(base), 512), tmp_path / "adapter")
+def test_a_damaged_adapter_is_one_line(adapter: Path, tmp_path: Path, change: Any, message: str) -> None:
+    base = adapter.with_name("base")
+    shutil.copytree(adapter, tmp_path / "adapter")
     change(tmp_path / "adapter" / "adapter_model.safetensors")
     with pytest.raises(UphillError, match=message) as raised:
         load(entry(base, tmp_path / "adapter"), 512)

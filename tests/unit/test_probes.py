@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from covering import few
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -122,6 +123,7 @@ def test_nested_sizes_in_one_call() -> None:
         assert_as_published(features, probes, fit, chosen.tolist(), key, ProbeRecipe())
 
 
+@few()
 @given(st.integers(0, 10**6), st.lists(st.integers(2, 20), min_size=1, max_size=6))
 def test_fits_side_by_side_are_those_made_one_by_one(seed: int, sizes: list[int]) -> None:
     features = toy(seed, n_items=20)

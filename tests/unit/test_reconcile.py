@@ -1,5 +1,6 @@
 """What `reconcile` reads, and what its table and figure say of cells that are known."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def inputs(**changes: Any) -> Inputs:
     return Inputs(**{**given, **changes})
 
 
+@cache
 def table() -> pd.DataFrame:
+    """Not to be changed."""
     return reconcile.TABLES["reconcile"].reduce(inputs())
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from engine_models import BLOCKS, WIDTH, WINDOW, assert_same_states, naive_scores, tiny, words
+from engine_models import BLOCKS, WIDTH, WINDOW, assert_same_states, met_before, naive_scores, tiny, words
 
 from uphill.engine.asking import ask
 from uphill.engine.hidden import default_layers, narrowest
@@ -68,6 +68,11 @@ def expected_prompts(items: pd.DataFrame) -> list[Prompt]:
     return prompts
 
 
+def checked(kind: str = "llama") -> Loaded:
+    """A model whose ways to score are found out once for all tests."""
+    return met_before(tiny(kind), "responding")
+
+
 def parts_in(folder: Path) -> Parts:
     return Parts(folder / "parts", RESPONSES)
 
@@ -93,7 +98,7 @@ def columns(tables: Sequence[pa.Table]) -> pd.DataFrame:
 @pytest.mark.parametrize("shards", [1, 2, 3, 7])
 def test_shards_cover_every_item_once_in_order(shards: int, tmp_path: Path) -> None:
     items = item_table(7)
-    tables = list(respond(tiny(), asked(items), None, shards, parts_in(tmp_path)))
+    tables = list(respond(checked(), asked(items), None, shards, parts_in(tmp_path)))
     assert len(tables) == shards
     found = columns(tables)
     rows = [
@@ -102,7 +107,7 @@ def test_shards_cover_every_item_once_in_order(shards: int, tmp_path: Path) -> N
         for place, choice in enumerate(prompt.choices)
     ]
     assert list(found[["item_id", "choice_idx", "n_tokens", "n_chars"]].itertuples(index=False, name=None)) == rows
-    whole = columns(list(respond(tiny(), asked(items), None, 1, parts_in(tmp_path / "whole"))))
+    whole = columns(list(respond(checked(), asked(items), None, 1, parts_in(tmp_path / "whole"))))
     # Other packs sum in another order, which can tip a float16 to its neighbour.
     np.testing.assert_allclose(found["logprob"], whole["logprob"], rtol=0, atol=NATS)
     assert_same_states(np.stack(found["state"]), np.stack(whole["state"]), units=1)
@@ -122,7 +127,7 @@ def test_prompts_are_cut_to_the_published_limit(tmp_path: Path) -> None:
             prompt = dataclasses.replace(prompt, text=text)
         cut.append(prompt)
     assert cut != expected_prompts(items)
-    right = np.concatenate([scores.logprob for scores in score(tiny(), cut)])
+    right = np.concatenate([scores.logprob for scores in score(checked(), cut)])
     np.testing.assert_allclose(found["logprob"], right, rtol=0, atol=NATS)
 
 
@@ -133,7 +138,7 @@ def test_more_shards_than_items_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["llama", "mpt"])
 def test_scores_and_states_are_those_of_one_sequence_per_choice(kind: str, tmp_path: Path) -> None:
-    loaded = tiny(kind)
+    loaded = checked(kind)
     items = item_table(6)
     found = columns(list(respond(loaded, asked(items), None, 2, parts_in(tmp_path))))
     for prompt in expected_prompts(items):
@@ -144,7 +149,7 @@ def test_scores_and_states_are_those_of_one_sequence_per_choice(kind: str, tmp_p
 
 
 def test_chosen_layers_are_kept(tmp_path: Path) -> None:
-    loaded = tiny()
+    loaded = checked()
     items = item_table(2)
     (table,) = respond(loaded, asked(items), [1], 1, parts_in(tmp_path))
     assert table.schema.field("state").type.list_size == WIDTH
@@ -181,22 +186,22 @@ def test_a_finished_part_is_not_made_again(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_damaged_part_is_made_again(tmp_path: Path) -> None:
     items, parts = item_table(4), parts_in(tmp_path)
-    tables = list(respond(tiny(), asked(items), None, 2, parts))
+    tables = list(respond(checked(), asked(items), None, 2, parts))
     damaged = sorted(parts.folder.iterdir())[0]
     damaged.write_bytes(damaged.read_bytes()[:100])
-    assert columns(list(respond(tiny(), asked(items), None, 2, parts))).equals(columns(tables))
+    assert columns(list(respond(checked(), asked(items), None, 2, parts))).equals(columns(tables))
 
 
 def test_parts_of_another_cut_are_not_taken(tmp_path: Path) -> None:
     items, parts = item_table(6), parts_in(tmp_path)
-    list(respond(tiny(), asked(items), None, 2, parts))
-    found = columns(list(respond(tiny(), asked(items), None, 3, parts)))
+    list(respond(checked(), asked(items), None, 2, parts))
+    found = columns(list(respond(checked(), asked(items), None, 3, parts)))
     assert found["item_id"].unique().tolist() == items["item_id"].tolist()
 
 
 def test_tables_read_back_as_they_were_written(tmp_path: Path) -> None:
     items = item_table(8)
-    tables = list(respond(tiny(), asked(items), None, 3, parts_in(tmp_path)))
+    tables = list(respond(checked(), asked(items), None, 3, parts_in(tmp_path)))
     paths = [tmp_path / f"shard-{number}.parquet" for number in range(3)]
     for table, path in zip(tables, paths, strict=True):
         write_arrow(table, path, RESPONSES, {"made": "here"})
@@ -245,7 +250,7 @@ def test_p_gold_of_a_single_text_is_its_own_probability() -> None:
 
 
 def test_a_table_of_scores_has_a_place_for_every_choice() -> None:
-    scores = list(score(tiny(), asked(item_table(6))))
+    scores = list(score(checked(), asked(item_table(6))))
     table = ResponseTable.of(scores)
     assert table.item_ids == [found.item_id for found in scores]
     for row, found in enumerate(scores):
@@ -319,7 +324,7 @@ def test_states_that_do_not_fit_float16_are_kept_in_float32(
 def test_shards_of_both_widths_are_read_as_one(tmp_path: Path) -> None:
     items = item_table(6)
     paths = [tmp_path / f"shard-{number}.parquet" for number in range(2)]
-    tables = list(respond(tiny(), asked(items), None, 2, parts_in(tmp_path)))
+    tables = list(respond(checked(), asked(items), None, 2, parts_in(tmp_path)))
     place = tables[1].schema.get_field_index("state")
     wide = pa.FixedSizeListArray.from_arrays(
         pa.array(np.concatenate(tables[1]["state"].to_pylist()).astype(np.float32) * 1e5), 2 * WIDTH
@@ -335,8 +340,8 @@ def test_shards_of_both_widths_are_read_as_one(tmp_path: Path) -> None:
 
 def test_a_pass_that_keeps_no_states_scores_the_same(tmp_path: Path) -> None:
     items, path = item_table(6), tmp_path / "shard.parquet"
-    (with_states,) = respond(tiny(), asked(items), None, 1, parts_in(tmp_path / "a"))
-    (without,) = respond(tiny(), asked(items), None, 1, parts_in(tmp_path / "b"), states=False)
+    (with_states,) = respond(checked(), asked(items), None, 1, parts_in(tmp_path / "a"))
+    (without,) = respond(checked(), asked(items), None, 1, parts_in(tmp_path / "b"), states=False)
     assert without.equals(with_states.drop_columns("state"))
     write_arrow(without, path, RESPONSES, {"made": "here"})
     assert ResponseTable.read([path], states=False).states.shape[-1] == 0
@@ -349,7 +354,7 @@ def test_a_pass_that_keeps_no_states_scores_the_same(tmp_path: Path) -> None:
 def test_shards_of_two_models_are_no_table(tmp_path: Path) -> None:
     paths = [tmp_path / f"{width}.parquet" for width in (4, 5)]
     for path, width in zip(paths, (4, 5), strict=True):
-        (table,) = respond(tiny(), asked(item_table(3)), None, 1, parts_in(tmp_path / path.stem), states=False)
+        (table,) = respond(checked(), asked(item_table(3)), None, 1, parts_in(tmp_path / path.stem), states=False)
         ids = pa.array([f"{path.stem} {item}" for item in table["item_id"].to_pylist()])
         states = pa.FixedSizeListArray.from_arrays(pa.array(np.ones(len(table) * width, dtype=np.float16)), width)
         write_arrow(table.set_column(0, "item_id", ids).append_column("state", states), path, RESPONSES, {"id": "one"})
@@ -360,7 +365,7 @@ def test_shards_of_two_models_are_no_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("width", [np.float16, np.float32])
 def test_no_reader_sees_a_state_that_is_no_number(value: float, width: Any, tmp_path: Path) -> None:
-    (table,) = respond(tiny(), asked(item_table(3)), None, 1, parts_in(tmp_path))
+    (table,) = respond(checked(), asked(item_table(3)), None, 1, parts_in(tmp_path))
     states = np.stack(columns([table])["state"]).astype(width)
     states[-1, 3] = value
     place = table.schema.get_field_index("state")

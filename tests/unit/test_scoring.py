@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from covering import covering
+from covering import covering, few
 from engine_models import (
     BLOCKS,
     PACKABLE,
@@ -70,6 +70,7 @@ PROPERTY_MODELS = ("llama", pytest.param("mistral", marks=pytest.mark.nightly), 
 """Rotary and learned positions, ALiBi, windows beside whole attention; at night windows alone."""
 
 
+@few()
 @given(data=st.data(), shared=st.integers(0, 30), budget=st.integers(1, 300))
 @pytest.mark.parametrize("kind", PROPERTY_MODELS)
 def test_any_items_give_what_one_sequence_per_choice_gives(
@@ -92,7 +93,7 @@ def test_any_items_give_what_one_sequence_per_choice_gives(
 
 @pytest.mark.parametrize("kind", PACKABLE)
 def test_states_are_those_that_transformers_gives(kind: str) -> None:
-    loaded = tiny(kind)
+    loaded = met_before(tiny(kind), "states")
     layers = [1, *default_layers(BLOCKS)]
     prompts = ragged_prompts(5, seed=1, shared_words=10)
     for prompt, scores in zip(prompts, score(loaded, prompts, layers), strict=True):
@@ -104,7 +105,7 @@ def test_states_are_those_that_transformers_gives(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "mpt"])
 def test_layer_zero_is_what_the_first_block_reads(kind: str) -> None:
-    loaded = tiny(kind)
+    loaded = met_before(tiny(kind), "states")
     prompts = ragged_prompts(3, seed=2)
     for prompt, scores in zip(prompts, score(loaded, prompts, [0]), strict=True):
         assert scores.states is not None

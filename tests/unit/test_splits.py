@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from covering import few
 from hypothesis import given
 from hypothesis import strategies as st
 from split_pools import OWN_POOLS
@@ -49,6 +50,7 @@ def test_items(splits_: pd.DataFrame, level: str, boot: int) -> list[str]:
 test_items.__test__ = False  # type: ignore[attr-defined]
 
 
+@few()
 @given(easy=SIZES, medium=SIZES, hard=SIZES, n_test=st.sampled_from([None, 9, 31]), seed=st.integers(0, 99))
 def test_rules_hold_for_any_sizes(easy: int, medium: int, hard: int, n_test: int | None, seed: int) -> None:
     pool = levels(easy, medium, hard)
@@ -169,6 +171,7 @@ def test_what_would_do_is_in_proportion() -> None:
         check_sizes(levels(20, 0, 90), "d", "v", dataclasses.replace(wanted, test_on=["medium"]))
 
 
+@few()
 @given(n_train=st.integers(2, 14), fewer=st.integers(1, 13), boots=st.integers(1, 3), seed=st.integers(0, 50))
 def test_smaller_training_sets_are_nested_and_boots_are_independent_of_their_number(
     n_train: int, fewer: int, boots: int, seed: int
@@ -183,6 +186,7 @@ def test_smaller_training_sets_are_nested_and_boots_are_independent_of_their_num
             assert train(small, level, boot) == train(large, level, boot)[:fewer]
 
 
+@few()
 @given(order=st.randoms(use_true_random=False), n_test=st.sampled_from([None, 12]))
 def test_the_order_of_items_does_not_matter(order: Any, n_test: int | None) -> None:
     pool = levels(30, 30, 30)
@@ -200,6 +204,7 @@ def test_published_test_sets_leave_out_only_what_the_level_trains_on() -> None:
         assert set(test_items(splits, level, 0)) == set(pool.index) - set(train(splits, level, 0))
 
 
+@few()
 @given(seed=st.integers(0, 99), boots=st.integers(2, 5))
 def test_test_items_are_drawn_once_or_anew_for_each_boot(seed: int, boots: int) -> None:
     pool = levels(40, 50, 60)
@@ -230,6 +235,7 @@ def test_noise_is_drawn_per_boot_or_once() -> None:
     assert noise(True, 0) == noise(True, 1) == noise(False, 0)
 
 
+@few()
 @given(n_test=st.sampled_from([None, 9]), seed=st.integers(0, 99))
 def test_only_the_levels_asked_for_are_trained_on_and_tested(n_test: int | None, seed: int) -> None:
     pool = levels(40, 40, 40)

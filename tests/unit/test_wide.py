@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from covering import few
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -205,6 +206,7 @@ def test_quantization_sets_pairs_side_by_side() -> None:
     assert found.iloc[0].tolist() == ["50.0 [40.0, 60.0]", "45.0 [40.0, 50.0]", "-5.0 [-7.0, -3.0] (p = 0.500)", "100"]
 
 
+@few()
 @given(st.sets(st.tuples(*(st.sampled_from("abc") for _ in range(3)), st.sampled_from([8, 160])), min_size=1))
 def test_a_wide_table_is_its_tidy_one(cells: set[tuple[str, str, str, int]]) -> None:
     names = ("model", "dataset", "method", "n_train")

@@ -1,10 +1,10 @@
 """A study has one experiment or more, whichever: its tables, their prints, the report and `show` follow it."""
 
-import shutil
 from typing import Any
 
 import pytest
-from conftest import IGNORED, ROOT, Checkout, shrink
+from conftest import Checkout, shrink
+from copies import fresh
 
 from uphill.running.provenance import read_table
 
@@ -30,9 +30,7 @@ UNANSWERED = ("all_to_all", "quantization")
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """One checkout for every experiment, so that each makes what is its own alone."""
-    folder = tmp_path_factory.mktemp("alone") / "checkout"
-    shutil.copytree(ROOT, folder, ignore=IGNORED, symlinks=True)
-    return Checkout(folder)
+    return Checkout(fresh(tmp_path_factory.mktemp("alone") / "checkout"))
 
 
 PUSHED = ("quantization", "cross_difficulty")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 import yaml
 from conftest import LOCAL, TABLES, Checkout, environment, shrink, study
 from warm import COLD
@@ -31,14 +32,34 @@ def same_each_time(folder: Path, path: str) -> bytes:
     return SPENT.sub(b"", content) if path.endswith("report.html") else content
 
 
-def test_second_run_does_nothing_and_a_fresh_one_gives_the_same_bytes(finished: Checkout, checkout: Checkout) -> None:
+TOKEN = "hf_aTokenThatNoFileMayHold"
+FIGURE, REPORT = "results/figures/population.png", "results/report.html"
+EACH_SCRIPT = (*TABLES, "results/tables/wide/population.csv", "results/tables/correlations_dial.csv", FIGURE)
+
+
+def test_second_run_does_nothing_and_a_fresh_one_gives_the_same_bytes(
+    finished: Checkout, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of new Pythons, each with hashes of its own; and a token that they are told is in no file of theirs."""
     config = ("--configfile", checkout.configure(study, "study.yaml"))
     assert finished.snakemake(*config).status == 0
     assert finished.snakemake(*config, "--dry-run").jobs == []
-    # New Pythons, each with hashes of its own.
-    assert checkout.snakemake(*config, warm=False).status == 0
+    figures = [path for path in finished.made() if path.endswith(".png") and path != FIGURE]
+    said = []
+    # Figures are one script's: one of them says what all would.
+    for targets, warm in ((EACH_SCRIPT, False), (figures, True), ([REPORT], False)):
+        with monkeypatch.context() as patch:
+            for name in () if warm else ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+                patch.setenv(name, TOKEN)
+            run = checkout.snakemake(*targets, *config, warm=warm)
+        assert run.status == 0, run.output[-3000:]
+        said.append(run.output)
+    files = [path for room in ("results", ".snakemake") for path in (checkout.folder / room).rglob("*")]
+    assert {"report.html", "dial.log", "population.provenance.json"} <= {path.name for path in files}
+    assert [path for path in files if path.is_file() and TOKEN.encode() in path.read_bytes()] == []
+    assert TOKEN not in "".join(said)
     first, second = ({path: same_each_time(each.folder, path) for path in each.made()} for each in (finished, checkout))
-    assert "results/report.html" in first
+    assert REPORT in first
     assert first.keys() == second.keys()
     assert [path for path in first if first[path] != second[path]] == []
 
@@ -61,7 +82,7 @@ def test_the_scripts_of_a_run_are_forks_of_a_process_that_ends_with_it(checkout:
     script.write_text(WAITS + script.read_text())
     asked = {name: value for name, value in environment(checkout.folder).items() if name != COLD}
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--profile", LOCAL, "--configfile", checkout.configure(shrink)],
+        [sys.executable, "-m", "snakemake", "--profile", LOCAL, *TABLES, "--configfile", checkout.configure(shrink)],
         cwd=checkout.folder,
         env=asked | {"TMPDIR": str(place)},
         capture_output=True,
@@ -75,7 +96,7 @@ def test_the_scripts_of_a_run_are_forks_of_a_process_that_ends_with_it(checkout:
         return float(rows["max_rss"].iloc[-1])
 
     assert seen("items/dial") > 60
-    assert seen("report") < 30
+    assert seen("tables/sgr") < 30
     assert not list(place.glob("uphill-warm-*"))
     # What the report sums is what the script itself held.
     found = spent(checkout.folder / "results")

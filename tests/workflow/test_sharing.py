@@ -1,11 +1,11 @@
 """Two checkouts that share a cache: the second runs no model, and a changed spec is never served an old result."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import IGNORED, ROOT, Checkout, shrink
+from conftest import Checkout, shrink
+from copies import fresh
 
 HARDNESS = "results/hardness/dial.parquet"
 COSTLY = ("responses/demo/dial.log", "hardness/dial/mdl_zero_shot/demo.log", "hardness/dial/mdl_probe/demo.log")
@@ -29,8 +29,7 @@ def results(checkout: Checkout) -> dict[str, bytes]:
 
 def test_a_second_checkout_runs_no_model(checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPHILL_CACHE", str(tmp_path / "shared"))
-    shutil.copytree(ROOT, tmp_path / "other", ignore=IGNORED, symlinks=True)
-    other = Checkout(tmp_path / "other")
+    other = Checkout(fresh(tmp_path / "other"))
     for here, expected in ((checkout, [False] * 3), (other, [True] * 3)):
         run = here.snakemake(HARDNESS, "--configfile", here.configure(small))
         assert run.status == 0, run.output[-3000:]

@@ -1,6 +1,6 @@
 """Labels of a config: their entries, who gives them, and whether methods can be trained on them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from uphill.config.study import Config
 
 
-def entries(config: "Config") -> dict[str, dict[str, Any]]:
+def entries(config: "Config") -> Mapping[str, dict[str, Any]]:
     """Entries of labels by name: those of the config, and those that entries of experiments imply."""
+    return config.label_entries
+
+
+def found(config: "Config") -> dict[str, dict[str, Any]]:
+    """The same, as they are found: `entries` asks for it once."""
     found = dict(config.labels)
     for kind in experiments():
         for entry in config.entries(kind).values():

@@ -212,7 +212,17 @@ class Config(Entry):
 
     def arms(self) -> list[Arm]:
         """Every arm of every experiment; each, where it is so made, with the method whose accuracy is Unsupervised."""
-        return [arm for _, arm in self.placed_arms()]
+        return [*self._arms]
+
+    @functools.cached_property
+    def _arms(self) -> tuple[Arm, ...]:
+        # Asked for at every turn, and made of all rows.
+        return tuple(arm for _, arm in self.placed_arms())
+
+    @functools.cached_property
+    def label_entries(self) -> Mapping[str, dict[str, Any]]:
+        """Entries of labels by name: the config's own, and those that entries of experiments imply."""
+        return labelled.found(self)
 
     def placed_arms(self) -> Iterator[tuple[str, Arm]]:
         """Arms, and where in the config each is."""

@@ -249,7 +249,7 @@ def test_preempted_at_work_generations_and_trainings_go_on_where_they_were(
     """Written, trained by two processes on two GPUs, and graded: the same bytes as undisturbed on this machine."""
     cluster, local = (Checkout(tmp_path_factory.mktemp(name) / "checkout") for name in ("preempted", "alone"))
     for checkout in (cluster, local):
-        shutil.copytree(ROOT, checkout.folder, ignore=IGNORED, symlinks=True)
+        fresh(checkout.folder)
         config = configure_taught(checkout)
     asked = (TABLE, "--configfile", config)
     before = len(lab.jobs())

@@ -12,11 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from conftest import IGNORED, LOCAL, ROOT, Checkout, environment
+from conftest import LOCAL, ROOT, Checkout, environment
+from copies import fresh
 
 sys.path.append(str(ROOT / "tests/unit"))
-import shutil
-
 from alice_studies import raw
 
 from uphill.config.study import check
@@ -33,8 +32,8 @@ LONG = ("generate", "train_adapter", "train_full")
 """Scripts that are killed at work."""
 
 
-def fresh(folder: Path) -> Checkout:
-    shutil.copytree(ROOT, folder, ignore=IGNORED, symlinks=True)
+def with_alice(folder: Path) -> Checkout:
+    fresh(folder)
     (folder / CONFIG).write_text(yaml.safe_dump(raw({"plain": {}})))
     return Checkout(folder)
 
@@ -42,7 +41,7 @@ def fresh(folder: Path) -> Checkout:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The study as it runs undisturbed."""
-    checkout = fresh(tmp_path_factory.mktemp("whole") / "checkout")
+    checkout = with_alice(tmp_path_factory.mktemp("whole") / "checkout")
     run = checkout.snakemake(*ASKED)
     assert run.status == 0, run.output[-4000:]
     return checkout
@@ -73,7 +72,7 @@ def at_work(running: subprocess.Popen[bytes]) -> bool:
 
 
 def test_killed_at_any_of_twelve_moments_it_ends_with_the_same_labels(whole: Checkout, tmp_path: Path) -> None:
-    checkout, killed = fresh(tmp_path / "checkout"), 0
+    checkout, killed = with_alice(tmp_path / "checkout"), 0
     command = [sys.executable, "-m", "snakemake", "--profile", LOCAL, *ASKED]
     for seconds in keyed_rng("moments", 0).uniform(0, 15, KILLS):
         with (tmp_path / "said").open("wb") as said:

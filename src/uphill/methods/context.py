@@ -111,9 +111,8 @@ class Source:
             if len(sure(drawn, self.labels)):
                 found.append((train_on, boot))
             else:
-                note(
-                    f"{LOST}labels.{self.label_name}: sure of none of {len(drawn)} items of {train_on}, draw {boot}: left out"
-                )
+                what = f"{len(drawn)} items of {train_on}, draw {boot}"
+                note(f"{LOST}labels.{self.label_name}: sure of none of {what}: left out")
         return found
 
     @cached_property

@@ -7,7 +7,7 @@ from pathlib import Path
 
 try:
     from uphill.config import hardware, laying
-    from uphill.config.study import check
+    from uphill.config.checked import check
     from uphill.config.trained import bases
     from uphill.errors import UphillError
     from uphill.identity import contents, sources

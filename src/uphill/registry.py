@@ -88,3 +88,8 @@ def strict(model: type[M], entry: Mapping[str, Any]) -> M:
     Pydantic is strict of JSON where it would not take a list for a tuple of Python.
     """
     return model.model_validate_json(to_json(dict(entry), inf_nan_mode="constants"), strict=True)
+
+
+def without(entry: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """An entry without one of its keys, such as that which names its module."""
+    return {name: value for name, value in entry.items() if name != key}

@@ -14,7 +14,7 @@ from browsing import digest, in_a_browser, opened, seen, title_in
 from conftest import ROOT, shrink
 from jinja2 import Environment, meta
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.report.page import POLICY, SCRIPT, TEMPLATE, filled
 

@@ -15,8 +15,8 @@ from conftest import ROOT, Checkout, Run, shrink
 
 from uphill import __main__ as main
 from uphill.config import hardware
+from uphill.config.checked import check
 from uphill.config.entries import Model
-from uphill.config.study import check
 from uphill.engine.loading import load
 from uphill.errors import UphillError
 from uphill.planning.study import read_study

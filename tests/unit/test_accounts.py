@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from alice_studies import raw
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.figures.plots.certainty import plot
 from uphill.report.captions import of_table
 from uphill.tables.certainty import certainty_rows

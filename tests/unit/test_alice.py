@@ -9,8 +9,9 @@ import yaml
 from alice_studies import ENTRY, raw
 
 from uphill.config.alice import Alice, long_form
+from uphill.config.checked import check
 from uphill.config.generated import items_of, labelled_items
-from uphill.config.study import Config, check
+from uphill.config.study import Config
 from uphill.config.whole import with_defaults
 from uphill.config.yaml_files import read_map
 from uphill.errors import UphillError
@@ -88,12 +89,23 @@ def test_what_entries_share_is_made_once() -> None:
     one, both = (study_of(entries) for entries in ({"a": {}}, {"a": {}, "b": {"uncertainty": False}}))
     more = {name for name in both.config.models if name not in one.config.models}
     assert more == {"b.naive", "b.student"}
-    assert {name for name in both.config.generations if name not in one.config.generations} == {
-        *("b.samples", "b.weak", "b.rewrites")
-    }
-    # Names decide nothing of texts: equal generations are equal work.
-    same = [both.job("generate", {"generation": f"{name}.samples", "shard": "0"}).settings for name in ("a", "b")]
-    assert same[0] == same[1]
+    assert set(both.config.generations) - set(one.config.generations) == {"b.rewrites"}
+    assert set(both.config.clusters) == {"a.clusters"}
+    read = both.config.generations["b.rewrites"].beside
+    assert read == {"theirs": "a.clusters", "own": "road.own.1280k"}
+    assert both.config.labels["b.weak"] == {"kind": "texts", "generation": "a.weak"}
+    assert both.config.labels["b.labels"]["clusters"] == "a.clusters"
+
+
+def test_of_ablations_all_that_is_equal_is_shared_to_the_last_text_and_nothing_else() -> None:
+    """Two equal entries differ in their trainings' names alone; of other numbers of texts, nothing is shared."""
+    twice = study_of({"a": {}, "b": {}}).config
+    assert not [name for name in (*twice.generations, *twice.clusters) if name.startswith("b.")]
+    assert twice.labels["b.labels"]["rewrites"] == "a.rewrites"
+    other = study_of({"a": {}, "b": {"n": 4}}).config
+    assert {"b.samples", "b.doubts", "b.rewrites"} <= set(other.generations)
+    assert other.generations["b.doubts"].beside == {"answers": "b.clusters"}
+    assert "b.weak" not in other.generations
 
 
 @pytest.mark.parametrize(

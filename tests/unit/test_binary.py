@@ -8,7 +8,7 @@ import pytest
 import yaml
 from changed_studies import ROOT
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.datasets import world
 from uphill.datasets.binary import as_binary
 from uphill.datasets.items import make_items

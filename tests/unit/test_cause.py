@@ -8,7 +8,7 @@ import pytest
 import yaml
 from known_cells import answers
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.report.questions import questions
 from uphill.stats.equivalence import as_good

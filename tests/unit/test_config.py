@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from uphill import registry
 from uphill.config import hardware
+from uphill.config.checked import StudyConfig, check
 from uphill.config.docs import ROOMS, write_docs
-from uphill.config.study import StudyConfig, check
 from uphill.errors import UphillError
 
 ROOT = Path(__file__).parents[2]

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from test_config import Raw, at, default
 
 from uphill import registry
+from uphill.config.checked import StudyConfig, check
 from uphill.config.checks import taken_names
 from uphill.config.docs import ROOMS
 from uphill.config.hardware import Hardware
-from uphill.config.study import StudyConfig, check
 from uphill.errors import UphillError
 from uphill.workflow.claims import check_claims, claims
 from uphill.workflow.study import Study

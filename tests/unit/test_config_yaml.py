@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from uphill.config import hardware
+from uphill.config.checked import check
 from uphill.config.laying import laid
-from uphill.config.study import check
 from uphill.config.yaml_files import read_map, read_yaml
 from uphill.errors import UphillError
 from uphill.planning.study import check_profiles, read_study

@@ -10,7 +10,7 @@ import yaml
 from known_cells import answers
 from scipy import stats
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.report.questions import questions
 from uphill.stats.conditions import Condition, condition

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from uphill import __main__
 from uphill.config import hardware
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.datasets.items import make_items
 from uphill.methods.context import question_of
 from uphill.planning import rates

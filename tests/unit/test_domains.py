@@ -9,7 +9,7 @@ import pytest
 import yaml
 from known_cells import answers
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.experiments.arms import Arm
 from uphill.figures.plots import domain_grid

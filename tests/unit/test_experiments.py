@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from uphill.config.study import StudyConfig, check
+from uphill.config.checked import StudyConfig, check
 from uphill.errors import UphillError
 from uphill.experiments.arms import Arm, Level, levels_of
 from uphill.experiments.finding import experiments

@@ -4,7 +4,8 @@ import yaml
 from alice_studies import raw as alice_study
 from conftest import ROOT
 
-from uphill.config.study import Config, check
+from uphill.config.checked import check
+from uphill.config.study import Config
 from uphill.workflow.fetching import repositories
 from uphill.workflow.study import Study
 

@@ -9,7 +9,7 @@ import yaml
 from figure_tables import ORDER, by_value, house_style, levels, ticks  # noqa: F401 # the second but last is a fixture
 
 from uphill import registry
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.figures.plots import accuracy_by_hardness, correlations, hardness, population
 from uphill.figures.plots.inputs import by_labels, with_sources
 from uphill.figures.plots.names import SOURCE, VALUES, VARIABLES, methods, name, values, variable

@@ -23,7 +23,7 @@ from figure_tables import (
 from matplotlib.colors import to_rgb
 
 from uphill import registry
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.figures.plots import (
     accuracy_by_hardness,
     by_model,

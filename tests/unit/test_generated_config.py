@@ -10,7 +10,7 @@ import pytest
 from test_config import Raw, at, both, without
 
 from uphill.config import hardware
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.identity.code import imported_modules
 from uphill.identity.files import folder_digest

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from graded import MADE, graded
 
-from uphill.config.study import Config, check
+from uphill.config.checked import check
+from uphill.config.study import Config
 from uphill.engine.ending import Answer
 from uphill.errors import UphillError
 from uphill.grading.stage import run_job

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from changed_studies import ROOT, changed, ids, plan
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.identity import code
 from uphill.identity.code import code_contents, imported_modules
 from uphill.identity.files import file_digest

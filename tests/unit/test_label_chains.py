@@ -10,7 +10,7 @@ from test_pools import items, members
 from test_weak_to_strong import ROW, TOLD, raw, teacher
 from test_weak_to_strong import inputs as known
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.tables.table import Inputs, Teaching
 from uphill.tables.weak_to_strong import TABLES

@@ -10,8 +10,8 @@ import yaml
 from typer.testing import CliRunner
 
 from uphill import __main__
+from uphill.config.checked import check
 from uphill.config.laying import laid, read
-from uphill.config.study import check
 from uphill.errors import UphillError
 from uphill.planning.study import read_study
 from uphill.workflow.study import Study

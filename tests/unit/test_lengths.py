@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from uphill import registry
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.datasets.items import make_items
 from uphill.planning.lengths import PUBLISHED, lengths, measured
 from uphill.planning.lengths import published as published_lengths

@@ -13,7 +13,7 @@ from engine_models import tiny
 from graded import graded
 from small_task import source, task
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.engine.asking import ask
 from uphill.engine.fitting import answer_rooms
 from uphill.engine.scoring import score

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.experiments.arms import Arm, Level, levels_of, with_mixes
 from uphill.experiments.finding import experiments

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.workflow.study import Study
 

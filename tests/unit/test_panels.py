@@ -11,8 +11,9 @@ import yaml
 from changed_studies import ROOT
 from snakemake.settings.types import GroupSettings
 
+from uphill.config.checked import check
 from uphill.config.panels import chosen
-from uphill.config.study import Config, check
+from uphill.config.study import Config
 from uphill.errors import UphillError
 from uphill.hardness import irt
 from uphill.registry import settings_of

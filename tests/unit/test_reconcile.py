@@ -10,7 +10,7 @@ import yaml
 from figure_tables import ticks
 from known_cells import answers
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.figures.plots import readings
 from uphill.tables import reconcile

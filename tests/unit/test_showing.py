@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from uphill import __main__
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.datasets.items import make_items
 from uphill.engine import loading, scoring
 from uphill.engine.loading import load_tokenizer

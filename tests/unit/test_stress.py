@@ -10,7 +10,7 @@ import pytest
 import yaml
 from changed_studies import ROOT
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.datasets import world
 from uphill.datasets.items import build_items, make_items
 from uphill.datasets.pools import Pools

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from alice_studies import raw
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.figures.plots import students as drawing
 from uphill.stats.conditions import Condition

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from uphill.config import hardware
-from uphill.config.study import Config, Model, check
+from uphill.config.checked import check
+from uphill.config.study import Config, Model
 from uphill.datasets.items import make_items
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.grading.grade import Output

@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from uphill import __main__
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.planning.study import read_study
 from uphill.running.job import Running

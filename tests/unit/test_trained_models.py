@@ -9,7 +9,7 @@ from conftest import ROOT
 from trained_studies import study
 
 from uphill.config import hardware
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.config.trained import adapters_of, bases
 from uphill.errors import UphillError
 from uphill.planning.cost import estimate

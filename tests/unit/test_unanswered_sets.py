@@ -9,7 +9,7 @@ import pytest
 import yaml
 from item_files import Row
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.hardness import mdl_lora, mdl_zero_shot, surface, text_logprob
 from uphill.hardness.data import Graded, HardnessData

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from uphill.config import laying
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.workflow.study import Study
 
 ROOT = Path(__file__).parents[2]

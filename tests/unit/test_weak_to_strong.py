@@ -12,7 +12,7 @@ import yaml
 from changed_studies import ROOT
 
 from uphill.config import placing
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.figures.plots import gap_recovered as drawing
 from uphill.stats.agreement import error_consistency

@@ -9,7 +9,8 @@ from changed_studies import ROOT, plan
 from typer.testing import CliRunner
 
 from uphill import __main__
-from uphill.config.study import Config, check
+from uphill.config.checked import check
+from uphill.config.study import Config
 from uphill.config.whole import with_defaults
 from uphill.workflow.study import Study
 

@@ -18,7 +18,7 @@ from copies import fresh
 sys.path.append(str(ROOT / "tests/unit"))
 from alice_studies import raw
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.randomness import keyed_rng
 from uphill.workflow.jobs import Job
 from uphill.workflow.study import Study

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT, Checkout, shrink
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.errors import UphillError
 from uphill.workflow import preflight
 from uphill.workflow.study import Study

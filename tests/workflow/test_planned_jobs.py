@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT, Checkout
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.running import job as jobs
 from uphill.schemas.files import made_by, read
 from uphill.schemas.items import ITEMS

@@ -6,6 +6,7 @@ unsure of. A cascade puts a model between: the teacher teaches it on one half of
 the other. What entries share is named after what it depends on, and made once.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
@@ -19,6 +20,8 @@ from uphill.weak_to_strong.certainty import Certain
 KEY = "alice"
 GROUPS = ("models", "generations", "clusters", "labels")
 ROWS = "students"
+WRITTEN, READ = ("generations", "clusters"), ("generation", "clusters", "rewrites")
+"""Groups that several entries may share, and the keys of what an entry of any group reads of them."""
 NUCLEUS = 0.95
 KEPT_AT, WEAK_AT, SAMPLED_AT = 0.7, 0.6, 0.9
 """Temperatures of the release: of reasoning that is filtered, of a weak teacher's answers, of all else."""
@@ -88,17 +91,49 @@ def expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
         UphillError: an entry of the config has the name of one that is made.
     """
     found: dict[str, Any] = {**raw}
-    entries = raw.get(KEY)
+    entries, known = raw.get(KEY), dict[str, str]()
     for name, entry in entries.items() if isinstance(entries, Mapping) else ():
         try:
             own = Alice.model_validate(entry)
         except ValidationError:
             continue  # the config's own check says what is wrong, and where
         made, made_rows = long_form(str(name), own)
+        made = _once(made, known)
         for group in GROUPS:
             found[group] = _merged(found.get(group), made[group], f"{KEY}.{name}", group)
         rows = found.get(ROWS)
         found[ROWS] = [*(rows if isinstance(rows, list) else []), *made_rows]
+    return found
+
+
+def _once(made: Made, known: dict[str, str]) -> Made:
+    """Entries of one short form without texts and clusters that an earlier one has made, which stand in their place.
+
+    Args:
+        made: by group and name.
+        known: names by content, of earlier ones; this one's are added.
+    """
+    named: dict[str, str] = {}
+    while True:
+        left = {group: _renamed(entries, named, group in WRITTEN) for group, entries in made.items()}
+        contents = {
+            name: json.dumps([group, entry], sort_keys=True) for group in WRITTEN for name, entry in left[group].items()
+        }
+        again = {name: known[of] for name, of in contents.items() if known.get(of, name) != name}
+        if not again:
+            known.update({of: name for name, of in contents.items()})
+            return left
+        named |= again
+
+
+def _renamed(entries: Mapping[str, Any], named: Mapping[str, str], written: bool) -> dict[str, Any]:
+    """Entries of a group with other names for what they read, without those that are called otherwise themselves."""
+    found = {}
+    for name, entry in entries.items():
+        read = {key: named.get(entry[key], entry[key]) for key in READ if key in entry}
+        beside = {slot: named.get(of, of) for slot, of in entry.get("beside", {}).items()}
+        if not (written and named.get(name, name) != name):
+            found[name] = {**entry, **read, **({"beside": beside} if beside else {})}
     return found
 
 

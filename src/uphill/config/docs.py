@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from uphill import registry
 from uphill.config import laying
+from uphill.config.checked import StudyConfig
 from uphill.config.hardware import Hardware
-from uphill.config.study import StudyConfig
 from uphill.errors import UphillError
 from uphill.weak_to_strong.interface import ROOM as LABEL_ROOM
 

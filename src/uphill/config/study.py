@@ -5,18 +5,17 @@ experiments are those of the modules of uphill/experiments.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from uphill import registry
 from uphill.config import graders, labelled, narrowing, own_scales, placing, trained
-from uphill.config.alice import Alice, expanded
+from uphill.config.alice import Alice
 from uphill.config.checks import check_parts, check_settings
-from uphill.config.complaints import first_problem, guess
+from uphill.config.complaints import guess
 from uphill.config.entries import Dataset, Model, Responses, Splits, Statistics
 from uphill.config.generated import Clusters, Generation
 from uphill.config.naming import StudyName
@@ -24,12 +23,9 @@ from uphill.config.narrowing import Only
 from uphill.config.own_templates import own_templates
 from uphill.config.panels import Panel
 from uphill.config.referring import references
-from uphill.config.renamed_keys import outdated
-from uphill.config.yaml_files import plain
 from uphill.datasets.interface import DatasetSource, source_of
 from uphill.datasets.looks import Limit
 from uphill.engine.text_recipe import ModelRecipe
-from uphill.errors import UphillError
 from uphill.experiments import arms
 from uphill.experiments.arms import Arm, Entry, Given, Level
 from uphill.experiments.finding import experiments
@@ -39,7 +35,6 @@ from uphill.hardness.levels import Cuts
 from uphill.methods.interface import Method, method_of
 from uphill.prompts.asks import Ask
 from uphill.prompts.forms import Answers, Form, Templates, shipped
-from uphill.running.secrets import keys_with_tokens
 from uphill.schemas.level_names import bin_name
 from uphill.schemas.names import ALL, LEVELS
 from uphill.schemas.own_scales import base_of, own_name
@@ -114,7 +109,7 @@ class Config(Entry):
             ("labels", "kind", LABEL_ROOM, "label"),
         ):
             for name, entry in getattr(self, group).items():
-                own = _without(entry, own_scales.KEY) if group == "measures" else entry
+                own = registry.without(entry, own_scales.KEY) if group == "measures" else entry
                 check_settings(f"{group}.{name}", own, field, room, needs)
         for name, entry in self.measures.items():
             own_scales.check_entry(name, entry, self.asks_models(name))
@@ -285,7 +280,7 @@ class Config(Entry):
 
     def method_settings(self, name: str) -> BaseModel:
         """A method's entry as its module's settings."""
-        return registry.settings_of(self.method_module(name), _without(self.methods[name], "kind"))
+        return registry.settings_of(self.method_module(name), registry.without(self.methods[name], "kind"))
 
     def measure_module(self, name: str) -> Measure:
         """The module that a hardness measure's entry names."""
@@ -293,7 +288,7 @@ class Config(Entry):
 
     def measure_settings(self, name: str) -> BaseModel:
         """A hardness measure's entry as its module's settings."""
-        own = _without(_without(self.measures[name], "kind"), own_scales.KEY)
+        own = registry.without(registry.without(self.measures[name], "kind"), own_scales.KEY)
         return registry.settings_of(self.measure_module(name), own)
 
     def asks_models(self, measure: str) -> bool:
@@ -323,7 +318,9 @@ class Config(Entry):
 
     def source_settings(self, dataset: str) -> BaseModel:
         """A dataset's source as its module's settings."""
-        return registry.settings_of(self.source_module(dataset), _without(self.datasets[dataset].source, "kind"))
+        return registry.settings_of(
+            self.source_module(dataset), registry.without(self.datasets[dataset].source, "kind")
+        )
 
     def grader(self, dataset: str, method: str) -> tuple[str, BaseModel]:
         """The module of uphill/grading that grades what a method says of a dataset, and its settings."""
@@ -365,51 +362,3 @@ class Config(Entry):
         """How many training items a method uses in a cell; 0 for an unsupervised one."""
         settings = self.method_settings(name)
         return int(getattr(settings, "n_train", 0) or getattr(settings, "k", 0))
-
-
-def _of_experiments() -> dict[str, Any]:
-    """The config's keys of experiments, as pydantic makes a model of them."""
-    found: dict[str, Any] = {}
-    for name, module in experiments().items():
-        kind = dict[Name, module.Entry] if module.NAMED else list[module.Entry]  # type: ignore[name-defined] # at run time
-        found[name] = (kind, Field({} if module.NAMED else [], description=module.DESCRIPTION))
-    return found
-
-
-StudyConfig: type[Config] = create_model("Config", __base__=Config, __doc__="The whole study.", **_of_experiments())
-"""The config with all its keys: one of each experiment."""
-
-
-def _without(entry: Mapping[str, Any], field: str) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key != field}
-
-
-def check(raw: Mapping[str, Any], where: str | Callable[[str], str] = "config") -> Config:
-    """The config in `raw`, checked: whole numbers are whole numbers and texts are texts, as written.
-
-    Args:
-        raw: its keys.
-        where: the file that says them; or the file by what is wrong, which opens with a key.
-
-    Raises:
-        UphillError: one line with `where`, the key, the value and what was expected.
-    """
-    try:
-        return _checked(raw)
-    except UphillError as error:
-        raise UphillError(f"{where if isinstance(where, str) else where(str(error))}: {error}") from None
-
-
-def _checked(raw: Mapping[str, Any]) -> Config:
-    for complaint in chain(plain(raw), outdated(raw)):
-        raise UphillError(complaint)
-    for key in keys_with_tokens(raw):
-        raise UphillError(f"{key} holds an access token, expected none: reports show the config; set HF_TOKEN")
-    whole = expanded(raw)
-    try:
-        if isinstance(raw.get("only"), Mapping):
-            # Rows that fall away are to be right too.
-            narrowing.check_panels_stay(registry.strict(StudyConfig, _without(whole, "only")), raw["only"])
-        return registry.strict(StudyConfig, whole)
-    except ValidationError as error:
-        raise UphillError(first_problem(error, StudyConfig)) from None

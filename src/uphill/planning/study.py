@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from uphill.config import laying
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.config.yaml_files import read_map
 from uphill.errors import UphillError
 from uphill.workflow.claims import check_claims

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from uphill.config.study import check
+from uphill.config.checked import check
 from uphill.datasets.guessing import Guess, guessed, plain
 from uphill.datasets.raw_files import Record, Records, delimiter_of, read_records
 from uphill.datasets.sources import Part, by_number, hub_rows

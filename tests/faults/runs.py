@@ -17,15 +17,16 @@ import psutil
 from conftest import ROOT, Checkout, environment
 from forking import Begun
 
+TIMED = r"/generations/.*\.json$"
 PATIENCE_S = 600
 """For a loaded machine; nothing waits this long on a quiet one."""
 
 
 def results(checkout: Checkout) -> dict[str, bytes]:
-    """Finished files under results/ by name: no logs, no benchmarks, nothing hidden."""
+    """Finished files under results/ by name: no logs, no benchmarks, nothing hidden, and not how long texts took."""
     found = {}
     for name in checkout.made():
-        if not any(part.startswith(".") for part in Path(name).parts):
+        if not any(part.startswith(".") for part in Path(name).parts) and not re.search(TIMED, name):
             found[name] = (checkout.folder / name).read_bytes()
     return found
 
@@ -39,7 +40,7 @@ def documented(fault: str, said: str, action: str, outcome: str) -> None:
         action: what the user does.
         outcome: what was found afterwards.
     """
-    said = re.sub(r"process \d+ on \S+:", "process N on HOST:", re.sub(r"-[0-9a-f]{16}/", "-ID/", said))
+    said = re.sub(r"process \d+ on \S+:", "process N on HOST:", re.sub(r"-[0-9a-f]{16}-[0-9a-f]{8}/", "-ID/", said))
     cells = [fault, f"`{said}`" if said else "nothing", action, outcome]
     row = "| " + " | ".join(cells) + " |"
     page = ROOT / "docs/faults.md"

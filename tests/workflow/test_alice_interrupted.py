@@ -50,7 +50,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 def told(checkout: Checkout) -> dict[str, bytes]:
     """What is made of texts and of trainings, and the table; how long a training took is its own."""
     results = checkout.folder / "results"
-    kept = [path for path in checkout.made() if path.split("/")[1] in ("generations", "clusters", "labels", "models")]
+    rooms = ("generations", "clusters", "labels", "models")
+    kept = [path for path in checkout.made() if path.split("/")[1] in rooms and not path.endswith(".json")]
     found = {path: (checkout.folder / path).read_bytes() for path in [*kept, TABLE]}
     for path in results.glob("models/*/training.json"):
         said = {name: value for name, value in json.loads(path.read_text()).items() if name != "seconds"}

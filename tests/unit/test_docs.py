@@ -21,7 +21,7 @@ SHELL = ("", "sh", "bash")
 COMMAND = re.compile(r"(make|snakemake|uphill|python|\.) ")
 ENVIRONMENT = ("snakemake", "uphill", "python")
 """Programs that are those of the environment."""
-NOT_STAGES = {"common", "fetch", "models", "generations", "demo_model"}
+NOT_STAGES = {"common", "fetch", "models", "generations", "token_scores", "demo_model"}
 """Rules that are no stage of every study's way, nor one that the picture shows."""
 MOST = 2 * 2**20
 """Bytes of a file of the documents; the report of the real model's study, one page with its figures, is larger."""

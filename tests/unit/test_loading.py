@@ -172,7 +172,7 @@ def test_a_hub_models_files_are_looked_at_first(
     message = refusal(folder, path=None, hub_id="org/name", revision="a" * 40)
     assert "pytorch_model.bin is to be opened for weights" in message
     wanted = {"kind": "model", "hub_id": "org/name", "revision": "a" * 40}
-    assert asked == [("fetched", wanted) if is_offline else ("fetch", wanted | {"code": False})]
+    assert asked == [("fetched", wanted) if is_offline else ("fetch", wanted | {"code": False, "parts": False})]
 
 
 def test_a_folder_does_not_pass_for_a_model_of_the_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,8 +157,8 @@ def test_a_level_that_is_too_small_for_its_splits_is_their_own_line(tmp_path: Pa
 def test_a_teachers_level_that_is_too_small_is_seen_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its splits are of its own pool: 200 items, of which no third is the 120 that the others have."""
-    row = {"dataset": "dial_taught", "variable": "num_steps", "methods": ["probe"], "teach_on": ["all", "easy"]}
+    """Its splits are of its own pool: no fifth of it is as many as a probe trains on."""
+    row = {"dataset": "dial_taught", "variable": "num_steps", "methods": ["probe"], "teach_on": ["all", "bin_01"]}
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UphillError, match=r"dataset 'dial_taught', variable 'num_steps': level 'easy' has \d+ items"):
+    with pytest.raises(UphillError, match=r"dataset 'dial_taught', variable 'num_steps': level 'bin_01' has \d+ items"):
         preflight.check(plan(weak_to_strong=[row | {"weak": "demo_106k", "strong": "demo"}]))

@@ -108,11 +108,13 @@ class Source:
         found = []
         for train_on, boot in self.trained():
             drawn = self.drawn(train_on, boot, "train")
-            if len(sure(drawn, self.labels)):
+            left, what = len(sure(drawn, self.labels)), f"{len(drawn)} items of {train_on}, draw {boot}"
+            if left:
                 found.append((train_on, boot))
-            else:
-                what = f"{len(drawn)} items of {train_on}, draw {boot}"
-                note(f"{LOST}labels.{self.label_name}: sure of none of {what}: left out")
+            if left < len(drawn):
+                note(
+                    f"{LOST}labels.{self.label_name}: sure of {left or 'none'} of {what}{'' if left else ': left out'}"
+                )
         return found
 
     @cached_property

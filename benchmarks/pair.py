@@ -62,7 +62,7 @@ def make(folder: Path, asked: TrainSettings, workers: int) -> str:
 
 def study(models: dict[str, Path], tiny: bool) -> dict[str, Any]:
     """The config."""
-    part = 10 if tiny else 1
+    part, fitted = (10, 10) if tiny else (1, 160)
     dial = {"cuts": {"num_steps": {"easy_max": 2, "hard_min": 6}}, "human": ["num_steps"], "cot_prompt": "0305"}
     world = {"kind": "world", "n_items": 1200 // part}
     asks = (
@@ -97,9 +97,9 @@ def study(models: dict[str, Path], tiny: bool) -> dict[str, Any]:
         "methods": {
             "zero_shot": {"kind": "zero_shot"},
             "zero_shot_cot": {"kind": "icl", "k": 0, "cot": True},
-            "probe": {"kind": "probe", "n_train": 160 // part},
+            "probe": {"kind": "probe", "n_train": fitted},
         },
-        "splits": {"boots": 3, "n_train": 160 // part, "min_test": 5 if tiny else 50},
+        "splits": {"boots": 3, "n_train": fitted, "min_test": 5 if tiny else 50},
         "weak_to_strong": [
             {
                 **{"dataset": "dial", "variable": "num_steps", "methods": ["probe"]},

@@ -125,3 +125,14 @@ def make_talkative(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> Loaded:
     monkeypatch.setattr(head, "forward", louder)
     monkeypatch.setattr(head, "talkative", True, raising=False)
     return loaded
+
+
+def own_part_slowly(query: Any, keys: Any, values: Any, used: Any, scale: float) -> tuple[Any, Any]:
+    """What the kernel of single rows' own tokens gives, by masks, in float64: it can be recorded."""
+    shared = query.shape[1] // keys.shape[2]
+    every = [part.double().repeat_interleave(shared, 2) for part in (keys, values)]
+    scores = torch.einsum("rhd,rthd->rht", query.double() * scale, every[0])
+    unseen = torch.arange(keys.shape[1]) >= used[:, None, None]
+    scores = scores.masked_fill(unseen, float("-inf"))
+    found = torch.einsum("rht,rthd->rhd", scores.softmax(-1), every[1])
+    return found.to(query.dtype), scores.logsumexp(-1).float()

@@ -7,7 +7,19 @@ import pytest
 import torch
 from covering import covering
 from engine_models import VOCABULARY, WORDS, met_before, texts, tiny
-from plain_decoding import KINDS, LONGEST, WARM, drawn, first_line, make_talkative, model_of, names, plain, prompts
+from plain_decoding import (
+    KINDS,
+    LONGEST,
+    WARM,
+    drawn,
+    first_line,
+    make_talkative,
+    model_of,
+    names,
+    own_part_slowly,
+    plain,
+    prompts,
+)
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -88,6 +100,32 @@ def test_recorded_steps_give_the_same_answers(
     # most, and what was recorded before is recorded anew.
     assert len(tapes.outputs) <= 3 * 4 + 2 * 4
     assert tapes.replays > 2 * len(tapes.outputs)
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("no_plain_way")
+@pytest.mark.parametrize("talkative", ["qwen2", "gpt2"], indirect=True)
+@pytest.mark.parametrize("shared", [30, 0])
+def test_rows_that_are_read_to_their_own_ends_give_the_same_answers(
+    talkative: Loaded, shared: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a GPU, by a slow kernel, recorded: one tape for all lengths that there is room for."""
+    asked = prompts(shared, count=12)
+    settings = {"rule": first_line, "sampling": WARM, "item_ids": names(asked)}
+    expected = texts(generate(talkative, asked, LONGEST, 1, **settings))
+    tapes, used = Tapes(), []
+
+    def kernel(*given: Any) -> Any:
+        used.append(given)
+        return own_part_slowly(*given)
+
+    monkeypatch.setattr(ways, "recorder", lambda _: tapes.record)
+    monkeypatch.setattr(decoding, "GRAIN", 8)
+    monkeypatch.setattr(decoding, "reads_own_lengths", lambda _: True)
+    monkeypatch.setattr(prefix_attention, "own_part", kernel)
+    assert texts(generate(talkative, asked, LONGEST, 5, **settings)) == expected
+    assert used
+    assert len(tapes.outputs) <= 4  # of 5, 3, 2 or 1 rows
     assert not caplog.records
 
 

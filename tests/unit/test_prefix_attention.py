@@ -2,12 +2,14 @@
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from plain_decoding import own_part_slowly
 from scipy.stats import chisquare
 from transformers import DynamicCache, TemperatureLogitsWarper, TopPLogitsWarper
 
@@ -40,6 +42,7 @@ def naive(
     softcap=st.sampled_from([None, 1.5]),
     window=st.sampled_from([None, 1, 3, 8]),
     sinks=st.booleans(),
+    own_lengths=st.booleans(),
     seed=st.integers(0, 9),
 )
 def test_two_parts_are_one_attention(
@@ -53,10 +56,11 @@ def test_two_parts_are_one_attention(
     softcap: float | None,
     window: int | None,
     sinks: bool,
+    own_lengths: bool,
     seed: int,
 ) -> None:
     """Rows of ragged lengths get a few tokens, then a few more; each sees the prefix and its own, up to itself."""
-    size, width = 4, 12
+    size, width = 8, 12
     rng = np.random.default_rng(seed)
 
     def draw(*shape: int) -> Any:
@@ -67,7 +71,7 @@ def test_two_parts_are_one_attention(
     if prefix:
         cache = DynamicCache()
         cache.update(torch.tensor(before[:1]), torch.tensor(before[1:]), 0)
-    slots = Slots(cache, first + rows, width)
+    slots = Slots(cache, first + rows, width, own_lengths)
     own = draw(2, rows, groups, width, size)
     module = SimpleNamespace(layer_idx=0)
     sink = draw(groups * shared) if sinks else None
@@ -83,7 +87,8 @@ def test_two_parts_are_one_attention(
             torch.stack([torch.tensor(part[row][:, start[row] : start[row] + more]) for row in range(rows)])
             for part in own
         )
-        found, _ = attend(module, torch.tensor(query), key, value, None, step=step, scaling=0.7, **said)
+        with patch.object(prefix_attention, "own_part", own_part_slowly):
+            found, _ = attend(module, torch.tensor(query), key, value, None, step=step, scaling=0.7, **said)
         assert found.shape == (rows, more, groups * shared, size)
         for row in range(rows):
             for place in range(more):

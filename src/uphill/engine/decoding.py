@@ -21,7 +21,7 @@ from transformers import DynamicCache
 from uphill.engine.launching import Record, Recorded, download, upload
 from uphill.engine.loading import Loaded
 from uphill.engine.packing import packs_of
-from uphill.engine.prefix_attention import Slots, Step, shared_prefix_attention
+from uphill.engine.prefix_attention import Slots, Step, reads_own_lengths, shared_prefix_attention
 from uphill.engine.sampling import Sampling, next_tokens
 from uphill.errors import UphillError
 
@@ -109,7 +109,8 @@ class Decoder:
         self.start = start
         self.rows: list[Continuation] = []
         self.recorded = None if record is None else Recorded(self._pass, record)
-        self.slots = Slots(prefix, count, -(-width // GRAIN) * GRAIN if record else width)
+        own = reads_own_lengths(loaded.model)
+        self.slots = Slots(prefix, count, -(-width // GRAIN) * GRAIN if record else width, own)
         self._count = count
         self._lengths: list[int] = []
         # What a step reads, always in the same place: each row's last token, and how many tokens it holds before that.
@@ -150,6 +151,8 @@ class Decoder:
             return self._pass(rows, width)
         width = -(-width // GRAIN) * GRAIN
         self._hold(width)
+        if self.slots.own_lengths:
+            width = self.slots.room  # of which a row reads its own part: one graph for all lengths
         size = self._count
         while size >= 2 * rows:
             size = (size + 1) // 2

@@ -7,6 +7,9 @@ each row would add 46 GB. On a CPU matrix products are the floor, and the prefix
 
 The model is reached through transformers' attention interface. Keys and values are kept here, in no cache of its own,
 so that a row can come and go without the others' being copied.
+
+Rows are of different lengths, and a batched product reads them all to the longest's end. On a GPU, in 16 bits, a kernel
+reads each row's own tokens and no more (FlashAttention, Dao 2023), and its part is merged with the prefix's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +20,7 @@ import torch
 from transformers import AttentionInterface, DynamicCache
 
 from uphill.engine.launching import upload
+from uphill.engine.sizes import text_config
 
 NAME = "uphill_shared_prefix"
 NO_MATTER = frozenset(
@@ -29,6 +33,11 @@ NO_MATTER = frozenset(
 """What layers hand on that says nothing of attention behind a step; whatever else they say is refused."""
 
 
+LARGEST_HEAD = 256
+"""Numbers of a head that the kernel of single rows' own tokens takes at most."""
+FLASH_SINCE = (8, 0)
+"""Compute capability of the first GPUs that it runs on."""
+
 FIRST_ROOM = 256
 """Tokens of each row that there is room for at first; then half as much again each time."""
 
@@ -37,11 +46,13 @@ class Slots:
     """Keys and values of up to `count` rows of up to `limit` tokens each, behind a prefix (None: an empty one).
 
     Room is made as rows grow: answers are mostly far shorter than they may be (64 rows of 4 300 tokens of a Llama-7B
-    would be 144 GB).
+    would be 144 GB). With `own_lengths` all heads of a token lie together, as the kernel has them that reads each row
+    to its own end.
     """
 
-    def __init__(self, prefix: DynamicCache | None, count: int, limit: int) -> None:
+    def __init__(self, prefix: DynamicCache | None, count: int, limit: int, own_lengths: bool = False) -> None:
         self.prefix = prefix
+        self.own_lengths = own_lengths
         self.start = 0 if prefix is None else int(prefix.get_seq_length())
         self.room = 0
         self._count, self._limit = count, limit
@@ -64,7 +75,10 @@ class Slots:
 
     def _empty(self, like: torch.Tensor) -> torch.Tensor:
         # No token sees the places that are not filled; but a weight of 0 times whatever lies there must be 0.
-        return like.new_zeros(self._count, like.shape[1], self.room, like.shape[3])
+        heads, size = like.shape[1], like.shape[3]
+        if self.own_lengths:
+            return like.new_zeros(self._count, self.room, heads, size).transpose(1, 2)
+        return like.new_zeros(self._count, heads, self.room, size)
 
     def _wider(self, held: torch.Tensor) -> torch.Tensor:
         wider = self._empty(held)
@@ -96,20 +110,32 @@ class Step:
         self._places = places
         self._every = torch.arange(first, first + len(places), device=places.device)[:, None]
         self._unseen: dict[int | None, torch.Tensor] = {}
+        self._used: dict[torch.device, torch.Tensor] = {}
 
     @property
     def positions(self) -> torch.Tensor:
         """[R, Q] position ids."""
         return self.slots.start + self._places
 
-    def read(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Put the new tokens' keys and values, [R, heads, Q, size], in their places; what the rows hold now."""
+    def write(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Put the new tokens' keys and values, [R, heads, Q, size], in their places; all that there is room for."""
         found = []
         places, every = self._places.to(key.device), self._every.to(key.device)
         for held, new in zip(self.slots.layer(layer, key, value), (key, value), strict=True):
             held[every, :, places] = new.transpose(1, 2)
-            found.append(held[self._rows, :, : self._width])
+            found.append(held[self._rows])
         return found[0], found[1]
+
+    def read(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same, and what the rows hold now."""
+        keys, values = self.write(layer, key, value)
+        return keys[:, :, : self._width], values[:, :, : self._width]
+
+    def used(self, device: torch.device) -> torch.Tensor:
+        """[R] tokens that each row holds with its last new one, int32; counted once for all layers of a device."""
+        if device not in self._used:
+            self._used[device] = (self._places[:, -1] + 1).int().to(device)
+        return self._used[device]
 
     def hide(self, scores: torch.Tensor, window: int | None) -> torch.Tensor:
         """Scores [R, heads, Q, start + width], those of tokens that are not seen at minus infinity.
@@ -157,6 +183,9 @@ def attend(
         raise ValueError(f"attention with {', '.join(unknown) or 'dropout'}")
     rows, heads, count, size = query.shape
     groups, width = key.shape[1], value.shape[-1]
+    plain = softcap is None and sliding_window is None and s_aux is None
+    if step.slots.own_lengths and plain and count == 1 and size == width <= LARGEST_HEAD and size % 8 == 0:
+        return _by_rows(module.layer_idx, query, key, value, step, size**-0.5 if scaling is None else scaling), None
     # Query heads of one key head stand together, as so many more queries.
     asked = (query * (size**-0.5 if scaling is None else scaling)).reshape(rows, groups, -1, size)
     keys, values = step.read(module.layer_idx, key, value)
@@ -181,6 +210,58 @@ def attend(
         together = weights[..., :start].transpose(0, 1).reshape(groups, -1, start)
         seen += (together @ shared.values[0]).view(groups, rows, -1, width).transpose(0, 1)
     return seen.view(rows, heads, count, width).transpose(1, 2).contiguous(), None
+
+
+def _by_rows(
+    layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, step: Step, scale: float
+) -> torch.Tensor:
+    """One token of each row, [R, H, 1, D], over what that row holds, and over the prefix; [R, 1, H, D]."""
+    keys, values = step.write(layer, key, value)
+    used = step.used(query.device)
+    own, own_lse = own_part(query[:, :, 0], keys.transpose(1, 2), values.transpose(1, 2), used, scale)
+    if step.slots.prefix is None:
+        return own[:, None]
+    shared = step.slots.prefix.layers[layer]
+    rows, heads, _, size = query.shape
+    groups = key.shape[1]
+    together = (query[:, :, 0] * scale).reshape(rows, groups, -1, size).transpose(0, 1).reshape(groups, -1, size)
+    scores = (together @ shared.keys[0].transpose(-1, -2)).float()
+    before = scores.softmax(-1).to(query.dtype) @ shared.values[0]
+
+    def by_row(of_groups: torch.Tensor, *rest: int) -> torch.Tensor:
+        return of_groups.view(groups, rows, -1, *rest).transpose(0, 1).reshape(rows, heads, *rest)
+
+    # A softmax over both is a weighted mean of the two.
+    share = torch.sigmoid(own_lse - by_row(scores.logsumexp(-1)))[..., None]
+    mixed = own.float() * share + by_row(before, size).float() * (1 - share)
+    return mixed.to(query.dtype)[:, None]
+
+
+def own_part(
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, used: torch.Tensor, scale: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention of each row's one query [R, H, D] to the first `used` [R] of its own keys and values [R, T, G, D].
+
+    Output [R, H, D] and log-sum-exp [R, H], float32.
+    """
+    rows, room = keys.shape[:2]
+    ends = torch.arange(rows + 1, device=query.device, dtype=torch.int32)
+    found, lse, *_ = torch.ops.aten._flash_attention_forward(
+        query.contiguous(), keys.flatten(0, 1), values.flatten(0, 1), ends, ends * room, 1, room, 0.0, False, False,
+        scale=scale, seqused_k=used,
+    )  # fmt: skip
+    return found, lse.t()
+
+
+def reads_own_lengths(model: Any) -> bool:
+    """Whether a model's steps are such as `own_part` does: in 16 bits, no window, on GPUs that have the kernel."""
+    if model.dtype not in (torch.float16, torch.bfloat16):
+        return False
+    config, devices = text_config(model), {weight.device for weight in model.parameters()}
+    odd = any(getattr(config, name, None) for name in ("sliding_window", "attn_logit_softcapping"))
+    return not odd and all(
+        device.type == "cuda" and torch.cuda.get_device_capability(device) >= FLASH_SINCE for device in devices
+    )
 
 
 AttentionInterface.register(NAME, attend)

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from snakemake.cli import get_argument_parser
+from snakemake.settings.types import SchedulingSettings
 
 from uphill.errors import UphillError
 from uphill.workflow import gpus, launch
@@ -45,6 +47,7 @@ def started(executor_plugin: object, dryrun: bool = False) -> Any:
             save_iocache=lambda: built.append("kept"), drop_iocache=lambda: built.append("gone")
         ),
         configfiles=["config/config.yaml"],
+        scheduling_settings=SchedulingSettings(),
         _build_dag=lambda: built.append(f"built within {workflow.global_resources}"),
         built=built,
     )
@@ -58,6 +61,16 @@ def started(executor_plugin: object, dryrun: bool = False) -> Any:
 def files(folder: Path) -> dict[str, str]:
     found = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_text() for path in found}
+
+
+@pytest.mark.parametrize(("said", "kept"), [([], None), (["--max-jobs-per-timespan", "50/1m"], (50, 60))])
+def test_snakemakes_own_limit_of_jobs_is_taken_away_and_no_others(
+    said: list[str], kept: tuple[int, int] | None
+) -> None:
+    settings = SchedulingSettings(max_jobs_per_timespan=get_argument_parser().parse_args(said).max_jobs_per_timespan)
+    launch.wake_when_jobs_end(SimpleNamespace(scheduling_settings=settings))
+    left = settings.max_jobs_per_timespan
+    assert (None if left is None else (left.max_jobs, left.timespan)) == kept
 
 
 @pytest.mark.parametrize(("plugin", "dryrun"), [(None, False), ("dryrun", True)], ids=["summary", "dry run"])

@@ -110,6 +110,24 @@ def test_texts_without_an_answer_are_told_once_for_each_condition() -> None:
     }
 
 
+def test_tables_that_know_no_condition_say_what_their_own_columns_mean() -> None:
+    """`dropped` of certainty.csv are texts of an item; of students and of generations it is told who wrote."""
+    student = {"dataset": ["d"], "method": "icl", "student": "s", "labels": "a.labels", "test_on": "all"}
+    tables = {
+        "certainty": pd.DataFrame({"dataset": ["d"], "group": ["all"], "dropped": [3.0]}),
+        "students": pd.DataFrame({**student, "parse_rate": 0.5, "ended_rate": 0.75}),
+        "generations": pd.DataFrame(
+            {"generation": ["a.texts", "a.doubts"], "dataset": "d", "parse_rate": [0.25, NAN], "cut_rate": 0.125}
+        ),
+    }
+    assert {caution.title: caution.cases for caution in cautions(tables)} == {
+        "Texts that gave no answer": [
+            "icl with s on d, taught by a.labels: 50.0 % of the texts; 25.0 % were cut off.",
+            "generation a.texts on d: 75.0 % of the texts; 12.5 % were cut off.",
+        ]
+    }
+
+
 def test_shares_of_texts_are_shown_where_there_are_texts() -> None:
     table = pd.DataFrame({"parsed_accuracy": [0.75, NAN], "parse_rate": [0.5, NAN], "ended_rate": [1.0, NAN]})
     assert shown(table).columns.tolist() == [

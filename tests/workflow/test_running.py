@@ -143,8 +143,10 @@ def test_a_new_variable_is_all_that_is_made_of_a_file_that_is_there(finished: Ch
     # Marked, to be known again: a share that is kept is not computed anew.
     marked = before.assign(prompt="kept")
     write(marked, path, PREDICTIONS, made_by(path))
-    run = finished.snakemake(TABLES[0], "--configfile", finished.configure(more))
+    run = finished.snakemake(TABLES[0], "--verbose", "--configfile", finished.configure(more))
     assert run.status == 0, run.output[-3000:]
+    assert "Waiting for running jobs to complete" in run.output  # what Snakemake says of itself is told
+    assert "Submitting maximum" not in run.output, "its limit of jobs a second wakes it up without end"
     after = pd.read_parquet(path)
     assert set(after["variable"]) == {"num_steps", "answer_num_chars"}
     assert set(after.loc[after["variable"] == "num_steps", "prompt"]) == {"kept"}

@@ -168,9 +168,13 @@ def _few_sure(table: pd.DataFrame) -> Iterator[str]:
     yield from told
 
 
+def _of_conditions(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The rows of a table that says these things of conditions; of any other table none, whatever it calls the same."""
+    return table if {*CONDITION, *columns} <= set(table) else pd.DataFrame(columns=[*CONDITION, *columns], dtype=float)
+
+
 def _dropped(table: pd.DataFrame) -> Iterator[str]:
-    if "dropped" not in table:
-        return
+    table = _of_conditions(table, "dropped")
     for row in table[table["dropped"] > 0].drop_duplicates(CONDITION).to_dict("records"):
         yield f"{_condition(row)}: {row['dropped']:.1f} of {row['n_train']} examples left out on average."
 
@@ -181,13 +185,22 @@ def _condition(row: Mapping[Any, Any]) -> str:
 
 
 def _unread(table: pd.DataFrame) -> Iterator[str]:
-    if "parse_rate" not in table:
-        return
     # Of each condition the first row, which is that of all its test items.
-    first = table.drop_duplicates(CONDITION)
+    first = _of_conditions(table, "parse_rate", "ended_rate").drop_duplicates(CONDITION)
     for row in first[first["parse_rate"] < MOST_READ].to_dict("records"):
-        unread, cut = (100 * (1 - row[name]) for name in ("parse_rate", "ended_rate"))
-        yield f"{_condition(row)}: {unread:.1f} % of the texts; {cut:.1f} % were cut off."
+        yield _told(_condition(row), row["parse_rate"], 1 - row["ended_rate"])
+    if {"student", "labels", "parse_rate"} <= set(table):
+        first = table.drop_duplicates(["dataset", "method", "student", "labels"])
+        for row in first[first["parse_rate"] < MOST_READ].to_dict("records"):
+            who = f"{row['method']} with {row['student']} on {row['dataset']}, taught by {row['labels']}"
+            yield _told(who, row["parse_rate"], 1 - row["ended_rate"])
+    if {"generation", "parse_rate"} <= set(table):
+        for row in table[table["parse_rate"] < MOST_READ].to_dict("records"):
+            yield _told(f"generation {row['generation']} on {row['dataset']}", row["parse_rate"], row["cut_rate"])
+
+
+def _told(who: str, read: float, cut: float) -> str:
+    return f"{who}: {100 * (1 - read):.1f} % of the texts; {100 * cut:.1f} % were cut off."
 
 
 def _of_tested(table: pd.DataFrame) -> pd.DataFrame:
@@ -206,9 +219,7 @@ def _circular(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _few_draws(table: pd.DataFrame) -> Iterator[str]:
-    if not {"boots", "train_on", "method"} <= set(table):
-        return
-    table = _of_tested(table)
+    table = _of_conditions(_of_tested(table), "boots")
     few = table[(table["boots"] < FEWEST_BOOTS) & (table["train_on"] != UNSUPERVISED)]
     for row in few.drop_duplicates(CONDITION).to_dict("records"):
         yield f"{_condition(row)}: {row['boots']}."

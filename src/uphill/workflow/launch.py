@@ -50,6 +50,7 @@ def watch(workflow: Any, study: Study) -> None:
             workflow.persistence.save_iocache = workflow.persistence.drop_iocache = lambda: None
         else:
             gpus.limit(workflow)
+            wake_when_jobs_end(workflow)
             try:
                 prepare(study)
                 # Snakemake knows of a change only where its own records are: not of results that were copied.
@@ -79,6 +80,23 @@ def ungroup(workflow: Any, study: Study) -> None:
         settings = workflow.group_settings
         kept = {rule: group for rule, group in settings.overwrite_groups.items() if group in OUTSIDE}
         workflow.group_settings = replace(settings, overwrite_groups=kept, group_components={})
+
+
+EACH_SECOND = 100, 1
+"""Snakemake's own limit of jobs, and in how many seconds."""
+
+
+def wake_when_jobs_end(workflow: Any) -> None:
+    """Have Snakemake look for what can start when a job ends, and not many times a second for no reason.
+
+    Under its limit of jobs a second each look calls for another one a second later, and each job that ends begins one
+    more such chain (its job_scheduler.py, 9.27): after a hundred jobs it looks a hundred times a second, at the
+    resources and the files of all that is ready. A limit that somebody set stays.
+    """
+    settings = workflow.scheduling_settings
+    limit = settings.max_jobs_per_timespan
+    if limit is not None and (limit.max_jobs, limit.timespan) == EACH_SECOND:
+        settings.max_jobs_per_timespan = None
 
 
 def look(study: Study) -> list[str]:

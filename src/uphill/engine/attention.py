@@ -246,7 +246,10 @@ def _merged() -> Callable[..., torch.Tensor]:
 
 @contextmanager
 def attending(model: Any, name: str = NAME) -> Iterator[None]:
-    """Let a model's layers call `attend`, or what else is registered; models that don't ask transformers' interface for attention go on as ever."""
+    """Let a model's layers call `attend`, or what else is registered by name.
+
+    Models that don't ask transformers' interface for attention go on as ever.
+    """
     before = model.config._attn_implementation
     model.config._attn_implementation = name
     try:

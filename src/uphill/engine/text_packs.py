@@ -1,9 +1,9 @@
 """Training texts of a pass one behind the other in one row, without padding; attention text by text.
 
 All of a model but attention reads token by token, so that a row of texts costs what its tokens cost. For attention
-queries, keys and values are moved to a row for each text, filled up on the right, where a causal model never looks; what
-comes of it is moved back. No [T, T] mask is made, and any attention kernel of torch will do. Only states that predict
-a learned token meet the LM head, where the model lets one say so.
+queries, keys and values are moved to a row for each text, filled up on the right, where a causal model never looks;
+what comes of it is moved back. No [T, T] mask is made, and any attention kernel of torch will do. Only states that
+predict a learned token meet the LM head, where the model lets one say so.
 
 This is right for models that ask transformers' interface for attention and let tokens meet nowhere else, and wrong for
 others (recurrent states, convolutions, ALiBi): it is held to whole sequences before it is used (see `choosing`).

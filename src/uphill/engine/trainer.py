@@ -115,7 +115,7 @@ def answer_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Te
     """Mean NLL over the learned tokens of an update, of which these texts are a part.
 
     Args:
-        outputs: with logits [R, T, V], of which the last are for no label; or [1, S, V] of the S labels that are learned.
+        outputs: with logits [R, T, V], the last of which are for no label; or [1, S, V], of S learned labels.
         labels: [R, T], or [1, 1 + S], token ids, `IGNORED` where nothing is learned.
         num_items_in_batch: learned tokens of the whole update.
     """

@@ -46,6 +46,9 @@ def test_texts_in_one_row_are_fitted_as_side_by_side(kind: str, changes: dict[st
     assert packed.loss == pytest.approx(padded.loss, abs=1e-5)
     assert padded.tokens == packed.tokens
     for name, weight in expected.items():
+        if name.endswith("c_attn.bias"):
+            # What is added to all keys moves no score: of its gradient, which is rounding alone, Adam makes updates.
+            found[name], weight = (torch.cat(each.chunk(3)[::2]) for each in (found[name], weight))
         torch.testing.assert_close(found[name], weight, rtol=1e-4, atol=1e-5)
 
 

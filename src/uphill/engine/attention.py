@@ -148,7 +148,8 @@ def harmless(name: str, asked: Any, reach: int) -> bool:
 
     A window that holds the longest sequence hides nothing; positions are in queries and keys already.
     """
-    if asked is None or name in ("position_ids", "cache_position"):
+    # The Trainer tells the model's own loss of an update's tokens, and so all that is below it.
+    if asked is None or name in ("position_ids", "cache_position", "num_items_in_batch"):
         return True
     if name == "dropout":
         return not asked

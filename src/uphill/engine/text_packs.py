@@ -81,6 +81,7 @@ class _Moved(torch.autograd.Function):
         return found if empty is None else found.masked_fill(empty, 0), None, None, None
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def attend(
     module: torch.nn.Module,
     query: torch.Tensor,

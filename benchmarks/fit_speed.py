@@ -16,6 +16,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -163,8 +164,8 @@ def main(shape: str, gpus: int, batch: int, rows: int | None, compile_blocks: bo
     versions = f"torch {torch.__version__}"
     print(f"{shape}, {weights / 1e9:.2f}e9 weights, bfloat16 over float32, {gpus} x {name}, {versions}, batch {batch}")
     print(f"a product of 8192^3: {most / 1e12:.1f} TFLOP/s", flush=True)
-    text_training.Keeper = Clock
-    ranks._run = _run
+    patch.object(text_training, "Keeper", Clock).start()
+    patch.object(ranks, "_run", _run).start()
     recipe = TextRecipe(updates=WARM + TIMED, batch_items=batch, lr=1e-5, clip=1.0)
     ways = {name: TextFits(loaded, recipe, ranks=gpus, packed=name == "packed") for name in ("packed", "padded")}
     for fits in ways.values():
@@ -208,7 +209,7 @@ def _run(folder: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    rank.Keeper = Clock
+    patch.object(rank, "Keeper", Clock).start()
     rank.main(Path(sys.argv[1]))
     sys.stdout.flush()
     os._exit(0)

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine_models import tiny, write_model
+from engine_models import tiny, word_tokenizer, write_model
+from test_choosing import built
 from test_text_training import KEY, opened, prompts, recipe, weights
 
 from uphill.engine.attention import attending
 from uphill.engine.loading import Loaded, load
+from uphill.engine.scoring import can_pack_texts
 from uphill.engine.text_examples import Example, examples
 from uphill.engine.text_packs import NAME, laid
 from uphill.engine.text_training import FUSED, TextFits
@@ -76,6 +78,16 @@ def test_what_cannot_lie_in_one_row_lies_side_by_side_and_says_so(
     _, padded, expected = fitted(loaded, tmp_path / "padded", packed=False, updates=1)
     assert packed.loss == padded.loss
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())
+
+
+@pytest.mark.parametrize("name", ["jamba", "mamba", "llama4, chunks"])
+def test_tokens_that_meet_elsewhere_than_in_attention_are_found(name: str) -> None:
+    loaded = Loaded(built(name), word_tokenizer(), torch.device("cpu"), 256)
+    rng = np.random.default_rng(0)
+    heads, tails = (
+        [rng.integers(4, 40, length).tolist() for length in lengths] for lengths in ((5, 70, 12), (3, 8, 1))
+    )
+    assert not can_pack_texts(loaded, heads, [[tail] for tail in tails])
 
 
 def test_a_text_never_sees_another() -> None:

@@ -80,7 +80,7 @@ def test_what_cannot_lie_in_one_row_lies_side_by_side_and_says_so(
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())
 
 
-@pytest.mark.parametrize("name", ["jamba", "mamba", "llama4, chunks"])
+@pytest.mark.parametrize("name", ["lfm2", "jamba", "mamba", "llama4, chunks"])
 def test_tokens_that_meet_elsewhere_than_in_attention_are_found(name: str) -> None:
     loaded = Loaded(built(name), word_tokenizer(), torch.device("cpu"), 256)
     rng = np.random.default_rng(0)

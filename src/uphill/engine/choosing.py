@@ -110,10 +110,17 @@ def choose(loaded: Loaded, heads: Heads, tails: Tails, states: bool, run: Run, w
     return way
 
 
-@torch.inference_mode()
-def right(loaded: Loaded, way: Way, heads: Heads, tails: Tails, run: Run, otherwise: Way) -> bool:
-    """Whether a way is right for these items; if not, why is said, and what is taken. `loaded` stays as it is."""
-    wrong = _wrong(_Asked(loaded, heads, tails, False, run), way)
+def right(
+    loaded: Loaded, way: Way, heads: Heads, tails: Tails, run: Run, otherwise: Way, also: Callable[[], str | None]
+) -> bool:
+    """Whether a way is right for these items; if not, why is said, and what is taken. `loaded` stays as it is.
+
+    `also` says what else is wrong with the way, whatever the items.
+    """
+    asked = _Asked(loaded, heads, tails, False, run)
+    with torch.inference_mode():
+        wrong = _wrong(asked, way)
+    wrong = wrong or _known(asked, f"also: {way}", also)
     if wrong is not None:
         _say(loaded, way, wrong, otherwise)
     return wrong is None

@@ -36,7 +36,7 @@ from uphill.engine.packed import (
 from uphill.engine.packing import Branched, lay_out, packs_of, shared_prefix, unscored
 from uphill.engine.padded import Result, by_choice, padded, padded_logprobs
 from uphill.engine.sampled import Heads, Tails
-from uphill.engine.text_packs import packed_texts
+from uphill.engine.text_packs import not_apart, packed_texts
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
 from uphill.running import spending
@@ -175,7 +175,7 @@ def can_train(loaded: Loaded, heads: Heads, tails: Tails) -> bool:
 
 def can_pack_texts(loaded: Loaded, heads: Heads, tails: Tails) -> bool:
     """Whether texts, each a prompt and one answer, can lie in one row as fine-tuning reads them; said if not."""
-    return right(loaded, Way("texts"), heads, tails, run, otherwise=Way("padded"))
+    return right(loaded, Way("texts"), heads, tails, run, Way("padded"), also=lambda: not_apart(loaded))
 
 
 def _whole(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:  # noqa: ARG001

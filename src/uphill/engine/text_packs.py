@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface
 
+from uphill.engine.agreement import one_line
 from uphill.engine.attention import attending, harmless
 from uphill.engine.hidden import KeptLayers
 from uphill.engine.loading import Loaded
@@ -146,6 +147,35 @@ def _window(width: int, window: int | None, device: torch.device) -> torch.Tenso
 
 
 AttentionInterface.register(NAME, attend)
+
+
+def not_apart(loaded: Loaded) -> str | None:
+    """Whether what the model says of one text of a row has a gradient in others' tokens, be it ever so small.
+
+    Scores can miss what a few tokens of a convolution, of small weights, take over from the text before.
+    """
+    ids = list(range(3, 3 + min(8, loaded.model.get_input_embeddings().weight.shape[0] - 3)))
+    given = laid([Example("", ids, 1, False)] * 3, spared=False)
+    del given["labels"]
+    read: list[torch.Tensor] = []
+
+    def keep(module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:  # noqa: ARG001 - torch's hook
+        read.append(output.detach().requires_grad_())
+        return read[-1]
+
+    handle = loaded.model.get_input_embeddings().register_forward_hook(keep)
+    try:
+        with attending(loaded.model, NAME), torch.enable_grad():
+            inputs = {name: value.to(loaded.device) for name, value in given.items()}
+            logits = loaded.model(**inputs, use_cache=False).logits[0]
+            [found] = torch.autograd.grad(logits[len(ids) : 2 * len(ids)].float().square().sum(), read[:1])
+    except Exception as error:
+        return f"it fails: {one_line(error)}"
+    finally:
+        handle.remove()
+    own = found[0, len(ids) : 2 * len(ids)].clone()
+    found[0, len(ids) : 2 * len(ids)] = 0
+    return None if own.any() and not found.any() else "a text sees others of its row"
 
 
 def packed_texts(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:  # noqa: ARG001

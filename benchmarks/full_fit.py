@@ -1,6 +1,7 @@
 """All weights of a model fitted on one GPU and on two: the same losses; what it costs; and a fit that is killed.
 
     python benchmarks/full_fit.py            # a machine with two GPUs
+    python benchmarks/full_fit.py --mfu      # one GPU: how fast, packed and padded; --shape 8b --gpus 2 needs two
 
 A random Llama of 12 layers (float32) is fitted to 64 texts in 20 updates, in one process and in two that share out its
 weights. Then the fit in two is killed in the middle, and goes on. A second shape, of some 1.2 billion weights
@@ -146,8 +147,18 @@ def main() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
     parser.add_argument("--fit", nargs=5, help="used by the program itself: model, shape, GPUs, scratch, result")
+    parser.add_argument("--mfu", action="store_true", help="tokens/s and part of the peak, packed and padded")
+    parser.add_argument("--shape", default="1b", choices=["tiny", "1b", "3b", "8b"], help="of --mfu")
+    parser.add_argument("--gpus", type=int, default=1, help="of --mfu")
+    parser.add_argument("--batch", type=int, default=32, help="texts of an update, of --mfu")
+    parser.add_argument("--rows", type=int, help="texts of a pass, of --mfu; as many as fit unless given")
+    parser.add_argument("--compile", action="store_true", help="run the blocks compiled, of --mfu")
     options = parser.parse_args()
-    if options.fit:
+    if options.mfu:
+        from fit_speed import main as measured  # beside this program
+
+        measured(options.shape, options.gpus, options.batch, options.rows, options.compile)
+    elif options.fit:
         model, of_shape, count, kept, result = options.fit
         run(Path(model), of_shape, int(count), Path(kept), Path(result))
     else:

@@ -33,7 +33,7 @@ def own(tmp_path: Path) -> Loaded:
 def test_twenty_updates_of_two_processes_are_those_of_one(own: Loaded, tmp_path: Path) -> None:
     asked, found = recipe(updates=20), []
     for count in (1, 2):
-        fits = TextFits(own, asked, ranks=count)
+        fits = TextFits(own, asked, ranks=count, packed=count == 2)  # and side by side, or in one row
         fits.rows = 2  # in one process an update is two passes, in two it is one
         with fits.fitted(prompts(), KEY, tmp_path / f"fit-{count}") as (fitted, training):
             found.append((training, weights(fitted.model)))

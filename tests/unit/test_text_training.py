@@ -20,8 +20,9 @@ from uphill.engine.loading import Loaded, load
 from uphill.engine.scoring import score
 from uphill.engine.text_examples import Example, ending, examples, order
 from uphill.engine.text_recipe import TextRecipe
-from uphill.engine.text_training import TextFits, answer_loss, collated
+from uphill.engine.text_training import TextFits
 from uphill.engine.tokens import Prompt
+from uphill.engine.trainer import answer_loss, collated
 from uphill.errors import UphillError
 from uphill.randomness import keyed_torch_seed
 

@@ -123,7 +123,7 @@ def attend(
     if not isinstance(attention_mask, PackMask):
         raise TypeError(f"{type(module).__name__}: expected the mask of a pack, got {type(attention_mask).__name__}")
     for name, asked in others.items():
-        if not _harmless(name, asked, attention_mask):
+        if not harmless(name, asked, attention_mask.reach):
             said = type(asked).__name__ if isinstance(asked, torch.Tensor) else repr(asked)
             raise TypeError(f"{type(module).__name__}: attention over a pack knows of no {name} ({said})")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -143,19 +143,20 @@ def attend(
     return _merged()(own, own_lse, shared, shared_lse), None
 
 
-def _harmless(name: str, asked: Any, mask: PackMask) -> bool:
-    """Whether what a layer asks of its attention changes nothing here.
+def harmless(name: str, asked: Any, reach: int) -> bool:
+    """Whether what a layer asks of its attention changes nothing where the longest sequence has `reach` tokens.
 
     A window that holds the longest sequence hides nothing; positions are in queries and keys already.
     """
-    if asked is None or name in ("position_ids", "cache_position"):
+    # The Trainer tells the model's own loss of an update's tokens, and so all that is below it.
+    if asked is None or name in ("position_ids", "cache_position", "num_items_in_batch"):
         return True
     if name == "dropout":
         return not asked
     if name == "is_causal":
         return asked is True
     if name == "sliding_window":
-        return isinstance(asked, int) and asked >= mask.reach
+        return isinstance(asked, int) and asked >= reach
     # Switches of what a pass gives out, or keeps, which no attention function sees to.
     return asked is False or name in ("use_cache", "return_dict", "output_hidden_states", "output_router_logits")
 
@@ -245,10 +246,13 @@ def _merged() -> Callable[..., torch.Tensor]:
 
 
 @contextmanager
-def attending(model: Any) -> Iterator[None]:
-    """Let a model's layers call `attend`; models that don't ask transformers' interface for attention go on as ever."""
+def attending(model: Any, name: str = NAME) -> Iterator[None]:
+    """Let a model's layers call `attend`, or what else is registered by name.
+
+    Models that don't ask transformers' interface for attention go on as ever.
+    """
     before = model.config._attn_implementation
-    model.config._attn_implementation = NAME
+    model.config._attn_implementation = name
     try:
         yield
     finally:

@@ -51,17 +51,20 @@ MOST_MASK = 2**31
 
 @dataclass(frozen=True)
 class Way:
-    """A way to score: packed (behind a cached prefix, or with the prefix inside: whole), padded, or alone."""
+    """A way to score: packed (behind a cached prefix, with the prefix inside: whole, or as texts), padded, or alone."""
 
-    kind: Literal["packed", "whole", "padded", "alone"]
+    kind: Literal["packed", "whole", "texts", "padded", "alone"]
     attention: Attention = "dense"
     compiled: bool = False
 
     def __str__(self) -> str:
         packed = self.attention + (", compiled" if self.compiled else "")
-        return {"packed": f"packed scoring ({packed})", "whole": "packed training", "padded": "padded scoring"}.get(
-            self.kind, self.kind
-        )
+        return {
+            "packed": f"packed scoring ({packed})",
+            "whole": "packed training",
+            "texts": "packed texts",
+            "padded": "padded scoring",
+        }.get(self.kind, self.kind)
 
     @property
     def offered(self) -> str:
@@ -105,6 +108,22 @@ def choose(loaded: Loaded, heads: Heads, tails: Tails, states: bool, run: Run, w
     if way.kind == "packed":
         loaded.compiled = way.compiled
     return way
+
+
+def right(
+    loaded: Loaded, way: Way, heads: Heads, tails: Tails, run: Run, otherwise: Way, also: Callable[[], str | None]
+) -> bool:
+    """Whether a way is right for these items; if not, why is said, and what is taken. `loaded` stays as it is.
+
+    `also` says what else is wrong with the way, whatever the items.
+    """
+    asked = _Asked(loaded, heads, tails, False, run)
+    with torch.inference_mode():
+        wrong = _wrong(asked, way)
+    wrong = wrong or _known(asked, f"also: {way}", also)
+    if wrong is not None:
+        _say(loaded, way, wrong, otherwise)
+    return wrong is None
 
 
 def _slow(loaded: Loaded) -> Way:

@@ -84,7 +84,7 @@ class HeadFits(TextFits):
     recipe: HeadRecipe
 
     def __init__(self, loaded: Loaded, recipe: HeadRecipe) -> None:
-        super().__init__(loaded, recipe, ranks=1)
+        super().__init__(loaded, recipe, ranks=1, packed=False)
         self._made: Classifier | None = None
 
     @contextmanager

@@ -18,7 +18,8 @@ from transformers.utils import logging as transformers_logging
 
 from uphill.engine.ranks import BASE, FULL, GIVEN, LOSSES, TRAINED
 from uphill.engine.text_examples import Example
-from uphill.engine.trainer import InOrder, Keeper, answer_loss, collated, losses
+from uphill.engine.text_packs import NAME, collator
+from uphill.engine.trainer import InOrder, Keeper, answer_loss, losses
 
 SECONDS = 1.0
 """Between two looks at who the parent is."""
@@ -47,13 +48,15 @@ def _trainer(folder: Path, given: dict[str, Any]) -> InOrder:
     )
     if given["checkpointing"]:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if given["packed"]:
+        model.config._attn_implementation = NAME
     shared = {} if given["arguments"]["use_cpu"] else {"fsdp": True, "fsdp_config": {"version": 2}}
     texts = [Example(**text) for text in given["texts"]]
     return InOrder(
         model=model,
         args=TrainingArguments(**given["arguments"], **shared),
         train_dataset=[texts[row] for row in given["rows"]],
-        data_collator=collated,
+        data_collator=collator(model, given["packed"]),
         compute_loss_func=answer_loss,
         callbacks=[Keeper(given["kept_every"])],
     )

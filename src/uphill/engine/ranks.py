@@ -37,6 +37,7 @@ def fit_in_ranks(
     rows: Sequence[int],
     arguments: Mapping[str, Any],
     *,
+    packed: bool,
     checkpointing: bool,
     kept_every: float,
     ranks: int,
@@ -48,6 +49,7 @@ def fit_in_ranks(
         texts: training texts.
         rows: the texts in the order that they are read in, by place.
         arguments: of transformers' TrainingArguments; `output_dir` keeps the fit.
+        packed: whether the texts of a pass lie in one row.
         checkpointing: whether activations are computed twice, to save memory.
         kept_every: seconds from one time that the fit is kept to the next.
         ranks: processes.
@@ -60,6 +62,7 @@ def fit_in_ranks(
     given = {
         "arguments": dict(arguments),
         "attention": model.config._attn_implementation,
+        "packed": packed,
         "checkpointing": checkpointing,
         "kept_every": kept_every,
         "texts": [asdict(text) for text in texts],

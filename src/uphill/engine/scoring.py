@@ -22,7 +22,7 @@ from transformers import DynamicCache
 from uphill.engine.agreement import cannot_run
 from uphill.engine.alone import alone
 from uphill.engine.attention import compiled
-from uphill.engine.choosing import ALONE, Way, choose, give_up
+from uphill.engine.choosing import ALONE, Way, choose, give_up, right
 from uphill.engine.hidden import KeptLayers, blocks_of, narrowest
 from uphill.engine.loading import Loaded
 from uphill.engine.packed import (
@@ -36,6 +36,7 @@ from uphill.engine.packed import (
 from uphill.engine.packing import Branched, lay_out, packs_of, shared_prefix, unscored
 from uphill.engine.padded import Result, by_choice, padded, padded_logprobs
 from uphill.engine.sampled import Heads, Tails
+from uphill.engine.text_packs import not_apart, packed_texts
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.errors import UphillError
 from uphill.running import spending
@@ -43,6 +44,7 @@ from uphill.running import spending
 __all__ = [
     "Scores",
     "can_pack",
+    "can_pack_texts",
     "can_train",
     "choice_logprobs",
     "forward",
@@ -151,7 +153,8 @@ def _results(
 
 def run(way: Way, loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:
     """Each item's result, in order, by one way; `loaded` says how packs are attended to."""
-    by: dict[str, Callable[..., Iterator[Result]]] = {"padded": padded, "alone": alone, "whole": _whole}
+    slow: dict[str, Callable[..., Iterator[Result]]] = {"padded": padded, "alone": alone}
+    by = {**slow, "whole": _whole, "texts": packed_texts}
     return by.get(way.kind, _packed)(loaded, heads, tails, kept)
 
 
@@ -168,6 +171,11 @@ def can_pack(loaded: Loaded, heads: Heads, tails: Tails) -> bool:
 def can_train(loaded: Loaded, heads: Heads, tails: Tails) -> bool:
     """Whether these items can be packed with their prefix, behind no cache, as training reads them."""
     return choose(loaded, heads, tails, False, run, whole=True).kind == "whole"
+
+
+def can_pack_texts(loaded: Loaded, heads: Heads, tails: Tails) -> bool:
+    """Whether texts, each a prompt and one answer, can lie in one row as fine-tuning reads them; said if not."""
+    return right(loaded, Way("texts"), heads, tails, run, Way("padded"), also=lambda: not_apart(loaded))
 
 
 def _whole(loaded: Loaded, heads: Heads, tails: Tails, kept: KeptLayers) -> Iterator[Result]:  # noqa: ARG001

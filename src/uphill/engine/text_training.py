@@ -8,7 +8,7 @@ import logging
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,17 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import GenerationConfig, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
+from uphill.engine.attention import attending
 from uphill.engine.loading import Loaded
 from uphill.engine.merging import refuse_unmerged
+from uphill.engine.packing import cut
 from uphill.engine.ranks import fit_in_ranks, ranks_for
+from uphill.engine.scoring import can_pack_texts
 from uphill.engine.text_examples import Example, examples, order
+from uphill.engine.text_packs import NAME, collator
 from uphill.engine.text_recipe import TextRecipe
 from uphill.engine.tokens import Prompt
-from uphill.engine.trainer import KEPT_EVERY, InOrder, Keeper, answer_loss, arguments, collated, losses
+from uphill.engine.trainer import KEPT_EVERY, InOrder, Keeper, answer_loss, arguments, losses
 from uphill.errors import UphillError
 from uphill.randomness import Key, keyed_torch_seed
 from uphill.running import spending
@@ -32,6 +36,8 @@ from uphill.running.leftovers import finish, resume
 from uphill.running.noting import CUT, note
 
 log = logging.getLogger(__name__)
+FUSED = "adamw_torch_fused"
+"""The same AdamW but for rounding, in one pass over weights, gradients and state, which is all that bounds it."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,17 @@ class TextFits:
             until nothing can take that away any more.
         ranks: processes that share a fit of all weights; by itself, one a GPU of the model, as far as they divide the
             items of an update.
+        packed: whether the texts of a pass lie in one row, without padding, where that is right for the model; by
+            itself, on a GPU. Else, and on a CPU, they lie side by side.
     """
 
     def __init__(
-        self, loaded: Loaded, recipe: TextRecipe, ranks: int | None = None, outputs: Sequence[Path] = ()
+        self,
+        loaded: Loaded,
+        recipe: TextRecipe,
+        ranks: int | None = None,
+        outputs: Sequence[Path] = (),
+        packed: bool | None = None,
     ) -> None:
         if recipe.adapter is None and getattr(loaded.model, "quantization_method", None) is not None:
             raise UphillError("all weights are to be trained, and the model is quantized, expected an adapter")
@@ -73,6 +86,8 @@ class TextFits:
         self.recipe = recipe
         self.ranks = math.gcd(ranks or ranks_for(loaded.model), recipe.batch_items) if recipe.adapter is None else 1
         self.rows = recipe.batch_items // self.ranks
+        self.packed = loaded.device.type == "cuda" if packed is None else packed
+        self._in_one_row = False
         self.checkpointing = False
         self.kept_every = KEPT_EVERY
         self.outputs = outputs
@@ -100,6 +115,7 @@ class TextFits:
     def fitting(self, texts: list[Example], key: Sequence[Key], scratch: Path) -> Iterator[Training]:
         """As `fitted`, of texts that are token ids."""
         resume(scratch)
+        self._in_one_row = self.packed and self._can_pack(texts)
         try:
             training = self._fit(texts, key, scratch)
             if self._base is not None:
@@ -120,6 +136,10 @@ class TextFits:
             # What a model would generate by is asked of nobody here, and some have one that is refused.
             self.loaded.model.generation_config = GenerationConfig()
             self.loaded.model.save_pretrained(folder, max_shard_size="1000GB")
+
+    def _can_pack(self, texts: list[Example]) -> bool:
+        parted = [cut(text.tokens, max(text.answer, 1)) for text in texts]
+        return can_pack_texts(self.loaded, [head for head, _ in parted], [[tail] for _, tail in parted])
 
     def _fit(self, texts: list[Example], key: Sequence[Key], scratch: Path) -> Training:
         while True:
@@ -169,7 +189,8 @@ class TextFits:
         # One process has one model, whatever GPUs it sees: no copies that share a batch.
         told._n_gpu = min(1, told.n_gpu)
         trainer = self._trainer(model, told, [texts[row] for row in rows])
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)
+        with attending(self.loaded.model, NAME) if self._in_one_row else nullcontext():
+            trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)
         return losses(trainer)
 
     def _trainer(self, model: Any, told: TrainingArguments, texts: list[Example]) -> InOrder:
@@ -178,7 +199,7 @@ class TextFits:
             model=model,
             args=told,
             train_dataset=texts,
-            data_collator=collated,
+            data_collator=collator(self.loaded.model, self._in_one_row),
             compute_loss_func=answer_loss,
             callbacks=[Keeper(self.kept_every)],
         )
@@ -192,6 +213,7 @@ class TextFits:
             texts,
             rows,
             told,
+            packed=self._in_one_row,
             checkpointing=self.checkpointing,
             kept_every=self.kept_every,
             ranks=self.ranks,
@@ -206,6 +228,7 @@ class TextFits:
         mixed = narrow and not on_cpu and torch.cuda.is_bf16_supported()
         return {
             **arguments(recipe, updates, self.rows, accumulated, seed, scratch),
+            **({} if on_cpu or recipe.optimiser != "adamw" else {"optim": FUSED}),
             "bf16": mixed,
             "use_cpu": on_cpu,
         }

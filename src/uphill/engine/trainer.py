@@ -115,11 +115,12 @@ def answer_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Te
     """Mean NLL over the learned tokens of an update, of which these texts are a part.
 
     Args:
-        outputs: with logits [R, T, V].
-        labels: [R, T] token ids, `IGNORED` where nothing is learned.
+        outputs: with logits [R, T, V], the last of which are for no label; or [1, S, V], of S learned labels.
+        labels: [R, T], or [1, 1 + S], token ids, `IGNORED` where nothing is learned.
         num_items_in_batch: learned tokens of the whole update.
     """
-    logits, targets = outputs.logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten()
+    targets = labels[:, 1:]
+    logits, targets = outputs.logits[:, : targets.shape[1]].flatten(0, 1).float(), targets.flatten()
     return cross_entropy(logits, targets.to(logits.device), ignore_index=IGNORED, reduction="sum") / num_items_in_batch
 
 

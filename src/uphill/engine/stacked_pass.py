@@ -4,6 +4,7 @@ On a GPU a fit of a small model waits for its kernels to be launched, one after 
 more of them than one fit does.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,12 +117,15 @@ class Stack:
         sizes = [own.weight.numel() for _, _, own in halves]
         parts = zip(self.weights.data.split(sizes, 1), self.gradients.split(sizes, 1), strict=True)
         try:
-            for (half, name, own), (values, gradient) in zip(halves, parts, strict=True):
-                # Views of the one leaf and its one gradient, into which backward adds.
-                weight = torch.nn.Parameter(values.view(-1, *own.weight.shape))
-                weight.grad = gradient.view_as(weight)
-                half[name] = _Rows(weight)
-            yield self
+            # Rows of one leaf are no layout that torch would choose for a gradient, which it says once.
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "grad and param do not obey")
+                for (half, name, own), (values, gradient) in zip(halves, parts, strict=True):
+                    # Views of the one leaf and its one gradient, into which backward adds.
+                    weight = torch.nn.Parameter(values.view(-1, *own.weight.shape))
+                    weight.grad = gradient.view_as(weight)
+                    half[name] = _Rows(weight)
+                yield self
         finally:
             for half, name, own in halves:
                 half[name] = own

@@ -101,7 +101,7 @@ def test_fits_of_other_lengths_and_beyond_the_budget_are_not_stacked(monkeypatch
     loaded = met_before(tiny(), "stacked")
     seen = passes(monkeypatch)
     # Eight items of up to eleven tokens: two fit a pass. The last fit takes three steps, where others take two.
-    loaded = dataclasses.replace(loaded, pack_tokens=200)
+    loaded = dataclasses.replace(loaded, pack_tokens=200, packed=True)
     ended(loaded, RECIPE.model_copy(update={"epochs": 1}), [*grid((9, 9, 9, 9)), *grid((9, 17))], 6)
     # The check, and two stacks.
     assert seen == [2] * (1 + 2 * 2)

@@ -119,6 +119,7 @@ bench-gpu: install  ## what benchmarks/RESULTS.md says of a GPU; DATA is a folde
 	$(BIN)/python benchmarks/generation.py --device cuda --shape llama-7b --items 128 --batch 64
 	$(BIN)/python benchmarks/lora.py --device cuda --shape llama-7b
 	$(BIN)/python benchmarks/lora.py --device cuda --shape llama-7b --quantization 8bit
+	$(BIN)/python benchmarks/lora.py --device cuda --grid
 	$(BIN)/python benchmarks/probes.py --device cuda
 
 lock:  ## pin today's versions; uv must be installed

@@ -2,6 +2,7 @@
 
     python benchmarks/lora.py [--device cuda] [--shape llama-7b] [--quantization 8bit] [--dropout 0.1]
     python benchmarks/lora.py --check [--device cuda] [--shape llama-7b]
+    python benchmarks/lora.py --grid [--device cuda] [--shape smollm2 | llama-7b] [--dropout 0.1] [--pack 16384]
 
 The plain loop is a careful one: the same adapter, items, order, steps and optimiser; each choice a sequence, padded to
 the micro-batch's longest, items sorted by length where that changes nothing; log-softmax on answer rows only. What it
@@ -13,12 +14,16 @@ ways' scores end; and whether the base model scores as it did before.
 `--check` says how much of that difference is rounding: fits in float32, where both ways must agree, and in bfloat16,
 beside what the plain loop differs from itself with smaller micro-batches, and packs of two sizes with dropout. Of the
 shape `small` (512 wide, 4 layers) unless another is given.
+
+`--grid` fits a grid of 3 levels and 3 boots, each cell to items of its own, one fit after the other and side by side,
+and scores some items with each; of the shape `smollm2` (a model of 135M) on a GPU unless another is given. How far
+apart scores end is printed beside how far the fits moved them, and how far one fit ends from itself in smaller packs.
 """
 
 import argparse
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +40,7 @@ from uphill.engine.adapters import Adapters
 from uphill.engine.lora_recipe import LoraRecipe
 from uphill.engine.lora_schedule import schedule
 from uphill.engine.scoring import score
+from uphill.engine.stacked_adapters import Fit, fitted_in_turn
 from uphill.engine.tokens import Prompt, encode_items
 from uphill.prompts.templates import Question, published
 from uphill.randomness import Key, keyed_torch_seed
@@ -49,7 +55,13 @@ BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 """Tokens of the plain way's padded batch in evaluation."""
 PACK_TOKENS = {"cpu": 512, "cuda": 8192}
 CHECKED_ITEMS = {"cpu": 16, "cuda": 48}
+CELLS = 9
+"""Levels times boots of a grid."""
 SHAPES: dict[str, dict[str, int]] = {
+    "smollm2": {
+        **{"hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9},
+        **{"num_key_value_heads": 3, "vocab_size": 49152, "tie_word_embeddings": True},
+    },
     "small": {"hidden_size": 512, "intermediate_size": 1376, "num_hidden_layers": 4, "num_attention_heads": 8},
     "llama-7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},
 }
@@ -74,7 +86,7 @@ def opened(shape: str, quantization: str, device: str, dtype: str = "bfloat16") 
     entry = {"path": DEMO, "dtype": "float32", "quantization": quantization, "trust_remote_code": False}
     if shape == "demo":
         return loading.load(entry, PACK_TOKENS[device], gpus=int(device == "cuda"))
-    config = LlamaConfig(vocab_size=32000, max_position_embeddings=4096, **SHAPES[shape])
+    config = LlamaConfig(**{"vocab_size": 32000, "max_position_embeddings": 4096, **SHAPES[shape]})
     torch.manual_seed(0)
     with torch.device(device):
         model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype)).eval().requires_grad_(False)
@@ -261,24 +273,85 @@ def check(shape: str, device: str) -> None:
     print("gradient by its size, so one that is nothing but rounding moves its weight as far as any other.")
 
 
+def in_turn(
+    loaded: loading.Loaded, fits: list[Fit], tested: list[Prompt], recipe: LoraRecipe, most: int
+) -> tuple[float, float, Array]:
+    """Seconds of all fits, and of all evaluations, and the scores [fits, choices]."""
+    start, evaluating, found = _now(loaded), 0.0, []
+    with closing(fitted_in_turn(Adapters(loaded, recipe), fits, most)) as models:
+        for fitted in models:
+            before = _now(loaded)
+            found.append([value for scored in score(fitted, tested) for value in scored.logprob])
+            evaluating += _now(loaded) - before
+    return _now(loaded) - start - evaluating, evaluating, np.array(found)
+
+
+def grid(loaded: loading.Loaded, arguments: argparse.Namespace) -> None:
+    """Compare fits of a grid side by side with the same fits one after the other."""
+    recipe, cuda = RECIPE.model_copy(update={"dropout": arguments.dropout}), arguments.device == "cuda"
+    chosen = [items(arguments.items, cell * arguments.items) for cell in range(CELLS)]
+    fits = [Fit(*cell, ("grid", number)) for number, cell in enumerate(chosen)]
+    tested, _ = items(arguments.tested, CELLS * arguments.items)
+    Adapters(loaded, recipe)  # before the first pass: see its notes on 4 bits
+    before = np.array([value for scored in score(loaded, tested) for value in scored.logprob])
+    small = [Fit(fit.prompts[:16], fit.gold[:16], fit.key) for fit in fits]
+    for most in (1, CELLS):  # start-up, and the check of stacks
+        in_turn(loaded, small, tested[:16], recipe, most)
+    seconds: dict[int, list[tuple[float, float]]] = {1: [], CELLS: []}
+    found: dict[int, Array] = {}
+    memory: dict[int, float] = {}
+    for number in range(arguments.repeats):
+        for most, rows in seconds.items():
+            if cuda:
+                torch.cuda.reset_peak_memory_stats()
+            fitting, evaluating, found[most] = in_turn(loaded, fits, tested, recipe, most)
+            rows.append((fitting, evaluating))
+            memory[most] = torch.cuda.max_memory_allocated() / 2**30 if cuda else 0.0
+            print(f"round {number + 1}, at most {most} side by side: {fitting:8.2f} s of fits", flush=True)
+    narrow = in_turn(replace(loaded, pack_tokens=loaded.pack_tokens // 16), fits[:1], tested, recipe, 1)[2]
+    after = np.array([value for scored in score(loaded, tested) for value in scored.logprob])
+    name = torch.cuda.get_device_name() if cuda else "cpu"
+    print(f"{arguments.shape}, {name}, {arguments.quantization}, {loaded.model.dtype}, dropout {arguments.dropout}")
+    print(f"{CELLS} fits to {arguments.items} items, {len(tested)} tested, packs of {loaded.pack_tokens} tokens")
+    (slow, told), (fast, again) = (np.median(seconds[most], axis=0) for most in (1, CELLS))
+    print(f"fits         one by one {slow:8.2f} s   side by side {fast:8.2f} s   ratio {slow / fast:5.2f}")
+    print(f"with scores  one by one {slow + told:8.2f} s   side by side {fast + again:8.2f} s", end="   ")
+    print(f"ratio {(slow + told) / (fast + again):5.2f}")
+    if cuda:
+        print(f"peak memory  one by one {memory[1]:8.1f} GiB side by side {memory[CELLS]:8.1f} GiB")
+    same = np.mean([_choices(one, tested) == _choices(two, tested) for one, two in zip(*found.values(), strict=True)])
+    print(f"largest difference of a score {np.abs(found[1] - found[CELLS]).max():.1e} nats, same prediction {same:.1%}")
+    print(f"of the first alone in packs of a sixteenth {np.abs(found[1][:1] - narrow).max():.1e} nats", end=", ")
+    print(f"of what the fits changed {np.abs(found[1] - before).max():.1e}")
+    print(f"base model as before: {bool(np.array_equal(before, after))}")
+
+
 def main() -> None:
     """Compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--shape", choices=["demo", *SHAPES], default="demo")
+    parser.add_argument("--shape", choices=["demo", *SHAPES])
     parser.add_argument("--quantization", choices=["none", "8bit", "4bit"], default="none")
     parser.add_argument("--items", type=int, default=160)
     parser.add_argument("--tested", type=int, default=500)
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--check", action="store_true", help="compare small fits in float32 and bfloat16 instead")
+    parser.add_argument("--grid", action="store_true", help="compare a grid's fits, side by side and one by one")
+    parser.add_argument("--pack", type=int, help="tokens of a pack, and of all fits side by side")
     arguments = parser.parse_args()
+    usual = ("smollm2" if arguments.device == "cuda" else "demo") if arguments.grid else "demo"
+    arguments.shape = arguments.shape or ("small" if arguments.check else usual)
     torch.set_num_threads(1)
     if arguments.check:
-        check("small" if arguments.shape == "demo" else arguments.shape, arguments.device)
+        check(arguments.shape, arguments.device)
         return
     recipe = RECIPE.model_copy(update={"dropout": arguments.dropout})
     loaded = opened(arguments.shape, arguments.quantization, arguments.device)
+    loaded.pack_tokens = arguments.pack or loaded.pack_tokens
+    if arguments.grid:
+        grid(loaded, arguments)
+        return
     (given, gold), (tested, right) = items(arguments.items, 0), items(arguments.tested, arguments.items)
     Adapters(loaded, recipe)  # before the first pass: see its notes on 4 bits
     before = np.array([value for scored in score(loaded, tested) for value in scored.logprob])

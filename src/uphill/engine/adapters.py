@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Examples:
+class Examples:
     """Training items of the fit `key`, behind the prefix that they share, and the index of each one's right choice."""
 
     key: Sequence[Key]
@@ -42,15 +42,19 @@ class Adapters:
     What the device cannot hold is computed in smaller packs, then one item at a time, then with gradient checkpointing;
     what was learned about the device is kept from fit to fit. A fit is the same in packs of any size, but for rounding:
     dropout is drawn for each token, and a base model that has dropout of its own is fitted without that.
+
+    Attributes:
+        dropout: of the adapted maps.
+        checkpointing: whether memory was so short that each pass is computed twice.
     """
 
     def __init__(self, loaded: Loaded, recipe: LoraRecipe) -> None:
         self.loaded = loaded
         self.recipe = recipe
         self._peft: PeftModel | None = None
-        self._dropout = TokenDropout(recipe.dropout)
+        self.dropout = TokenDropout(recipe.dropout)
         self._pack_tokens = loaded.pack_tokens
-        self._checkpointing = False
+        self.checkpointing = False
         refuse_unmerged(loaded.model, "LoRA")
         _keep_differentiable(loaded.model)
 
@@ -72,20 +76,36 @@ class Adapters:
         Raises:
             UphillError: the loss is no finite number, or one item alone does not fit the device's memory.
         """
+        with self.fit(self.examples(prompts, gold, key)) as loaded:
+            yield loaded
+
+    def examples(self, prompts: Sequence[Prompt], gold: Sequence[int], key: Sequence[Key]) -> Examples:
+        """The training items of a fit as `fit` takes them; no adapter may be on the model."""
         heads, tails = encode_items(self.loaded, [_ended(self.loaded, prompt) for prompt in prompts])
         packed, prefix = can_train(self.loaded, heads, tails), shared_prefix(heads)
         items = [Branched.of(head[prefix:], choices) for head, choices in zip(heads, tails, strict=True)]
-        torch.manual_seed(keyed_torch_seed("lora", *key))
-        self._add()
-        try:
+        return Examples(key, heads[0][:prefix], items, gold, packed)
+
+    @contextmanager
+    def fit(self, examples: Examples) -> Iterator[Loaded]:
+        """As `fitted`, of items that are encoded already."""
+        with self.added(examples.key):
             with _dense(self.loaded):
-                self._train(_Examples(key, heads[0][:prefix], items, gold, packed))
+                self._train(examples)
             self.loaded.model.eval()
             yield self.loaded
+
+    @contextmanager
+    def added(self, key: Sequence[Key]) -> Iterator[PeftModel]:
+        """Put the adapter that a fit starts from on the model; it is gone when the block ends."""
+        torch.manual_seed(keyed_torch_seed("lora", *key))
+        model = self._add()
+        try:
+            yield model
         finally:
             self._drop()
 
-    def _add(self) -> None:
+    def _add(self) -> PeftModel:
         recipe = self.recipe
         config = LoraConfig(
             r=recipe.r,
@@ -96,20 +116,21 @@ class Adapters:
         )
         # peft swaps modules inside the base model, so scoring goes on through the same object.
         self._peft = get_peft_model(self.loaded.model, config, low_cpu_mem_usage=False)
-        self._dropout.install(self._peft)
+        self.dropout.install(self._peft)
         self.loaded.model.eval()
-        if self._checkpointing:
+        if self.checkpointing:
             self._checkpoint()
+        return self._peft
 
     def _drop(self) -> None:
         if self._peft is not None:
             self._peft.unload()
             self._peft = None
-        if self._checkpointing:
+        if self.checkpointing:
             self.loaded.model.gradient_checkpointing_disable()
         self.loaded.model.eval()
 
-    def _train(self, examples: _Examples) -> None:
+    def _train(self, examples: Examples) -> None:
         planned = schedule(self.recipe, [len(item.choices) for item in examples.items], examples.key)
         weights = [weight for weight in self.loaded.model.parameters() if weight.requires_grad]
         optimiser = self._optimiser(weights)
@@ -118,7 +139,7 @@ class Adapters:
             for group in optimiser.param_groups:
                 group["lr"] = self.recipe.lr * planned.rate(number)
             try:
-                self._gradient(examples, step, weights)
+                self.gradient(examples, step, weights)
             except FloatingPointError as error:
                 name = "/".join(map(str, examples.key))
                 raise UphillError(
@@ -135,21 +156,21 @@ class Adapters:
             return Adam8bit(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
         return torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
 
-    def _gradient(self, examples: _Examples, step: list[MicroBatch], weights: list[torch.Tensor]) -> None:
+    def gradient(self, examples: Examples, step: list[MicroBatch], weights: list[torch.Tensor]) -> None:
         """Leave a step's gradient in the weights, in packs as large as the device holds."""
         while not self._accumulated(examples, step, weights):
             # The failed pass is over and its memory is free; the step begins anew.
             self._back_off(examples, step)
 
-    def _accumulated(self, examples: _Examples, step: list[MicroBatch], weights: list[torch.Tensor]) -> bool:
+    def _accumulated(self, examples: Examples, step: list[MicroBatch], weights: list[torch.Tensor]) -> bool:
         """Compute a step's gradient; False where the device's memory ends first."""
         for weight in weights:
             weight.grad = None
         try:
             for batch in step:
                 for pack in self._packs(examples, batch):
-                    with self._dropout.drawn(_seeds(examples, batch, pack).to(self.loaded.device)):
-                        loss = self._loss(examples, pack)
+                    with self.dropout.drawn(token_seeds(examples, batch, pack).to(self.loaded.device)):
+                        loss = self.loss(examples, pack)
                         if not loss.isfinite():
                             raise FloatingPointError(loss.item())
                         (loss * batch.weight).backward()
@@ -159,13 +180,13 @@ class Adapters:
             return False
         return True
 
-    def _packs(self, examples: _Examples, batch: MicroBatch) -> list[list[int]]:
+    def _packs(self, examples: Examples, batch: MicroBatch) -> list[list[int]]:
         """Rows of a micro-batch that go through the model together; padded items go one by one."""
         sizes = [examples.items[row].n_tokens for row in batch.rows]
         budget = self._pack_tokens if examples.packed else 1
         return [[batch.rows[place] for place in pack] for pack in packs_of(sizes, budget)]
 
-    def _back_off(self, examples: _Examples, step: list[MicroBatch]) -> None:
+    def _back_off(self, examples: Examples, step: list[MicroBatch]) -> None:
         """Find a way to spend less memory on a step than before."""
         packs = [pack for batch in step for pack in self._packs(examples, batch)]
         sizes = [sum(examples.items[row].n_tokens for row in pack) for pack in packs]
@@ -173,9 +194,9 @@ class Adapters:
         if divisible:
             self._pack_tokens = max(divisible) // 2
             log.warning("out of memory in a LoRA step: packs of at most %d tokens from here on", self._pack_tokens)
-        elif not self._checkpointing:
+        elif not self.checkpointing:
             log.warning("out of memory in a LoRA step with one item: gradient checkpointing from here on")
-            self._checkpointing = True
+            self.checkpointing = True
             self._checkpoint()
         else:
             raise UphillError(f"LoRA: an item of {max(sizes)} tokens alone does not fit the device's memory")
@@ -187,7 +208,7 @@ class Adapters:
             # It works in training mode alone, which would turn on other modules' own dropout.
             module.training = getattr(module, "gradient_checkpointing", False)
 
-    def _loss(self, examples: _Examples, rows: list[int]) -> torch.Tensor:
+    def loss(self, examples: Examples, rows: list[int]) -> torch.Tensor:
         """Summed loss of some items."""
         items = [examples.items[row] for row in rows]
         groups: Sequence[torch.Tensor]
@@ -210,8 +231,8 @@ def _dense(loaded: Loaded) -> Iterator[None]:
         loaded.attention = before
 
 
-def _seeds(examples: _Examples, batch: MicroBatch, rows: list[int]) -> torch.Tensor:
-    """Seeds of dropout for the tokens of some items of a micro-batch, in the order that `Adapters._loss` reads them.
+def token_seeds(examples: Examples, batch: MicroBatch, rows: list[int]) -> torch.Tensor:
+    """Seeds of dropout for the tokens of some items of a micro-batch, in the order that `Adapters.loss` reads them.
 
     A prefix is read once for all items, so in all packs of a micro-batch it has the same masks.
     """

@@ -25,17 +25,17 @@ BLOCK = 128
 
 
 def visible(until: torch.Tensor) -> torch.Tensor:
-    """[T, T] bool, whether row i sees token j."""
-    rows = torch.arange(len(until), device=until.device)
-    return (rows[:, None] >= rows[None, :]) & (rows[:, None] <= until[None, :])
+    """[..., T, T] bool, whether row i sees token j, for [..., T]."""
+    rows = torch.arange(until.shape[-1], device=until.device)
+    return (rows[:, None] >= rows) & (rows[:, None] <= until[..., None, :])
 
 
 def dense_mask(until: torch.Tensor, prefix: int, dtype: torch.dtype) -> torch.Tensor:
-    """[1, 1, T, prefix + T] additive mask."""
-    rows = len(until)
-    mask = torch.zeros(rows, prefix + rows, dtype=dtype, device=until.device)
-    mask[:, prefix:].masked_fill_(~visible(until), torch.finfo(dtype).min)
-    return mask[None, None]
+    """[N, 1, T, prefix + T] additive mask of N packs [N, T], or of one, [T]."""
+    rows = until.shape[-1]
+    mask = torch.zeros(*until.shape, prefix + rows, dtype=dtype, device=until.device)
+    mask[..., prefix:].masked_fill_(~visible(until), torch.finfo(dtype).min)
+    return mask.view(-1, 1, rows, prefix + rows)
 
 
 class PackMask(BlockMask):

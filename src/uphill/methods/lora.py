@@ -4,6 +4,7 @@ Fitted to the choices, by a softmax over their summed log-probabilities, and sco
 reasoning and answer as one text, and its answers generated.
 """
 
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -49,20 +50,24 @@ def predict(context: Context, settings: Settings, cells: list[Cell]) -> Predicte
         UphillError: `cot` is on, and a training item has no reasoning.
     """
     from uphill.engine.adapters import Adapters
+    from uphill.engine.stacked_adapters import Fit, fitted_in_turn
 
     if not cells:
         return
     base = context.open_model()
-    adapters = Adapters(base, settings)
-    for cell in cells:
-        training, items = context.train_items(cell), context.test_items(cell)
+    put = partial(trained_prompts, base, cot=settings.cot)
+
+    def fit(cell: Cell) -> Fit:
+        training = context.train_items(cell)
         # With reasoning there is one text to learn, the first.
         gold = [0] * len(training) if settings.cot else training["answer_idx"].astype(int).tolist()
-        put = partial(trained_prompts, base, cot=settings.cot)
-        shown = together(context, cell, training, put, settings.train_prompts)
-        with adapters.fitted(shown, gold, context.key(cell)) as loaded:
-            frame = answered(loaded, context.target, items, settings.cot, cell.name)
-        yield cell, frame
+        return Fit(together(context, cell, training, put, settings.train_prompts), gold, context.key(cell))
+
+    # Fits of one size can be stacked where they come one after the other.
+    ordered = sorted(cells, key=lambda cell: cell.n_train)
+    with closing(fitted_in_turn(Adapters(base, settings), map(fit, ordered))) as models:
+        for cell, loaded in zip(ordered, models, strict=True):
+            yield cell, answered(loaded, context.target, context.test_items(cell), settings.cot, cell.name)
 
 
 def asked(context: Context, settings: Settings, cell: Cell, items: pd.DataFrame) -> "list[list[Prompt]]":  # noqa: ARG001 - the interface

@@ -57,7 +57,7 @@ def plot(table: pd.DataFrame, levels: Levels) -> Figure:
 def _flagged(axis: Any, rows: pd.DataFrame, tested: list[str]) -> None:
     """How many items of each level are flagged, above it."""
     count = rows.set_index(["items", "test_on"])["n_test"]
-    said = {}
+    said: dict[float, str] = {}
     for place, level in enumerate(tested):
         few, every = (f"{count.get((group, level), 0):.0f}" for group in ("flagged", "all"))
         said[place] = few if len(tested) > MANY_LEVELS else f"{few} of {every}"

@@ -35,6 +35,7 @@ autodoc_default_options = {"members": True, "member-order": "bysource"}
 napoleon_use_ivar = True
 autodoc_typehints = "description"
 default_role = "code"
+smartquotes = False  # texts stay as they are written
 
 html_theme = "furo"
 html_static_path = ["static"]

@@ -12,7 +12,7 @@ WORKERS ?= 2
 FIND := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(FIND)
 
-.PHONY: help demo demo-all plan run check why install dev test test-fast test-nightly lint format lock docs demo-model smollm2 bench-gpu clean
+.PHONY: help demo demo-all plan run check why install dev test test-fast test-nightly lint format lock docs config-docs demo-model smollm2 bench-gpu clean
 
 demo: install  ## run the embedded default and show what came out
 	@$(BIN)/python -m uphill check
@@ -72,7 +72,7 @@ test-fast: dev  ## the tests that run no workflow
 test-nightly: dev  ## what takes too long for every push; writes docs/architectures.md
 	$(BIN)/python -m pytest -n $(WORKERS) -m "nightly or hypothesis" --hypothesis-profile nightly
 
-lint: dev  ## linters, import layers, types, workflow lint
+lint: dev docs  ## linters, import layers, types, workflow lint, links of the documents
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
@@ -86,7 +86,12 @@ format: dev  ## write code as the linters want it
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-docs: install  ## config/schema.json and config/README.md, from the config's model
+# From all pages anew: one that has not changed may link to one that has.
+docs: dev  ## the documents as a site, build/site; a link that leads nowhere ends it
+	$(BIN)/sphinx-build --quiet --fail-on-warning --fresh-env --doctree-dir build/doctrees --conf-dir docs . build/site
+	@cp build/site/README.html build/site/index.html
+
+config-docs: install  ## config/schema.json and config/README.md, from the config's model
 	$(BIN)/python -m uphill config-docs
 
 demo-model: install  ## train the four shipped demo models again: minutes on a GPU, days without

@@ -109,7 +109,7 @@ def test_its_figure_has_a_point_for_each_share_and_the_line_of_a_true_certainty(
     assert list(line.get_xdata()) == list(line.get_ydata()) == [0, 1]
     found = {(round(float(one.get_xdata()[0]), 6), float(one.get_ydata()[0])) for one in points}
     assert found == {(0.2, 0.0), (0.5, 0.0), (0.7, 1.0), (1.0, 1.0)}
-    assert [text.get_text() for text in axis.texts] == ["1"] * 4
+    assert [label.get_text() for label in axis.get_xticklabels(minor=True)] == ["n=1"] * 4
     assert "Nothing to draw" in plot(table.assign(accuracy=np.nan), {}).texts[0].get_text()
 
 

@@ -1,10 +1,9 @@
-"""The documents: links and anchors that lead somewhere, commands that exist, and pictures of what there is."""
+"""The documents: files and commands that exist, and pictures of what there is. `make docs` follows their links."""
 
 import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,7 +14,6 @@ from conftest import ROOT
 from uphill.__main__ import app
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 FILE = re.compile(r"`((?:tests|docs|config|benchmarks|rules|profiles|envs|src/uphill)/[\w./-]+\.\w+)`")
 SHELL = ("", "sh", "bash")
 COMMAND = re.compile(r"(make|snakemake|uphill|python|\.) ")
@@ -33,28 +31,6 @@ def tracked(pattern: str) -> list[str]:
 
 
 DOCUMENTS = [name for name in tracked("*.md") if (ROOT / name).is_file()]
-
-
-def prose(text: str) -> str:
-    """A document without its blocks of code."""
-    return FENCE.sub("", text)
-
-
-def anchors(text: str) -> set[str]:
-    """What a heading of a document is called in a link: as on GitHub."""
-    headings = re.findall(r"^#{1,6} +(.+)$", prose(text), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
-
-
-def astray(text: str, folder: Path) -> Iterator[str]:
-    """Links of a document in this folder that lead nowhere."""
-    for link in LINK.findall(re.sub(r"`[^`]*`", "", prose(text))):
-        if re.match(r"\w+:", link):
-            continue
-        name, _, anchor = link.partition("#")
-        path = folder / name
-        if (name and not path.exists()) or (anchor and anchor not in anchors(path.read_text() if name else text)):
-            yield link
 
 
 def lines_of(text: str) -> Iterator[list[str]]:
@@ -86,18 +62,6 @@ def known(words: list[str]) -> bool:
             return command.invoke_without_command and word.startswith("-")
         command = command.commands[word]
     return not hasattr(command, "commands") or command.invoke_without_command
-
-
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_links_lead_to_files_and_headings_that_are_there(name: str) -> None:
-    path = ROOT / name
-    assert list(astray(path.read_text(), path.parent)) == []
-
-
-def test_a_link_that_leads_nowhere_is_seen(tmp_path: Path) -> None:
-    (tmp_path / "there.md").write_text("# A heading: of `code`, twice\n")
-    text = "[a](there.md) [b](gone.md) [c](there.md#a-heading-of-code-twice) ![d](there.md#other) [e](#own)\n## Not own"
-    assert list(astray(text, tmp_path)) == ["gone.md", "there.md#other", "#own"]
 
 
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if name != "CHANGELOG.md"])

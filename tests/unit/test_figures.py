@@ -123,14 +123,19 @@ def test_whole_values_have_bars_and_ranges_have_lines() -> None:
     assert len(axis.collections) == 2  # bands
 
 
-def test_a_value_with_few_items_says_how_many() -> None:
+def test_a_value_with_few_items_says_how_many_where_no_interval_is() -> None:
     for values in ([1.0, 2.0, 3.0], [1.5, 2.7, 3.9]):
         table = by_value(values)
         counted = table.assign(n_test=table["test_on"].astype(float).map(dict(zip(values, [49, 50, 7], strict=True))))
-        (axis,) = accuracy_by_hardness.plot(counted, ORDER, train_on="all").axes
-        said = [(text.get_text(), text.get_position()[0]) for text in axis.texts if text.get_text().startswith("n=")]
+        figure = accuracy_by_hardness.plot(counted, ORDER, train_on="all")
+        figure.draw_without_rendering()
+        (axis,) = figure.axes
+        shown = [tick for tick in axis.xaxis.get_minor_ticks() if tick.label2.get_visible()]
         places = (0, 2) if values[0] == 1.0 else (1.5, 3.9)
+        said = [(tick.label2.get_text(), tick.get_loc()) for tick in shown]
         assert said == [("n=49", places[0]), ("n=7", places[1])]
+        boxes = [tick.label2.get_window_extent() for tick in shown]
+        assert all(axis.bbox.y1 < box.y0 < box.y1 < axis.title.get_window_extent().y0 for box in boxes)
 
 
 def test_a_variable_with_one_value_has_no_panel() -> None:

@@ -25,8 +25,8 @@ ROOMS = (
 )
 HEAD = """# Configuration
 
-Written by `make docs` from the config's model; `config/schema.json` is the same for editors. A wrong key or value is
-refused before anything runs, in one line that names it.
+Written by `make config-docs` from the config's model; `config/schema.json` is the same for editors. A wrong key or
+value is refused before anything runs, in one line that names it.
 
 `config/config.yaml` is the embedded default. A file of your own, given with `--configfile`, replaces it, or lays itself
 over it, or over any other config, where it says so. What jobs run on is in `config/hardware.yaml`, apart from what they
@@ -85,7 +85,7 @@ def write_docs(folder: Path, check: bool = False) -> None:
     for name, content in (("schema.json", _schema()), ("README.md", _readme())):
         path = folder / name
         if check and (not path.is_file() or path.read_text() != content):
-            raise UphillError(f"{path}: not what the config's model says; run `make docs`")
+            raise UphillError(f"{path}: not what the config's model says; run `make config-docs`")
         if not check:
             path.write_text(content)
 

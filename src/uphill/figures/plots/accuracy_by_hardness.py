@@ -15,6 +15,7 @@ from uphill.figures.plots.marks import (
     CHANCE,
     GREY,
     UNSEEN,
+    above,
     chance,
     chance_entries,
     known_chance,
@@ -105,14 +106,11 @@ def _panel(axis: Any, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> N
 
 
 def _few_items(axis: Any, rows: pd.DataFrame, found: list[float], places: Iterable[float]) -> None:
-    """How many items a value has, above it, where they are too few to lean on."""
-    if "n_test" not in rows:
-        return
-    items = rows.groupby("value")["n_test"].min()
-    for place, value in zip(places, found, strict=True):
-        if items[value] < FEW_ITEMS:
-            said = f"n={items[value]:.0f}"
-            axis.text(place, 0.98, said, size=6, ha="center", va="top", transform=axis.get_xaxis_transform())
+    """How many items a value has, where they are too few to lean on."""
+    if "n_test" in rows:
+        items = rows.groupby("value")["n_test"].min()
+        few = {place: items[value] for place, value in zip(places, found, strict=True) if items[value] < FEW_ITEMS}
+        above(axis, {place: f"n={count:.0f}" for place, count in few.items()})
 
 
 def _bars(axis: Any, rows: pd.DataFrame, found: list[float], side: int, of: int, look: dict[str, Any]) -> None:

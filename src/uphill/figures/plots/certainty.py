@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from uphill.figures.plots.marks import whisker
+from uphill.figures.plots.marks import above, whisker
 from uphill.figures.plots.style import finish, panels, percent_axis
 from uphill.schemas.level_names import Levels
 
@@ -22,13 +22,11 @@ def plot(table: pd.DataFrame, _: Levels) -> Figure:
         axis.plot([0, 1], [0, 1], **TRUE)
         for row in rows.itertuples():
             axis.errorbar(row.share, row.accuracy, whisker(row.accuracy, row.low, row.high), **FOUND, elinewidth=0.9)
-            axis.annotate(
-                f"{row.items}", (row.share, row.high), (0, 2), textcoords="offset points", ha="center", size=6
-            )
         axis.set_xlim(0, 1.05)
-        axis.set_ylim(-0.02, 1.1)
+        axis.set_ylim(-0.03, 1.03)
+        above(axis, {row.share: f"n={row.items}" for row in rows.itertuples()})
         axis.set_title(str(rows["clusters"].iloc[0]))
         percent_axis(axis, "accuracy")
-        percent_axis(axis, "share of texts", "x")
-    legend = [Line2D([], [], **FOUND, label="found"), Line2D([], [], **TRUE, label="as right as certain")]
+        percent_axis(axis, "share of texts that agree", "x")
+    legend = [Line2D([], [], **FOUND, label="their answer"), Line2D([], [], **TRUE, label="as right as certain")]
     return finish(figure, legend if drawn else [])

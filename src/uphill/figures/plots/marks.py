@@ -1,6 +1,6 @@
 """Bars and lines with their intervals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,16 @@ def number(axis: Any, place: float, row: Any, size: float = 7) -> None:
     axis.annotate(
         f"{100 * row.accuracy:{digits}}", (place, row.high), (0, 2), textcoords="offset points", ha="center", size=size
     )
+
+
+def above(axis: Any, said: Mapping[float, str]) -> None:
+    """Something said of some places of the axis below, such as how many items stand there: above the frame, where no
+    interval reaches.
+    """
+    # As ticks, for which the title makes room; those of the axis below stand at the same places.
+    axis.xaxis.remove_overlapping_locs = False
+    axis.set_xticks(list(said), list(said.values()), minor=True)
+    axis.tick_params(axis="x", which="minor", length=0, pad=1, labelsize=6, labelbottom=False, labeltop=True)
 
 
 def interval(axis: Any, place: float, value: float, low: float, high: float, shown: tuple[float, float]) -> None:

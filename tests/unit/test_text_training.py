@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -286,13 +287,21 @@ def test_equal_updates_whatever_the_number_of_items() -> None:
 def test_memory_that_ends_costs_texts_side_by_side_then_checkpoints_then_the_job(
     own: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fits, ways = TextFits(own, recipe()), []
+    fits, ways, held = TextFits(own, recipe()), [], []
+    put_back = TextFits._put_back
 
     def full(self: TextFits, *_: Any) -> Any:
+        activations = torch.zeros(1)
+        held.append(weakref.ref(activations))
         ways.append((self.rows, self.checkpointing))
         raise torch.OutOfMemoryError("full")
 
+    def beside_nothing(self: TextFits) -> None:
+        assert not any(activations() is not None for activations in held), "weights are copied beside a failed pass"
+        put_back(self)
+
     monkeypatch.setattr(TextFits, "_run", full)
+    monkeypatch.setattr(TextFits, "_put_back", beside_nothing)
     with (
         pytest.raises(UphillError, match="alone does not fit the device's memory"),
         fits.fitted(prompts(), KEY, tmp_path / "fit"),

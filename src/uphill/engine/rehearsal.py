@@ -121,14 +121,17 @@ def tried(way: Way, right: Rehearsed, count: int) -> torch.Tensor:
 
 def disagreement(way: Way, right: Rehearsed, count: int, limit: float) -> str | None:
     """What is wrong with a way, in a few words; None if nothing is. `limit` is in nats, root mean square."""
+    found = None
     try:
         found = tried(way, right, count)
     except torch.OutOfMemoryError:
         if count == 1:
             raise
-        return disagreement(way, right, 1, limit)
     except Exception as error:
         return f"it fails: {one_line(error)}"
+    if found is None:
+        # Not before the error is gone, which holds all of the failed pass.
+        return disagreement(way, right, 1, limit)
     if found.shape != right.logprobs.shape:
         return f"its logits are {tuple(found.shape)}, expected {tuple(right.logprobs.shape)}"
     told = right.logprobs.isfinite()

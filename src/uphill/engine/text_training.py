@@ -4,11 +4,12 @@ A fit that was stopped goes on from its last checkpoint, and ends with the same 
 weights of a model that is spread over several GPUs are fitted by as many processes (`uphill.engine.ranks`).
 """
 
+import gc
 import logging
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,13 +144,23 @@ class TextFits:
 
     def _fit(self, texts: list[Example], key: Sequence[Key], scratch: Path) -> Training:
         while True:
-            try:
-                return self._run(texts, key, scratch)
-            except torch.OutOfMemoryError:
-                self._put_back()
-            # The failed pass is over and its memory is free; the fit begins anew.
+            training: Training | None = None
+            # The error is gone with this block: as long as it is there, it holds all of the failed pass.
+            with suppress(torch.OutOfMemoryError):
+                training = self._run(texts, key, scratch)
+            self._let_go()
+            if training is not None:
+                return training
+            self._put_back()
+            # The fit begins anew.
             shutil.rmtree(scratch, ignore_errors=True)
             self._back_off(texts)
+
+    def _let_go(self) -> None:
+        """Free what a fit held beside weights, before they are copied: gradients, and the state of the optimiser."""
+        self.loaded.model.zero_grad(set_to_none=True)
+        if self.loaded.device.type == "cuda":
+            gc.collect()  # a Trainer and its parts hold one another
 
     def _back_off(self, texts: list[Example]) -> None:
         """Find a way to spend less memory on an update than before."""

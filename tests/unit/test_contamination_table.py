@@ -57,6 +57,15 @@ def test_what_leaving_out_a_group_moves_has_the_variance_of_the_jackknife() -> N
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.01)
 
 
+def test_a_difference_of_differences_may_be_more_than_one() -> None:
+    """All that is gained on the flagged items is lost on the others."""
+    flagged = np.arange(ITEMS) < 120
+    before, after = (condition(right.astype(float)[:, None], trained=False) for right in (~flagged, flagged))
+    found = apart(before, after, flagged, ~flagged, MARGIN)
+    assert (found.difference.point, found.difference.high, found.depends) == (2.0, 2.0, "yes")
+    assert 1.9 < found.difference.low < 2.0
+
+
 SEEN = {level: [f"{level}.seen{number:02d}" for number in range(60)] for level in ("easy", "hard")}
 OTHER = {level: [f"{level}.other{number:03d}" for number in range(240)] for level in ("easy", "hard")}
 RIGHT = {"none": (54, 60), "easy": (57, 120), "hard": (57, 216)}

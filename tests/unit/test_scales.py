@@ -29,13 +29,18 @@ def alone(right: float, seed: int) -> Condition:
     return condition((rng.random((ITEMS, 1)) < right).astype(float), trained=False)
 
 
-@pytest.mark.parametrize("accuracies", [(0.6, 0.62, 0.6, 0.6), (0.3, 0.7, 0.6, 0.6), (0.6, 0.6, 0.2, 0.8)])
+@pytest.mark.parametrize(
+    "accuracies", [(0.6, 0.62, 0.6, 0.6), (0.3, 0.7, 0.6, 0.6), (0.6, 0.6, 0.2, 0.8), (0.02, 0.98, 0.97, 0.03)]
+)
 def test_the_difference_of_differences_is_a_paired_test(accuracies: tuple[float, ...]) -> None:
     easy_a, hard_a, easy_b, hard_b = (alone(right, seed) for seed, right in enumerate(accuracies))
     found = compared((easy_a, hard_a), (easy_b, hard_b), MARGIN)
     each = (hard_a.correct - easy_a.correct - hard_b.correct + easy_b.correct)[:, 0]
     assert found.difference.point == pytest.approx(each.mean())
-    assert found.difference.p_value == pytest.approx(stats.ttest_1samp(each, 0.0).pvalue)
+    tested = stats.ttest_1samp(each, 0.0)
+    assert found.difference.p_value == pytest.approx(tested.pvalue)
+    # The last lies beyond 1, as no single difference does.
+    assert (found.difference.low, found.difference.high) == pytest.approx(tuple(tested.confidence_interval()))
     above = stats.ttest_1samp(each, -MARGIN, alternative="greater").pvalue
     below = stats.ttest_1samp(each, MARGIN, alternative="less").pvalue
     assert found.alike_p == pytest.approx(max(above, below))

@@ -17,6 +17,10 @@ from uphill.stats.bootstrap import COVERAGE
 from uphill.stats.conditions import Condition, same_items, tested_cells
 from uphill.stats.random_effects import Part, Spread, part, spread
 
+OF_DIFFERENCES = 2.0
+"""The most that a difference between differences of accuracies can be."""
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -95,11 +99,16 @@ def difference_parts(a: Condition, b: Condition) -> list[Part]:
     return [second, first.times(-1.0)]
 
 
-def summarised(point: float, found: Spread, coverage: float = COVERAGE) -> Difference:
-    """A difference between accuracies, or a mean of such, with what its variance says of it."""
+def summarised(point: float, found: Spread, coverage: float = COVERAGE, most: float = 1.0) -> Difference:
+    """A difference between accuracies, or a mean of such, with what its variance says of it.
+
+    `most` is the largest that it can be, either way: where its interval is cut. Raises ValueError where it is larger.
+    """
+    if abs(point) > most + ROUNDING:
+        raise ValueError(f"a difference is {point}, expected at most {most}")
     alpha = 1.0 - coverage
     half = found.half_width(alpha)
-    low, high = max(-1.0, point - half), min(1.0, point + half)
+    low, high = max(-most, point - half), min(most, point + half)
     return Difference(point, low, high, found.p_value(point), found.detectable(alpha))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from uphill.stats.bootstrap import COVERAGE
 from uphill.stats.conditions import Condition, accuracy
 from uphill.stats.equivalence import Verdict, differs
-from uphill.stats.estimates import Difference, check_coverage, difference_parts, summarised
+from uphill.stats.estimates import OF_DIFFERENCES, Difference, check_coverage, difference_parts, summarised
 from uphill.stats.generalization import Items
 from uphill.stats.random_effects import Part, spread
 
@@ -45,7 +45,7 @@ def apart(a: Condition, b: Condition, target: Items, other: Items, margin: float
     ours, theirs = (accuracy(b.of(group)) - accuracy(a.of(group)) for group in (target, other))
     found = spread(_minus(*(difference_parts(_only(a, group), _only(b, group)) for group in (target, other))))
     alike_p, depends = differs(found, ours - theirs, margin)
-    return Apart(summarised(ours - theirs, found, coverage), alike_p, depends)
+    return Apart(summarised(ours - theirs, found, coverage, OF_DIFFERENCES), alike_p, depends)
 
 
 def _only(found: Condition, items: Items) -> Condition:

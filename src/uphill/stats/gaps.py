@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from uphill.stats.bootstrap import COVERAGE, FloatArray
 from uphill.stats.equivalence import Verdict, not_worse, one_sided
-from uphill.stats.estimates import Difference, summarised
+from uphill.stats.estimates import OF_DIFFERENCES, Difference, summarised
 from uphill.stats.grid import BoolArray, Cells, contrast, gaps
 from uphill.stats.readings import only_if
 from uphill.stats.recovery import RatioSet, allowed
@@ -87,7 +87,7 @@ def by_width(grid: Cells, harder: bool = False, coverage: float = COVERAGE) -> D
     width = gaps(len(grid.point)) * (-1 if harder else 1)
     tested = np.broadcast_to(np.arange(len(width)), width.shape)
     weights = _slope(width, tested, (width >= 0) & ~np.isnan(grid.point))
-    return None if weights is None else _summarised(grid, weights, coverage)
+    return None if weights is None else summarised(*contrast(grid, weights), coverage)
 
 
 def by_position(grid: Cells, coverage: float = COVERAGE) -> Difference | None:
@@ -98,7 +98,9 @@ def by_position(grid: Cells, coverage: float = COVERAGE) -> Difference | None:
     width, places = gaps(len(grid.point)), np.arange(len(grid.point))
     middle = (places[:, None] + places[None, :]) / 2
     weights = _slope(middle, width, (width > 0) & _comparable(grid))
-    return None if weights is None else _summarised(grid, np.diag(weights.sum(axis=0)) - weights, coverage)
+    if weights is None:
+        return None
+    return summarised(*contrast(grid, np.diag(weights.sum(axis=0)) - weights), coverage, OF_DIFFERENCES)
 
 
 def _comparable(grid: Cells) -> BoolArray:
@@ -114,7 +116,3 @@ def _slope(x: npt.NDArray[Any], group: npt.NDArray[Any], chosen: BoolArray) -> F
         centred[own] = x[own] - x[own].mean()
     total = float((centred**2).sum())
     return centred / total if total > 0.0 else None
-
-
-def _summarised(grid: Cells, weights: FloatArray, coverage: float) -> Difference:
-    return summarised(*contrast(grid, weights), coverage)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uphill.stats.bootstrap import COVERAGE
 from uphill.stats.conditions import Condition
 from uphill.stats.equivalence import Verdict, differs
-from uphill.stats.estimates import Difference, difference_parts, summarised
+from uphill.stats.estimates import OF_DIFFERENCES, Difference, difference_parts, summarised
 from uphill.stats.random_effects import Part, spread
 
 
@@ -42,4 +42,4 @@ def compared(
     parts: list[Part] = [*difference_parts(*first), *(one.times(-1.0) for one in difference_parts(*second))]
     found, point = spread(parts), shorts[0] - shorts[1]
     alike_p, depends = differs(found, point, margin)
-    return Compared(summarised(point, found, coverage), alike_p, depends)
+    return Compared(summarised(point, found, coverage, OF_DIFFERENCES), alike_p, depends)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -105,12 +106,15 @@ def plan(checkout: Checkout) -> Study:
 
 
 def resting_on(study: Study, job: Job) -> set[str]:
-    """Titles of a job and of every job that reads what it makes, at once or by way of others."""
-    stale = {id(job)}
-    for one in study.jobs:  # each after those that it reads
-        if any(id(read) in stale for read in one.upstream):
-            stale.add(id(one))
-    return {one.title for one in study.jobs if id(one) in stale}
+    """What a job makes, and every job that reads it, at once or by way of others."""
+    stale, before = {job.record}, set[str]()
+    while stale != before:
+        before = stale
+        stale = before | {one.record for one in study.jobs if any(read.record in before for read in one.upstream)}
+    return {file for one in study.jobs if one.record in stale for file in one.files}
+
+
+PENDING = re.compile(r"^(results/\S+)\t.*\tupdate pending$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -123,25 +127,26 @@ def taken(whole: Checkout) -> Iterator[list[Path]]:
 
 
 @pytest.mark.parametrize(
-    ("rule", "name", "kept"),
+    ("rule", "name"),
     [
-        ("generate", "plain.samples", "Training of road.gold.supervisor.lora.340k"),
-        ("cluster", "plain.clusters", "plain.samples"),
-        ("label", "plain.labels", "plain.clusters"),
-        ("grade_generation", "plain.samples", "plain.weak"),
+        ("generate", "plain.samples"),
+        ("cluster", "plain.clusters"),
+        ("label", "plain.labels"),
+        ("grade_generation", "plain.samples"),
     ],
 )
 def test_what_is_taken_away_is_made_anew_with_what_rests_on_it(
-    whole: Checkout, taken: list[Path], rule: str, name: str, kept: str
+    whole: Checkout, taken: list[Path], rule: str, name: str
 ) -> None:
     study = plan(whole)
     job = next(one for one in study.of(rule) if name in one.wildcards.values())
+    # As `rule all` names every stage: a table alone, which is there, would ask for nothing.
+    there = [file for one in study.jobs for file in one.files if (whole.folder / file).exists()]
     for made in job.files:
         path = whole.folder / made
         path.rename(path.with_name(f".away-{path.name}"))
         taken.append(path)
-    found = set(whole.snakemake(*ASKED, "--dry-run").jobs)
-    asked = {message.splitlines()[0] for message in found}
-    assert job.title in asked
-    assert asked <= resting_on(study, job)
-    assert not any(kept in message for message in asked)
+    run = whole.snakemake(*there, *ASKED, "--summary")
+    remade = {*PENDING.findall(run.output)}
+    assert {*job.files} <= remade, run.output[-3000:]
+    assert remade <= resting_on(study, job)

@@ -268,14 +268,14 @@ def test_adapters_train_on_the_tokens_that_are_scored(packed: bool, monkeypatch:
     loaded = dataclasses.replace(reading("no regex", bos="always"), packed=packed)
     prompts, gold = ITEMS[:4], [1, 0, 2, 1]
     losses: list[float] = []
-    original = Adapters._loss
+    original = Adapters.loss
 
     def watched(self: Adapters, examples: Any, rows: list[int]) -> torch.Tensor:
         loss = original(self, examples, rows)
         losses.append(loss.item())
         return loss
 
-    monkeypatch.setattr(Adapters, "_loss", watched)
+    monkeypatch.setattr(Adapters, "loss", watched)
     expected = 0.0
     for prompt, right in zip(prompts, gold, strict=True):
         scores = oracle(loaded, prompt)

@@ -35,7 +35,7 @@ _CAPS = {
     r"^(num_experts_per_tok(en)?|moe_topk|moe_k|moe_top_k)$": CHOSEN,
     r"^(n_group|num_expert_group|topk_group)$": GROUPS,
 }
-_KEPT_AS_MADE = re.compile(r"norm|conv|A_log|dt_|time_|decay|slope")
+_KEPT_AS_MADE = re.compile(r"norm|A_log|dt_|time_|decay|slope")
 """Parameters whose values mean something: scales, decays and steps of recurrent states."""
 
 

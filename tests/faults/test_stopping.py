@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM end a run in order: nothing half written, no job left, and a line that says how to go on."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +21,10 @@ def test_a_run_that_is_stopped_says_how_to_go_on(finished: Checkout, undisturbed
     arguments = [ICL, "--configfile", "study.yaml"]
     parts, log = finished.folder / "results/.parts", finished.folder / "results/logs/predictions/icl/demo/dial.log"
     kept = 0
-    # Ctrl-C reaches jobs too, `kill` and a batch system's notice Snakemake alone.
-    for number, everyone in ((signal.SIGINT, True), (signal.SIGTERM, False)):
+
+    def stopped(number: signal.Signals, everyone: bool) -> tuple[Watched, list[psutil.Process]]:
         with Watched(finished, arguments) as watched:
-            many = kept + 1
-            assert watched.wait_for(lambda: len(list(parts.glob("predictions-*/[!.]*.parquet"))) >= many)  # noqa: B023
+            assert watched.wait_for(lambda: len(list(parts.glob("predictions-*/[!.]*.parquet"))) > kept)
             scripts = watched.scripts()
             for script in scripts:
                 script.suspend()  # so that it is not over before it is stopped, on a busy machine
@@ -32,6 +32,17 @@ def test_a_run_that_is_stopped_says_how_to_go_on(finished: Checkout, undisturbed
             for script in scripts:
                 script.resume()
             watched.wait_for(watched.ended)
+        return watched, scripts
+
+    # Ctrl-C reaches jobs too, `kill` and a batch system's notice Snakemake alone.
+    for number, everyone in ((signal.SIGINT, True), (signal.SIGTERM, False)):
+        watched, scripts = stopped(number, everyone)
+        if "spent" in log.read_text().splitlines()[-1]:
+            # A machine so busy that the job was over, all cells of it, before this test saw the first: once more.
+            (finished.folder / ICL).unlink(missing_ok=True)
+            shutil.rmtree(parts, ignore_errors=True)
+            kept = 0
+            watched, scripts = stopped(number, everyone)
         name = signal.Signals(number).name
         assert watched.process.returncode == 1
         assert f"{name}: stopping. {GO_ON}" in watched.output
